@@ -1,0 +1,275 @@
+//! Which syscalls make which kind of event, and where their files are named.
+//!
+//! Everything goes by the name of the call, so that each spelling of each architecture, and the
+//! io_uring operation of the same name, is the same thing.
+
+use std::sync::LazyLock;
+
+use crate::{
+    classify::syscall::syscall_name,
+    model::{Action, Arch},
+};
+
+/// A call that makes an event.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Call {
+    /// A program is started.
+    Exec(Dir),
+    /// A process is made; its id is the return value.
+    Fork,
+    /// A file is touched.
+    File(Action, Names),
+    /// No event, but it may copy a descriptor.
+    Fcntl,
+}
+
+/// Where a relative name starts from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Dir {
+    /// The working directory.
+    Cwd,
+    /// The descriptor in this argument, or the working directory for `AT_FDCWD`.
+    Arg(usize),
+    /// A descriptor that no record tells, as io_uring's.
+    Untold,
+}
+
+/// How the files of a call are named.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Names {
+    /// One file is opened: by the directory and the flags.
+    Open(Dir, Flags),
+    /// One file that was there before.
+    Object(Dir),
+    /// One directory entry is made or removed.
+    Entry(Dir),
+    /// One entry becomes another.
+    Rename(Dir, Dir),
+    /// A second entry for the same file.
+    Link(Dir, Dir),
+    /// An entry that holds a text.
+    Symlink(Dir),
+    /// Something appears at a directory: from where, to where. mount(2) looks its target up first.
+    Mount { from: Dir, to: Dir, target_first: bool },
+    /// The descriptor in this argument.
+    Descriptor(usize),
+    /// The descriptor in the MMAP record.
+    Mapped,
+    /// A descriptor in this argument is copied to the one that is returned.
+    Duplicate(usize),
+}
+
+/// Where the flags of an open are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Flags {
+    /// In this argument.
+    Arg(usize),
+    /// In the OPENAT2 record.
+    Record,
+    /// None are told.
+    Untold,
+    /// These.
+    Fixed(u64),
+}
+
+/// `O_CREAT | O_WRONLY | O_TRUNC`, which is what creat(2) means.
+const CREAT: u64 = 0o1101;
+
+/// The call of a name, if it makes an event.
+fn by_name(name: &str) -> Option<Call> {
+    use Action::*;
+    use Dir::{Arg, Cwd};
+    use Names::*;
+    let file = |action, names| Some(Call::File(action, names));
+    match name {
+        "fcntl" | "fcntl64" => Some(Call::Fcntl),
+        "execve" => Some(Call::Exec(Cwd)),
+        "execveat" => Some(Call::Exec(Arg(0))),
+        "fork" | "vfork" | "clone" | "clone3" => Some(Call::Fork),
+
+        "open" => file(Opened, Open(Cwd, Flags::Arg(1))),
+        "openat" => file(Opened, Open(Arg(0), Flags::Arg(2))),
+        "openat2" => file(Opened, Open(Arg(0), Flags::Record)),
+        "creat" => file(Opened, Open(Cwd, Flags::Fixed(CREAT))),
+        "open_by_handle_at" => file(Opened, Open(Dir::Untold, Flags::Arg(2))),
+        "open_tree" | "open_tree_attr" => file(Opened, Object(Arg(0))),
+        "name_to_handle_at" => file(Opened, Object(Arg(0))),
+
+        "mkdir" | "mknod" => file(Created, Entry(Cwd)),
+        "mkdirat" | "mknodat" => file(Created, Entry(Arg(0))),
+        "unlink" | "rmdir" => file(Deleted, Entry(Cwd)),
+        "unlinkat" => file(Deleted, Entry(Arg(0))),
+        "rename" => file(Renamed, Rename(Cwd, Cwd)),
+        "renameat" | "renameat2" => file(Renamed, Rename(Arg(0), Arg(2))),
+        "link" => file(Linked, Link(Cwd, Cwd)),
+        "linkat" => file(Linked, Link(Arg(0), Arg(2))),
+        "symlink" => file(Symlinked, Symlink(Cwd)),
+        "symlinkat" => file(Symlinked, Symlink(Arg(1))),
+
+        "truncate" | "truncate64" => file(Modified, Object(Cwd)),
+        "ftruncate" | "ftruncate64" | "fallocate" => file(Modified, Descriptor(0)),
+        "write" | "writev" | "pwrite64" | "pwritev" | "pwritev2" => file(Modified, Descriptor(0)),
+        "copy_file_range" => file(Modified, Descriptor(2)),
+
+        "chmod" | "chown" | "lchown" | "chown32" | "lchown32" => file(Attributes, Object(Cwd)),
+        "fchmodat" | "fchmodat2" | "fchownat" => file(Attributes, Object(Arg(0))),
+        "fchmod" | "fchown" | "fchown32" => file(Attributes, Descriptor(0)),
+        "setxattr" | "lsetxattr" | "removexattr" | "lremovexattr" => file(Attributes, Object(Cwd)),
+        "setxattrat" | "removexattrat" | "file_setattr" => file(Attributes, Object(Arg(0))),
+        "fsetxattr" | "fremovexattr" => file(Attributes, Descriptor(0)),
+        "utime" | "utimes" => file(Attributes, Object(Cwd)),
+        "utimensat" | "utimensat_time64" | "futimesat" => file(Attributes, Object(Arg(0))),
+
+        "mount" => file(Mounted, Mount { from: Cwd, to: Cwd, target_first: true }),
+        "move_mount" => file(Mounted, Mount { from: Arg(0), to: Arg(2), target_first: false }),
+        "mount_setattr" => file(Mounted, Object(Arg(0))),
+        "pivot_root" => file(Mounted, Object(Cwd)),
+        "umount" | "umount2" => file(Unmounted, Object(Cwd)),
+
+        "read" | "readv" | "pread64" | "preadv" | "preadv2" => file(Read, Descriptor(0)),
+        "mmap" | "mmap2" => file(Action::Mapped, Names::Mapped),
+        "close" => file(Closed, Descriptor(0)),
+        "dup" | "dup2" | "dup3" => file(Duplicated, Duplicate(0)),
+        _ => None,
+    }
+}
+
+/// A syscall as its number stands for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) name: Option<&'static str>,
+    pub(crate) call: Option<Call>,
+}
+
+/// The x32 bit, which the tables of the other architectures do not have.
+const X32_BIT: u32 = 0x4000_0000;
+
+/// Numbers below this are looked up in a table made at first use. All tables end well below it,
+/// but for the few private calls of arm.
+const TABLE: u32 = 1024;
+
+/// What a syscall number means on an architecture.
+pub(crate) fn known(arch: Arch, number: u32) -> Known {
+    static TABLES: [LazyLock<Box<[Known]>>; 9] = {
+        macro_rules! table {
+            ($arch:expr) => {
+                LazyLock::new(|| (0..TABLE).map(|number| look_up($arch, number)).collect())
+            };
+        }
+        [
+            table!(Arch::X86_64),
+            table!(Arch::I386),
+            table!(Arch::X32),
+            table!(Arch::Aarch64),
+            table!(Arch::Arm),
+            table!(Arch::Riscv64),
+            table!(Arch::Ppc64),
+            table!(Arch::Ppc64le),
+            table!(Arch::S390x),
+        ]
+    };
+    let index = if arch == Arch::X32 { number & !X32_BIT } else { number };
+    TABLES
+        .get(arch as usize)
+        .and_then(|table| table.get(index as usize).copied())
+        .unwrap_or_else(|| look_up(arch, number))
+}
+
+fn look_up(arch: Arch, number: u32) -> Known {
+    let name = syscall_name(arch, number);
+    Known { name, call: name.and_then(by_name) }
+}
+
+/// What an io_uring operation of this name does. Its arguments are in no record.
+pub(crate) fn uring_call(name: &str) -> Option<Call> {
+    let untold = |_| Dir::Untold;
+    let Call::File(action, names) = by_name(name)? else { return None };
+    let names = match names {
+        Names::Open(dir, _) => Names::Open(untold(dir), Flags::Untold),
+        Names::Object(dir) => Names::Object(untold(dir)),
+        Names::Entry(dir) => Names::Entry(untold(dir)),
+        Names::Rename(old, new) => Names::Rename(untold(old), untold(new)),
+        Names::Link(old, new) => Names::Link(untold(old), untold(new)),
+        Names::Symlink(dir) => Names::Symlink(untold(dir)),
+        names => names,
+    };
+    Some(Call::File(action, names))
+}
+
+/// Whether a syscall starts a program: execve or execveat.
+///
+/// ```
+/// use auditrd::{Arch, is_exec_syscall};
+///
+/// assert!(is_exec_syscall(Arch::X86_64, 59));
+/// assert!(!is_exec_syscall(Arch::I386, 59)); // there it is oldolduname
+/// ```
+#[doc(alias = "IsExecSyscall")]
+pub fn is_exec_syscall(arch: Arch, number: u32) -> bool {
+    matches!(known(arch, number).call, Some(Call::Exec(_)))
+}
+
+/// Whether a syscall makes a `fim_event` where a rule records it.
+///
+/// ```
+/// use auditrd::{Arch, is_fim_syscall, syscall_number};
+///
+/// let renameat2 = syscall_number(Arch::Aarch64, "renameat2").unwrap();
+/// assert!(is_fim_syscall(Arch::Aarch64, renameat2));
+/// assert!(!is_fim_syscall(Arch::Aarch64, 9999)); // a name that does not exist is no file call
+/// ```
+#[doc(alias = "IsFIMSyscall")]
+pub fn is_fim_syscall(arch: Arch, number: u32) -> bool {
+    matches!(known(arch, number).call, Some(Call::File(..)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classify::syscall::syscall_number;
+
+    #[test]
+    fn tables_are_in_the_order_of_the_architectures() {
+        for (arch, execve) in [
+            (Arch::X86_64, 59),
+            (Arch::I386, 11),
+            (Arch::X32, 520),
+            (Arch::Aarch64, 221),
+            (Arch::Arm, 11),
+            (Arch::Riscv64, 221),
+            (Arch::Ppc64, 11),
+            (Arch::Ppc64le, 11),
+            (Arch::S390x, 11),
+        ] {
+            assert_eq!(known(arch, execve).name, Some("execve"), "{arch:?}");
+            assert!(is_exec_syscall(arch, execve));
+        }
+        assert!(is_exec_syscall(Arch::X32, 520 | X32_BIT));
+    }
+
+    #[test]
+    fn every_file_call_is_known_wherever_the_architecture_has_it() {
+        for name in ["openat2", "renameat2", "unlinkat", "fchmodat2", "setxattrat", "move_mount"] {
+            for arch in [Arch::X86_64, Arch::I386, Arch::Aarch64, Arch::Arm, Arch::S390x] {
+                let number = syscall_number(arch, name).unwrap();
+                assert!(is_fim_syscall(arch, number), "{name} on {arch:?}");
+            }
+        }
+        assert!(syscall_number(Arch::Aarch64, "rename").is_none());
+        assert!(is_fim_syscall(Arch::I386, syscall_number(Arch::I386, "chown32").unwrap()));
+    }
+
+    #[test]
+    fn forks_are_no_file_calls() {
+        let clone = syscall_number(Arch::X86_64, "clone").unwrap();
+        assert!(!is_fim_syscall(Arch::X86_64, clone) && !is_exec_syscall(Arch::X86_64, clone));
+        assert_eq!(known(Arch::X86_64, clone).call, Some(Call::Fork));
+    }
+
+    #[test]
+    fn an_unknown_number_is_no_call_of_any_kind() {
+        for number in [1023, 1024, 99_999, u32::MAX] {
+            assert!(known(Arch::X86_64, number).call.is_none());
+        }
+    }
+}

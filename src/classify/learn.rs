@@ -1,0 +1,138 @@
+//! What an event says about paths, told to the memory for the events after it.
+//!
+//! Only calls that succeeded changed anything.
+
+use crate::{
+    classify::{
+        calls::{Flags, Names},
+        names::{Named, Namer},
+    },
+    model::{Action, record_type::AUDIT_URINGOP},
+    parse::NameType,
+    resolve::{Caller, text},
+};
+
+/// `O_CLOEXEC`, the same on every architecture here (include/uapi/asm-generic/fcntl.h).
+const O_CLOEXEC: u64 = 0o2_000_000;
+/// The fcntl(2) commands that copy a descriptor.
+const F_DUPFD: u64 = 0;
+const F_DUPFD_CLOEXEC: u64 = 1030;
+
+impl Namer<'_, '_> {
+    fn succeeded(&self) -> bool {
+        self.call.success == Some(b"yes")
+    }
+
+    fn me(&self) -> Caller {
+        Caller { pid: self.call.ids.pid, ppid: self.call.ids.ppid }
+    }
+
+    fn descriptor_argument(&self, arg: usize) -> Option<u32> {
+        self.call.args[arg].map(|fd| fd as u32)
+    }
+}
+
+/// A program was started, or not.
+pub(crate) fn executed(namer: &mut Namer) {
+    if namer.succeeded() {
+        namer.memory.executed(namer.call.ids.pid);
+    }
+}
+
+/// A process was made, or not. In the child the call returns 0.
+pub(crate) fn forked(namer: &mut Namer) {
+    if namer.succeeded()
+        && let Some(child @ 1..) = namer.returned_fd()
+    {
+        namer.memory.forked(namer.call.ids.pid, child);
+    }
+}
+
+/// A descriptor may have been copied.
+pub(crate) fn fcntl(namer: &mut Namer) {
+    if let Some(F_DUPFD | F_DUPFD_CLOEXEC) = namer.call.args[1] {
+        duplicated(namer, 0, namer.call.args[1] == Some(F_DUPFD_CLOEXEC));
+    }
+}
+
+/// A file was touched.
+pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
+    if !namer.succeeded() {
+        return;
+    }
+    match names {
+        Names::Duplicate(arg) => {
+            let flags = if namer.call.args[2].is_some() { namer.call.args[2] } else { None };
+            return duplicated(namer, arg, flags.is_some_and(|flags| flags & O_CLOEXEC != 0));
+        }
+        Names::Descriptor(arg) if named.action == Action::Closed => {
+            if let Some(fd) = namer.descriptor_argument(arg) {
+                namer.memory.closed(namer.call.ids.pid, fd);
+            }
+            return;
+        }
+        _ => {}
+    }
+    if named.unresolved {
+        return;
+    }
+    match (named.action, named.path, named.dest_path) {
+        (Action::Deleted, Some(path), _) => namer.memory.removed(path),
+        (Action::Renamed, Some(from), Some(to)) if named.exchanged => {
+            namer.memory.exchanged(from, to);
+        }
+        (Action::Renamed, Some(from), Some(to)) => namer.memory.renamed(from, to),
+        _ => {}
+    }
+    let place = named.dest_path.or(named.path);
+    let file = named.subject.and_then(|subject| subject.file_id());
+    if let (Some(path), Some(file)) = (place, file)
+        && named.action != Action::Deleted
+    {
+        // An existing file may have been reached through a symbolic link.
+        let by_itself = named.subject.is_some_and(|file| file.nametype == NameType::Create);
+        namer.memory.seen(file, path, by_itself);
+    }
+    if let Some(path) = place {
+        parent(namer, path);
+    }
+    if let (Names::Open(_, flags), Some(path)) = (names, named.path) {
+        opened(namer, path, named, flags);
+    }
+}
+
+/// The directory of a file, where there is just one of them.
+fn parent(namer: &mut Namer, path: &[u8]) {
+    let mut parents = namer.facts.paths.iter().filter(|p| p.nametype == NameType::Parent);
+    if let (Some(parent), None) = (parents.next(), parents.next())
+        && let Some(file) = parent.file_id()
+    {
+        let directory = text::join(b"/", text::dirname(path), namer.arena);
+        namer.memory.seen(file, directory, false);
+    }
+}
+
+fn opened(namer: &mut Namer, path: &[u8], named: &Named, flags: Flags) {
+    let flags = match flags {
+        Flags::Arg(arg) => namer.call.args[arg],
+        Flags::Record | Flags::Untold => namer.facts.open_flags,
+        Flags::Fixed(flags) => Some(flags),
+    };
+    let Some(fd) = namer.returned_fd() else { return };
+    // io_uring may return a slot of its own table, which is 0, in place of a descriptor.
+    if namer.call.kind == AUDIT_URINGOP && fd == 0 {
+        return;
+    }
+    let file = named.subject.and_then(|subject| subject.file_id());
+    let close_on_exec = flags.is_some_and(|flags| flags & O_CLOEXEC != 0);
+    namer.memory.opened(namer.call.ids.pid, fd, path, file, close_on_exec);
+}
+
+fn duplicated(namer: &mut Namer, arg: usize, close_on_exec: bool) {
+    if let (true, Some(from), Some(to)) =
+        (namer.succeeded(), namer.descriptor_argument(arg), namer.returned_fd())
+    {
+        let me = namer.me();
+        namer.memory.duplicated(me, from, to, close_on_exec);
+    }
+}

@@ -1,0 +1,367 @@
+//! Which of an event's PATH records is what, and the full paths of them.
+//!
+//! Records are chosen by their nametype and told apart by inode, never by item number: the kernel
+//! does not promise an order, and has changed it. What the kernel did not name is not made up.
+
+use bumpalo::Bump;
+
+use crate::{
+    classify::calls::{Dir, Flags, Names},
+    model::Action,
+    parse::{CallRecord, Facts, FileId, NameType, PathRecord},
+    resolve::{Caller, Evidence, Host, Resolver, text},
+};
+
+const O_ACCMODE: u64 = 0o3;
+const O_CREAT: u64 = 0o100;
+const O_TRUNC: u64 = 0o1000;
+/// The bit that O_TMPFILE has beside O_DIRECTORY, whose value varies between architectures.
+const O_TMPFILE: u64 = 0o20_000_000;
+/// What stands for "the working directory" in place of a descriptor (linux/fcntl.h).
+const AT_FDCWD: i32 = -100;
+
+/// The files of a call, by name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Named<'a> {
+    pub(crate) action: Action,
+    pub(crate) path: Option<&'a [u8]>,
+    pub(crate) dest_path: Option<&'a [u8]>,
+    /// The file whose inode, mode and owner the event shows.
+    pub(crate) subject: Option<PathRecord<'a>>,
+    /// Whether a path is less than a full path, or missing.
+    pub(crate) unresolved: bool,
+    /// Whether two files changed places.
+    pub(crate) exchanged: bool,
+}
+
+/// Finds the names of one event.
+pub(crate) struct Namer<'a, 'm> {
+    pub(crate) call: &'m CallRecord<'a>,
+    pub(crate) facts: &'m Facts<'a>,
+    pub(crate) memory: &'m mut Resolver,
+    pub(crate) host: &'m dyn Host,
+    pub(crate) arena: &'a Bump,
+}
+
+/// A path, and whether it is a full one.
+type Placed<'a> = (Option<&'a [u8]>, bool);
+
+const NOWHERE: Placed<'static> = (None, false);
+
+impl<'a, 'm> Namer<'a, 'm> {
+    /// The names of a call on files.
+    pub(crate) fn file(&mut self, action: Action, names: Names) -> Named<'a> {
+        match names {
+            Names::Open(dir, flags) => self.open(dir, flags),
+            Names::Object(dir) => {
+                let object = self.object();
+                let path = match object {
+                    Some(PathRecord { name: None | Some(b""), .. }) | None => {
+                        self.by_descriptor(dir, object)
+                    }
+                    Some(object) => self.place(&object, dir),
+                };
+                one(action, path, object)
+            }
+            Names::Entry(dir) => {
+                let entry = self.entry();
+                one(action, self.place_entry(entry, dir), entry)
+            }
+            Names::Rename(old, new) => self.rename(old, new),
+            Names::Link(old, new) => self.link(action, old, new),
+            Names::Symlink(dir) => self.symlink(action, dir),
+            Names::Mount { from, to, target_first } => self.mount(action, from, to, target_first),
+            Names::Descriptor(arg) | Names::Duplicate(arg) => {
+                let object = self.object();
+                one(action, self.by_descriptor(Dir::Arg(arg), object), object)
+            }
+            Names::Mapped => {
+                let path = match self.facts.mmap_fd.and_then(|fd| u32::try_from(fd).ok()) {
+                    Some(fd) => self.descriptor(fd, None),
+                    None => (None, true),
+                };
+                one(action, path, None)
+            }
+        }
+    }
+
+    /// The file that an execve was asked to run.
+    pub(crate) fn program(&mut self, dir: Dir) -> Placed<'a> {
+        match self.object() {
+            Some(program @ PathRecord { name: Some([_, ..]), .. }) => self.place(&program, dir),
+            program => self.by_descriptor(dir, program),
+        }
+    }
+
+    fn open(&mut self, dir: Dir, flags: Flags) -> Named<'a> {
+        let flags = match flags {
+            Flags::Arg(arg) => self.call.args[arg].unwrap_or(0),
+            Flags::Record => self.facts.open_flags.unwrap_or(0),
+            Flags::Untold => self.facts.open_flags.unwrap_or(0),
+            Flags::Fixed(flags) => flags,
+        };
+        if flags & O_TMPFILE != 0 {
+            // The name is the directory's and the inode the nameless file's.
+            let file = self.object();
+            let directory = file.and_then(|file| self.absolute(file.name?, dir, Evidence::default()).0);
+            let path = directory.map(|path| text::as_directory(path, self.arena));
+            return one(Action::Created, (path, false), file);
+        }
+        let file = self.entry();
+        let path = match file {
+            // open_by_handle_at names nothing; the descriptor that it returned may be asked.
+            Some(file @ PathRecord { name: None | Some(b""), .. }) => match self.returned_fd() {
+                Some(fd) => self.descriptor(fd, file.file_id()),
+                None => NOWHERE,
+            },
+            file => self.place_entry(file, dir),
+        };
+        let existed = file.is_some_and(|file| file.nametype == NameType::Normal);
+        let action = if file.is_some_and(|file| file.nametype == NameType::Create)
+            || flags & O_CREAT != 0 && !existed
+        {
+            Action::Created
+        } else if flags & O_TRUNC != 0 && flags & O_ACCMODE != 0 {
+            Action::Modified
+        } else {
+            Action::Opened
+        };
+        one(action, path, file)
+    }
+
+    fn rename(&mut self, old_dir: Dir, new_dir: Dir) -> Named<'a> {
+        let mut created = self.of(NameType::Create);
+        let (first_created, second_created) = (created.next(), created.next());
+        let first_deleted = self.of(NameType::Delete).next();
+        let exchanged = second_created.is_some();
+        let same = |a: &PathRecord, b: &PathRecord| a.inode.is_some() && a.inode == b.inode;
+        let (old, new) = if exchanged {
+            // Both files were there before and are there after: A and B, then B and A.
+            let old = first_deleted;
+            let new = old.and_then(|old| self.of(NameType::Create).find(|new| same(&old, new)));
+            (old, new.or(first_created))
+        } else {
+            // The file keeps its inode. Another one that was deleted had the new name before; where
+            // the call failed, that one may be all there is of the new name.
+            let kept = first_created
+                .and_then(|new| self.of(NameType::Delete).find(|old| same(old, &new)));
+            (kept.or(first_deleted), first_created.or_else(|| self.of(NameType::Delete).nth(1)))
+        };
+        let path = self.place_entry(old, old_dir);
+        let dest = self.place_entry(new, new_dir);
+        Named { exchanged, ..two(Action::Renamed, path, dest, new.or(old)) }
+    }
+
+    fn link(&mut self, action: Action, old_dir: Dir, new_dir: Dir) -> Named<'a> {
+        // The new name follows its directory; the existing file may stand anywhere.
+        let created = self.of(NameType::Create).next();
+        let mut others = self
+            .facts
+            .paths
+            .iter()
+            .filter(|path| !matches!(path.nametype, NameType::Parent | NameType::Create));
+        let old = others.next().copied();
+        let new = created.or_else(|| others.next().copied());
+        let path = match old {
+            Some(PathRecord { name: None | Some(b""), .. }) => self.by_descriptor(old_dir, old),
+            Some(old) => self.place(&old, old_dir),
+            None => NOWHERE,
+        };
+        let dest = self.place_entry(new, new_dir);
+        two(action, path, dest, new.or(old))
+    }
+
+    fn symlink(&mut self, action: Action, dir: Dir) -> Named<'a> {
+        let link = self.of(NameType::Create).next();
+        let target = self.facts.paths.iter().find(|path| path.nametype == NameType::Unknown);
+        // Where the link's own name is the same text, the kernel writes one record for both.
+        let target = target.and_then(|target| target.name).or_else(|| link?.name);
+        let dest = self.place_entry(link, dir);
+        two(action, (target, target.is_some()), dest, link)
+    }
+
+    fn mount(&mut self, action: Action, from: Dir, to: Dir, target_first: bool) -> Named<'a> {
+        let mut named = self.facts.paths.iter().filter(|p| p.nametype != NameType::Parent).copied();
+        let (first, second) = (named.next(), named.next());
+        let (source, target) = match (first, second) {
+            (only, None) => (None, only),
+            (first, second) if target_first => (second, first),
+            (first, second) => (first, second),
+        };
+        let place = |namer: &mut Self, path: Option<PathRecord<'a>>, dir| match path {
+            Some(path) => namer.place(&path, dir),
+            None => NOWHERE,
+        };
+        // A source need not be a file at all: `proc`, `tmpfs`.
+        let source = source.map_or((None, true), |source| place(self, Some(source), from));
+        let dest = place(self, target, to);
+        two(action, source, dest, target)
+    }
+
+    /// The one file that a call is about.
+    fn object(&self) -> Option<PathRecord<'a>> {
+        let paths = &self.facts.paths;
+        let object = paths.iter().find(|path| path.nametype != NameType::Parent);
+        object.or_else(|| paths.first()).copied()
+    }
+
+    /// The directory entry that a call is about, rather than the directory. A record that has
+    /// neither name nor inode is about nothing.
+    fn entry(&self) -> Option<PathRecord<'a>> {
+        use NameType::{Create, Delete, Normal, Unknown};
+        let usable = |path: &PathRecord| path.name.is_some() || path.inode.is_some();
+        [Create, Delete, Normal, Unknown]
+            .into_iter()
+            .find_map(|nametype| self.of(nametype).find(usable))
+    }
+
+    fn of(&self, nametype: NameType) -> impl Iterator<Item = PathRecord<'a>> + use<'a, 'm> {
+        let paths = &self.facts.paths;
+        paths.iter().filter(move |path| path.nametype == nametype).copied()
+    }
+
+    /// The path of an entry. Where there is no record of it, that of its directory with a `/` at
+    /// the end: a failed call often has no more.
+    fn place_entry(&mut self, entry: Option<PathRecord<'a>>, dir: Dir) -> Placed<'a> {
+        if let Some(entry @ PathRecord { name: Some(_), .. }) = entry {
+            return self.place(&entry, dir);
+        }
+        let parent = self.of(NameType::Parent).find(|parent| parent.name.is_some());
+        let Some(parent) = parent else { return NOWHERE };
+        let name = parent.name.unwrap_or_default();
+        if entry.is_some() && name.ends_with(b"/") {
+            // mkdir("dir/") and rmdir("dir/"): the name with its slash went to the parent.
+            let file = entry.and_then(|entry| entry.file_id());
+            return self.absolute(name, dir, Evidence { file, ..Evidence::default() });
+        }
+        let directory = if Some(name) == self.facts.cwd {
+            // The process's working directory stands for whatever the name was relative to.
+            let evidence = Evidence { parents: [parent.file_id(), None], file: parent.file_id() };
+            self.absolute(b".", dir, evidence)
+        } else {
+            self.absolute(name, dir, Evidence { file: parent.file_id(), ..Evidence::default() })
+        };
+        (directory.0.map(|path| text::as_directory(path, self.arena)), false)
+    }
+
+    /// The path of a record that has a name.
+    fn place(&mut self, path: &PathRecord<'a>, dir: Dir) -> Placed<'a> {
+        let Some(name) = path.name else { return NOWHERE };
+        let directory = text::dirname(name);
+        let parents = self.of(NameType::Parent).filter(|parent| match directory {
+            b"" => parent.name.is_none() || parent.name == self.facts.cwd,
+            directory => parent.name == Some(directory),
+        });
+        let mut ids = parents.filter_map(|parent| parent.file_id());
+        let first = ids.next();
+        let second = ids.find(|id| Some(*id) != first);
+        let evidence = Evidence { parents: [first, second], file: path.file_id() };
+        self.absolute(name, dir, evidence)
+    }
+
+    /// The full path of a name, or the name as it is where its directory is not known.
+    fn absolute(
+        &mut self,
+        name: &'a [u8],
+        dir: Dir,
+        evidence: Evidence,
+    ) -> Placed<'a> {
+        if name.starts_with(b"/") {
+            return (Some(text::join(b"/", name, self.arena)), true);
+        }
+        let path = match self.base(dir) {
+            Base::Cwd => self.cwd().map(|cwd| text::join(cwd, name, self.arena)),
+            Base::Descriptor(fd) => {
+                let caller = self.caller();
+                self.memory.relative(caller, fd, name, evidence, self.host, self.arena)
+            }
+            Base::Untold => self.from_anywhere(name, evidence),
+        };
+        match path {
+            Some(path) => (Some(path), true),
+            None => (Some(name), false),
+        }
+    }
+
+    /// The path of a name that may be relative to the working directory or to any descriptor: that
+    /// of the working directory if the file is really there, or else what its directory is known by.
+    fn from_anywhere(&mut self, name: &[u8], evidence: Evidence) -> Option<&'a [u8]> {
+        if let Some(cwd) = self.cwd()
+            && evidence.supports(cwd, name, self.host, self.arena)
+        {
+            return Some(text::join(cwd, name, self.arena));
+        }
+        self.memory.by_file(name, evidence, self.arena)
+    }
+
+    /// The path of a descriptor that stands where a directory could stand too, with an empty name.
+    fn by_descriptor(&mut self, dir: Dir, object: Option<PathRecord<'a>>) -> Placed<'a> {
+        let file = object.and_then(|object| object.file_id());
+        match self.base(dir) {
+            Base::Descriptor(fd) => self.descriptor(fd, file),
+            Base::Cwd | Base::Untold => {
+                let path = file.and_then(|file| self.memory.file(file, self.arena));
+                (path, path.is_some())
+            }
+        }
+    }
+
+    fn descriptor(&mut self, fd: u32, file: Option<FileId>) -> Placed<'a> {
+        let caller = self.caller();
+        let path = self.memory.descriptor(caller, fd, file, self.host, self.arena);
+        (path, path.is_some())
+    }
+
+    fn base(&self, dir: Dir) -> Base {
+        match dir {
+            Dir::Cwd => Base::Cwd,
+            Dir::Untold => Base::Untold,
+            // An int: the upper half of the register may hold anything.
+            Dir::Arg(arg) => match self.call.args[arg].map(|value| value as i32) {
+                Some(AT_FDCWD) => Base::Cwd,
+                Some(fd) => u32::try_from(fd).map_or(Base::Untold, Base::Descriptor),
+                None => Base::Untold,
+            },
+        }
+    }
+
+    /// The working directory, unless it has no path any more.
+    fn cwd(&self) -> Option<&'a [u8]> {
+        self.facts.cwd.filter(|cwd| cwd.starts_with(b"/") && !cwd.ends_with(b" (deleted)"))
+    }
+
+    /// The descriptor that a call returned.
+    pub(crate) fn returned_fd(&self) -> Option<u32> {
+        self.call.exit.and_then(|exit| u32::try_from(exit).ok())
+    }
+
+    fn caller(&self) -> Caller {
+        Caller { pid: self.call.ids.pid, ppid: self.call.ids.ppid }
+    }
+}
+
+enum Base {
+    Cwd,
+    Descriptor(u32),
+    Untold,
+}
+
+fn one<'a>(action: Action, path: Placed<'a>, subject: Option<PathRecord<'a>>) -> Named<'a> {
+    Named {
+        action,
+        path: path.0,
+        dest_path: None,
+        subject,
+        unresolved: !path.1,
+        exchanged: false,
+    }
+}
+
+fn two<'a>(
+    action: Action,
+    path: Placed<'a>,
+    dest: Placed<'a>,
+    subject: Option<PathRecord<'a>>,
+) -> Named<'a> {
+    Named { dest_path: dest.0, unresolved: !path.1 || !dest.1, ..one(action, path, subject) }
+}

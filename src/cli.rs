@@ -1,0 +1,295 @@
+//! The command line: what was typed, and what it means.
+
+use std::{path::PathBuf, time::Duration};
+
+use auditrd::{
+    EventKind, MarshallerConfig, Membership, ReaderConfig, RecordType, SerialTracker,
+    record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
+};
+use clap::{
+    ArgAction, CommandFactory, Parser, ValueEnum,
+    builder::FalseyValueParser,
+    error::{ErrorKind, Result},
+};
+
+/// Read the Linux audit subsystem and write process, file and user events as JSON lines.
+///
+/// Without a source option the records come live from the kernel's read-only multicast group, which
+/// works beside auditd and needs CAP_AUDIT_READ. Every option can be set in the environment as
+/// AUDITRD_<OPTION>.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// Replay a log instead; - is standard input, and several are read one after the other
+    #[arg(short, long, value_name = "FILE", env = "AUDITRD_INPUT", help_heading = "Source")]
+    pub(crate) input: Vec<PathBuf>,
+
+    /// Register as the kernel's audit daemon; needs CAP_AUDIT_CONTROL and that no other one runs
+    #[arg(
+        long,
+        env = "AUDITRD_UNICAST",
+        value_parser = FalseyValueParser::new(),
+        conflicts_with = "input",
+        help_heading = "Source"
+    )]
+    pub(crate) unicast: bool,
+
+    /// Size of the socket's receive buffer; K, M and G are understood
+    #[arg(
+        long,
+        value_name = "BYTES",
+        default_value = "64M",
+        value_parser = bytes,
+        env = "AUDITRD_RECV_BUFFER",
+        help_heading = "Source"
+    )]
+    pub(crate) recv_buffer: usize,
+
+    /// Lowest type of record to keep, as a number or a name
+    #[arg(
+        long,
+        value_name = "TYPE",
+        default_value_t = AUDIT_USER_AUTH,
+        env = "AUDITRD_MIN",
+        help_heading = "Filter"
+    )]
+    pub(crate) min: RecordType,
+
+    /// Highest type of record to keep
+    #[arg(
+        long,
+        value_name = "TYPE",
+        default_value_t = AUDIT_AVC,
+        env = "AUDITRD_MAX",
+        help_heading = "Filter"
+    )]
+    pub(crate) max: RecordType,
+
+    /// Kinds of events to write
+    #[arg(
+        long,
+        value_name = "KINDS",
+        default_value = "process,fim,user",
+        value_delimiter = ',',
+        env = "AUDITRD_EVENTS",
+        help_heading = "Filter"
+    )]
+    pub(crate) events: Vec<Kind>,
+
+    /// Append to a file, made with mode 0600; - is standard output
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        default_value = "-",
+        env = "AUDITRD_OUTPUT",
+        help_heading = "Output"
+    )]
+    pub(crate) output: PathBuf,
+
+    /// Cut argv, commandline and fields so that a line stays under this; at least 4K [no limit]
+    #[arg(
+        long,
+        value_name = "BYTES",
+        value_parser = max_line,
+        env = "AUDITRD_MAX_LINE",
+        help_heading = "Output"
+    )]
+    pub(crate) max_line: Option<usize>,
+
+    /// Records between the reading and the writing thread
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 8192,
+        value_parser = count,
+        env = "AUDITRD_QUEUE",
+        help_heading = "Reassembly"
+    )]
+    pub(crate) queue: usize,
+
+    /// Finish an event whose end does not come after this long
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "2s",
+        value_parser = humantime::parse_duration,
+        env = "AUDITRD_EVENT_TIMEOUT",
+        help_heading = "Reassembly"
+    )]
+    pub(crate) event_timeout: Duration,
+
+    /// Count a serial as missing that is late by more than this
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = SerialTracker::DEFAULT_WINDOW,
+        env = "AUDITRD_MAX_OUT_OF_ORDER",
+        help_heading = "Reassembly"
+    )]
+    pub(crate) max_out_of_order: u32,
+
+    /// Print the counters to standard error this often
+    #[arg(
+        long,
+        value_name = "DURATION",
+        value_parser = humantime::parse_duration,
+        env = "AUDITRD_STATS_INTERVAL",
+        help_heading = "Diagnostics"
+    )]
+    pub(crate) stats_interval: Option<Duration>,
+
+    /// Say more on standard error; -vv even more
+    #[arg(
+        short,
+        long,
+        action = ArgAction::Count,
+        env = "AUDITRD_VERBOSE",
+        help_heading = "Diagnostics"
+    )]
+    pub(crate) verbose: u8,
+
+    /// Say less on standard error; -qq nothing
+    #[arg(
+        short,
+        long,
+        action = ArgAction::Count,
+        env = "AUDITRD_QUIET",
+        help_heading = "Diagnostics"
+    )]
+    pub(crate) quiet: u8,
+}
+
+const AFTER_HELP: &str = "\
+Exit status: 0 asked to stop, end of input, or the reader of the output went away;
+1 it could not do its work; 2 wrong usage; 4 not permitted.
+
+Signals: SIGTERM and SIGINT finish what is in flight and end; SIGHUP opens the output file again;
+SIGUSR1 prints the counters.
+
+Examples:
+  sudo auditrd --min 1100 --max 1400        events as they happen
+  auditrd -i /var/log/audit/audit.log       events of a log
+  xzcat old.log.xz | auditrd -i - | jq .    events of a stream";
+
+/// A kind of event, as it is typed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Kind {
+    Process,
+    Fim,
+    User,
+}
+
+impl Kind {
+    pub(crate) fn matches(self, kind: EventKind) -> bool {
+        matches!(
+            (self, kind),
+            (Kind::Process, EventKind::Process)
+                | (Kind::Fim, EventKind::Fim)
+                | (Kind::User, EventKind::User)
+        )
+    }
+}
+
+impl Args {
+    /// Checks what no single option can check.
+    pub(crate) fn validate(self) -> Result<Args> {
+        if self.min > self.max {
+            let (min, max) = (self.min, self.max);
+            let text = format!("--min {min} ({}) is above --max {max} ({})", min.0, max.0);
+            return Err(Args::command().error(ErrorKind::ValueValidation, text));
+        }
+        Ok(self)
+    }
+
+    pub(crate) fn membership(&self) -> Membership {
+        if self.unicast { Membership::Unicast } else { Membership::ReadLog }
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.input.is_empty()
+    }
+
+    pub(crate) fn reader(&self) -> ReaderConfig {
+        let marshaller = MarshallerConfig::new(self.min, self.max);
+        let marshaller = MarshallerConfig { timeout: self.event_timeout, ..marshaller };
+        let config = if self.is_live() {
+            ReaderConfig::live(marshaller)
+        } else {
+            ReaderConfig::log(marshaller)
+        };
+        ReaderConfig { queue: self.queue, max_out_of_order: self.max_out_of_order, ..config }
+    }
+
+    pub(crate) fn log_level(&self) -> log::LevelFilter {
+        match i16::from(self.verbose) - i16::from(self.quiet) {
+            ..=-2 => log::LevelFilter::Off,
+            -1 => log::LevelFilter::Error,
+            0 => log::LevelFilter::Warn,
+            1 => log::LevelFilter::Info,
+            2 => log::LevelFilter::Debug,
+            3.. => log::LevelFilter::Trace,
+        }
+    }
+}
+
+/// A number of bytes: `8192`, `64K`, `64M`, `1G`.
+fn bytes(text: &str) -> std::result::Result<usize, String> {
+    let upper = text.to_ascii_uppercase();
+    let (digits, shift) = match upper.as_bytes().last() {
+        Some(b'K') => (&upper[..upper.len() - 1], 10),
+        Some(b'M') => (&upper[..upper.len() - 1], 20),
+        Some(b'G') => (&upper[..upper.len() - 1], 30),
+        _ => (&upper[..], 0),
+    };
+    let number: usize = digits.parse().map_err(|_| "not a number of bytes".to_owned())?;
+    number.checked_mul(1 << shift).ok_or_else(|| "too many bytes".to_owned())
+}
+
+fn max_line(text: &str) -> std::result::Result<usize, String> {
+    match bytes(text)? {
+        0..4096 => Err("a line needs 4096 bytes at least".to_owned()),
+        length => Ok(length),
+    }
+}
+
+fn count(text: &str) -> std::result::Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=1_048_576) => Ok(number),
+        _ => Err("not a number from 1 to 1048576".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_are_read_with_their_units() {
+        assert_eq!(bytes("8192"), Ok(8192));
+        assert_eq!(bytes("64k"), Ok(65_536));
+        assert_eq!(bytes("1G"), Ok(1 << 30));
+        assert!(bytes("").is_err() && bytes("M").is_err() && bytes("99999999999G").is_err());
+    }
+
+    #[test]
+    fn types_are_numbers_or_names() {
+        let args = Args::try_parse_from(["auditrd", "--min", "SYSCALL", "--max", "1400"]).unwrap();
+        assert_eq!((args.min, args.max), (RecordType(1300), RecordType(1400)));
+        assert!(Args::try_parse_from(["auditrd", "--min", "NOSUCH"]).is_err());
+    }
+
+    #[test]
+    fn min_may_not_be_above_max() {
+        let parse = |min, max| {
+            Args::try_parse_from(["auditrd", "--min", min, "--max", max]).and_then(Args::validate)
+        };
+        assert!(parse("1400", "1400").is_ok());
+        assert_eq!(parse("1401", "1400").unwrap_err().exit_code(), 2);
+    }
+}

@@ -1,0 +1,79 @@
+//! Lines of bounded length.
+
+use bumpalo::{Bump, collections::Vec};
+
+use crate::{encode::line, model::AuditEvent};
+
+/// Appends the line of an event, cut so that it is no longer than `max` bytes, and marked as
+/// truncated. What is cut are the arguments, the command line, the message and its fields, and in
+/// the end names; a line without any of them always fits in a few KiB.
+pub fn line_within<'a>(
+    event: &mut AuditEvent<'a>,
+    max: usize,
+    arena: &'a Bump,
+    out: &mut std::vec::Vec<u8>,
+) {
+    event.truncated = true;
+    let start = out.len();
+    // A byte may take six in JSON, and hex twice as many again: halving finds the length soon.
+    let mut budget = max;
+    loop {
+        budget /= 2;
+        cut(event, budget, arena);
+        out.truncate(start);
+        line(event, out);
+        if out.len() - start <= max || budget == 0 {
+            return;
+        }
+    }
+}
+
+/// Cuts each long part of an event to a number of bytes.
+fn cut<'a>(event: &mut AuditEvent<'a>, budget: usize, arena: &'a Bump) {
+    for text in [
+        &mut event.commandline,
+        &mut event.msg,
+        &mut event.cmd,
+        &mut event.path,
+        &mut event.dest_path,
+        &mut event.cwd,
+        &mut event.exe,
+        &mut event.key,
+        &mut event.op,
+        &mut event.acct,
+        &mut event.subj,
+        &mut event.node,
+    ] {
+        *text = text.map(|text| within(text, budget));
+    }
+    let mut left = budget;
+    if let Some(argv) = event.argv {
+        let words = argv.iter().map_while(|word| Some(take(word, &mut left)?));
+        event.argv = Some(Vec::from_iter_in(words, arena).into_bump_slice());
+    }
+    let mut left = budget;
+    let fields = event.fields.iter();
+    let fields = fields.map_while(|(key, text)| Some((take(key, &mut left)?, take(text, &mut left)?)));
+    event.fields = Vec::from_iter_in(fields, arena).into_bump_slice();
+}
+
+/// The beginning of a text, with three bytes for its quotes and comma, or nothing when the budget is
+/// used up.
+fn take<'a>(text: &'a [u8], left: &mut usize) -> Option<&'a [u8]> {
+    *left = left.checked_sub(3).filter(|left| *left > 0)?;
+    let text = within(text, *left);
+    *left -= text.len();
+    Some(text)
+}
+
+/// The beginning of a text, not cut inside a character.
+fn within(text: &[u8], length: usize) -> &[u8] {
+    let mut end = length.min(text.len());
+    let is_inside = |end: usize| text.get(end).is_some_and(|byte| byte & 0xc0 == 0x80);
+    if (1..4).any(|back| end >= back && !is_inside(end - back)) {
+        while end > 0 && is_inside(end) {
+            end -= 1;
+        }
+    }
+    text.get(..end).unwrap_or(text)
+}

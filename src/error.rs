@@ -1,0 +1,80 @@
+//! What can go wrong for good, in one line: what was tried, why it failed, and what would help.
+
+use std::{fmt, io};
+
+/// Why something could not be done.
+///
+/// Bad records are never an error: they are counted and passed over.
+#[derive(Debug)]
+pub struct Error {
+    tried: String,
+    cause: io::Error,
+    help: Option<&'static str>,
+}
+
+impl Error {
+    /// An attempt that failed: `tried` completes the sentence "cannot …".
+    pub(crate) fn new(tried: impl Into<String>, cause: io::Error) -> Error {
+        Error { tried: tried.into(), cause, help: None }
+    }
+
+    /// The same with something that the user can do about it.
+    pub(crate) fn help(self, help: &'static str) -> Error {
+        Error { help: Some(help), ..self }
+    }
+
+    /// Whether more rights would have been needed.
+    pub fn is_permission(&self) -> bool {
+        self.cause.kind() == io::ErrorKind::PermissionDenied
+    }
+
+    /// Whether a reader of our output went away.
+    pub fn is_broken_pipe(&self) -> bool {
+        self.cause.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Names may come from anywhere; none of them gets to speak to the terminal.
+        let tried = self.tried.chars().map(|c| if c.is_control() { '?' } else { c });
+        write!(f, "cannot {}: {}", tried.collect::<String>(), reason(&self.cause))?;
+        self.help.map_or(Ok(()), |help| write!(f, "; {help}"))
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The text of an error without the number that std puts behind it.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_was_tried_why_it_failed_and_what_helps() {
+        let cause = io::Error::from_raw_os_error(libc::EPERM);
+        let error = Error::new("join the audit multicast group", cause)
+            .help("needs CAP_AUDIT_READ, try sudo");
+        assert_eq!(
+            error.to_string(),
+            "cannot join the audit multicast group: Operation not permitted; \
+             needs CAP_AUDIT_READ, try sudo"
+        );
+        assert!(error.is_permission());
+    }
+
+    #[test]
+    fn names_do_not_reach_the_terminal_as_escapes() {
+        let cause = io::Error::from_raw_os_error(libc::ENOENT);
+        let text = Error::new("read \x1b[2Jx", cause).to_string();
+        assert_eq!(text, "cannot read ?[2Jx: No such file or directory");
+    }
+}

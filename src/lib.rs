@@ -1,0 +1,82 @@
+//! Reads the Linux audit subsystem and makes events of its records.
+//!
+//! The command `auditrd` is a thin shell around this library. To get events in a program of your
+//! own, open an [`AuditReader`]: it reads in a thread and yields an [`AuditMessageGroup`] for each
+//! event. A [`Classifier`] makes an [`AuditEvent`] of it, and [`encode::line`] a line of JSON.
+//!
+//! ```
+//! use std::path::PathBuf;
+//!
+//! use auditrd::{Absent, Arena, AuditReader, Classifier, LogSource, MarshallerConfig};
+//! use auditrd::{ReaderConfig, record_type::*};
+//!
+//! let (stopper, stop) = auditrd::stop()?;
+//! let source = LogSource::open(&[PathBuf::from("tests/data/fim.log")], stop)?;
+//! let config = ReaderConfig::log(MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
+//! let mut classifier = Classifier::new(Box::new(Absent));
+//! let (mut arena, mut lines) = (Arena::new(), Vec::new());
+//! for group in AuditReader::spawn(Box::new(source), stopper, config)? {
+//!     if let Some(event) = classifier.classify(&group, &arena) {
+//!         auditrd::encode::line(&event, &mut lines);
+//!     }
+//!     arena.reset();
+//! }
+//! assert!(lines.starts_with(b"{\"name\":\"fim_event\","));
+//! # Ok::<(), auditrd::Error>(())
+//! ```
+//!
+//! # Layers
+//!
+//! Data flows one way: [`source`](LogSource) → [`reassemble`](AuditMarshaller) → [`parse`] →
+//! [`classify`](Classifier) → [`encode`] → sink. A stage knows the [model](AuditEvent) and the
+//! stages before it. Only the reader has a thread, a channel and a clock; only `source::sys` has
+//! unsafe code; parsing never fails, it yields what it understood.
+
+mod classify;
+pub mod encode;
+mod error;
+mod model;
+pub mod parse;
+mod reader;
+mod reassemble;
+mod resolve;
+mod serials;
+mod sink;
+mod source;
+
+/// Memory for what is built while an event is looked at; reset it afterwards.
+pub use bumpalo::Bump as Arena;
+
+pub use classify::{
+    Classifier, errno_name, is_exec_syscall, is_fim_syscall, parse_audit_event, syscall_name,
+    syscall_number, uring_op_name,
+};
+pub use error::Error;
+pub use model::{
+    Action, Arch, AuditEvent, AuditMessage, AuditMessageGroup, Batch, EventId, EventKind, Identity,
+    Record, RecordType, Sightings, Timestamp, record_type,
+};
+pub use parse::{AuditMessageTokenMap, tokenize};
+pub use reader::{AuditReader, ClockKind, ReaderConfig, Step};
+pub use reassemble::{AuditMarshaller, MarshallerConfig, Millis, Tally};
+pub use resolve::{Absent, Host, Proc};
+pub use serials::SerialTracker;
+pub use sink::Sink;
+pub use source::{
+    AuditStatus, Client, ClientConfig, Fill, LiveConfig, LiveSource, LogSource,
+    MAX_AUDIT_MESSAGE_LENGTH, Membership, NetlinkClient, NetlinkMessage, Source, Stop, Stopper,
+    stop,
+};
+
+/// Whether a type is that of a record from user space: 1100 to 1199 and 2100 to 2999.
+///
+/// ```
+/// use auditrd::{is_user_event, record_type::*};
+///
+/// assert!(is_user_event(AUDIT_USER_LOGIN));
+/// assert!(!is_user_event(AUDIT_SYSCALL));
+/// ```
+#[doc(alias = "IsUserEvent")]
+pub fn is_user_event(kind: RecordType) -> bool {
+    kind.is_user_event()
+}

@@ -1,0 +1,131 @@
+//! The command `auditrd`.
+
+mod cli;
+mod run;
+
+use std::{
+    io::Write,
+    process::{self, ExitCode},
+    thread,
+};
+
+use anyhow::{Context, Result};
+use auditrd::{
+    Absent, AuditReader, Classifier, ClientConfig, Error, Host, LiveConfig, LogSource, Proc, Sink,
+};
+use clap::Parser;
+use crossbeam_channel::{Sender, unbounded};
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1},
+    iterator::Signals,
+};
+
+use cli::Args;
+use run::{Control, Writer};
+
+/// The exit status for what is not permitted, after auditd(8).
+const NOT_PERMITTED: u8 = 4;
+
+fn main() -> ExitCode {
+    let args = Args::parse().validate().unwrap_or_else(|error| error.exit());
+    start_log(&args);
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let cause = error.downcast_ref::<Error>();
+            if cause.is_some_and(Error::is_broken_pipe) {
+                return ExitCode::SUCCESS;
+            }
+            log::error!("{error:#}");
+            match cause.is_some_and(Error::is_permission) {
+                true => ExitCode::from(NOT_PERMITTED),
+                false => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+/// Log lines go to standard error and begin with the program's name. Control characters in them
+/// come from records, and do not reach the terminal.
+fn start_log(args: &Args) {
+    env_logger::Builder::new()
+        .filter_level(args.log_level())
+        .format(|out, record| {
+            let text: String = record
+                .args()
+                .to_string()
+                .chars()
+                .map(|c| if c.is_control() { '?' } else { c })
+                .collect();
+            writeln!(out, "auditrd: {text}")
+        })
+        .init();
+}
+
+/// Reads and writes until there is nothing more, or a signal says so. The main thread waits for
+/// signals; the reader has a thread and so has everything behind it.
+fn run(args: &Args) -> Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])
+        .context("cannot wait for signals")?;
+    // Before anything is read: a log must not be half replayed into an output that is not there.
+    let sink = match args.output.to_str() {
+        Some("-") => Sink::stdout(),
+        _ => Sink::file(&args.output),
+    }?;
+    let reader = open(args)?;
+    let host: Box<dyn Host + Send> = if args.is_live() { Box::new(Proc) } else { Box::new(Absent) };
+    let writer = Writer::new(args, Classifier::new(host), sink);
+    let (control, controlled) = unbounded();
+    thread::scope(|scope| {
+        let handle = signals.handle();
+        let marshaller = thread::Builder::new()
+            .name("marshaller".to_owned())
+            .spawn_scoped(scope, move || {
+                let result = writer.run(reader, &controlled);
+                handle.close();
+                result
+            })
+            .context("cannot start the marshaller thread")?;
+        pass_on(&mut signals, &control);
+        match marshaller.join() {
+            Ok(result) => Ok(result?),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+fn open(args: &Args) -> Result<AuditReader, Error> {
+    if args.is_live() {
+        let client = ClientConfig {
+            membership: args.membership(),
+            receive_buffer: args.recv_buffer,
+        };
+        let live = LiveConfig { client, batch: AuditReader::batch_size() };
+        return AuditReader::open(&live, args.reader());
+    }
+    let (stopper, stop) = auditrd::stop()?;
+    let source = LogSource::open(&args.input, stop)?;
+    AuditReader::spawn(Box::new(source), stopper, args.reader())
+}
+
+/// Turns signals into messages until the marshaller closes them. Whoever asks twice to stop does
+/// not want to wait for an output that is stuck.
+fn pass_on(signals: &mut Signals, control: &Sender<Control>) {
+    let mut stopping = false;
+    for signal in signals.forever() {
+        let message = match signal {
+            SIGHUP => Control::Reopen,
+            SIGUSR1 => Control::Stats,
+            _ if stopping => {
+                log::error!("asked to stop twice; what was in flight is lost");
+                process::exit(1);
+            }
+            _ => {
+                stopping = true;
+                Control::Stop
+            }
+        };
+        // The marshaller may be gone already, which is what a stop asks for.
+        let _ = control.send(message);
+    }
+}

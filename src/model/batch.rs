@@ -1,0 +1,119 @@
+//! What the reader hands over: many records in one buffer.
+//!
+//! One channel operation and one allocation then serve hundreds of records, and the buffers go
+//! round: the marshaller sends an empty batch back, and its capacity is used again.
+
+use std::ops::Range;
+
+use crate::model::{EventId, RecordType};
+
+/// One record, as a source delivers it: the stamp is read, the body is not.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// The time and serial shared by all records of the event.
+    pub id: EventId,
+    /// The type, such as `SYSCALL`.
+    pub kind: RecordType,
+    /// The host in a `node=` prefix, or empty.
+    pub node: &'a [u8],
+    /// What follows `audit(…): `, without a line end.
+    pub body: &'a [u8],
+    /// Whether the source had to cut the record because it was too long.
+    pub cut: bool,
+}
+
+/// What a source saw besides records, since the last batch.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Sightings {
+    /// Lines or datagrams that are no records: no type, no stamp, or nonsense in them.
+    pub malformed: u64,
+    /// Times the kernel said that the socket's receive buffer had overflowed (`ENOBUFS`).
+    pub overflows: u64,
+    /// Datagrams that the kernel dropped for want of room in the socket, where it counts them.
+    pub dropped: u64,
+    /// Datagrams that did not come from the kernel (netlink port id not 0).
+    pub foreign: u64,
+}
+
+impl Sightings {
+    /// Adds what another batch saw.
+    pub fn add(&mut self, other: Sightings) {
+        self.malformed += other.malformed;
+        self.overflows += other.overflows;
+        self.dropped += other.dropped;
+        self.foreign += other.foreign;
+    }
+}
+
+/// Records in order of arrival, stored as offsets into one buffer.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The bytes that the records point into. Sources append here and then say what they appended
+    /// with [`Batch::push`].
+    pub bytes: Vec<u8>,
+    entries: Vec<Entry>,
+    /// What was seen besides records.
+    pub sightings: Sightings,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    id: EventId,
+    kind: RecordType,
+    cut: bool,
+    node: Range<u32>,
+    body: Range<u32>,
+}
+
+impl Batch {
+    /// Adds a record whose node and body lie at these places of [`Batch::bytes`].
+    pub fn push(
+        &mut self,
+        id: EventId,
+        kind: RecordType,
+        node: Range<usize>,
+        body: Range<usize>,
+        cut: bool,
+    ) {
+        self.entries.push(Entry { id, kind, cut, node: narrow(node), body: narrow(body) });
+    }
+
+    /// The records, in order of arrival.
+    pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
+        self.entries.iter().map(|entry| Record {
+            id: entry.id,
+            kind: entry.kind,
+            cut: entry.cut,
+            node: slice(&self.bytes, &entry.node),
+            body: slice(&self.bytes, &entry.body),
+        })
+    }
+
+    /// How many records there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is nothing at all to hand over, neither records nor sightings.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.sightings == Sightings::default()
+    }
+
+    /// Empties the batch and keeps its capacity.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.entries.clear();
+        self.sightings = Sightings::default();
+    }
+}
+
+/// Offsets are stored in 32 bits: a batch never grows past the few MiB that its source allows.
+fn narrow(range: Range<usize>) -> Range<u32> {
+    let narrow = |offset| u32::try_from(offset).unwrap_or(u32::MAX);
+    narrow(range.start)..narrow(range.end)
+}
+
+/// The bytes at a stored range; an impossible range is empty instead of a panic.
+pub(crate) fn slice<'a>(bytes: &'a [u8], range: &Range<u32>) -> &'a [u8] {
+    bytes.get(range.start as usize..range.end as usize).unwrap_or_default()
+}

@@ -1,0 +1,110 @@
+//! The stamp that every audit record carries, `audit(1795365817.963:231301)`.
+//!
+//! All records of one event share it, so it is the key that puts them together again.
+
+use std::fmt;
+
+/// A point in time with the millisecond precision of an audit stamp.
+///
+/// For a syscall this is the time of *entry*, while serials are given out later, so neither order
+/// follows from the other (linux/kernel/auditsc.c, `audit_alloc_context` and `audit_serial`).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Timestamp {
+    /// Whole seconds since 1970-01-01 UTC.
+    pub seconds: u64,
+    /// Milliseconds within the second, 0 to 999.
+    pub millis: u16,
+}
+
+impl Timestamp {
+    /// The last second that RFC 3339 can write, 9999-12-31T23:59:59Z.
+    pub const MAX_SECONDS: u64 = 253_402_300_799;
+
+    /// Milliseconds since 1970-01-01 UTC.
+    pub fn as_millis(self) -> u64 {
+        self.seconds.saturating_mul(1000).saturating_add(u64::from(self.millis))
+    }
+
+    /// The stamp for a wall-clock reading; a clock before 1970 reads as 1970.
+    pub fn from_system(time: std::time::SystemTime) -> Timestamp {
+        let since = time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let millis = u16::try_from(since.subsec_millis()).unwrap_or_default();
+        Timestamp { seconds: since.as_secs().min(Timestamp::MAX_SECONDS), millis }
+    }
+}
+
+impl Timestamp {
+    /// RFC 3339 in UTC with milliseconds, as ASCII: `2026-11-22T16:37:31.483Z`.
+    pub fn rfc3339(self) -> [u8; 24] {
+        let seconds = self.seconds.min(Timestamp::MAX_SECONDS);
+        let (year, month, day) = civil(seconds / 86_400);
+        let second = seconds % 86_400;
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let mut put = |at: usize, width: usize, mut number: u64| {
+            for digit in text[at..at + width].iter_mut().rev() {
+                *digit = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        };
+        put(0, 4, year);
+        put(5, 2, month);
+        put(8, 2, day);
+        put(11, 2, second / 3600);
+        put(14, 2, second / 60 % 60);
+        put(17, 2, second % 60);
+        put(20, 3, u64::from(self.millis));
+        text
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(str::from_utf8(&self.rfc3339()).unwrap_or_default())
+    }
+}
+
+/// The date of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
+///
+/// Years are counted from March, so that the leap day is the last of its year, and in eras of 400
+/// years, which are all 146,097 days long.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468; // days from 0000-03-01 to 1970-01-01
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+/// What identifies an event on one host: the time and the serial of its records.
+///
+/// The serial alone is not enough: it starts again at every boot and wraps at 32 bits.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct EventId {
+    /// The time in the stamp.
+    pub time: Timestamp,
+    /// The kernel's serial number, an `unsigned int` that wraps.
+    pub serial: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(seconds: u64, millis: u16, expected: &str) {
+        assert_eq!(Timestamp { seconds, millis }.to_string(), expected);
+    }
+
+    #[test]
+    fn stamps_are_written_as_rfc_3339_in_utc() {
+        check(0, 0, "1970-01-01T00:00:00.000Z");
+        check(951_782_400, 7, "2000-02-29T00:00:00.007Z");
+        check(1_795_365_817, 963, "2026-11-22T16:43:37.963Z");
+        check(4_107_542_399, 1, "2100-02-28T23:59:59.001Z");
+        check(4_107_542_400, 1, "2100-03-01T00:00:00.001Z");
+        check(Timestamp::MAX_SECONDS, 999, "9999-12-31T23:59:59.999Z");
+    }
+}

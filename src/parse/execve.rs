@@ -1,0 +1,164 @@
+//! The arguments of a program, from its EXECVE records.
+//!
+//! The kernel spreads a long list over several records, and a long argument over several pieces:
+//! `argc=3 a0="echo" a1_len=40000 a1[0]=79…`, then ` a1[1]=79…` and so on (kernel/auditsc.c,
+//! `audit_log_execve_info`). Each piece is quoted or hex for itself. A relay may bring the records
+//! in another order, so all pieces are collected first and put in order then.
+
+use bumpalo::{Bump, collections::Vec};
+
+use crate::parse::{Value, tokenize, value::integer};
+
+/// The pieces found so far.
+#[derive(Debug)]
+pub(crate) struct Pieces<'a> {
+    found: Vec<'a, Piece<'a>>,
+    argc: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Piece<'a> {
+    argument: u32,
+    part: u32,
+    value: Value<'a>,
+}
+
+/// The arguments of a program.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Argv<'a> {
+    /// The arguments that came, in order. Empty ones count.
+    pub args: &'a [&'a [u8]],
+    /// Whether every argument and every piece up to `argc` came.
+    pub complete: bool,
+}
+
+impl<'a> Pieces<'a> {
+    pub(crate) fn new(arena: &'a Bump) -> Pieces<'a> {
+        Pieces { found: Vec::new_in(arena), argc: None }
+    }
+
+    /// Adds what one EXECVE record says.
+    pub(crate) fn add(&mut self, body: &'a [u8]) {
+        for token in tokenize(body) {
+            if token.key == b"argc" {
+                self.argc = token.value.integer();
+            } else if let Some((argument, part)) = position(token.key) {
+                self.found.push(Piece { argument, part, value: token.value });
+            }
+        }
+    }
+
+    /// The arguments, once all records are there. `None` if no EXECVE record came at all.
+    pub(crate) fn finish(mut self, arena: &'a Bump) -> Option<Argv<'a>> {
+        let position = |piece: &Piece| (piece.argument, piece.part);
+        if self.found.is_empty() && self.argc.is_none() {
+            return None;
+        }
+        if !self.found.is_sorted_by_key(position) {
+            self.found.sort_by_key(position);
+        }
+        self.found.dedup_by_key(|piece| position(piece));
+        let mut complete = true;
+        let mut args: Vec<'a, &'a [u8]> = Vec::with_capacity_in(self.found.len(), arena);
+        for pieces in self.found.chunk_by(|a, b| a.argument == b.argument) {
+            complete &= pieces.iter().map(|p| p.argument as usize).all(|n| n == args.len());
+            complete &= pieces.iter().zip(0..).all(|(piece, part)| piece.part == part);
+            args.push(match pieces {
+                [piece] => piece.value.text(arena),
+                pieces => join(pieces, arena),
+            });
+        }
+        complete &= self.argc == i64::try_from(args.len()).ok();
+        Some(Argv { args: args.into_bump_slice(), complete })
+    }
+}
+
+fn join<'a>(pieces: &[Piece<'a>], arena: &'a Bump) -> &'a [u8] {
+    let size = pieces.iter().map(|piece| piece.value.bytes.len()).sum();
+    let mut whole = Vec::with_capacity_in(size, arena);
+    for piece in pieces {
+        whole.extend_from_slice_copy(piece.value.text(arena));
+    }
+    whole.into_bump_slice()
+}
+
+/// Which argument and which part of it a key names: `a3` is (3, 0), `a3[2]` is (3, 2). `a3_len`
+/// and anything else is none.
+fn position(key: &[u8]) -> Option<(u32, u32)> {
+    let number = |digits: &[u8]| {
+        let digits = digits.first().is_some_and(u8::is_ascii_digit).then_some(digits)?;
+        u32::try_from(integer(digits)?).ok()
+    };
+    let rest = key.strip_prefix(b"a")?;
+    match memchr::memchr(b'[', rest) {
+        None => Some((number(rest)?, 0)),
+        Some(at) => {
+            let (argument, part) = rest.split_at(at);
+            Some((number(argument)?, number(part.strip_prefix(b"[")?.strip_suffix(b"]")?)?))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(records: &[&str], expected: &[&str], complete: bool) {
+        let arena = Bump::new();
+        let mut pieces = Pieces::new(&arena);
+        for record in records {
+            pieces.add(record.as_bytes());
+        }
+        let argv = pieces.finish(&arena).unwrap();
+        let args: std::vec::Vec<_> = argv.args.iter().map(|a| str::from_utf8(a).unwrap()).collect();
+        assert_eq!((&args[..], argv.complete), (expected, complete), "{records:?}");
+    }
+
+    #[test]
+    fn an_argument_that_looks_like_hex_is_text_when_quoted() {
+        check(&[r#"argc=2 a0="id" a1="3005""#], &["id", "3005"], true);
+        check(
+            &[r#"argc=3 a0="useradd" a1="-c" a2=75736520776F726473"#],
+            &["useradd", "-c", "use words"],
+            true,
+        );
+    }
+
+    #[test]
+    fn empty_arguments_are_kept() {
+        check(&[r#"argc=3 a0="/bin/echo" a1="" a2="x""#], &["/bin/echo", "", "x"], true);
+    }
+
+    #[test]
+    fn arguments_come_in_the_order_of_their_numbers() {
+        let record = r#"argc=12 a0="a" a1="b" a10="k" a11="l" a2="c" a3="d" a4="e" a5="f" a6="g" a7="h" a8="i" a9="j""#;
+        check(&[record], &["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"], true);
+    }
+
+    #[test]
+    fn pieces_are_put_together_in_any_order_of_arrival() {
+        let first = r#"argc=3 a0="echo" a1_len=8 a1[0]=6162"#;
+        let (second, third) = (r#" a1[1]="cd""#, r#" a1[2]=65 a2="end""#);
+        check(&[first, second, third], &["echo", "abcde", "end"], true);
+        check(&[third, second, first], &["echo", "abcde", "end"], true);
+    }
+
+    #[test]
+    fn a_missing_piece_or_argument_is_said() {
+        check(&[r#"argc=2 a0="echo" a1_len=6 a1[0]=61"#, " a1[2]=63"], &["echo", "ac"], false);
+        check(&[r#"argc=2 a0="echo""#], &["echo"], false);
+        check(&[r#"argc=3 a0="echo" a2="x""#], &["echo", "x"], false);
+    }
+
+    #[test]
+    fn argc_is_believed_only_where_the_arguments_are_there() {
+        check(&[r#"argc=0 a0="echo""#], &["echo"], false);
+        check(&["argc=2000000000"], &[], false);
+        check(&[r#"argc=1 a0="x" a99999999999="y" a1[="z" a["z"="#], &["x"], true);
+    }
+
+    #[test]
+    fn an_argument_that_came_twice_counts_once() {
+        check(&[r#"argc=1 a0="x""#, r#"argc=1 a0="x""#], &["x"], true);
+    }
+}

@@ -1,0 +1,187 @@
+//! One pass over all records of an event.
+
+use bumpalo::{Bump, collections::Vec};
+
+use crate::{
+    model::{
+        AuditMessageGroup, Identity, RecordType,
+        record_type::{
+            AUDIT_CWD, AUDIT_EXECVE, AUDIT_LOGIN, AUDIT_MMAP, AUDIT_OPENAT2, AUDIT_PATH,
+            AUDIT_PROCTITLE, AUDIT_SYSCALL, AUDIT_URINGOP,
+        },
+    },
+    parse::{
+        Argv, PathRecord, Tokens, UserRecord, Value, execve::Pieces, keys, tokenize,
+        tokenize::split_enriched,
+    },
+};
+
+/// What the records of one event say, before anybody asks what it means.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// The SYSCALL or URINGOP record.
+    pub call: Option<CallRecord<'a>>,
+    /// The working directory.
+    pub cwd: Option<&'a [u8]>,
+    /// The PATH records, in order of their item numbers.
+    pub paths: Vec<'a, PathRecord<'a>>,
+    /// The arguments of the program that was started.
+    pub argv: Option<Argv<'a>>,
+    /// The command line as the process shows it, its parts ended by NUL; cut at 128 bytes.
+    pub proctitle: Option<&'a [u8]>,
+    /// `open_how.flags` of openat2, which its arguments only point to.
+    pub open_flags: Option<u64>,
+    /// The descriptor that was mapped, which is past the four arguments that SYSCALL has.
+    pub mmap_fd: Option<u64>,
+    /// The record that a program wrote, or LOGIN.
+    pub user: Option<UserRecord<'a>>,
+}
+
+/// What a SYSCALL record says; a URINGOP record has some of it.
+#[derive(Clone, Copy, Debug)]
+pub struct CallRecord<'a> {
+    /// `SYSCALL` or `URINGOP`.
+    pub kind: RecordType,
+    /// `AUDIT_ARCH_*`, as a number and as printed.
+    pub arch: Option<(u32, &'a [u8])>,
+    /// The number of the syscall, or of the io_uring operation.
+    pub number: Option<u32>,
+    /// `yes` or `no`. Absent for a call that never returns.
+    pub success: Option<&'a [u8]>,
+    /// The return value; negative for an error.
+    pub exit: Option<i64>,
+    /// The first four arguments.
+    pub args: [Option<u64>; 4],
+    /// How many PATH records the kernel meant to write.
+    pub items: Option<u32>,
+    /// Who called.
+    pub ids: Identity,
+    /// The controlling terminal.
+    pub tty: Option<&'a [u8]>,
+    /// The name of the task, 15 bytes at most.
+    pub comm: Option<&'a [u8]>,
+    /// The program that runs.
+    pub exe: Option<&'a [u8]>,
+    /// The keys of the rules that fired, joined with commas.
+    pub key: Option<&'a [u8]>,
+    /// The LSM label.
+    pub subj: Option<&'a [u8]>,
+}
+
+/// Reads all records of an event.
+///
+/// Text that had to be decoded lies in `arena`; the rest is borrowed from the group.
+pub fn facts<'a>(group: &'a AuditMessageGroup, arena: &'a Bump) -> Facts<'a> {
+    let mut facts = Facts {
+        call: None,
+        cwd: None,
+        paths: Vec::new_in(arena),
+        argv: None,
+        proctitle: None,
+        open_flags: None,
+        mmap_fd: None,
+        user: None,
+    };
+    let mut pieces = Pieces::new(arena);
+    for message in group.messages() {
+        let kind = message.kind;
+        if kind.is_user_event() || kind == AUDIT_LOGIN {
+            facts.user.get_or_insert_with(|| UserRecord::parse(kind, message.data, arena));
+            continue;
+        }
+        let (body, _) = split_enriched(kind, message.data);
+        match kind {
+            AUDIT_SYSCALL => facts.call = Some(CallRecord::parse(kind, body, arena)),
+            AUDIT_URINGOP if facts.call.is_none() => {
+                facts.call = Some(CallRecord::parse(kind, body, arena));
+            }
+            AUDIT_PATH => facts.paths.push(PathRecord::parse(body, arena)),
+            AUDIT_CWD => facts.cwd = only(body, b"cwd").and_then(|v| v.optional_text(arena)),
+            AUDIT_EXECVE => pieces.add(body),
+            AUDIT_PROCTITLE => facts.proctitle = only(body, b"proctitle").and_then(|v| title(v, arena)),
+            AUDIT_OPENAT2 => facts.open_flags = only(body, b"oflag").and_then(octal),
+            AUDIT_MMAP => facts.mmap_fd = only(body, b"fd").and_then(|v| v.id()).map(u64::from),
+            _ => {}
+        }
+    }
+    if !facts.paths.is_sorted_by_key(|path| path.item) {
+        facts.paths.sort_by_key(|path| path.item);
+    }
+    facts.argv = pieces.finish(arena);
+    facts
+}
+
+impl<'a> CallRecord<'a> {
+    fn parse(kind: RecordType, body: &'a [u8], arena: &'a Bump) -> CallRecord<'a> {
+        let mut call = CallRecord {
+            kind,
+            arch: None,
+            number: None,
+            success: None,
+            exit: None,
+            args: [None; 4],
+            items: None,
+            ids: Identity::default(),
+            tty: None,
+            comm: None,
+            exe: None,
+            key: None,
+            subj: None,
+        };
+        let mut tokens = tokenize(body);
+        while let Some(token) = tokens.next() {
+            let value = token.value;
+            match token.key {
+                b"arch" => {
+                    let number = value.hex().and_then(|arch| u32::try_from(arch).ok());
+                    call.arch = number.map(|number| (number, value.bytes));
+                }
+                b"syscall" | b"uring_op" => call.number = value.id(),
+                b"success" => call.success = value.literal(),
+                b"exit" => call.exit = value.integer(),
+                b"a0" => call.args[0] = value.hex(),
+                b"a1" => call.args[1] = value.hex(),
+                b"a2" => call.args[2] = value.hex(),
+                b"a3" => call.args[3] = value.hex(),
+                b"items" => call.items = value.id(),
+                b"tty" => call.tty = value.literal(),
+                b"comm" => call.comm = value.optional_text(arena),
+                b"exe" => call.exe = value.optional_text(arena),
+                b"key" => call.key = value.optional_text(arena).map(|text| keys(text, arena)),
+                b"subj" => call.subj = label(body, value, &mut tokens),
+                key => {
+                    call.ids.set(key, value.id());
+                }
+            }
+        }
+        call
+    }
+}
+
+/// An LSM label. AppArmor's may have one word in parentheses behind a space: `=/usr/sbin/ntpd
+/// (enforce)`.
+fn label<'a>(body: &'a [u8], value: Value<'a>, tokens: &mut Tokens<'a>) -> Option<&'a [u8]> {
+    let label = value.literal()?;
+    let read = |tokens: &Tokens| body.len() - tokens.rest().len();
+    let start = read(tokens).checked_sub(label.len())?;
+    if tokens.rest().starts_with(b" (") {
+        tokens.next();
+    }
+    body.get(start..read(tokens))
+}
+
+/// The value of a key in a record that is read for one thing only.
+fn only<'a>(body: &'a [u8], key: &[u8]) -> Option<Value<'a>> {
+    tokenize(body).find(|token| token.key == key).map(|token| token.value)
+}
+
+/// The process title without the NUL at its end. The kernel writes `proctitle="(null)"` where it
+/// has none, in quotes for once.
+fn title<'a>(value: Value<'a>, arena: &'a Bump) -> Option<&'a [u8]> {
+    let text = value.optional_text(arena).filter(|text| text != b"(null)")?;
+    Some(text.strip_suffix(b"\0").unwrap_or(text))
+}
+
+fn octal(value: Value<'_>) -> Option<u64> {
+    u64::from_str_radix(str::from_utf8(value.bytes).ok()?, 8).ok()
+}

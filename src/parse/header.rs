@@ -1,0 +1,88 @@
+//! The stamp at the head of a record: `audit(1795365817.963:231301): `.
+
+use crate::model::{EventId, Timestamp};
+
+/// Reads the stamp and returns it with the body behind it.
+///
+/// The kernel writes `audit(%llu.%03lu:%u): ` (kernel/audit.c, `audit_log_start`). A body that is
+/// missing altogether, as in a record cut right behind the stamp, is empty; leading spaces of the
+/// body are left in place. Anything else is no record.
+///
+/// ```
+/// let (id, body) = auditrd::parse::header(b"audit(1795365817.963:42): cwd=\"/\"").unwrap();
+/// assert_eq!((id.time.seconds, id.time.millis, id.serial), (1795365817, 963, 42));
+/// assert_eq!(body, b"cwd=\"/\"");
+/// assert!(auditrd::parse::header(b"audit(1795365817.963): cwd=\"/\"").is_none());
+/// ```
+pub fn header(data: &[u8]) -> Option<(EventId, &[u8])> {
+    let rest = data.strip_prefix(b"audit(")?;
+    let (seconds, rest) = number(rest)?;
+    let (millis, rest) = number(rest.strip_prefix(b".")?)?;
+    let (serial, rest) = number(rest.strip_prefix(b":")?)?;
+    let rest = rest.strip_prefix(b")")?;
+    let body = rest.strip_prefix(b":").unwrap_or(rest);
+    let body = body.strip_prefix(b" ").unwrap_or(body);
+    if seconds > Timestamp::MAX_SECONDS || millis > 999 {
+        return None;
+    }
+    let time = Timestamp { seconds, millis: u16::try_from(millis).ok()? };
+    Some((EventId { time, serial: u32::try_from(serial).ok()? }, body))
+}
+
+/// The decimal number at the start of `data`, and what follows it.
+fn number(data: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value: u64 = 0;
+    let mut rest = data;
+    while let [digit @ b'0'..=b'9', tail @ ..] = rest {
+        value = value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+        rest = tail;
+    }
+    (rest.len() < data.len()).then_some((value, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(data: &[u8], expected: Option<(u64, u16, u32, &[u8])>) {
+        let got = header(data)
+            .map(|(id, body)| (id.time.seconds, id.time.millis, id.serial, body));
+        assert_eq!(got, expected, "{}", data.escape_ascii());
+    }
+
+    #[test]
+    fn a_stamp_is_read_and_the_body_follows() {
+        check(b"audit(1.002:3): pid=1", Some((1, 2, 3, b"pid=1")));
+        check(b"audit(1.002:3):  cwd=\"/\"", Some((1, 2, 3, b" cwd=\"/\"")));
+        check(b"audit(0.000:0): ", Some((0, 0, 0, b"")));
+        check(b"audit(1.999:4294967295): x", Some((1, 999, u32::MAX, b"x")));
+    }
+
+    #[test]
+    fn a_record_that_ends_right_behind_its_stamp_has_an_empty_body() {
+        check(b"audit(1.002:3)", Some((1, 2, 3, b"")));
+        check(b"audit(1.002:3):", Some((1, 2, 3, b"")));
+    }
+
+    #[test]
+    fn what_is_no_stamp_is_no_record() {
+        for data in [
+            &b""[..],
+            b"audit(",
+            b"audit()",
+            b"audit(1.002:3",
+            b"audit(123.456): x=1",
+            b"audit(.002:3): x",
+            b"audit(1.1000:3): x",
+            b"audit(1.002:4294967296): x",
+            b"audit(1.002:9223372036854775808): x",
+            b"audit(99999999999999999999.002:3): x",
+            b"audit(253402300800.000:3): x",
+            b"audit(-1.002:3): x",
+            b"audit(1.002:-3): x",
+            b" audit(1.002:3): x",
+        ] {
+            check(data, None);
+        }
+    }
+}

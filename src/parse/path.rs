@@ -1,0 +1,141 @@
+//! PATH records: one file that a call touched.
+
+use bumpalo::Bump;
+
+use crate::parse::tokenize;
+
+/// The part that a file played in a call (include/linux/audit.h, `AUDIT_TYPE_*`).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum NameType {
+    /// The directory that holds the file.
+    Parent,
+    /// A file that the call made, or would have.
+    Create,
+    /// A file that the call removed, or would have.
+    Delete,
+    /// A file that was there before.
+    Normal,
+    /// A name without a file, or the text of a symbolic link.
+    #[default]
+    Unknown,
+}
+
+/// A file as the pair that tells it from all others on the host.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct FileId {
+    /// Major and minor number of the file system's device.
+    pub dev: (u32, u32),
+    /// The inode number within it.
+    pub inode: u64,
+}
+
+/// What one PATH record says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PathRecord<'a> {
+    /// Its number within the event. The order of items is no promise of the kernel.
+    pub item: u32,
+    /// The name, as the caller gave it. For a parent the leading directories of it with a `/` at
+    /// the end, or, where it has none, the process's working directory.
+    pub name: Option<&'a [u8]>,
+    /// The inode number, where the name had a file.
+    pub inode: Option<u64>,
+    /// `major:minor` of the file system's device in hex, as printed.
+    pub dev: &'a [u8],
+    /// File type and permissions in octal, as printed.
+    pub mode: &'a [u8],
+    /// The owner.
+    pub ouid: Option<u32>,
+    /// The owning group.
+    pub ogid: Option<u32>,
+    /// The part that the file played.
+    pub nametype: NameType,
+}
+
+impl<'a> PathRecord<'a> {
+    pub(crate) fn parse(body: &'a [u8], arena: &'a Bump) -> PathRecord<'a> {
+        let mut path = PathRecord::default();
+        for token in tokenize(body) {
+            let value = token.value;
+            match token.key {
+                b"item" => path.item = value.id().unwrap_or(u32::MAX),
+                b"name" => path.name = value.optional_text(arena),
+                b"inode" => path.inode = value.integer().and_then(|n| u64::try_from(n).ok()),
+                b"dev" => path.dev = value.bytes,
+                b"mode" => path.mode = value.bytes,
+                b"ouid" => path.ouid = value.id(),
+                b"ogid" => path.ogid = value.id(),
+                // Kernels before 3.18 of some vendors say objtype for nametype.
+                b"nametype" | b"objtype" => path.nametype = name_type(value.bytes),
+                _ => {}
+            }
+        }
+        path
+    }
+
+    /// Which file this is, where the record says.
+    pub fn file_id(&self) -> Option<FileId> {
+        let colon = memchr::memchr(b':', self.dev)?;
+        let (major, minor) = (self.dev.get(..colon)?, self.dev.get(colon + 1..)?);
+        let hex = |bytes| u32::from_str_radix(str::from_utf8(bytes).ok()?, 16).ok();
+        Some(FileId { dev: (hex(major)?, hex(minor)?), inode: self.inode? })
+    }
+}
+
+fn name_type(text: &[u8]) -> NameType {
+    match text {
+        b"PARENT" => NameType::Parent,
+        b"CREATE" => NameType::Create,
+        b"DELETE" => NameType::Delete,
+        b"NORMAL" => NameType::Normal,
+        _ => NameType::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse<'a>(body: &'a str, arena: &'a Bump) -> PathRecord<'a> {
+        PathRecord::parse(body.as_bytes(), arena)
+    }
+
+    #[test]
+    fn a_file_is_known_by_device_and_inode() {
+        let arena = Bump::new();
+        let body = "item=1 name=E8AFBB2F inode=16 dev=fd:1a mode=040755 ouid=0 ogid=5 rdev=00:00 nametype=CREATE";
+        let path = parse(body, &arena);
+        assert_eq!(path.name, Some("读/".as_bytes()));
+        assert_eq!(path.file_id(), Some(FileId { dev: (0xfd, 0x1a), inode: 16 }));
+        assert_eq!((path.item, path.mode, path.ogid), (1, &b"040755"[..], Some(5)));
+        assert_eq!(path.nametype, NameType::Create);
+    }
+
+    #[test]
+    fn a_name_without_a_file_has_no_id() {
+        let arena = Bump::new();
+        let path = parse("item=0 name=\"/nowhere\" nametype=UNKNOWN cap_fp=0", &arena);
+        assert_eq!((path.file_id(), path.nametype), (None, NameType::Unknown));
+    }
+
+    #[test]
+    fn the_type_of_a_name_is_read_in_every_spelling() {
+        let arena = Bump::new();
+        assert_eq!(parse("item=0 name=\"a\" objtype=DELETE", &arena).nametype, NameType::Delete);
+        assert_eq!(parse("item=0 name=\"a\" nametype=\"NORMAL\"", &arena).nametype, NameType::Normal);
+    }
+
+    #[test]
+    fn null_is_no_name_unless_a_file_is_called_so() {
+        let arena = Bump::new();
+        assert_eq!(parse("item=0 name=(null) inode=1", &arena).name, None);
+        assert_eq!(parse("item=0 name=\"(null)\" inode=1", &arena).name, Some(&b"(null)"[..]));
+    }
+
+    #[test]
+    fn odd_item_numbers_do_no_harm() {
+        let arena = Bump::new();
+        assert_eq!(parse("item=7", &arena).item, 7);
+        assert_eq!(parse("item=-1", &arena).item, u32::MAX);
+        assert_eq!(parse("item=99999999999", &arena).item, u32::MAX);
+    }
+}

@@ -1,0 +1,204 @@
+//! The `key=value` text of a record, cut into tokens.
+//!
+//! Nothing is decoded here: a token keeps whether its value stood in quotes, since that alone
+//! tells hex from a literal (see [`Value::text`]).
+
+use memchr::{memchr, memchr2, memrchr};
+
+use crate::{model::RecordType, parse::Value};
+
+/// One piece of a record: a pair, or a word that belongs to no pair (then `key` is empty).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Token<'a> {
+    /// What stands before the `=`.
+    pub key: &'a [u8],
+    /// What stands behind it, without its quotes.
+    pub value: Value<'a>,
+}
+
+/// Iterates over the tokens of a record. Made by [`tokenize`].
+#[derive(Clone, Debug)]
+pub struct Tokens<'a> {
+    rest: &'a [u8],
+}
+
+/// Cuts the body of a record into tokens.
+///
+/// A value in double quotes goes to the next double quote (the kernel never writes one inside), a
+/// value in single quotes to the *last* single quote of the text (user space writes what it likes
+/// inside), and a bare value to the next space. A quote that is never closed holds the rest: the
+/// record was cut. A backslash is a byte like any other.
+///
+/// ```
+/// let body = br#"argc=2 a0="cat" a1=6120622E747874"#;
+/// let keys: Vec<_> = auditrd::tokenize(body).map(|token| token.key).collect();
+/// assert_eq!(keys, [&b"argc"[..], b"a0", b"a1"]);
+/// ```
+#[doc(alias = "Tokenize")]
+pub fn tokenize(body: &[u8]) -> Tokens<'_> {
+    Tokens { rest: body }
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Token<'a>> {
+        while let [b' ', tail @ ..] = self.rest {
+            self.rest = tail;
+        }
+        if self.rest.is_empty() {
+            return None;
+        }
+        let Some(end) = memchr2(b'=', b' ', self.rest) else {
+            return Some(self.word(self.rest.len()));
+        };
+        let (key, rest) = self.rest.split_at(end);
+        let [b'=', rest @ ..] = rest else { return Some(self.word(end)) };
+        let (value, rest) = match rest {
+            [b'"', text @ ..] => quoted(text, memchr(b'"', text)),
+            [b'\'', text @ ..] => quoted(text, memrchr(b'\'', text)),
+            _ => {
+                let (value, rest) = rest.split_at(memchr(b' ', rest).unwrap_or(rest.len()));
+                (Value { bytes: value, quoted: false }, rest)
+            }
+        };
+        self.rest = rest;
+        Some(Token { key, value })
+    }
+}
+
+impl<'a> Tokens<'a> {
+    /// What has not been read yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    fn word(&mut self, end: usize) -> Token<'a> {
+        let (word, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        Token { key: b"", value: Value { bytes: word, quoted: false } }
+    }
+}
+
+/// A value in quotes that are closed at `end`, and what follows the closing quote.
+fn quoted(text: &[u8], end: Option<usize>) -> (Value<'_>, &[u8]) {
+    let (bytes, rest) = text.split_at(end.unwrap_or(text.len()));
+    (Value { bytes, quoted: true }, rest.get(1..).unwrap_or_default())
+}
+
+/// Separates what a record says from the names that auditd adds behind it.
+///
+/// With `log_format = ENRICHED` auditd appends the byte 0x1d and interpreted copies such as
+/// `UID="root"`. In a user-space record a program may have written a 0x1d of its own inside
+/// `msg='…'`, so there the separator counts only behind the closing quote.
+pub(super) fn split_enriched(kind: RecordType, body: &[u8]) -> (&[u8], &[u8]) {
+    const SEPARATOR: u8 = 0x1d;
+    let Some(first) = memchr(SEPARATOR, body) else { return (body, b"") };
+    let at = if !kind.is_user_event() {
+        first
+    } else if body.ends_with(b"'") {
+        return (body, b"");
+    } else {
+        memchr::memmem::rfind(body, b"'\x1d").map_or(first, |quote| quote + 1)
+    };
+    let (raw, names) = body.split_at(at);
+    (raw, names.get(1..).unwrap_or_default())
+}
+
+/// The tokens of one record as a map, for programs that want to look at records themselves.
+///
+/// Where a key stands twice, the last one wins in [`get`](Self::get); all are in `tokens`.
+///
+/// ```
+/// use auditrd::{AuditMessageTokenMap, record_type::AUDIT_SYSCALL};
+///
+/// let map = AuditMessageTokenMap::new(AUDIT_SYSCALL, b"arch=c000003e syscall=59 success=yes");
+/// assert_eq!(map.get("syscall"), Some(&b"59"[..]));
+/// assert_eq!(map.get("exit"), None);
+/// ```
+#[derive(Clone, Debug)]
+pub struct AuditMessageTokenMap<'a> {
+    /// The type of the record.
+    pub kind: RecordType,
+    /// Its pairs, in order.
+    pub tokens: Vec<Token<'a>>,
+}
+
+impl<'a> AuditMessageTokenMap<'a> {
+    /// Tokenizes the body of a record.
+    pub fn new(kind: RecordType, body: &'a [u8]) -> AuditMessageTokenMap<'a> {
+        let (raw, _) = split_enriched(kind, body);
+        AuditMessageTokenMap { kind, tokens: tokenize(raw).filter(|t| !t.key.is_empty()).collect() }
+    }
+
+    /// The value of a key, as it stands in the record but without its quotes.
+    pub fn get(&self, key: &str) -> Option<&'a [u8]> {
+        self.tokens.iter().rev().find(|t| t.key == key.as_bytes()).map(|t| t.value.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::record_type::{AUDIT_SYSCALL, AUDIT_USER_ACCT};
+
+    fn check(body: &str, expected: &[(&str, &str)]) {
+        let got: Vec<_> = tokenize(body.as_bytes())
+            .map(|t| (str::from_utf8(t.key).unwrap(), str::from_utf8(t.value.bytes).unwrap()))
+            .collect();
+        assert_eq!(got, expected, "{body}");
+    }
+
+    #[test]
+    fn pairs_are_cut_at_spaces_outside_quotes() {
+        check("a=1 b=\"x y\" c=", &[("a", "1"), ("b", "x y"), ("c", "")]);
+        check("  a=1   b=2  ", &[("a", "1"), ("b", "2")]);
+        check("a==b c=d=e", &[("a", "=b"), ("c", "d=e")]);
+    }
+
+    #[test]
+    fn an_empty_value_does_not_swallow_the_next_pair() {
+        check("subj= res=success", &[("subj", ""), ("res", "success")]);
+    }
+
+    #[test]
+    fn words_without_a_value_stay_words() {
+        check("login pid=1 old auid=2", &[("", "login"), ("pid", "1"), ("", "old"), ("auid", "2")]);
+    }
+
+    #[test]
+    fn a_backslash_is_a_byte_like_any_other() {
+        check(r#"a="back\slash" b=\"#, &[("a", r"back\slash"), ("b", r"\")]);
+    }
+
+    #[test]
+    fn msg_ends_at_the_last_quote() {
+        check(
+            r#"msg='op=x acct="system-property('xsl:vendor')/>" res=failed'"#,
+            &[("msg", r#"op=x acct="system-property('xsl:vendor')/>" res=failed"#)],
+        );
+    }
+
+    #[test]
+    fn an_unclosed_quote_holds_the_rest() {
+        check("a=\"cut mid", &[("a", "cut mid")]);
+        check("msg='cut mid", &[("msg", "cut mid")]);
+        check("a=\"", &[("a", "")]);
+    }
+
+    #[test]
+    fn names_that_auditd_adds_are_kept_apart() {
+        let (raw, names) = split_enriched(AUDIT_SYSCALL, b"uid=0 key=(null)\x1dARCH=x86_64 UID=\"root\"");
+        assert_eq!((raw, names), (&b"uid=0 key=(null)"[..], &b"ARCH=x86_64 UID=\"root\""[..]));
+    }
+
+    #[test]
+    fn a_separator_inside_msg_is_the_programs_own() {
+        let forged = b"pid=1 msg='op=x \x1dUID=\"root\" res=success'";
+        assert_eq!(split_enriched(AUDIT_USER_ACCT, forged), (&forged[..], &b""[..]));
+        let both = [&forged[..], b"\x1dUID=\"0\""].concat();
+        let (raw, names) = split_enriched(AUDIT_USER_ACCT, &both);
+        assert_eq!((raw, names), (&forged[..], &b"UID=\"0\""[..]));
+    }
+}

@@ -1,0 +1,167 @@
+//! Single values: numbers, and text that may be written as hex.
+
+use bumpalo::{Bump, collections::Vec};
+
+/// A value as it stands in a record.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Value<'a> {
+    /// The bytes, without quotes.
+    pub bytes: &'a [u8],
+    /// Whether it stood in quotes.
+    pub quoted: bool,
+}
+
+impl<'a> Value<'a> {
+    /// The text of a field that the kernel or libaudit writes as untrusted: in quotes as it is, or
+    /// bare as upper-case hex (kernel/audit.c, `audit_log_untrustedstring`).
+    ///
+    /// Only such fields may be decoded, and only when they are bare: `a1="3005"` is the text
+    /// `3005`, and `uid=1000` is a number. What is no hex of whole bytes stays as it is; older
+    /// programs write `acct=root`.
+    pub fn text(self, arena: &'a Bump) -> &'a [u8] {
+        if self.quoted { self.bytes } else { unhex(self.bytes, arena).unwrap_or(self.bytes) }
+    }
+
+    /// As [`text`](Self::text), but bare placeholders are nothing. `"(null)"` in quotes is a name.
+    pub fn optional_text(self, arena: &'a Bump) -> Option<&'a [u8]> {
+        (!self.is_placeholder()).then(|| self.text(arena))
+    }
+
+    /// A value that is never hex, unless it only holds the place of one.
+    pub fn literal(self) -> Option<&'a [u8]> {
+        (!self.is_placeholder()).then_some(self.bytes)
+    }
+
+    /// Whether this stands for "there is none": bare `(null)`, `(none)` or `?`, or nothing at all.
+    pub fn is_placeholder(self) -> bool {
+        !self.quoted && matches!(self.bytes, b"(null)" | b"(none)" | b"?" | b"")
+    }
+
+    /// A decimal number, which may be negative.
+    pub fn integer(self) -> Option<i64> {
+        integer(self.bytes)
+    }
+
+    /// A number in hex without a prefix, as `a0` to `a3` and `arch`.
+    pub fn hex(self) -> Option<u64> {
+        if self.bytes.is_empty() || self.bytes.len() > 16 {
+            return None;
+        }
+        self.bytes.iter().try_fold(0, |value: u64, digit| {
+            Some(value << 4 | u64::from(char::from(*digit).to_digit(16)?))
+        })
+    }
+
+    /// An id. `-1`, which some records print for "unset", is 4294967295.
+    pub fn id(self) -> Option<u32> {
+        match integer(self.bytes)? {
+            -1 => Some(u32::MAX),
+            number => u32::try_from(number).ok(),
+        }
+    }
+}
+
+/// A whole decimal number with an optional minus sign, within 64 bits.
+pub(crate) fn integer(bytes: &[u8]) -> Option<i64> {
+    let (negative, digits) = match bytes {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0i64, |value, byte| {
+        let digit = i64::from(byte.checked_sub(b'0').filter(|digit| *digit <= 9)?);
+        let value = value.checked_mul(10)?;
+        if negative { value.checked_sub(digit) } else { value.checked_add(digit) }
+    })
+}
+
+/// The value of each upper-case hex digit; 255 for any other byte. Lower case is no hex here: the
+/// kernel never writes it, so `deadbeef` is a word.
+static DIGITS: [u8; 256] = {
+    let mut table = [255; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        table[b"0123456789ABCDEF"[digit as usize] as usize] = digit;
+        digit += 1;
+    }
+    table
+};
+
+/// Decodes upper-case hex of whole bytes into the arena; `None` if it is anything else.
+pub(crate) fn unhex<'a>(hex: &[u8], arena: &'a Bump) -> Option<&'a [u8]> {
+    if hex.is_empty() || !hex.len().is_multiple_of(2) {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity_in(hex.len() / 2, arena);
+    let mut invalid = 0;
+    bytes.extend(hex.chunks_exact(2).map(|pair| {
+        let (high, low) = match pair {
+            [high, low] => (DIGITS[*high as usize], DIGITS[*low as usize]),
+            _ => (255, 255),
+        };
+        invalid |= high | low;
+        high << 4 | low & 15
+    }));
+    (invalid < 16).then(|| bytes.into_bump_slice())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bare(text: &str) -> Value<'_> {
+        Value { bytes: text.as_bytes(), quoted: false }
+    }
+
+    #[test]
+    fn only_bare_upper_case_hex_of_whole_bytes_is_decoded() {
+        let arena = Bump::new();
+        for (text, expected) in [
+            ("75736520776F726473", "use words"),
+            ("41", "A"),
+            ("414", "414"),
+            ("6a6B", "6a6B"),
+            ("root", "root"),
+            ("", ""),
+        ] {
+            assert_eq!(bare(text).text(&arena), expected.as_bytes());
+            let quoted = Value { quoted: true, ..bare(text) };
+            assert_eq!(quoted.text(&arena), text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_quoted_null_is_a_name_and_a_bare_one_is_nothing() {
+        let arena = Bump::new();
+        assert_eq!(bare("(null)").optional_text(&arena), None);
+        let quoted = Value { quoted: true, ..bare("(null)") };
+        assert_eq!(quoted.optional_text(&arena), Some(&b"(null)"[..]));
+    }
+
+    #[test]
+    fn numbers_are_whole_and_within_range() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("-115", Some(-115)),
+            ("9223372036854775807", Some(i64::MAX)),
+            ("-9223372036854775808", Some(i64::MIN)),
+            ("9223372036854775808", None),
+            ("", None),
+            ("-", None),
+            ("1x", None),
+        ] {
+            assert_eq!(bare(text).integer(), expected, "{text}");
+        }
+        assert_eq!(bare("ffffffffffffff9c").hex(), Some(0xffff_ffff_ffff_ff9c));
+        assert_eq!(bare("11112222333344445").hex(), None);
+    }
+
+    #[test]
+    fn an_unset_id_is_4294967295_in_both_spellings() {
+        assert_eq!(bare("4294967295").id(), Some(u32::MAX));
+        assert_eq!(bare("-1").id(), Some(u32::MAX));
+        assert_eq!(bare("4294967296").id(), None);
+    }
+}

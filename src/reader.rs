@@ -1,0 +1,347 @@
+//! The reader thread, and the events that its records make.
+//!
+//! The thread does nothing but read: it fills batches and sends them through a bounded channel.
+//! Whoever owns the [`AuditReader`] puts the records together and gets whole events. Empty batches
+//! go back through a second channel.
+
+use std::{
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, bounded, never};
+
+use crate::{
+    error::Error,
+    model::{AuditMessageGroup, Batch, Sightings},
+    reassemble::{AuditMarshaller, MarshallerConfig, Millis, Tally},
+    serials::SerialTracker,
+    source::{self, Fill, LiveConfig, LiveSource, Source, Stopper},
+};
+
+/// Records in one batch at most, where the source has the choice.
+const BATCH: usize = 256;
+
+/// How an [`AuditReader`] reads.
+#[derive(Clone, Debug)]
+pub struct ReaderConfig {
+    /// How events are put together.
+    pub marshaller: MarshallerConfig,
+    /// Records between the two threads at most. When there are as many, the reader waits.
+    pub queue: usize,
+    /// Serials that are late by more than this count as missing.
+    pub max_out_of_order: u32,
+    /// Which clock tells when an event's time is up.
+    pub clock: ClockKind,
+}
+
+/// What tells the time to the reassembly.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ClockKind {
+    /// The clock on the wall, for live records.
+    Monotonic,
+    /// The stamps of the records, for logs.
+    Records,
+}
+
+impl ReaderConfig {
+    /// The usual settings for live records.
+    pub fn live(marshaller: MarshallerConfig) -> ReaderConfig {
+        let max_out_of_order = SerialTracker::DEFAULT_WINDOW;
+        ReaderConfig { marshaller, queue: 8192, max_out_of_order, clock: ClockKind::Monotonic }
+    }
+
+    /// The usual settings for logs.
+    pub fn log(marshaller: MarshallerConfig) -> ReaderConfig {
+        let marshaller = MarshallerConfig { ends_at_proctitle: true, ..marshaller };
+        ReaderConfig { clock: ClockKind::Records, ..ReaderConfig::live(marshaller) }
+    }
+}
+
+/// What an [`AuditReader`] has to say next.
+#[derive(Debug)]
+pub enum Step {
+    /// An event is whole. Give it back with [`AuditReader::recycle`].
+    Event(AuditMessageGroup),
+    /// Something was seen that is no record.
+    Seen(Sightings),
+    /// There is nothing more to read at the moment: a good time to flush.
+    Idle,
+    /// The time or the signal that the caller waits for is there.
+    Interrupted,
+    /// There will be nothing more.
+    End,
+}
+
+/// Reads records in a thread of its own and puts them together to events.
+///
+/// ```no_run
+/// use auditrd::{AuditReader, Arena, LiveConfig, ClientConfig, Membership, MarshallerConfig};
+/// use auditrd::{ReaderConfig, parse_audit_event, record_type::*};
+///
+/// let client = ClientConfig { membership: Membership::ReadLog, receive_buffer: 8 << 20 };
+/// let marshaller = MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC);
+/// let live = LiveConfig { client, batch: 256 };
+/// let arena = Arena::new();
+/// for group in AuditReader::open(&live, ReaderConfig::live(marshaller))? {
+///     if let Some(event) = parse_audit_event(&group, &arena) {
+///         println!("{} {:?}", event.syscall, event.path);
+///     }
+/// }
+/// # Ok::<(), auditrd::Error>(())
+/// ```
+#[derive(Debug)]
+#[doc(alias = "NewAuditReader")]
+pub struct AuditReader {
+    batches: Receiver<Batch>,
+    empty: Sender<Batch>,
+    marshaller: AuditMarshaller,
+    serials: SerialTracker,
+    clock: Clock,
+    timeout: Duration,
+    thread: Option<JoinHandle<Result<(), Error>>>,
+    stopper: Option<Stopper>,
+    /// The caller has been told that there is nothing to read.
+    said_idle: bool,
+}
+
+impl AuditReader {
+    /// Listens to the kernel.
+    ///
+    /// # Errors
+    ///
+    /// As [`LiveSource::open`].
+    pub fn open(live: &LiveConfig, config: ReaderConfig) -> Result<AuditReader, Error> {
+        let (stopper, stop) = source::stop()?;
+        let source = LiveSource::open(live, stop)?;
+        AuditReader::spawn(Box::new(source), stopper, config)
+    }
+
+    /// Reads from any source. Dropping `stopper`, and with it the reader, must stop the source.
+    ///
+    /// # Errors
+    ///
+    /// If no thread can be started.
+    pub fn spawn(
+        source: Box<dyn Source>,
+        stopper: Stopper,
+        config: ReaderConfig,
+    ) -> Result<AuditReader, Error> {
+        let (full, batches) = bounded(config.queue.div_ceil(BATCH).max(1));
+        let (empty, spare) = bounded(2 + config.queue.div_ceil(BATCH));
+        let thread = thread::Builder::new()
+            .name("reader".to_owned())
+            .spawn(move || read(source, &full, &spare))
+            .map_err(|error| Error::new("start the reader thread", error))?;
+        Ok(AuditReader {
+            batches,
+            empty,
+            timeout: config.marshaller.timeout,
+            marshaller: AuditMarshaller::new(config.marshaller),
+            serials: SerialTracker::new(config.max_out_of_order),
+            clock: Clock::new(config.clock),
+            thread: Some(thread),
+            stopper: Some(stopper),
+            said_idle: false,
+        })
+    }
+
+    /// Records of one batch that a live source should read at most.
+    pub fn batch_size() -> usize {
+        BATCH
+    }
+
+    /// Waits for the next thing to happen, but no longer than until a point in time, or for
+    /// something on `interrupt`, which is left there.
+    pub fn step<T>(&mut self, interrupt: &Receiver<T>, until: Option<Instant>) -> Step {
+        loop {
+            if let Some(group) = self.marshaller.pop() {
+                return Step::Event(group);
+            }
+            match self.batches.try_recv() {
+                Ok(batch) => {
+                    self.said_idle = false;
+                    let seen = self.take(batch);
+                    if seen != Sightings::default() {
+                        return Step::Seen(seen);
+                    }
+                }
+                Err(TryRecvError::Disconnected) => {
+                    self.marshaller.drain();
+                    return self.marshaller.pop().map_or(Step::End, Step::Event);
+                }
+                Err(TryRecvError::Empty) if !self.said_idle => {
+                    self.said_idle = true;
+                    return Step::Idle;
+                }
+                Err(TryRecvError::Empty) => {
+                    if !self.wait(interrupt, until) {
+                        return Step::Interrupted;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for a batch, or until an event's time is up. `false` if it was interrupted.
+    ///
+    /// In a log the records tell the time; but if it is one that is still being written, nothing
+    /// may come for as long as events may wait on the wall clock, and then they are finished too.
+    fn wait<T>(&mut self, interrupt: &Receiver<T>, until: Option<Instant>) -> bool {
+        let deadline = self.marshaller.next_deadline().map(|deadline| match &self.clock {
+            Clock::Monotonic(start) => *start + Duration::from_millis(deadline),
+            Clock::Records(_) => Instant::now() + self.timeout,
+        });
+        let first = [deadline, until].into_iter().flatten().min();
+        let mut select = Select::new();
+        let batch = select.recv(&self.batches);
+        select.recv(interrupt);
+        let ready = match first {
+            Some(first) => select.ready_deadline(first).ok(),
+            None => Some(select.ready()),
+        };
+        if ready.is_none() && first == deadline {
+            match &self.clock {
+                Clock::Monotonic(start) => self.marshaller.expire(millis_since(*start)),
+                Clock::Records(_) => self.marshaller.drain(),
+            }
+            return true;
+        }
+        ready == Some(batch)
+    }
+
+    fn take(&mut self, mut batch: Batch) -> Sightings {
+        let live_now = match &self.clock {
+            Clock::Monotonic(start) => Some(millis_since(*start)),
+            Clock::Records(_) => None,
+        };
+        for record in batch.records() {
+            let now = live_now.unwrap_or_else(|| self.clock.see(record.id.time.as_millis()));
+            if record.node.is_empty() {
+                self.serials.see(record.id.serial);
+            }
+            self.marshaller.push(now, record);
+        }
+        let seen = batch.sightings;
+        batch.clear();
+        // If the channel is full there are batches enough.
+        let _ = self.empty.try_send(batch);
+        seen
+    }
+
+    /// Gives an event back, so that its buffers are used for another.
+    pub fn recycle(&mut self, group: AuditMessageGroup) {
+        self.marshaller.recycle(group);
+    }
+
+    /// Tells the source to stop. Events that are in flight still come.
+    pub fn stop(&mut self) {
+        self.stopper = None;
+    }
+
+    /// What became of records and events so far.
+    pub fn tally(&self) -> Tally {
+        self.marshaller.tally()
+    }
+
+    /// How many serials are missing so far. See [`SerialTracker`].
+    pub fn missing(&self) -> u64 {
+        self.serials.missing()
+    }
+
+    /// Stops reading and says how it ended: how many serials are missing in the end.
+    ///
+    /// # Errors
+    ///
+    /// If reading ended because the source could not be read any more.
+    pub fn finish(mut self) -> Result<u64, Error> {
+        self.close()?;
+        Ok(self.serials.finish())
+    }
+
+    fn close(&mut self) -> Result<(), Error> {
+        self.stop();
+        // The thread may wait for room in the channel; without a receiver it ends.
+        self.batches = never();
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Iterator for AuditReader {
+    type Item = AuditMessageGroup;
+
+    fn next(&mut self) -> Option<AuditMessageGroup> {
+        loop {
+            match self.step(&never::<()>(), None) {
+                Step::Event(group) => return Some(group),
+                Step::End => return None,
+                Step::Seen(_) | Step::Idle | Step::Interrupted => {}
+            }
+        }
+    }
+}
+
+impl Drop for AuditReader {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            log::error!("{error}");
+        }
+    }
+}
+
+/// The reader thread: fills batches until the source ends or nobody wants them any more.
+fn read(
+    mut source: Box<dyn Source>,
+    full: &Sender<Batch>,
+    spare: &Receiver<Batch>,
+) -> Result<(), Error> {
+    loop {
+        let mut batch = spare.try_recv().unwrap_or_default();
+        let fill = source.fill(&mut batch)?;
+        if !batch.is_empty() && full.send(batch).is_err() {
+            return Ok(());
+        }
+        if fill == Fill::End {
+            return Ok(());
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Clock {
+    Monotonic(Instant),
+    Records(Millis),
+}
+
+impl Clock {
+    /// Stamps are a little out of order, and that is no step back; but a log may be several, the
+    /// older one last, or hold a stamp from the far future.
+    const STEP_BACK: Millis = 3_600_000;
+
+    fn new(kind: ClockKind) -> Clock {
+        match kind {
+            ClockKind::Monotonic => Clock::Monotonic(Instant::now()),
+            ClockKind::Records => Clock::Records(0),
+        }
+    }
+
+    fn see(&mut self, stamp: Millis) -> Millis {
+        match self {
+            Clock::Monotonic(start) => millis_since(*start),
+            Clock::Records(now) => {
+                if stamp > *now || *now - stamp > Clock::STEP_BACK {
+                    *now = stamp;
+                }
+                *now
+            }
+        }
+    }
+}
+
+fn millis_since(start: Instant) -> Millis {
+    u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,77 @@
+//! A bounded map that forgets what has not been used for longest.
+
+use std::{hash::Hash, mem};
+
+use hashbrown::HashMap;
+
+/// A map of two halves. New and used entries are in the young one; when that is full it becomes the
+/// old one, and what was still in the old one is forgotten. Each operation costs a constant on
+/// average, and there is no allocation once both halves have grown.
+#[derive(Debug)]
+pub(crate) struct Recent<K, V> {
+    young: HashMap<K, V>,
+    old: HashMap<K, V>,
+    half: usize,
+}
+
+impl<K: Eq + Hash + Copy, V> Recent<K, V> {
+    /// A map of at most `bound` entries.
+    pub(crate) fn new(bound: usize) -> Recent<K, V> {
+        Recent { young: HashMap::new(), old: HashMap::new(), half: bound.div_ceil(2) }
+    }
+
+    /// Looks an entry up and marks it as used. What is forgotten for it goes to `forget`.
+    pub(crate) fn get(&mut self, key: K, forget: impl FnMut(V)) -> Option<&V> {
+        if !self.young.contains_key(&key)
+            && let Some(value) = self.old.remove(&key)
+        {
+            self.put(key, value, forget);
+        }
+        self.young.get(&key)
+    }
+
+    /// Adds an entry. The one that it replaces and those that are forgotten go to `forget`.
+    pub(crate) fn put(&mut self, key: K, value: V, mut forget: impl FnMut(V)) {
+        if let Some(before) = self.remove(key) {
+            forget(before);
+        }
+        if self.young.len() >= self.half {
+            mem::swap(&mut self.young, &mut self.old);
+            self.young.drain().for_each(|(_, value)| forget(value));
+        }
+        self.young.insert(key, value);
+    }
+
+    /// Takes an entry out.
+    pub(crate) fn remove(&mut self, key: K) -> Option<V> {
+        self.young.remove(&key).or_else(|| self.old.remove(&key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_used_stays_and_the_rest_is_forgotten() {
+        let mut recent = Recent::new(8);
+        let mut forgotten = Vec::new();
+        recent.put(0, 0, |_| {});
+        for key in 1..100 {
+            recent.put(key, key * 10, |value| forgotten.push(value));
+            assert_eq!(recent.get(0, |value| forgotten.push(value)), Some(&0), "{key}");
+            assert!(recent.young.len() + recent.old.len() <= 8);
+        }
+        assert_eq!(recent.get(1, |_| {}), None);
+        assert!(forgotten.contains(&10) && !forgotten.contains(&0));
+    }
+
+    #[test]
+    fn a_replaced_value_is_handed_back() {
+        let mut recent = Recent::new(8);
+        let mut forgotten = Vec::new();
+        recent.put("a", 1, |value| forgotten.push(value));
+        recent.put("a", 2, |value| forgotten.push(value));
+        assert_eq!((forgotten, recent.remove("a"), recent.remove("a")), (vec![1], Some(2), None));
+    }
+}

@@ -1,0 +1,259 @@
+//! Paths as a tree of names, so that renaming a directory moves all that is below it at once.
+
+use std::hash::{BuildHasher, RandomState};
+
+use hashbrown::HashTable;
+
+/// A place in the tree. It stays the same thing through renames, and stays valid until it is
+/// released.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Node(u32);
+
+/// The names known. Each node counts those who hold it and its children, and goes when there are
+/// none; the slots and their buffers are used again.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    children: HashTable<u32>,
+    hasher: RandomState,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    name: Vec<u8>,
+    parent: u32,
+    uses: u32,
+    /// Whether its parent knows it. What was removed or replaced is not, but may still be held.
+    attached: bool,
+}
+
+const ROOT: u32 = 0;
+
+impl Tree {
+    pub(crate) fn new() -> Tree {
+        let root = Slot { uses: 1, attached: true, ..Slot::default() };
+        Tree {
+            slots: vec![root],
+            free: Vec::new(),
+            children: HashTable::new(),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// The node of an absolute, clean path, made if need be. The caller holds it until `release`.
+    pub(crate) fn hold(&mut self, path: &[u8]) -> Node {
+        let mut at = ROOT;
+        for name in names(path) {
+            at = self.child(at, name).unwrap_or_else(|| self.grow(at, name));
+        }
+        self.slots[at as usize].uses += 1;
+        Node(at)
+    }
+
+    /// The node of a path, where there is one already. The caller does not hold it.
+    pub(crate) fn find(&self, path: &[u8]) -> Option<Node> {
+        names(path).try_fold(ROOT, |at, name| self.child(at, name)).map(Node)
+    }
+
+    /// One more holder.
+    pub(crate) fn share(&mut self, node: Node) -> Node {
+        self.slots[node.0 as usize].uses += 1;
+        node
+    }
+
+    /// One holder less. Nodes that nobody needs are gone, up the branch.
+    pub(crate) fn release(&mut self, node: Node) {
+        let mut at = node.0;
+        loop {
+            let slot = &mut self.slots[at as usize];
+            slot.uses -= 1;
+            if slot.uses > 0 {
+                return;
+            }
+            self.detach(Node(at));
+            self.free.push(at);
+            at = self.slots[at as usize].parent;
+        }
+    }
+
+    /// Takes a node out of its directory: its path, and that of all below it, is no more.
+    pub(crate) fn detach(&mut self, node: Node) {
+        let slot = &self.slots[node.0 as usize];
+        if node.0 == ROOT || !slot.attached {
+            return;
+        }
+        let hash = self.hash(slot.parent, &slot.name);
+        if let Ok(entry) = self.children.find_entry(hash, |child| *child == node.0) {
+            entry.remove();
+        }
+        self.slots[node.0 as usize].attached = false;
+    }
+
+    /// Gives a node, with all below it, another path. What had that path before loses it.
+    pub(crate) fn rename(&mut self, node: Node, path: &[u8]) {
+        let Some(name) = names(path).last() else { return };
+        let directory = self.hold(path.get(..path.len() - name.len()).unwrap_or_default());
+        if self.is_within(directory, node) {
+            self.release(directory);
+            return;
+        }
+        if let Some(before) = self.child(directory.0, name) {
+            self.detach(Node(before));
+        }
+        self.detach(node);
+        let slot = &mut self.slots[node.0 as usize];
+        let parent = std::mem::replace(&mut slot.parent, directory.0);
+        slot.name.clear();
+        slot.name.extend_from_slice(name);
+        self.attach(node.0);
+        self.release(Node(parent));
+    }
+
+    /// Writes the path of a node to `out`, or says that it has none.
+    pub(crate) fn path(&self, node: Node, out: &mut Vec<u8>) -> bool {
+        let branch = |node: Node| {
+            std::iter::successors(Some(node.0), |at| Some(self.slots[*at as usize].parent))
+                .take_while(|at| *at != ROOT)
+                .map(|at| &self.slots[at as usize])
+        };
+        if !branch(node).all(|slot| slot.attached) {
+            return false;
+        }
+        // Written from the end, since the branch is walked from the leaf.
+        let size: usize = branch(node).map(|slot| slot.name.len() + 1).sum();
+        out.clear();
+        out.resize(size.max(1), b'/');
+        let mut end = size;
+        for slot in branch(node) {
+            let start = end - slot.name.len();
+            out[start..end].copy_from_slice(&slot.name);
+            end = start - 1;
+        }
+        true
+    }
+
+    /// How many nodes there are, the root among them.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    fn is_within(&self, node: Node, ancestor: Node) -> bool {
+        std::iter::successors(Some(node.0), |at| Some(self.slots[*at as usize].parent))
+            .take_while(|at| *at != ROOT)
+            .any(|at| at == ancestor.0)
+    }
+
+    fn child(&self, parent: u32, name: &[u8]) -> Option<u32> {
+        let is = |child: &u32| {
+            let slot = &self.slots[*child as usize];
+            slot.parent == parent && slot.name == name
+        };
+        self.children.find(self.hash(parent, name), is).copied()
+    }
+
+    /// Adds a child that nobody holds yet; its parent has one use more.
+    fn grow(&mut self, parent: u32, name: &[u8]) -> u32 {
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        });
+        let slot = &mut self.slots[at as usize];
+        slot.name.clear();
+        slot.name.extend_from_slice(name);
+        slot.parent = parent;
+        slot.uses = 0;
+        self.slots[parent as usize].uses += 1;
+        self.attach(at);
+        at
+    }
+
+    fn attach(&mut self, at: u32) {
+        let Tree { slots, children, hasher, .. } = self;
+        let hash = |at: &u32| {
+            let slot = &slots[*at as usize];
+            hasher.hash_one((slot.parent, slot.name.as_slice()))
+        };
+        children.insert_unique(hash(&at), at, hash);
+        self.slots[at as usize].attached = true;
+    }
+
+    fn hash(&self, parent: u32, name: &[u8]) -> u64 {
+        self.hasher.hash_one((parent, name))
+    }
+}
+
+/// The names along a path.
+fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|byte| *byte == b'/').filter(|name| !name.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(tree: &Tree, node: Node) -> Option<String> {
+        let mut out = Vec::new();
+        tree.path(node, &mut out).then(|| String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn a_held_path_reads_back() {
+        let mut tree = Tree::new();
+        for text in ["/", "/a", "/a/b/c", "/a/b"] {
+            let node = tree.hold(text.as_bytes());
+            assert_eq!(path(&tree, node).as_deref(), Some(text));
+            assert_eq!(tree.find(text.as_bytes()), Some(node));
+        }
+        assert_eq!(tree.find(b"/a/x"), None);
+    }
+
+    #[test]
+    fn what_is_below_a_renamed_directory_moves_with_it() {
+        let mut tree = Tree::new();
+        let (file, dir) = (tree.hold(b"/a/b/c/file"), tree.hold(b"/a/b"));
+        tree.rename(dir, b"/x/y/z");
+        assert_eq!(path(&tree, file).as_deref(), Some("/x/y/z/c/file"));
+        assert_eq!(tree.find(b"/a/b"), None);
+        assert_eq!(tree.find(b"/x/y/z"), Some(dir));
+    }
+
+    #[test]
+    fn a_replaced_or_removed_file_has_no_path() {
+        let mut tree = Tree::new();
+        let (old, new) = (tree.hold(b"/d/old"), tree.hold(b"/d/new"));
+        tree.rename(old, b"/d/new");
+        assert_eq!(path(&tree, new), None);
+        assert_eq!(path(&tree, old).as_deref(), Some("/d/new"));
+        let below = tree.hold(b"/d/new/below");
+        tree.detach(old);
+        assert_eq!((path(&tree, old), path(&tree, below)), (None, None));
+        let again = tree.hold(b"/d/new");
+        assert_ne!(again, old);
+    }
+
+    #[test]
+    fn a_directory_cannot_move_into_itself() {
+        let mut tree = Tree::new();
+        let dir = tree.hold(b"/a/b");
+        tree.rename(dir, b"/a/b/c/d");
+        assert_eq!(path(&tree, dir).as_deref(), Some("/a/b"));
+    }
+
+    #[test]
+    fn released_nodes_are_used_again() {
+        let mut tree = Tree::new();
+        for round in 0..1000 {
+            let node = tree.hold(format!("/a/{round}/c").as_bytes());
+            if round % 3 == 0 {
+                tree.detach(node);
+            }
+            let shared = tree.share(node);
+            tree.rename(node, format!("/b/{round}").as_bytes());
+            tree.release(node);
+            tree.release(shared);
+            assert_eq!(tree.len(), 1);
+        }
+        assert!(tree.slots.len() < 10);
+    }
+}

@@ -1,0 +1,199 @@
+//! The marshaller thread: from whole events to written lines.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use auditrd::{
+    Arena, AuditMessageGroup, AuditReader, Classifier, Error, Sightings, Sink, Step,
+    Timestamp, encode,
+};
+use crossbeam_channel::{Receiver, TryRecvError};
+
+use crate::cli::{Args, Kind};
+
+/// What the main thread tells the marshaller.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Control {
+    /// Stop reading, finish what is in flight.
+    Stop,
+    /// Open the output file again.
+    Reopen,
+    /// Print the counters.
+    Stats,
+}
+
+/// Classifies, encodes and writes.
+pub(crate) struct Writer {
+    classifier: Classifier,
+    sink: Sink,
+    arena: Arena,
+    kinds: Vec<Kind>,
+    max_line: Option<usize>,
+    is_live: bool,
+    stats_interval: Option<Duration>,
+    counters: Counters,
+}
+
+/// What the writer counts; the reader has counters of its own.
+#[derive(Debug, Default)]
+struct Counters {
+    lines: u64,
+    shortened: u64,
+    seen: Sightings,
+    /// Missing serials that the output has been told of.
+    told_missing: u64,
+}
+
+/// Events between two looks at what the main thread has to say, while records keep coming.
+const EVENTS_PER_LOOK: u32 = 256;
+
+impl Writer {
+    pub(crate) fn new(args: &Args, classifier: Classifier, sink: Sink) -> Writer {
+        Writer {
+            classifier,
+            sink,
+            arena: Arena::new(),
+            kinds: args.events.clone(),
+            max_line: args.max_line,
+            is_live: args.is_live(),
+            stats_interval: args.stats_interval,
+            counters: Counters::default(),
+        }
+    }
+
+    /// Writes events until there are no more.
+    ///
+    /// # Errors
+    ///
+    /// If the source cannot be read or the output cannot be written any more.
+    pub(crate) fn run(
+        mut self,
+        mut reader: AuditReader,
+        control: &Receiver<Control>,
+    ) -> Result<(), Error> {
+        let mut next_stats = self.stats_interval.map(|interval| Instant::now() + interval);
+        let mut events = 0u32;
+        loop {
+            match reader.step(control, next_stats) {
+                Step::Event(group) => {
+                    self.event(&group)?;
+                    reader.recycle(group);
+                    events = events.wrapping_add(1);
+                    if !events.is_multiple_of(EVENTS_PER_LOOK) {
+                        continue;
+                    }
+                }
+                Step::Seen(seen) => self.seen(seen)?,
+                Step::Idle => self.idle(&reader)?,
+                Step::Interrupted => {}
+                Step::End => break,
+            }
+            self.obey(&mut reader, control)?;
+            if let (Some(at), Some(interval)) = (next_stats, self.stats_interval)
+                && Instant::now() >= at
+            {
+                self.report(&reader, log::Level::Error);
+                next_stats = Some(at.max(Instant::now() - interval) + interval);
+            }
+        }
+        self.idle(&reader)?;
+        self.finish(reader)
+    }
+
+    fn event(&mut self, group: &AuditMessageGroup) -> Result<(), Error> {
+        self.arena.reset();
+        let Some(mut event) = self.classifier.classify(group, &self.arena) else { return Ok(()) };
+        if !self.kinds.iter().any(|kind| kind.matches(event.kind)) {
+            return Ok(());
+        }
+        self.counters.lines += 1;
+        let start = self.sink.lines.len();
+        encode::line(&event, &mut self.sink.lines);
+        if let Some(max) = self.max_line
+            && self.sink.lines.len() - start > max
+        {
+            self.sink.lines.truncate(start);
+            self.counters.shortened += 1;
+            encode::line_within(&mut event, max, &self.arena, &mut self.sink.lines);
+        }
+        self.sink.wrote()
+    }
+
+    /// Counts what is no record. What the kernel dropped before us is said in the output too.
+    fn seen(&mut self, seen: Sightings) -> Result<(), Error> {
+        self.counters.seen.add(seen);
+        if seen.overflows > 0 {
+            // Where the kernel does not count what it dropped, it was at least one a time.
+            self.loss("socket_overflow", seen.dropped.max(seen.overflows))?;
+        }
+        Ok(())
+    }
+
+    /// Nothing to read: time to write what there is.
+    fn idle(&mut self, reader: &AuditReader) -> Result<(), Error> {
+        let missing = reader.missing();
+        if self.is_live && missing > self.counters.told_missing {
+            let count = missing - self.counters.told_missing;
+            self.counters.told_missing = missing;
+            self.loss("missing_serials", count)?;
+        }
+        self.sink.flush()
+    }
+
+    fn loss(&mut self, reason: &str, count: u64) -> Result<(), Error> {
+        log::warn!("lost: {count} by {reason}");
+        let now = Timestamp::from_system(SystemTime::now());
+        encode::loss(now, reason, count, &mut self.sink.lines);
+        self.sink.wrote()
+    }
+
+    fn obey(&mut self, reader: &mut AuditReader, control: &Receiver<Control>) -> Result<(), Error> {
+        loop {
+            match control.try_recv() {
+                Ok(Control::Stop) => reader.stop(),
+                Ok(Control::Reopen) => {
+                    // The old file goes on to be written to: better there than nowhere.
+                    if let Err(error) = self.sink.reopen() {
+                        log::error!("{error}");
+                    }
+                }
+                Ok(Control::Stats) => self.report(reader, log::Level::Error),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return Ok(()),
+            }
+        }
+    }
+
+    fn finish(mut self, reader: AuditReader) -> Result<(), Error> {
+        let tally = reader.tally();
+        let seen = self.counters.seen;
+        let bad = seen.malformed + seen.overflows + seen.foreign + tally.evicted + tally.truncated;
+        self.report(&reader, if bad > 0 { log::Level::Warn } else { log::Level::Info });
+        let missing = reader.finish()?;
+        if self.is_live && missing > self.counters.told_missing {
+            self.loss("missing_serials", missing - self.counters.told_missing)?;
+        }
+        self.sink.flush()
+    }
+
+    /// Prints the counters. Those that were asked for come at any level of quiet but the last.
+    fn report(&self, reader: &AuditReader, level: log::Level) {
+        let (tally, counters) = (reader.tally(), &self.counters);
+        log::log!(
+            level,
+            "records {} filtered {} malformed {} foreign {} events {} unfinished {} evicted {} \
+             truncated {} lines {} shortened {} overflows {} dropped {} missing {}",
+            tally.records,
+            tally.filtered,
+            counters.seen.malformed,
+            counters.seen.foreign,
+            tally.events,
+            tally.unfinished,
+            tally.evicted,
+            tally.truncated,
+            counters.lines,
+            counters.shortened,
+            counters.seen.overflows,
+            counters.seen.dropped,
+            reader.missing(),
+        );
+    }
+}

@@ -1,0 +1,170 @@
+//! Serial numbers that never came.
+//!
+//! The kernel counts its events, so a number that is missing is an event that was lost, or that
+//! was never meant for us: rules and filters take numbers too. It is a hint, and is counted apart
+//! from what is known to be lost.
+
+/// Watches the serials of one stream in constant memory.
+///
+/// Numbers come nearly in order. The last few are remembered as bits, and one that has not come
+/// when it falls out of that window counts as missing. Numbers are 32 bits and wrap; a jump back by
+/// more than the window is a new boot, or another log, and the count starts again there.
+///
+/// ```
+/// let mut serials = auditrd::SerialTracker::new(16);
+/// for serial in [u32::MAX - 1, 0, u32::MAX, 3, 4] {
+///     serials.see(serial);
+/// }
+/// assert_eq!(serials.finish(), 2); // 1 and 2
+/// ```
+#[derive(Clone, Debug)]
+pub struct SerialTracker {
+    window: u32,
+    seen: Vec<u64>,
+    newest: Option<u32>,
+    /// How many of the window's numbers lie at or after the first that was ever seen.
+    filled: u32,
+    missing: u64,
+}
+
+impl SerialTracker {
+    /// The default window: kernels with many processors hand out serials this far out of order.
+    pub const DEFAULT_WINDOW: u32 = 4096;
+
+    /// Numbers that are late by more than `window` count as missing.
+    pub fn new(window: u32) -> SerialTracker {
+        let window = window.clamp(1, 1 << 20).next_multiple_of(64);
+        let words = window as usize / 64;
+        SerialTracker { window, seen: vec![0; words], newest: None, filled: 0, missing: 0 }
+    }
+
+    /// A record with this serial came.
+    #[inline]
+    pub fn see(&mut self, serial: u32) {
+        match self.newest {
+            Some(newest) if newest == serial => {}
+            None => self.restart(serial),
+            Some(newest) => self.step(newest, serial),
+        }
+    }
+
+    /// How many numbers are known to be missing, those that may still be on their way left out.
+    pub fn missing(&self) -> u64 {
+        self.missing
+    }
+
+    /// How many are missing, now that no more will come.
+    pub fn finish(&mut self) -> u64 {
+        if let Some(newest) = self.newest.take() {
+            for back in 0..self.filled {
+                self.missing += u64::from(!self.is_seen(newest.wrapping_sub(back)));
+            }
+        }
+        self.filled = 0;
+        self.missing
+    }
+
+    fn step(&mut self, newest: u32, serial: u32) {
+        let ahead = serial.wrapping_sub(newest);
+        let behind = newest.wrapping_sub(serial);
+        if ahead < self.window {
+            for next in (1..=ahead).map(|step| newest.wrapping_add(step)) {
+                if self.filled == self.window {
+                    // The number whose place this one takes can no longer come.
+                    self.missing += u64::from(!self.is_seen(next));
+                } else {
+                    self.filled += 1;
+                }
+                self.mark(next, next == serial);
+            }
+            self.newest = Some(serial);
+        } else if ahead < 1 << 31 {
+            // A new window; what lies between it and the old one was missed at once.
+            self.finish();
+            self.missing += u64::from(ahead - self.window);
+            self.seen.fill(0);
+            self.restart(serial);
+            self.filled = self.window;
+        } else if behind < self.filled {
+            self.mark(serial, true);
+        } else if behind >= self.window {
+            self.finish();
+            self.restart(serial);
+        }
+    }
+
+    fn restart(&mut self, serial: u32) {
+        self.newest = Some(serial);
+        self.filled = 1;
+        self.mark(serial, true);
+    }
+
+    fn bit(&self, serial: u32) -> (usize, u64) {
+        let place = serial % self.window;
+        (place as usize / 64, 1 << (place % 64))
+    }
+
+    fn is_seen(&self, serial: u32) -> bool {
+        let (word, bit) = self.bit(serial);
+        self.seen[word] & bit != 0
+    }
+
+    fn mark(&mut self, serial: u32, seen: bool) {
+        let (word, bit) = self.bit(serial);
+        if seen {
+            self.seen[word] |= bit;
+        } else {
+            self.seen[word] &= !bit;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(window: u32, serials: impl IntoIterator<Item = u32>, expected: u64) {
+        let mut tracker = SerialTracker::new(window);
+        serials.into_iter().for_each(|serial| tracker.see(serial));
+        assert_eq!(tracker.finish(), expected);
+    }
+
+    #[test]
+    fn nothing_is_missing_from_what_is_whole() {
+        check(64, [], 0);
+        check(64, [5], 0);
+        check(64, (0..10_000).flat_map(|serial| [serial, serial, serial]), 0);
+        check(64, [7, 6, 9, 8, 11, 10], 0);
+    }
+
+    #[test]
+    fn each_gap_is_counted_once() {
+        check(64, [1, 3, 4, 7], 3);
+        check(64, (0..100_000).filter(|serial| serial % 10 != 5), 10_000);
+        check(64, [1, 1001], 999);
+    }
+
+    #[test]
+    fn a_number_that_comes_late_within_the_window_is_not_missing() {
+        check(64, [1, 2, 60, 3].into_iter().chain(4..60), 0);
+        check(64, (0..200).filter(|n| *n != 50).chain([50]), 1);
+    }
+
+    #[test]
+    fn numbers_wrap_at_32_bits() {
+        let serials = |n: u32| u32::MAX.wrapping_sub(50).wrapping_add(n);
+        check(64, (0..100).map(serials), 0);
+        check(64, (0..100).filter(|n| n % 10 != 3).map(serials), 10);
+    }
+
+    #[test]
+    fn a_jump_ahead_costs_no_more_than_the_window() {
+        check(64, [0, 60_000_000], 59_999_999);
+        check(1 << 20, [0, 2_000_000_000], 1_999_999_999);
+    }
+
+    #[test]
+    fn numbering_that_starts_again_is_no_loss() {
+        check(64, (1_000_000..1_000_100).chain(1..100), 0);
+    }
+}

@@ -1,0 +1,234 @@
+//! Records as the kernel makes them.
+
+use std::{
+    env, io,
+    os::fd::AsFd,
+    process,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    error::Error,
+    model::{Batch, RecordType, Sightings, record_type::AUDIT_REPLACE},
+    parse::header,
+    source::{
+        Client, ClientConfig, Fill, Membership, NetlinkClient, NetlinkMessage, Source, Stop, sys,
+    },
+};
+
+/// How the kernel is listened to.
+#[derive(Clone, Debug)]
+pub struct LiveConfig {
+    /// The socket.
+    pub client: ClientConfig,
+    /// Records in one batch at most.
+    pub batch: usize,
+}
+
+/// Listens to the kernel.
+#[derive(Debug)]
+pub struct LiveSource {
+    client: NetlinkClient,
+    membership: Membership,
+    stop: Stop,
+    batch: usize,
+    /// What came while we registered.
+    first: Option<Batch>,
+    next_check: Instant,
+    drops: u32,
+    /// Another daemon has taken the registration from us.
+    replaced: bool,
+    /// We were told to stop; the socket is drained until then at the latest.
+    finishing: Option<Instant>,
+}
+
+/// How often the registration is looked at.
+const CHECK: Duration = Duration::from_secs(5);
+/// How long the socket is drained for at the end, if records keep coming.
+const LAST_DRAIN: Duration = Duration::from_secs(1);
+
+impl LiveSource {
+    /// Opens the socket, or takes the one that a service manager passed, and registers if that is
+    /// the membership. Says in the log where auditing is off.
+    ///
+    /// # Errors
+    ///
+    /// As [`NetlinkClient::open`] and [`NetlinkClient::register`].
+    pub fn open(config: &LiveConfig, stop: Stop) -> Result<LiveSource, Error> {
+        let membership = config.client.membership;
+        let mut first = Batch::default();
+        let mut client = if membership == Membership::ReadLog && is_socket_passed() {
+            NetlinkClient::passed(config.client.receive_buffer)?
+        } else {
+            NetlinkClient::open(&config.client)?
+        };
+        if membership == Membership::Unicast {
+            client.register(|message| keep(&message, &mut first))?;
+        }
+        let drops = client.drops().unwrap_or(0);
+        report_state();
+        Ok(LiveSource {
+            client,
+            membership,
+            stop,
+            batch: config.batch.max(1),
+            first: Some(first),
+            next_check: Instant::now() + CHECK,
+            drops,
+            replaced: false,
+            finishing: None,
+        })
+    }
+
+    /// Receives until there is nothing more, or the batch is full. Says whether it is empty now.
+    fn receive(&mut self, batch: &mut Batch) -> Result<bool, Error> {
+        while batch.len() < self.batch {
+            let start = batch.bytes.len();
+            match self.client.receive(&mut batch.bytes) {
+                Ok(message) => {
+                    let kind = message.kind;
+                    let (sender, cut) = (message.sender, message.cut);
+                    take(batch, start, kind, sender, cut);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
+                    batch.sightings.overflows += 1;
+                    self.count_drops(&mut batch.sightings);
+                }
+                Err(error) => return Err(Error::new("read the audit socket", error)),
+            }
+        }
+        Ok(false)
+    }
+
+    fn count_drops(&mut self, sightings: &mut Sightings) {
+        if let Ok(drops) = self.client.drops() {
+            sightings.dropped += u64::from(drops.wrapping_sub(self.drops));
+            self.drops = drops;
+        }
+    }
+
+    /// Registers again where the kernel has forgotten us, as it does when it could not send to us
+    /// for a while.
+    fn check_registration(&mut self, batch: &mut Batch) {
+        self.next_check = Instant::now() + CHECK;
+        let status = NetlinkClient::control().ok().and_then(|mut control| control.status().ok());
+        let Some(status) = status else { return };
+        if status.pid == process::id() {
+            self.replaced = false;
+        } else if status.pid == 0 {
+            match self.client.register(|message| keep(&message, batch)) {
+                Ok(()) => log::warn!("the kernel had dropped the audit daemon; registered again"),
+                Err(error) => log::warn!("{error}"),
+            }
+        } else if !self.replaced {
+            self.replaced = true;
+            log::warn!("process {} is registered as the audit daemon now", status.pid);
+        }
+    }
+
+    /// Ends the registration first, so that the kernel sends nothing more. What it has sent is read
+    /// after that.
+    fn finish(&mut self, batch: &mut Batch) {
+        if self.membership == Membership::Unicast
+            && !self.replaced
+            && let Err(error) = self.client.unregister(|message| keep(&message, batch))
+        {
+            log::warn!("{error}");
+        }
+        self.finishing = Some(Instant::now() + LAST_DRAIN);
+    }
+
+    /// Waits for a record, for the time to look at the registration, or to be told to stop.
+    fn wait(&mut self, batch: &mut Batch) -> Result<(), Error> {
+        let timeout = match self.membership {
+            Membership::Unicast => Some(self.next_check.saturating_duration_since(Instant::now())),
+            Membership::ReadLog => None,
+        };
+        let [stopped, _] = sys::wait([self.stop.as_fd(), self.client.as_fd()], timeout)
+            .map_err(|error| Error::new("wait for the audit socket", error))?;
+        if stopped {
+            self.finish(batch);
+        } else if timeout.is_some() && Instant::now() >= self.next_check {
+            self.check_registration(batch);
+        }
+        Ok(())
+    }
+}
+
+impl Source for LiveSource {
+    fn fill(&mut self, batch: &mut Batch) -> Result<Fill, Error> {
+        if let Some(first) = self.first.take() {
+            *batch = first;
+            return Ok(Fill::More);
+        }
+        if self.finishing.is_none() {
+            self.wait(batch)?;
+        }
+        let is_empty = self.receive(batch)?;
+        match self.finishing {
+            Some(deadline) if is_empty || Instant::now() >= deadline => Ok(Fill::End),
+            _ => Ok(Fill::More),
+        }
+    }
+}
+
+/// Adds a message that came beside an answer to the batch.
+fn keep(message: &NetlinkMessage<'_>, batch: &mut Batch) {
+    let start = batch.bytes.len();
+    batch.bytes.extend_from_slice(&[0; super::wire::HEADER]);
+    batch.bytes.extend_from_slice(message.data);
+    take(batch, start, message.kind, message.sender, message.cut);
+}
+
+/// Adds the datagram at the end of a batch's bytes to its records, if it is one.
+fn take(batch: &mut Batch, start: usize, kind: u16, sender: u32, cut: bool) {
+    if sender != 0 {
+        // Any local process can send here; only the kernel is believed.
+        batch.sightings.foreign += 1;
+        return;
+    }
+    let data = batch.bytes.get(start + super::wire::HEADER..).unwrap_or_default();
+    let end = data.iter().rposition(|byte| *byte != 0 && *byte != b'\n').map_or(0, |last| last + 1);
+    let data = data.get(..end).unwrap_or_default();
+    let kind = RecordType(kind);
+    match header(data) {
+        Some((id, body)) => {
+            let end = start + super::wire::HEADER + data.len();
+            batch.push(id, kind, 0..0, end - body.len()..end, cut);
+        }
+        // Answers to requests, and the kernel's question whether we are still alive.
+        None if kind.0 < 1100 || kind == AUDIT_REPLACE => {}
+        None => {
+            batch.sightings.malformed += 1;
+            log::info!("not an audit record of type {kind}: {}", data.escape_ascii());
+        }
+    }
+}
+
+/// Whether a service manager has passed a socket to this very process (sd_listen_fds(3)).
+fn is_socket_passed() -> bool {
+    let number = |name| env::var(name).ok().and_then(|text: String| text.parse::<u32>().ok());
+    number("LISTEN_PID") == Some(process::id()) && number("LISTEN_FDS").is_some_and(|n| n >= 1)
+}
+
+/// Says what would keep records from coming. Only those who may control auditing may ask.
+fn report_state() {
+    let Ok(mut control) = NetlinkClient::control() else { return };
+    match control.status() {
+        Ok(status) if status.enabled == 0 => log::warn!(
+            "auditing is off, so no events will come; turn it on with `auditctl -e 1`, or for \
+             good with audit=1 on the kernel command line"
+        ),
+        Ok(_) => {
+            if let Ok(0) = control.count_rules() {
+                log::warn!(
+                    "no audit rules are loaded, so only messages of programs will come; see \
+                     auditctl(8), for example `auditctl -a always,exit -F arch=b64 -S execve`"
+                );
+            }
+        }
+        Err(error) => log::debug!("cannot ask for the state of auditing: {error}"),
+    }
+}

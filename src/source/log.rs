@@ -1,0 +1,279 @@
+//! Records from logs: files as auditd writes them, or a stream of the same lines.
+//!
+//! A line is `type=SYSCALL msg=audit(…): …`, perhaps with `node=NAME` in front. What syslog and the
+//! kernel log make of it, `… audit: type=1300 audit(…): …`, is understood too.
+
+use std::{
+    fs::File,
+    io,
+    ops::Range,
+    os::fd::{AsFd, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+use memchr::{memchr, memmem};
+
+use crate::{
+    error::Error,
+    model::{Batch, EventId, RecordType},
+    parse::header,
+    source::{Fill, Source, Stop, sys},
+};
+
+/// How much is read at once, in bytes.
+const CHUNK: usize = 64 << 10;
+/// Where a line is cut. The kernel's records are below 9 KiB; relays may add to that.
+const MAX_LINE: usize = 1 << 20;
+
+/// Replays logs, one after the other.
+#[derive(Debug)]
+pub struct LogSource {
+    inputs: std::vec::IntoIter<Input>,
+    current: Option<Input>,
+    /// The beginning of a line whose end has not been read yet.
+    rest: Vec<u8>,
+    /// Whether what comes next is the end of a line that was cut already.
+    skipping: bool,
+    stop: Stop,
+}
+
+#[derive(Debug)]
+struct Input {
+    name: PathBuf,
+    file: File,
+}
+
+impl LogSource {
+    /// Opens all inputs, so that a wrong name is an error before anything is read. `-` is standard
+    /// input.
+    ///
+    /// # Errors
+    ///
+    /// If one of them cannot be opened, or is a directory.
+    pub fn open(names: &[PathBuf], stop: Stop) -> Result<LogSource, Error> {
+        let inputs: Result<Vec<Input>, Error> = names.iter().map(|name| open(name)).collect();
+        Ok(LogSource {
+            inputs: inputs?.into_iter(),
+            current: None,
+            rest: Vec::new(),
+            skipping: false,
+            stop,
+        })
+    }
+
+    /// Reads lines from any descriptor.
+    pub fn from_fd(fd: OwnedFd, stop: Stop) -> LogSource {
+        let input = Input { name: PathBuf::from("-"), file: File::from(fd) };
+        LogSource {
+            inputs: vec![input].into_iter(),
+            current: None,
+            rest: Vec::new(),
+            skipping: false,
+            stop,
+        }
+    }
+}
+
+fn open(name: &Path) -> Result<Input, Error> {
+    let file = if name.as_os_str() == "-" {
+        io::stdin().as_fd().try_clone_to_owned().map(File::from)
+    } else {
+        File::open(name)
+    };
+    let is_directory = |file: File| match file.metadata()?.is_dir() {
+        true => Err(io::Error::from_raw_os_error(libc::EISDIR)),
+        false => Ok(file),
+    };
+    match file.and_then(is_directory) {
+        Ok(file) => Ok(Input { name: name.to_owned(), file }),
+        Err(error) => {
+            let denied = error.kind() == io::ErrorKind::PermissionDenied;
+            let error = Error::new(format!("read {}", name.display()), error);
+            Err(if denied { error.help("audit logs are root's, try sudo") } else { error })
+        }
+    }
+}
+
+impl Source for LogSource {
+    fn fill(&mut self, batch: &mut Batch) -> Result<Fill, Error> {
+        let Some(input) = self.current.as_ref() else {
+            self.current = self.inputs.next();
+            return Ok(if self.current.is_some() { Fill::More } else { Fill::End });
+        };
+        let [stopped, _] = sys::wait([self.stop.as_fd(), input.file.as_fd()], None)
+            .map_err(|error| Error::new("wait for input", error))?;
+        if stopped {
+            return Ok(Fill::End);
+        }
+        batch.bytes.append(&mut self.rest);
+        match sys::read(input.file.as_fd(), &mut batch.bytes, CHUNK) {
+            Ok(0) => {
+                // What there is of the last line is all there will be.
+                if !std::mem::take(&mut self.skipping) {
+                    line(batch, 0..batch.bytes.len(), false);
+                }
+                self.current = None;
+            }
+            Ok(_) => self.lines(batch),
+            Err(error) if is_transient(&error) => self.rest.append(&mut batch.bytes),
+            Err(error) => {
+                return Err(Error::new(format!("read {}", input.name.display()), error));
+            }
+        }
+        Ok(Fill::More)
+    }
+}
+
+fn is_transient(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+impl LogSource {
+    /// Cuts what was read into lines. The last one, if it has no end yet, is kept for later.
+    fn lines(&mut self, batch: &mut Batch) {
+        let mut start = 0;
+        while let Some(length) = memchr(b'\n', batch.bytes.get(start..).unwrap_or_default()) {
+            if !self.skipping {
+                line(batch, start..start + length, false);
+            }
+            self.skipping = false;
+            start += length + 1;
+        }
+        if self.skipping {
+            return;
+        }
+        let rest = start..batch.bytes.len();
+        if rest.len() > MAX_LINE {
+            line(batch, start..start + MAX_LINE, true);
+            self.skipping = true;
+        } else {
+            self.rest.extend_from_slice(batch.bytes.get(rest).unwrap_or_default());
+            batch.bytes.truncate(start);
+        }
+    }
+}
+
+/// Adds the record in one line to the batch, or counts the line as malformed. Empty lines are
+/// neither.
+fn line(batch: &mut Batch, range: Range<usize>, cut: bool) {
+    let bytes = batch.bytes.get(range.clone()).unwrap_or_default();
+    let text = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+    if text.is_empty() {
+        return;
+    }
+    let cut = cut || text.len() > MAX_LINE;
+    let text = text.get(..MAX_LINE).unwrap_or(text);
+    match split(text) {
+        Some(Line { node, kind, id, body }) => {
+            let at = |part: Range<usize>| range.start + part.start..range.start + part.end;
+            batch.push(id, kind, at(node), at(body), cut);
+        }
+        None => {
+            batch.sightings.malformed += 1;
+            log::info!("not an audit record: {}", excerpt(text));
+        }
+    }
+}
+
+/// The parts of a line. Node and body are places in it.
+struct Line {
+    node: Range<usize>,
+    kind: RecordType,
+    id: EventId,
+    body: Range<usize>,
+}
+
+fn split(text: &[u8]) -> Option<Line> {
+    let (prefix, mut start) = match text.strip_prefix(b"type=") {
+        Some(_) => (0..0, 5),
+        None => {
+            let at = memmem::find(text, b" type=")?;
+            (0..at, at + 6)
+        }
+    };
+    let kind = text.get(start..)?;
+    let kind = kind.get(..memchr(b' ', kind)?)?;
+    start += kind.len() + 1;
+    let stamp = text.get(start..)?;
+    let stamp = stamp.strip_prefix(b"msg=").unwrap_or(stamp);
+    let (id, body) = header(stamp)?;
+    let end = text.len();
+    Some(Line {
+        node: node(text, prefix),
+        kind: RecordType::parse(kind)?,
+        id,
+        body: end - body.len()..end,
+    })
+}
+
+/// Where the name of the host is in what stands before the type.
+fn node(text: &[u8], prefix: Range<usize>) -> Range<usize> {
+    let before = text.get(prefix).unwrap_or_default();
+    let at = memmem::find(before, b"node=").filter(|at| {
+        *at == 0 || before.get(at - 1) == Some(&b' ')
+    });
+    match at {
+        Some(at) => {
+            let start = at + 5;
+            let name = before.get(start..).unwrap_or_default();
+            start..start + memchr(b' ', name).unwrap_or(name.len())
+        }
+        None => 0..0,
+    }
+}
+
+/// The beginning of a bad line, fit for a terminal.
+fn excerpt(text: &[u8]) -> impl std::fmt::Display {
+    text.get(..120).unwrap_or(text).escape_ascii()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Option<(&str, u16, u32, &str)>) {
+        let got = split(text.as_bytes())
+            .map(|line| (&text[line.node], line.kind.0, line.id.serial, &text[line.body]));
+        assert_eq!(got, expected, "{text}");
+    }
+
+    #[test]
+    fn a_line_is_understood_in_all_its_forms() {
+        check("type=CWD msg=audit(1.002:3): cwd=\"/\"", Some(("", 1307, 3, "cwd=\"/\"")));
+        check("node=h1 type=CWD msg=audit(1.002:3): x", Some(("h1", 1307, 3, "x")));
+        check("type=1307 audit(1.002:3): x", Some(("", 1307, 3, "x")));
+        check("type=UNKNOWN[1334] msg=audit(1.002:3): x", Some(("", 1334, 3, "x")));
+        check("type=EOE msg=audit(1.002:3): ", Some(("", 1320, 3, "")));
+        check(
+            "Nov 22 10:00:00 box kernel: [ 1.2] audit: type=1300 audit(1.002:3): x",
+            Some(("", 1300, 3, "x")),
+        );
+        check(
+            "Nov 22 10:00:00 box audispd: node=h2 type=CWD msg=audit(1.002:3): x",
+            Some(("h2", 1307, 3, "x")),
+        );
+    }
+
+    #[test]
+    fn what_is_no_record_is_nothing() {
+        for text in [
+            "----",
+            "time->Sun Nov 22 10:00:00 2026",
+            "type=",
+            "type=CWD",
+            "type=CWD msg=",
+            "type=CWD msg=audit(1.002)",
+            "type=NOSUCH msg=audit(1.002:3): x",
+            "type=99999 msg=audit(1.002:3): x",
+            "msg=audit(1.002:3): x",
+        ] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn a_stamp_in_the_body_is_part_of_the_body() {
+        let text = "type=CWD msg=audit(1.002:3): cwd=\"/ type=EOE msg=audit(9.9:9): \"";
+        check(text, Some(("", 1307, 3, "cwd=\"/ type=EOE msg=audit(9.9:9): \"")));
+    }
+}

@@ -1,0 +1,211 @@
+//! The system calls that std does not have. All unsafe code of the crate is here.
+#![expect(unsafe_code, reason = "this is where the crate calls the C library")]
+
+use std::{
+    io, mem,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+    time::Duration,
+};
+
+use libc::{c_int, c_void, socklen_t};
+
+/// What one `recvfrom` brought.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Received {
+    /// The netlink port of the sender; the kernel's is 0 (netlink(7)).
+    pub(crate) sender: u32,
+    /// Whether the datagram was longer than the room for it.
+    pub(crate) cut: bool,
+}
+
+/// Turns the -1 of a system call into its error.
+fn check(result: c_int) -> io::Result<c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// A non-blocking netlink socket of the audit family.
+pub(crate) fn audit_socket() -> io::Result<OwnedFd> {
+    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: socket(2) takes three integers and touches no memory of ours.
+    let fd = check(unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_AUDIT) })?;
+    // SAFETY: `fd` was just returned by the kernel and nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Takes over the first descriptor that a service manager passed (sd_listen_fds(3)).
+pub(crate) fn take_passed_socket() -> io::Result<OwnedFd> {
+    const FIRST: c_int = 3;
+    // SAFETY: fcntl(2) with these commands takes integers and only looks at the descriptor.
+    check(unsafe { libc::fcntl(FIRST, libc::F_SETFD, libc::FD_CLOEXEC) })?;
+    // SAFETY: as above.
+    let flags = check(unsafe { libc::fcntl(FIRST, libc::F_GETFL) })?;
+    // SAFETY: as above.
+    check(unsafe { libc::fcntl(FIRST, libc::F_SETFL, flags | libc::O_NONBLOCK) })?;
+    // SAFETY: the descriptor is open, and by the protocol it was opened for this process alone,
+    // which takes it here, once, before it opens anything else.
+    Ok(unsafe { OwnedFd::from_raw_fd(FIRST) })
+}
+
+fn netlink_address(groups: u32) -> libc::sockaddr_nl {
+    // SAFETY: a sockaddr_nl is integers only, for which all bits zero is a value.
+    let mut address: libc::sockaddr_nl = unsafe { mem::zeroed() };
+    address.nl_family = libc::AF_NETLINK as libc::sa_family_t;
+    address.nl_groups = groups;
+    address
+}
+
+const ADDRESS_LENGTH: socklen_t = size_of::<libc::sockaddr_nl>() as socklen_t;
+
+/// Binds a netlink socket to a port of the kernel's choice and to these multicast groups.
+pub(crate) fn bind(socket: BorrowedFd<'_>, groups: u32) -> io::Result<()> {
+    let address = netlink_address(groups);
+    // SAFETY: the address is a sockaddr_nl of the length that is said, and outlives the call.
+    check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), ADDRESS_LENGTH) })?;
+    Ok(())
+}
+
+/// Sends a datagram to the kernel.
+pub(crate) fn send(socket: BorrowedFd<'_>, data: &[u8]) -> io::Result<()> {
+    let address = netlink_address(0);
+    // SAFETY: `data` is readable for its length and the address for its own; both outlive the
+    // call.
+    let sent = unsafe {
+        libc::sendto(
+            socket.as_raw_fd(),
+            data.as_ptr().cast(),
+            data.len(),
+            0,
+            (&raw const address).cast(),
+            ADDRESS_LENGTH,
+        )
+    };
+    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Appends one datagram of at most `room` bytes to `buffer`.
+pub(crate) fn receive(
+    socket: BorrowedFd<'_>,
+    buffer: &mut Vec<u8>,
+    room: usize,
+) -> io::Result<Received> {
+    buffer.reserve(room);
+    let free = buffer.spare_capacity_mut();
+    let mut address = netlink_address(0);
+    let mut length = ADDRESS_LENGTH;
+    // SAFETY: the kernel writes at most `room` bytes, which the reserve above made room for, and
+    // at most `length` bytes of address; both outlive the call.
+    let received = unsafe {
+        libc::recvfrom(
+            socket.as_raw_fd(),
+            free.as_mut_ptr().cast(),
+            room,
+            libc::MSG_DONTWAIT | libc::MSG_TRUNC,
+            (&raw mut address).cast(),
+            &raw mut length,
+        )
+    };
+    let whole = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
+    // SAFETY: the kernel has written that many bytes behind the old length: the datagram's length
+    // (by MSG_TRUNC the whole one), or the room if that is less.
+    unsafe { buffer.set_len(buffer.len() + whole.min(room)) };
+    Ok(Received { sender: address.nl_pid, cut: whole > room })
+}
+
+/// Appends what one read(2) of at most `room` bytes brings to `buffer`, and says how much it was.
+pub(crate) fn read(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>, room: usize) -> io::Result<usize> {
+    buffer.reserve(room);
+    let free = buffer.spare_capacity_mut();
+    // SAFETY: the kernel writes at most `room` bytes, which the reserve above made room for.
+    let result = unsafe { libc::read(fd.as_raw_fd(), free.as_mut_ptr().cast(), room) };
+    let length = usize::try_from(result).map_err(|_| io::Error::last_os_error())?;
+    // SAFETY: the kernel has written that many bytes behind the old length.
+    unsafe { buffer.set_len(buffer.len() + length) };
+    Ok(length)
+}
+
+/// Waits until one of the descriptors has something to read, or hangs up, or the time is over.
+/// Says for each whether it has.
+pub(crate) fn wait<const N: usize>(
+    fds: [BorrowedFd<'_>; N],
+    timeout: Option<Duration>,
+) -> io::Result<[bool; N]> {
+    poll(fds, libc::POLLIN, timeout)
+}
+
+/// Waits until a descriptor can be written to.
+pub(crate) fn wait_writable(fd: BorrowedFd<'_>) -> io::Result<()> {
+    poll([fd], libc::POLLOUT, None).map(|_| ())
+}
+
+fn poll<const N: usize>(
+    fds: [BorrowedFd<'_>; N],
+    events: libc::c_short,
+    timeout: Option<Duration>,
+) -> io::Result<[bool; N]> {
+    let mut polled = fds.map(|fd| libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 });
+    let millis = timeout.map_or(-1, |timeout| {
+        // Rounded up, so that a deadline is over when the wait is.
+        c_int::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(c_int::MAX)
+    });
+    // SAFETY: `polled` is an array of N pollfds that outlives the call.
+    let result = unsafe { libc::poll(polled.as_mut_ptr(), N as libc::nfds_t, millis) };
+    match check(result) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok([false; N]),
+        Err(error) => Err(error),
+        Ok(_) => Ok(polled.map(|fd| fd.revents != 0)),
+    }
+}
+
+/// Sets an integer option of the socket layer.
+pub(crate) fn set_option(socket: BorrowedFd<'_>, option: c_int, value: c_int) -> io::Result<()> {
+    // SAFETY: the value is an int of the length that is said, and outlives the call.
+    check(unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            option,
+            (&raw const value).cast(),
+            size_of::<c_int>() as socklen_t,
+        )
+    })?;
+    Ok(())
+}
+
+/// Reads an integer option of the socket layer.
+pub(crate) fn option(socket: BorrowedFd<'_>, option: c_int) -> io::Result<c_int> {
+    let mut value = [0];
+    get_option(socket, option, &mut value)?;
+    Ok(value[0])
+}
+
+/// How many datagrams the kernel has dropped for want of room in the receive buffer since the
+/// socket was made (`SK_MEMINFO_DROPS`, include/uapi/linux/sock_diag.h).
+pub(crate) fn drops(socket: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut info = [0; 9];
+    get_option(socket, libc::SO_MEMINFO, &mut info)?;
+    Ok(info[libc::SK_MEMINFO_DROPS as usize] as u32)
+}
+
+fn get_option<const N: usize>(
+    socket: BorrowedFd<'_>,
+    option: c_int,
+    value: &mut [c_int; N],
+) -> io::Result<()> {
+    let mut length = size_of::<[c_int; N]>() as socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes, which is the size of the array.
+    check(unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            option,
+            value.as_mut_ptr().cast::<c_void>(),
+            &raw mut length,
+        )
+    })?;
+    Ok(())
+}
+
+/// A second descriptor for standard output, which is written to without std's own buffer.
+pub(crate) fn standard_output() -> io::Result<OwnedFd> {
+    io::stdout().as_fd().try_clone_to_owned()
+}
