@@ -1,1 +1,15 @@
-fn main() {}
+//! Tests of the whole program, each named for the promise that it keeps.
+//!
+//! `cli` runs the binary as a process. `golden` drives the captures in `tests/data` through the real
+//! pipeline. `hostile` feeds it what no kernel writes. `traps` has one test for each odd record that
+//! was seen in the wild. `layering` holds the imports against the architecture. `live` and `truth`
+//! run against this kernel.
+
+mod cli;
+mod common;
+mod golden;
+mod hostile;
+mod layering;
+mod live;
+mod traps;
+mod truth;
