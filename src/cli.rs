@@ -21,7 +21,13 @@ use clap::{
 #[command(version, max_term_width = 100, after_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// Replay a log instead; - is standard input, and several are read one after the other
-    #[arg(short, long, value_name = "FILE", env = "AUDITRD_INPUT", help_heading = "Source")]
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        env = "AUDITRD_INPUT",
+        help_heading = "Source"
+    )]
     pub(crate) input: Vec<PathBuf>,
 
     /// Register as the kernel's audit daemon; needs CAP_AUDIT_CONTROL and that no other one runs
@@ -203,7 +209,11 @@ impl Args {
     }
 
     pub(crate) fn membership(&self) -> Membership {
-        if self.unicast { Membership::Unicast } else { Membership::ReadLog }
+        if self.unicast {
+            Membership::Unicast
+        } else {
+            Membership::ReadLog
+        }
     }
 
     pub(crate) fn is_live(&self) -> bool {
@@ -212,13 +222,20 @@ impl Args {
 
     pub(crate) fn reader(&self) -> ReaderConfig {
         let marshaller = MarshallerConfig::new(self.min, self.max);
-        let marshaller = MarshallerConfig { timeout: self.event_timeout, ..marshaller };
+        let marshaller = MarshallerConfig {
+            timeout: self.event_timeout,
+            ..marshaller
+        };
         let config = if self.is_live() {
             ReaderConfig::live(marshaller)
         } else {
             ReaderConfig::log(marshaller)
         };
-        ReaderConfig { queue: self.queue, max_out_of_order: self.max_out_of_order, ..config }
+        ReaderConfig {
+            queue: self.queue,
+            max_out_of_order: self.max_out_of_order,
+            ..config
+        }
     }
 
     pub(crate) fn log_level(&self) -> log::LevelFilter {
@@ -242,8 +259,12 @@ fn bytes(text: &str) -> std::result::Result<usize, String> {
         Some(b'G') => (&upper[..upper.len() - 1], 30),
         _ => (&upper[..], 0),
     };
-    let number: usize = digits.parse().map_err(|_| "not a number of bytes".to_owned())?;
-    number.checked_mul(1 << shift).ok_or_else(|| "too many bytes".to_owned())
+    let number: usize = digits
+        .parse()
+        .map_err(|_| "not a number of bytes".to_owned())?;
+    number
+        .checked_mul(1 << shift)
+        .ok_or_else(|| "too many bytes".to_owned())
 }
 
 fn max_line(text: &str) -> std::result::Result<usize, String> {

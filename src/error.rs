@@ -15,12 +15,19 @@ pub struct Error {
 impl Error {
     /// An attempt that failed: `tried` completes the sentence "cannot …".
     pub(crate) fn new(tried: impl Into<String>, cause: io::Error) -> Error {
-        Error { tried: tried.into(), cause, help: None }
+        Error {
+            tried: tried.into(),
+            cause,
+            help: None,
+        }
     }
 
     /// The same with something that the user can do about it.
     pub(crate) fn help(self, help: &'static str) -> Error {
-        Error { help: Some(help), ..self }
+        Error {
+            help: Some(help),
+            ..self
+        }
     }
 
     /// Whether more rights would have been needed.
@@ -37,8 +44,16 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Names may come from anywhere; none of them gets to speak to the terminal.
-        let tried = self.tried.chars().map(|c| if c.is_control() { '?' } else { c });
-        write!(f, "cannot {}: {}", tried.collect::<String>(), reason(&self.cause))?;
+        let tried = self
+            .tried
+            .chars()
+            .map(|c| if c.is_control() { '?' } else { c });
+        write!(
+            f,
+            "cannot {}: {}",
+            tried.collect::<String>(),
+            reason(&self.cause)
+        )?;
         self.help.map_or(Ok(()), |help| write!(f, "; {help}"))
     }
 }

@@ -32,6 +32,8 @@
 //! stages before it. Only the reader has a thread, a channel and a clock; only `source::sys` has
 //! unsafe code; parsing never fails, it yields what it understood.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test ends there"))]
+
 mod classify;
 pub mod encode;
 mod error;

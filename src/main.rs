@@ -1,4 +1,5 @@
 //! The command `auditrd`.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test ends there"))]
 
 mod cli;
 mod run;
@@ -27,7 +28,9 @@ use run::{Control, Writer};
 const NOT_PERMITTED: u8 = 4;
 
 fn main() -> ExitCode {
-    let args = Args::parse().validate().unwrap_or_else(|error| error.exit());
+    let args = Args::parse()
+        .validate()
+        .unwrap_or_else(|error| error.exit());
     start_log(&args);
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
@@ -65,15 +68,19 @@ fn start_log(args: &Args) {
 /// Reads and writes until there is nothing more, or a signal says so. The main thread waits for
 /// signals; the reader has a thread and so has everything behind it.
 fn run(args: &Args) -> Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])
-        .context("cannot wait for signals")?;
+    let mut signals =
+        Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1]).context("cannot wait for signals")?;
     // Before anything is read: a log must not be half replayed into an output that is not there.
     let sink = match args.output.to_str() {
         Some("-") => Sink::stdout(),
         _ => Sink::file(&args.output),
     }?;
     let reader = open(args)?;
-    let host: Box<dyn Host + Send> = if args.is_live() { Box::new(Proc) } else { Box::new(Absent) };
+    let host: Box<dyn Host + Send> = if args.is_live() {
+        Box::new(Proc)
+    } else {
+        Box::new(Absent)
+    };
     let writer = Writer::new(args, Classifier::new(host), sink);
     let (control, controlled) = unbounded();
     thread::scope(|scope| {
@@ -100,7 +107,10 @@ fn open(args: &Args) -> Result<AuditReader, Error> {
             membership: args.membership(),
             receive_buffer: args.recv_buffer,
         };
-        let live = LiveConfig { client, batch: AuditReader::batch_size() };
+        let live = LiveConfig {
+            client,
+            batch: AuditReader::batch_size(),
+        };
         return AuditReader::open(&live, args.reader());
     }
     let (stopper, stop) = auditrd::stop()?;

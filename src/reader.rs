@@ -48,13 +48,24 @@ impl ReaderConfig {
     /// The usual settings for live records.
     pub fn live(marshaller: MarshallerConfig) -> ReaderConfig {
         let max_out_of_order = SerialTracker::DEFAULT_WINDOW;
-        ReaderConfig { marshaller, queue: 8192, max_out_of_order, clock: ClockKind::Monotonic }
+        ReaderConfig {
+            marshaller,
+            queue: 8192,
+            max_out_of_order,
+            clock: ClockKind::Monotonic,
+        }
     }
 
     /// The usual settings for logs.
     pub fn log(marshaller: MarshallerConfig) -> ReaderConfig {
-        let marshaller = MarshallerConfig { ends_at_proctitle: true, ..marshaller };
-        ReaderConfig { clock: ClockKind::Records, ..ReaderConfig::live(marshaller) }
+        let marshaller = MarshallerConfig {
+            ends_at_proctitle: true,
+            ..marshaller
+        };
+        ReaderConfig {
+            clock: ClockKind::Records,
+            ..ReaderConfig::live(marshaller)
+        }
     }
 }
 
@@ -188,10 +199,13 @@ impl AuditReader {
     /// In a log the records tell the time; but if it is one that is still being written, nothing
     /// may come for as long as events may wait on the wall clock, and then they are finished too.
     fn wait<T>(&mut self, interrupt: &Receiver<T>, until: Option<Instant>) -> bool {
-        let deadline = self.marshaller.next_deadline().map(|deadline| match &self.clock {
-            Clock::Monotonic(start) => *start + Duration::from_millis(deadline),
-            Clock::Records(_) => Instant::now() + self.timeout,
-        });
+        let deadline = self
+            .marshaller
+            .next_deadline()
+            .map(|deadline| match &self.clock {
+                Clock::Monotonic(start) => *start + Duration::from_millis(deadline),
+                Clock::Records(_) => Instant::now() + self.timeout,
+            });
         let first = [deadline, until].into_iter().flatten().min();
         let mut select = Select::new();
         let batch = select.recv(&self.batches);

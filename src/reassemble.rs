@@ -151,7 +151,10 @@ impl AuditMarshaller {
             return;
         }
         let key = (record.id, self.node(record.node));
-        let Some(index) = self.find(key).or_else(|| self.start(now, key, &record, kept)) else {
+        let Some(index) = self
+            .find(key)
+            .or_else(|| self.start(now, key, &record, kept))
+        else {
             return;
         };
         if record.kind != AUDIT_EOE && kept {
@@ -253,7 +256,12 @@ impl AuditMarshaller {
         }
         let use_number = self.uses;
         self.uses += 1;
-        let slot = Slot { key, group, has_call: false, use_number };
+        let slot = Slot {
+            key,
+            group,
+            has_call: false,
+            use_number,
+        };
         let index = match self.vacant.pop() {
             Some(index) => {
                 self.slots[index] = slot;
@@ -267,7 +275,8 @@ impl AuditMarshaller {
         self.open.insert(key, index);
         self.last = Some((key, index));
         let timeout = u64::try_from(self.config.timeout.as_millis()).unwrap_or(Millis::MAX);
-        self.queue.push_back((now.saturating_add(timeout), index, use_number));
+        self.queue
+            .push_back((now.saturating_add(timeout), index, use_number));
         self.forget_finished();
         Some(index)
     }
@@ -323,7 +332,8 @@ impl AuditMarshaller {
     fn forget_finished(&mut self) {
         if self.queue.len() > 2 * self.open.len() + 1024 {
             let slots = &self.slots;
-            self.queue.retain(|(_, index, use_number)| slots[*index].use_number == *use_number);
+            self.queue
+                .retain(|(_, index, use_number)| slots[*index].use_number == *use_number);
         }
     }
 

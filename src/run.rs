@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use auditrd::{
-    Arena, AuditMessageGroup, AuditReader, Classifier, Error, Sightings, Sink, Step,
-    Timestamp, encode,
+    Arena, AuditMessageGroup, AuditReader, Classifier, Error, Sightings, Sink, Step, Timestamp,
+    encode,
 };
 use crossbeam_channel::{Receiver, TryRecvError};
 
@@ -70,7 +70,9 @@ impl Writer {
         mut reader: AuditReader,
         control: &Receiver<Control>,
     ) -> Result<(), Error> {
-        let mut next_stats = self.stats_interval.map(|interval| Instant::now() + interval);
+        let mut next_stats = self
+            .stats_interval
+            .map(|interval| Instant::now() + interval);
         let mut events = 0u32;
         loop {
             match reader.step(control, next_stats) {
@@ -101,7 +103,9 @@ impl Writer {
 
     fn event(&mut self, group: &AuditMessageGroup) -> Result<(), Error> {
         self.arena.reset();
-        let Some(mut event) = self.classifier.classify(group, &self.arena) else { return Ok(()) };
+        let Some(mut event) = self.classifier.classify(group, &self.arena) else {
+            return Ok(());
+        };
         if !self.kinds.iter().any(|kind| kind.matches(event.kind)) {
             return Ok(());
         }
@@ -166,7 +170,14 @@ impl Writer {
         let tally = reader.tally();
         let seen = self.counters.seen;
         let bad = seen.malformed + seen.overflows + seen.foreign + tally.evicted + tally.truncated;
-        self.report(&reader, if bad > 0 { log::Level::Warn } else { log::Level::Info });
+        self.report(
+            &reader,
+            if bad > 0 {
+                log::Level::Warn
+            } else {
+                log::Level::Info
+            },
+        );
         let missing = reader.finish()?;
         if self.is_live && missing > self.counters.told_missing {
             self.loss("missing_serials", missing - self.counters.told_missing)?;

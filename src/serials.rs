@@ -35,7 +35,13 @@ impl SerialTracker {
     pub fn new(window: u32) -> SerialTracker {
         let window = window.clamp(1, 1 << 20).next_multiple_of(64);
         let words = window as usize / 64;
-        SerialTracker { window, seen: vec![0; words], newest: None, filled: 0, missing: 0 }
+        SerialTracker {
+            window,
+            seen: vec![0; words],
+            newest: None,
+            filled: 0,
+            missing: 0,
+        }
     }
 
     /// A record with this serial came.
@@ -133,7 +139,11 @@ mod tests {
     fn nothing_is_missing_from_what_is_whole() {
         check(64, [], 0);
         check(64, [5], 0);
-        check(64, (0..10_000).flat_map(|serial| [serial, serial, serial]), 0);
+        check(
+            64,
+            (0..10_000).flat_map(|serial| [serial, serial, serial]),
+            0,
+        );
         check(64, [7, 6, 9, 8, 11, 10], 0);
     }
 

@@ -34,7 +34,11 @@ impl Sink {
     pub fn stdout() -> Result<Sink, Error> {
         let file = sys::standard_output()
             .map_err(|error| Error::new("write to standard output", error))?;
-        Ok(Sink { path: None, file: File::from(file), lines: Vec::new() })
+        Ok(Sink {
+            path: None,
+            file: File::from(file),
+            lines: Vec::new(),
+        })
     }
 
     /// A file that is appended to, and made for its owner alone if it is not there. A symbolic link
@@ -44,7 +48,11 @@ impl Sink {
     ///
     /// If it cannot be opened.
     pub fn file(path: &Path) -> Result<Sink, Error> {
-        Ok(Sink { path: Some(path.to_owned()), file: append(path)?, lines: Vec::new() })
+        Ok(Sink {
+            path: Some(path.to_owned()),
+            file: append(path)?,
+            lines: Vec::new(),
+        })
     }
 
     /// Says that lines were appended; they are written if there are many.
@@ -53,7 +61,11 @@ impl Sink {
     ///
     /// As [`flush`](Self::flush).
     pub fn wrote(&mut self) -> Result<(), Error> {
-        if self.lines.len() >= BUFFER { self.flush() } else { Ok(()) }
+        if self.lines.len() >= BUFFER {
+            self.flush()
+        } else {
+            Ok(())
+        }
     }
 
     /// Writes all lines.
@@ -111,6 +123,10 @@ fn append(path: &Path) -> Result<File, Error> {
         .map_err(|error| {
             let is_link = error.raw_os_error() == Some(libc::ELOOP);
             let error = Error::new(format!("open {} for writing", path.display()), error);
-            if is_link { error.help("it is a symbolic link, which is not followed") } else { error }
+            if is_link {
+                error.help("it is a symbolic link, which is not followed")
+            } else {
+                error
+            }
         })
 }

@@ -50,7 +50,11 @@ pub(crate) enum Names {
     /// An entry that holds a text.
     Symlink(Dir),
     /// Something appears at a directory: from where, to where. mount(2) looks its target up first.
-    Mount { from: Dir, to: Dir, target_first: bool },
+    Mount {
+        from: Dir,
+        to: Dir,
+        target_first: bool,
+    },
     /// The descriptor in this argument.
     Descriptor(usize),
     /// The descriptor in the MMAP record.
@@ -120,8 +124,22 @@ fn by_name(name: &str) -> Option<Call> {
         "utime" | "utimes" => file(Attributes, Object(Cwd)),
         "utimensat" | "utimensat_time64" | "futimesat" => file(Attributes, Object(Arg(0))),
 
-        "mount" => file(Mounted, Mount { from: Cwd, to: Cwd, target_first: true }),
-        "move_mount" => file(Mounted, Mount { from: Arg(0), to: Arg(2), target_first: false }),
+        "mount" => file(
+            Mounted,
+            Mount {
+                from: Cwd,
+                to: Cwd,
+                target_first: true,
+            },
+        ),
+        "move_mount" => file(
+            Mounted,
+            Mount {
+                from: Arg(0),
+                to: Arg(2),
+                target_first: false,
+            },
+        ),
         "mount_setattr" => file(Mounted, Object(Arg(0))),
         "pivot_root" => file(Mounted, Object(Cwd)),
         "umount" | "umount2" => file(Unmounted, Object(Cwd)),
@@ -168,7 +186,11 @@ pub(crate) fn known(arch: Arch, number: u32) -> Known {
             table!(Arch::S390x),
         ]
     };
-    let index = if arch == Arch::X32 { number & !X32_BIT } else { number };
+    let index = if arch == Arch::X32 {
+        number & !X32_BIT
+    } else {
+        number
+    };
     TABLES
         .get(arch as usize)
         .and_then(|table| table.get(index as usize).copied())
@@ -177,13 +199,18 @@ pub(crate) fn known(arch: Arch, number: u32) -> Known {
 
 fn look_up(arch: Arch, number: u32) -> Known {
     let name = syscall_name(arch, number);
-    Known { name, call: name.and_then(by_name) }
+    Known {
+        name,
+        call: name.and_then(by_name),
+    }
 }
 
 /// What an io_uring operation of this name does. Its arguments are in no record.
 pub(crate) fn uring_call(name: &str) -> Option<Call> {
     let untold = |_| Dir::Untold;
-    let Call::File(action, names) = by_name(name)? else { return None };
+    let Call::File(action, names) = by_name(name)? else {
+        return None;
+    };
     let names = match names {
         Names::Open(dir, _) => Names::Open(untold(dir), Flags::Untold),
         Names::Object(dir) => Names::Object(untold(dir)),
@@ -249,14 +276,30 @@ mod tests {
 
     #[test]
     fn every_file_call_is_known_wherever_the_architecture_has_it() {
-        for name in ["openat2", "renameat2", "unlinkat", "fchmodat2", "setxattrat", "move_mount"] {
-            for arch in [Arch::X86_64, Arch::I386, Arch::Aarch64, Arch::Arm, Arch::S390x] {
+        for name in [
+            "openat2",
+            "renameat2",
+            "unlinkat",
+            "fchmodat2",
+            "setxattrat",
+            "move_mount",
+        ] {
+            for arch in [
+                Arch::X86_64,
+                Arch::I386,
+                Arch::Aarch64,
+                Arch::Arm,
+                Arch::S390x,
+            ] {
                 let number = syscall_number(arch, name).unwrap();
                 assert!(is_fim_syscall(arch, number), "{name} on {arch:?}");
             }
         }
         assert!(syscall_number(Arch::Aarch64, "rename").is_none());
-        assert!(is_fim_syscall(Arch::I386, syscall_number(Arch::I386, "chown32").unwrap()));
+        assert!(is_fim_syscall(
+            Arch::I386,
+            syscall_number(Arch::I386, "chown32").unwrap()
+        ));
     }
 
     #[test]

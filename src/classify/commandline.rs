@@ -61,7 +61,10 @@ mod tests {
     fn only_words_that_need_it_are_quoted() {
         check(&["ls", "-la", "/tmp/x.txt"], "ls -la /tmp/x.txt");
         check(&["echo", "", "a b", "it's"], r"echo '' 'a b' 'it'\''s'");
-        check(&["echo", "~", "*", "$x", "a\nb"], "echo '~' '*' '$x' 'a\nb'");
+        check(
+            &["echo", "~", "*", "$x", "a\nb"],
+            "echo '~' '*' '$x' 'a\nb'",
+        );
         check(&["dd", "if=/dev/zero"], "dd if=/dev/zero");
         check(&["a=b", "c"], "'a=b' c");
         check(&[], "");

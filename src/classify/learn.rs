@@ -24,7 +24,10 @@ impl Namer<'_, '_> {
     }
 
     fn me(&self) -> Caller {
-        Caller { pid: self.call.ids.pid, ppid: self.call.ids.ppid }
+        Caller {
+            pid: self.call.ids.pid,
+            ppid: self.call.ids.ppid,
+        }
     }
 
     fn descriptor_argument(&self, arg: usize) -> Option<u32> {
@@ -62,8 +65,16 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
     }
     match names {
         Names::Duplicate(arg) => {
-            let flags = if namer.call.args[2].is_some() { namer.call.args[2] } else { None };
-            return duplicated(namer, arg, flags.is_some_and(|flags| flags & O_CLOEXEC != 0));
+            let flags = if namer.call.args[2].is_some() {
+                namer.call.args[2]
+            } else {
+                None
+            };
+            return duplicated(
+                namer,
+                arg,
+                flags.is_some_and(|flags| flags & O_CLOEXEC != 0),
+            );
         }
         Names::Descriptor(arg) if named.action == Action::Closed => {
             if let Some(fd) = namer.descriptor_argument(arg) {
@@ -90,7 +101,9 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
         && named.action != Action::Deleted
     {
         // An existing file may have been reached through a symbolic link.
-        let by_itself = named.subject.is_some_and(|file| file.nametype == NameType::Create);
+        let by_itself = named
+            .subject
+            .is_some_and(|file| file.nametype == NameType::Create);
         namer.memory.seen(file, path, by_itself);
     }
     if let Some(path) = place {
@@ -103,7 +116,11 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
 
 /// The directory of a file, where there is just one of them.
 fn parent(namer: &mut Namer, path: &[u8]) {
-    let mut parents = namer.facts.paths.iter().filter(|p| p.nametype == NameType::Parent);
+    let mut parents = namer
+        .facts
+        .paths
+        .iter()
+        .filter(|p| p.nametype == NameType::Parent);
     if let (Some(parent), None) = (parents.next(), parents.next())
         && let Some(file) = parent.file_id()
     {
@@ -118,20 +135,26 @@ fn opened(namer: &mut Namer, path: &[u8], named: &Named, flags: Flags) {
         Flags::Record | Flags::Untold => namer.facts.open_flags,
         Flags::Fixed(flags) => Some(flags),
     };
-    let Some(fd) = namer.returned_fd() else { return };
+    let Some(fd) = namer.returned_fd() else {
+        return;
+    };
     // io_uring may return a slot of its own table, which is 0, in place of a descriptor.
     if namer.call.kind == AUDIT_URINGOP && fd == 0 {
         return;
     }
     let file = named.subject.and_then(|subject| subject.file_id());
     let close_on_exec = flags.is_some_and(|flags| flags & O_CLOEXEC != 0);
-    namer.memory.opened(namer.call.ids.pid, fd, path, file, close_on_exec);
+    namer
+        .memory
+        .opened(namer.call.ids.pid, fd, path, file, close_on_exec);
 }
 
 fn duplicated(namer: &mut Namer, arg: usize, close_on_exec: bool) {
-    if let (true, Some(from), Some(to)) =
-        (namer.succeeded(), namer.descriptor_argument(arg), namer.returned_fd())
-    {
+    if let (true, Some(from), Some(to)) = (
+        namer.succeeded(),
+        namer.descriptor_argument(arg),
+        namer.returned_fd(),
+    ) {
         let me = namer.me();
         namer.memory.duplicated(me, from, to, close_on_exec);
     }

@@ -36,7 +36,10 @@ impl Classifier {
     /// A classifier that remembers nothing yet. `host` is the live system that the records come
     /// from, or [`Absent`].
     pub fn new(host: Box<dyn Host + Send>) -> Classifier {
-        Classifier { memories: Vec::new(), host }
+        Classifier {
+            memories: Vec::new(),
+            host,
+        }
     }
 
     /// The event that a group of records is, or `None` if it is none of the three kinds.
@@ -58,7 +61,9 @@ impl Classifier {
         if let Some(user) = &facts.user {
             return Some(user_event(event, user, &facts));
         }
-        let Some(call) = &facts.call else { return orphan(event, &facts, arena) };
+        let Some(call) = &facts.call else {
+            return orphan(event, &facts, arena);
+        };
         let event = call_event(event, call, &facts, arena);
         let (name, call_kind) = identify(call);
         let event = AuditEvent {
@@ -66,7 +71,13 @@ impl Classifier {
             ..event
         };
         let memory = memory(&mut self.memories, &group.node);
-        let mut namer = Namer { call, facts: &facts, memory, host: &*self.host, arena };
+        let mut namer = Namer {
+            call,
+            facts: &facts,
+            memory,
+            host: &*self.host,
+            arena,
+        };
         match call_kind? {
             Call::Exec(dir) => {
                 let (path, resolved) = namer.program(dir);
@@ -118,19 +129,24 @@ pub fn parse_audit_event<'a>(
 
 /// The memory of one host. Logs of many hosts are short lists of them, so this is a search.
 fn memory<'m>(memories: &'m mut Vec<(Vec<u8>, Resolver)>, node: &[u8]) -> &'m mut Resolver {
-    let index = memories.iter().position(|(name, _)| name == node).unwrap_or_else(|| {
-        if memories.len() >= NODES {
-            memories.clear();
-        }
-        memories.push((node.to_vec(), Resolver::new()));
-        memories.len() - 1
-    });
+    let index = memories
+        .iter()
+        .position(|(name, _)| name == node)
+        .unwrap_or_else(|| {
+            if memories.len() >= NODES {
+                memories.clear();
+            }
+            memories.push((node.to_vec(), Resolver::new()));
+            memories.len() - 1
+        });
     &mut memories[index].1
 }
 
 /// The name of a call and what it means.
 fn identify(call: &CallRecord) -> (Option<&'static str>, Option<Call>) {
-    let Some(number) = call.number else { return (None, None) };
+    let Some(number) = call.number else {
+        return (None, None);
+    };
     if call.kind == AUDIT_URINGOP {
         let name = uring_op_name(number);
         return (name, name.and_then(uring_call));
@@ -198,7 +214,9 @@ fn call_event<'a>(
     facts: &Facts<'a>,
     arena: &'a Bump,
 ) -> AuditEvent<'a> {
-    let missing = call.items.is_some_and(|items| items as usize > facts.paths.len());
+    let missing = call
+        .items
+        .is_some_and(|items| items as usize > facts.paths.len());
     let exit = call.exit.unwrap_or(0);
     AuditEvent {
         record_type: call.kind,
@@ -213,7 +231,9 @@ fn call_event<'a>(
         key: call.key,
         cwd: facts.cwd,
         exe: call.exe,
-        commandline: facts.proctitle.map(|title| commandline::title(title, arena)),
+        commandline: facts
+            .proctitle
+            .map(|title| commandline::title(title, arena)),
         error: (exit < 0).then(|| errno_name(exit)).flatten(),
         subj: call.subj,
         incomplete: event.incomplete || missing,
@@ -242,8 +262,14 @@ fn process_event<'a>(
 }
 
 fn fork_event<'a>(event: AuditEvent<'a>, facts: &Facts<'a>, arena: &'a Bump) -> AuditEvent<'a> {
-    let commandline = facts.proctitle.map(|title| commandline::title(title, arena));
-    AuditEvent { kind: EventKind::Process, commandline, ..event }
+    let commandline = facts
+        .proctitle
+        .map(|title| commandline::title(title, arena));
+    AuditEvent {
+        kind: EventKind::Process,
+        commandline,
+        ..event
+    }
 }
 
 fn file_event<'a>(
@@ -256,7 +282,9 @@ fn file_event<'a>(
     let subject = named.subject.unwrap_or_default();
     AuditEvent {
         kind: EventKind::Fim,
-        commandline: facts.proctitle.map(|title| commandline::title(title, arena)),
+        commandline: facts
+            .proctitle
+            .map(|title| commandline::title(title, arena)),
         path: named.path,
         dest_path: named.dest_path,
         action: Some(named.action),
@@ -313,28 +341,43 @@ fn outcome(res: &[u8]) -> &[u8] {
 
 /// What is left of an event whose SYSCALL record never came: a program that was started if there
 /// are arguments, a file that was made or removed if a PATH record says so.
-fn orphan<'a>(
-    event: AuditEvent<'a>,
-    facts: &Facts<'a>,
-    arena: &'a Bump,
-) -> Option<AuditEvent<'a>> {
-    let event = AuditEvent { cwd: facts.cwd, incomplete: true, ..event };
+fn orphan<'a>(event: AuditEvent<'a>, facts: &Facts<'a>, arena: &'a Bump) -> Option<AuditEvent<'a>> {
+    let event = AuditEvent {
+        cwd: facts.cwd,
+        incomplete: true,
+        ..event
+    };
     let touched = |path: &&PathRecord| matches!(path.nametype, NameType::Create | NameType::Delete);
     if facts.argv.is_some() {
         let path = facts.paths.first().and_then(|path| path.name);
-        let event = AuditEvent { record_type: AUDIT_EXECVE, ..event };
+        let event = AuditEvent {
+            record_type: AUDIT_EXECVE,
+            ..event
+        };
         let full = path.is_some_and(|path| path.starts_with(b"/"));
         return Some(process_event(event, path, !full, facts, arena));
     }
     let path = facts.paths.iter().find(touched).copied()?;
     let created = path.nametype == NameType::Create;
     let named = Named {
-        action: if created { Action::Created } else { Action::Deleted },
+        action: if created {
+            Action::Created
+        } else {
+            Action::Deleted
+        },
         path: path.name,
         dest_path: None,
         subject: Some(path),
         unresolved: !path.name.is_some_and(|name| name.starts_with(b"/")),
         exchanged: false,
     };
-    Some(file_event(AuditEvent { record_type: AUDIT_PATH, ..event }, &named, facts, arena))
+    Some(file_event(
+        AuditEvent {
+            record_type: AUDIT_PATH,
+            ..event
+        },
+        &named,
+        facts,
+        arena,
+    ))
 }

@@ -56,9 +56,11 @@ impl<'a, 'm> Namer<'a, 'm> {
             Names::Object(dir) => {
                 let object = self.object();
                 let path = match object {
-                    Some(PathRecord { name: None | Some(b""), .. }) | None => {
-                        self.by_descriptor(dir, object)
-                    }
+                    Some(PathRecord {
+                        name: None | Some(b""),
+                        ..
+                    })
+                    | None => self.by_descriptor(dir, object),
                     Some(object) => self.place(&object, dir),
                 };
                 one(action, path, object)
@@ -70,7 +72,11 @@ impl<'a, 'm> Namer<'a, 'm> {
             Names::Rename(old, new) => self.rename(old, new),
             Names::Link(old, new) => self.link(action, old, new),
             Names::Symlink(dir) => self.symlink(action, dir),
-            Names::Mount { from, to, target_first } => self.mount(action, from, to, target_first),
+            Names::Mount {
+                from,
+                to,
+                target_first,
+            } => self.mount(action, from, to, target_first),
             Names::Descriptor(arg) | Names::Duplicate(arg) => {
                 let object = self.object();
                 one(action, self.by_descriptor(Dir::Arg(arg), object), object)
@@ -88,7 +94,12 @@ impl<'a, 'm> Namer<'a, 'm> {
     /// The file that an execve was asked to run.
     pub(crate) fn program(&mut self, dir: Dir) -> Placed<'a> {
         match self.object() {
-            Some(program @ PathRecord { name: Some([_, ..]), .. }) => self.place(&program, dir),
+            Some(
+                program @ PathRecord {
+                    name: Some([_, ..]),
+                    ..
+                },
+            ) => self.place(&program, dir),
             program => self.by_descriptor(dir, program),
         }
     }
@@ -103,14 +114,20 @@ impl<'a, 'm> Namer<'a, 'm> {
         if flags & O_TMPFILE != 0 {
             // The name is the directory's and the inode the nameless file's.
             let file = self.object();
-            let directory = file.and_then(|file| self.absolute(file.name?, dir, Evidence::default()).0);
+            let directory =
+                file.and_then(|file| self.absolute(file.name?, dir, Evidence::default()).0);
             let path = directory.map(|path| text::as_directory(path, self.arena));
             return one(Action::Created, (path, false), file);
         }
         let file = self.entry();
         let path = match file {
             // open_by_handle_at names nothing; the descriptor that it returned may be asked.
-            Some(file @ PathRecord { name: None | Some(b""), .. }) => match self.returned_fd() {
+            Some(
+                file @ PathRecord {
+                    name: None | Some(b""),
+                    ..
+                },
+            ) => match self.returned_fd() {
                 Some(fd) => self.descriptor(fd, file.file_id()),
                 None => NOWHERE,
             },
@@ -143,13 +160,19 @@ impl<'a, 'm> Namer<'a, 'm> {
         } else {
             // The file keeps its inode. Another one that was deleted had the new name before; where
             // the call failed, that one may be all there is of the new name.
-            let kept = first_created
-                .and_then(|new| self.of(NameType::Delete).find(|old| same(old, &new)));
-            (kept.or(first_deleted), first_created.or_else(|| self.of(NameType::Delete).nth(1)))
+            let kept =
+                first_created.and_then(|new| self.of(NameType::Delete).find(|old| same(old, &new)));
+            (
+                kept.or(first_deleted),
+                first_created.or_else(|| self.of(NameType::Delete).nth(1)),
+            )
         };
         let path = self.place_entry(old, old_dir);
         let dest = self.place_entry(new, new_dir);
-        Named { exchanged, ..two(Action::Renamed, path, dest, new.or(old)) }
+        Named {
+            exchanged,
+            ..two(Action::Renamed, path, dest, new.or(old))
+        }
     }
 
     fn link(&mut self, action: Action, old_dir: Dir, new_dir: Dir) -> Named<'a> {
@@ -163,7 +186,10 @@ impl<'a, 'm> Namer<'a, 'm> {
         let old = others.next().copied();
         let new = created.or_else(|| others.next().copied());
         let path = match old {
-            Some(PathRecord { name: None | Some(b""), .. }) => self.by_descriptor(old_dir, old),
+            Some(PathRecord {
+                name: None | Some(b""),
+                ..
+            }) => self.by_descriptor(old_dir, old),
             Some(old) => self.place(&old, old_dir),
             None => NOWHERE,
         };
@@ -173,7 +199,11 @@ impl<'a, 'm> Namer<'a, 'm> {
 
     fn symlink(&mut self, action: Action, dir: Dir) -> Named<'a> {
         let link = self.of(NameType::Create).next();
-        let target = self.facts.paths.iter().find(|path| path.nametype == NameType::Unknown);
+        let target = self
+            .facts
+            .paths
+            .iter()
+            .find(|path| path.nametype == NameType::Unknown);
         // Where the link's own name is the same text, the kernel writes one record for both.
         let target = target.and_then(|target| target.name).or_else(|| link?.name);
         let dest = self.place_entry(link, dir);
@@ -181,7 +211,12 @@ impl<'a, 'm> Namer<'a, 'm> {
     }
 
     fn mount(&mut self, action: Action, from: Dir, to: Dir, target_first: bool) -> Named<'a> {
-        let mut named = self.facts.paths.iter().filter(|p| p.nametype != NameType::Parent).copied();
+        let mut named = self
+            .facts
+            .paths
+            .iter()
+            .filter(|p| p.nametype != NameType::Parent)
+            .copied();
         let (first, second) = (named.next(), named.next());
         let (source, target) = match (first, second) {
             (only, None) => (None, only),
@@ -217,7 +252,10 @@ impl<'a, 'm> Namer<'a, 'm> {
 
     fn of(&self, nametype: NameType) -> impl Iterator<Item = PathRecord<'a>> + use<'a, 'm> {
         let paths = &self.facts.paths;
-        paths.iter().filter(move |path| path.nametype == nametype).copied()
+        paths
+            .iter()
+            .filter(move |path| path.nametype == nametype)
+            .copied()
     }
 
     /// The path of an entry. Where there is no record of it, that of its directory with a `/` at
@@ -226,27 +264,51 @@ impl<'a, 'm> Namer<'a, 'm> {
         if let Some(entry @ PathRecord { name: Some(_), .. }) = entry {
             return self.place(&entry, dir);
         }
-        let parent = self.of(NameType::Parent).find(|parent| parent.name.is_some());
+        let parent = self
+            .of(NameType::Parent)
+            .find(|parent| parent.name.is_some());
         let Some(parent) = parent else { return NOWHERE };
         let name = parent.name.unwrap_or_default();
         if entry.is_some() && name.ends_with(b"/") {
             // mkdir("dir/") and rmdir("dir/"): the name with its slash went to the parent.
             let file = entry.and_then(|entry| entry.file_id());
-            return self.absolute(name, dir, Evidence { file, ..Evidence::default() });
+            return self.absolute(
+                name,
+                dir,
+                Evidence {
+                    file,
+                    ..Evidence::default()
+                },
+            );
         }
         let directory = if Some(name) == self.facts.cwd {
             // The process's working directory stands for whatever the name was relative to.
-            let evidence = Evidence { parents: [parent.file_id(), None], file: parent.file_id() };
+            let evidence = Evidence {
+                parents: [parent.file_id(), None],
+                file: parent.file_id(),
+            };
             self.absolute(b".", dir, evidence)
         } else {
-            self.absolute(name, dir, Evidence { file: parent.file_id(), ..Evidence::default() })
+            self.absolute(
+                name,
+                dir,
+                Evidence {
+                    file: parent.file_id(),
+                    ..Evidence::default()
+                },
+            )
         };
-        (directory.0.map(|path| text::as_directory(path, self.arena)), false)
+        (
+            directory.0.map(|path| text::as_directory(path, self.arena)),
+            false,
+        )
     }
 
     /// The path of a record that has a name.
     fn place(&mut self, path: &PathRecord<'a>, dir: Dir) -> Placed<'a> {
-        let Some(name) = path.name else { return NOWHERE };
+        let Some(name) = path.name else {
+            return NOWHERE;
+        };
         let directory = text::dirname(name);
         let parents = self.of(NameType::Parent).filter(|parent| match directory {
             b"" => parent.name.is_none() || parent.name == self.facts.cwd,
@@ -255,17 +317,15 @@ impl<'a, 'm> Namer<'a, 'm> {
         let mut ids = parents.filter_map(|parent| parent.file_id());
         let first = ids.next();
         let second = ids.find(|id| Some(*id) != first);
-        let evidence = Evidence { parents: [first, second], file: path.file_id() };
+        let evidence = Evidence {
+            parents: [first, second],
+            file: path.file_id(),
+        };
         self.absolute(name, dir, evidence)
     }
 
     /// The full path of a name, or the name as it is where its directory is not known.
-    fn absolute(
-        &mut self,
-        name: &'a [u8],
-        dir: Dir,
-        evidence: Evidence,
-    ) -> Placed<'a> {
+    fn absolute(&mut self, name: &'a [u8], dir: Dir, evidence: Evidence) -> Placed<'a> {
         if name.starts_with(b"/") {
             return (Some(text::join(b"/", name, self.arena)), true);
         }
@@ -273,9 +333,10 @@ impl<'a, 'm> Namer<'a, 'm> {
             Base::Cwd => self.cwd().map(|cwd| text::join(cwd, name, self.arena)),
             Base::Descriptor(fd) => {
                 let caller = self.caller();
-                self.memory.relative(caller, fd, name, evidence, self.host, self.arena)
+                self.memory
+                    .relative(caller, fd, name, evidence, self.host, self.arena)
             }
-            Base::Untold => self.from_anywhere(name, evidence),
+            Base::Untold => self.near_or_known(name, evidence),
         };
         match path {
             Some(path) => (Some(path), true),
@@ -285,7 +346,7 @@ impl<'a, 'm> Namer<'a, 'm> {
 
     /// The path of a name that may be relative to the working directory or to any descriptor: that
     /// of the working directory if the file is really there, or else what its directory is known by.
-    fn from_anywhere(&mut self, name: &[u8], evidence: Evidence) -> Option<&'a [u8]> {
+    fn near_or_known(&mut self, name: &[u8], evidence: Evidence) -> Option<&'a [u8]> {
         if let Some(cwd) = self.cwd()
             && evidence.supports(cwd, name, self.host, self.arena)
         {
@@ -308,7 +369,9 @@ impl<'a, 'm> Namer<'a, 'm> {
 
     fn descriptor(&mut self, fd: u32, file: Option<FileId>) -> Placed<'a> {
         let caller = self.caller();
-        let path = self.memory.descriptor(caller, fd, file, self.host, self.arena);
+        let path = self
+            .memory
+            .descriptor(caller, fd, file, self.host, self.arena);
         (path, path.is_some())
     }
 
@@ -327,7 +390,9 @@ impl<'a, 'm> Namer<'a, 'm> {
 
     /// The working directory, unless it has no path any more.
     fn cwd(&self) -> Option<&'a [u8]> {
-        self.facts.cwd.filter(|cwd| cwd.starts_with(b"/") && !cwd.ends_with(b" (deleted)"))
+        self.facts
+            .cwd
+            .filter(|cwd| cwd.starts_with(b"/") && !cwd.ends_with(b" (deleted)"))
     }
 
     /// The descriptor that a call returned.
@@ -336,7 +401,10 @@ impl<'a, 'm> Namer<'a, 'm> {
     }
 
     fn caller(&self) -> Caller {
-        Caller { pid: self.call.ids.pid, ppid: self.call.ids.ppid }
+        Caller {
+            pid: self.call.ids.pid,
+            ppid: self.call.ids.ppid,
+        }
     }
 }
 
@@ -363,5 +431,9 @@ fn two<'a>(
     dest: Placed<'a>,
     subject: Option<PathRecord<'a>>,
 ) -> Named<'a> {
-    Named { dest_path: dest.0, unresolved: !path.1 || !dest.1, ..one(action, path, subject) }
+    Named {
+        dest_path: dest.0,
+        unresolved: !path.1 || !dest.1,
+        ..one(action, path, subject)
+    }
 }

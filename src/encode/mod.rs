@@ -30,7 +30,15 @@ pub fn loss(time: Timestamp, reason: &str, count: u64, out: &mut Vec<u8>) {
     }
     let timestamp = time.rfc3339();
     let timestamp = str::from_utf8(&timestamp).unwrap_or_default();
-    object(&Loss { name: "loss_event", timestamp, reason, count }, out);
+    object(
+        &Loss {
+            name: "loss_event",
+            timestamp,
+            reason,
+            count,
+        },
+        out,
+    );
 }
 
 fn object(value: &impl Serialize, out: &mut Vec<u8>) {
@@ -45,7 +53,9 @@ fn object(value: &impl Serialize, out: &mut Vec<u8>) {
 
 impl Serialize for AuditEvent<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut keys = Keys { map: serializer.serialize_map(None)? };
+        let mut keys = Keys {
+            map: serializer.serialize_map(None)?,
+        };
         macro_rules! texts {
             ($($key:literal: $value:expr),* $(,)?) => {
                 $(keys.text($key, concat!($key, "_hex"), $value)?;)*
@@ -126,7 +136,11 @@ impl<M: SerializeMap> Keys<M> {
     }
 
     fn flag(&mut self, key: &str, value: bool) -> Result<(), M::Error> {
-        if value { self.value(key, &true) } else { Ok(()) }
+        if value {
+            self.value(key, &true)
+        } else {
+            Ok(())
+        }
     }
 
     fn display(&mut self, key: &str, value: &dyn fmt::Display) -> Result<(), M::Error> {

@@ -48,12 +48,13 @@ fn cut<'a>(event: &mut AuditEvent<'a>, budget: usize, arena: &'a Bump) {
     }
     let mut left = budget;
     if let Some(argv) = event.argv {
-        let words = argv.iter().map_while(|word| Some(take(word, &mut left)?));
+        let words = argv.iter().map_while(|word| take(word, &mut left));
         event.argv = Some(Vec::from_iter_in(words, arena).into_bump_slice());
     }
     let mut left = budget;
     let fields = event.fields.iter();
-    let fields = fields.map_while(|(key, text)| Some((take(key, &mut left)?, take(text, &mut left)?)));
+    let fields =
+        fields.map_while(|(key, text)| Some((take(key, &mut left)?, take(text, &mut left)?)));
     event.fields = Vec::from_iter_in(fields, arena).into_bump_slice();
 }
 

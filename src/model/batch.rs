@@ -75,7 +75,13 @@ impl Batch {
         body: Range<usize>,
         cut: bool,
     ) {
-        self.entries.push(Entry { id, kind, cut, node: narrow(node), body: narrow(body) });
+        self.entries.push(Entry {
+            id,
+            kind,
+            cut,
+            node: narrow(node),
+            body: narrow(body),
+        });
     }
 
     /// The records, in order of arrival.
@@ -115,5 +121,7 @@ fn narrow(range: Range<usize>) -> Range<u32> {
 
 /// The bytes at a stored range; an impossible range is empty instead of a panic.
 pub(crate) fn slice<'a>(bytes: &'a [u8], range: &Range<u32>) -> &'a [u8] {
-    bytes.get(range.start as usize..range.end as usize).unwrap_or_default()
+    bytes
+        .get(range.start as usize..range.end as usize)
+        .unwrap_or_default()
 }

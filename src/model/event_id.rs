@@ -22,14 +22,21 @@ impl Timestamp {
 
     /// Milliseconds since 1970-01-01 UTC.
     pub fn as_millis(self) -> u64 {
-        self.seconds.saturating_mul(1000).saturating_add(u64::from(self.millis))
+        self.seconds
+            .saturating_mul(1000)
+            .saturating_add(u64::from(self.millis))
     }
 
     /// The stamp for a wall-clock reading; a clock before 1970 reads as 1970.
     pub fn from_system(time: std::time::SystemTime) -> Timestamp {
-        let since = time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let since = time
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
         let millis = u16::try_from(since.subsec_millis()).unwrap_or_default();
-        Timestamp { seconds: since.as_secs().min(Timestamp::MAX_SECONDS), millis }
+        Timestamp {
+            seconds: since.as_secs().min(Timestamp::MAX_SECONDS),
+            millis,
+        }
     }
 }
 
@@ -75,7 +82,11 @@ fn civil(days: u64) -> (u64, u64, u64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
     (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 

@@ -68,9 +68,10 @@ impl AuditMessageGroup {
 
     /// The records, in order of arrival.
     pub fn messages(&self) -> impl Iterator<Item = AuditMessage<'_>> + Clone {
-        self.records
-            .iter()
-            .map(|(kind, range)| AuditMessage { kind: *kind, data: slice(&self.bytes, range) })
+        self.records.iter().map(|(kind, range)| AuditMessage {
+            kind: *kind,
+            data: slice(&self.bytes, range),
+        })
     }
 
     /// How many records there are.

@@ -34,7 +34,10 @@ pub struct Argv<'a> {
 
 impl<'a> Pieces<'a> {
     pub(crate) fn new(arena: &'a Bump) -> Pieces<'a> {
-        Pieces { found: Vec::new_in(arena), argc: None }
+        Pieces {
+            found: Vec::new_in(arena),
+            argc: None,
+        }
     }
 
     /// Adds what one EXECVE record says.
@@ -43,7 +46,11 @@ impl<'a> Pieces<'a> {
             if token.key == b"argc" {
                 self.argc = token.value.integer();
             } else if let Some((argument, part)) = position(token.key) {
-                self.found.push(Piece { argument, part, value: token.value });
+                self.found.push(Piece {
+                    argument,
+                    part,
+                    value: token.value,
+                });
             }
         }
     }
@@ -61,15 +68,24 @@ impl<'a> Pieces<'a> {
         let mut complete = true;
         let mut args: Vec<'a, &'a [u8]> = Vec::with_capacity_in(self.found.len(), arena);
         for pieces in self.found.chunk_by(|a, b| a.argument == b.argument) {
-            complete &= pieces.iter().map(|p| p.argument as usize).all(|n| n == args.len());
-            complete &= pieces.iter().zip(0..).all(|(piece, part)| piece.part == part);
+            complete &= pieces
+                .iter()
+                .map(|p| p.argument as usize)
+                .all(|n| n == args.len());
+            complete &= pieces
+                .iter()
+                .zip(0..)
+                .all(|(piece, part)| piece.part == part);
             args.push(match pieces {
                 [piece] => piece.value.text(arena),
                 pieces => join(pieces, arena),
             });
         }
         complete &= self.argc == i64::try_from(args.len()).ok();
-        Some(Argv { args: args.into_bump_slice(), complete })
+        Some(Argv {
+            args: args.into_bump_slice(),
+            complete,
+        })
     }
 }
 
@@ -86,7 +102,10 @@ fn join<'a>(pieces: &[Piece<'a>], arena: &'a Bump) -> &'a [u8] {
 /// and anything else is none.
 fn position(key: &[u8]) -> Option<(u32, u32)> {
     let number = |digits: &[u8]| {
-        let digits = digits.first().is_some_and(u8::is_ascii_digit).then_some(digits)?;
+        let digits = digits
+            .first()
+            .is_some_and(u8::is_ascii_digit)
+            .then_some(digits)?;
         u32::try_from(integer(digits)?).ok()
     };
     let rest = key.strip_prefix(b"a")?;
@@ -94,7 +113,10 @@ fn position(key: &[u8]) -> Option<(u32, u32)> {
         None => Some((number(rest)?, 0)),
         Some(at) => {
             let (argument, part) = rest.split_at(at);
-            Some((number(argument)?, number(part.strip_prefix(b"[")?.strip_suffix(b"]")?)?))
+            Some((
+                number(argument)?,
+                number(part.strip_prefix(b"[")?.strip_suffix(b"]")?)?,
+            ))
         }
     }
 }
@@ -110,8 +132,16 @@ mod tests {
             pieces.add(record.as_bytes());
         }
         let argv = pieces.finish(&arena).unwrap();
-        let args: std::vec::Vec<_> = argv.args.iter().map(|a| str::from_utf8(a).unwrap()).collect();
-        assert_eq!((&args[..], argv.complete), (expected, complete), "{records:?}");
+        let args: std::vec::Vec<_> = argv
+            .args
+            .iter()
+            .map(|a| str::from_utf8(a).unwrap())
+            .collect();
+        assert_eq!(
+            (&args[..], argv.complete),
+            (expected, complete),
+            "{records:?}"
+        );
     }
 
     #[test]
@@ -126,13 +156,21 @@ mod tests {
 
     #[test]
     fn empty_arguments_are_kept() {
-        check(&[r#"argc=3 a0="/bin/echo" a1="" a2="x""#], &["/bin/echo", "", "x"], true);
+        check(
+            &[r#"argc=3 a0="/bin/echo" a1="" a2="x""#],
+            &["/bin/echo", "", "x"],
+            true,
+        );
     }
 
     #[test]
     fn arguments_come_in_the_order_of_their_numbers() {
         let record = r#"argc=12 a0="a" a1="b" a10="k" a11="l" a2="c" a3="d" a4="e" a5="f" a6="g" a7="h" a8="i" a9="j""#;
-        check(&[record], &["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"], true);
+        check(
+            &[record],
+            &["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"],
+            true,
+        );
     }
 
     #[test]
@@ -145,7 +183,11 @@ mod tests {
 
     #[test]
     fn a_missing_piece_or_argument_is_said() {
-        check(&[r#"argc=2 a0="echo" a1_len=6 a1[0]=61"#, " a1[2]=63"], &["echo", "ac"], false);
+        check(
+            &[r#"argc=2 a0="echo" a1_len=6 a1[0]=61"#, " a1[2]=63"],
+            &["echo", "ac"],
+            false,
+        );
         check(&[r#"argc=2 a0="echo""#], &["echo"], false);
         check(&[r#"argc=3 a0="echo" a2="x""#], &["echo", "x"], false);
     }
@@ -154,7 +196,11 @@ mod tests {
     fn argc_is_believed_only_where_the_arguments_are_there() {
         check(&[r#"argc=0 a0="echo""#], &["echo"], false);
         check(&["argc=2000000000"], &[], false);
-        check(&[r#"argc=1 a0="x" a99999999999="y" a1[="z" a["z"="#], &["x"], true);
+        check(
+            &[r#"argc=1 a0="x" a99999999999="y" a1[="z" a["z"="#],
+            &["x"],
+            true,
+        );
     }
 
     #[test]

@@ -86,7 +86,9 @@ pub fn facts<'a>(group: &'a AuditMessageGroup, arena: &'a Bump) -> Facts<'a> {
     for message in group.messages() {
         let kind = message.kind;
         if kind.is_user_event() || kind == AUDIT_LOGIN {
-            facts.user.get_or_insert_with(|| UserRecord::parse(kind, message.data, arena));
+            facts
+                .user
+                .get_or_insert_with(|| UserRecord::parse(kind, message.data, arena));
             continue;
         }
         let (body, _) = split_enriched(kind, message.data);
@@ -98,7 +100,9 @@ pub fn facts<'a>(group: &'a AuditMessageGroup, arena: &'a Bump) -> Facts<'a> {
             AUDIT_PATH => facts.paths.push(PathRecord::parse(body, arena)),
             AUDIT_CWD => facts.cwd = only(body, b"cwd").and_then(|v| v.optional_text(arena)),
             AUDIT_EXECVE => pieces.add(body),
-            AUDIT_PROCTITLE => facts.proctitle = only(body, b"proctitle").and_then(|v| title(v, arena)),
+            AUDIT_PROCTITLE => {
+                facts.proctitle = only(body, b"proctitle").and_then(|v| title(v, arena))
+            }
             AUDIT_OPENAT2 => facts.open_flags = only(body, b"oflag").and_then(octal),
             AUDIT_MMAP => facts.mmap_fd = only(body, b"fd").and_then(|v| v.id()).map(u64::from),
             _ => {}
@@ -172,13 +176,17 @@ fn label<'a>(body: &'a [u8], value: Value<'a>, tokens: &mut Tokens<'a>) -> Optio
 
 /// The value of a key in a record that is read for one thing only.
 fn only<'a>(body: &'a [u8], key: &[u8]) -> Option<Value<'a>> {
-    tokenize(body).find(|token| token.key == key).map(|token| token.value)
+    tokenize(body)
+        .find(|token| token.key == key)
+        .map(|token| token.value)
 }
 
 /// The process title without the NUL at its end. The kernel writes `proctitle="(null)"` where it
 /// has none, in quotes for once.
 fn title<'a>(value: Value<'a>, arena: &'a Bump) -> Option<&'a [u8]> {
-    let text = value.optional_text(arena).filter(|text| text != b"(null)")?;
+    let text = value
+        .optional_text(arena)
+        .filter(|text| text != b"(null)")?;
     Some(text.strip_suffix(b"\0").unwrap_or(text))
 }
 

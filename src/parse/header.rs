@@ -25,8 +25,17 @@ pub fn header(data: &[u8]) -> Option<(EventId, &[u8])> {
     if seconds > Timestamp::MAX_SECONDS || millis > 999 {
         return None;
     }
-    let time = Timestamp { seconds, millis: u16::try_from(millis).ok()? };
-    Some((EventId { time, serial: u32::try_from(serial).ok()? }, body))
+    let time = Timestamp {
+        seconds,
+        millis: u16::try_from(millis).ok()?,
+    };
+    Some((
+        EventId {
+            time,
+            serial: u32::try_from(serial).ok()?,
+        },
+        body,
+    ))
 }
 
 /// The decimal number at the start of `data`, and what follows it.
@@ -34,7 +43,9 @@ fn number(data: &[u8]) -> Option<(u64, &[u8])> {
     let mut value: u64 = 0;
     let mut rest = data;
     while let [digit @ b'0'..=b'9', tail @ ..] = rest {
-        value = value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+        value = value
+            .checked_mul(10)?
+            .checked_add(u64::from(digit - b'0'))?;
         rest = tail;
     }
     (rest.len() < data.len()).then_some((value, rest))
@@ -45,17 +56,22 @@ mod tests {
     use super::*;
 
     fn check(data: &[u8], expected: Option<(u64, u16, u32, &[u8])>) {
-        let got = header(data)
-            .map(|(id, body)| (id.time.seconds, id.time.millis, id.serial, body));
+        let got = header(data).map(|(id, body)| (id.time.seconds, id.time.millis, id.serial, body));
         assert_eq!(got, expected, "{}", data.escape_ascii());
     }
 
     #[test]
     fn a_stamp_is_read_and_the_body_follows() {
         check(b"audit(1.002:3): pid=1", Some((1, 2, 3, b"pid=1")));
-        check(b"audit(1.002:3):  cwd=\"/\"", Some((1, 2, 3, b" cwd=\"/\"")));
+        check(
+            b"audit(1.002:3):  cwd=\"/\"",
+            Some((1, 2, 3, b" cwd=\"/\"")),
+        );
         check(b"audit(0.000:0): ", Some((0, 0, 0, b"")));
-        check(b"audit(1.999:4294967295): x", Some((1, 999, u32::MAX, b"x")));
+        check(
+            b"audit(1.999:4294967295): x",
+            Some((1, 999, u32::MAX, b"x")),
+        );
     }
 
     #[test]

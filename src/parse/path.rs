@@ -77,7 +77,10 @@ impl<'a> PathRecord<'a> {
         let colon = memchr::memchr(b':', self.dev)?;
         let (major, minor) = (self.dev.get(..colon)?, self.dev.get(colon + 1..)?);
         let hex = |bytes| u32::from_str_radix(str::from_utf8(bytes).ok()?, 16).ok();
-        Some(FileId { dev: (hex(major)?, hex(minor)?), inode: self.inode? })
+        Some(FileId {
+            dev: (hex(major)?, hex(minor)?),
+            inode: self.inode?,
+        })
     }
 }
 
@@ -105,8 +108,17 @@ mod tests {
         let body = "item=1 name=E8AFBB2F inode=16 dev=fd:1a mode=040755 ouid=0 ogid=5 rdev=00:00 nametype=CREATE";
         let path = parse(body, &arena);
         assert_eq!(path.name, Some("读/".as_bytes()));
-        assert_eq!(path.file_id(), Some(FileId { dev: (0xfd, 0x1a), inode: 16 }));
-        assert_eq!((path.item, path.mode, path.ogid), (1, &b"040755"[..], Some(5)));
+        assert_eq!(
+            path.file_id(),
+            Some(FileId {
+                dev: (0xfd, 0x1a),
+                inode: 16
+            })
+        );
+        assert_eq!(
+            (path.item, path.mode, path.ogid),
+            (1, &b"040755"[..], Some(5))
+        );
         assert_eq!(path.nametype, NameType::Create);
     }
 
@@ -120,15 +132,24 @@ mod tests {
     #[test]
     fn the_type_of_a_name_is_read_in_every_spelling() {
         let arena = Bump::new();
-        assert_eq!(parse("item=0 name=\"a\" objtype=DELETE", &arena).nametype, NameType::Delete);
-        assert_eq!(parse("item=0 name=\"a\" nametype=\"NORMAL\"", &arena).nametype, NameType::Normal);
+        assert_eq!(
+            parse("item=0 name=\"a\" objtype=DELETE", &arena).nametype,
+            NameType::Delete
+        );
+        assert_eq!(
+            parse("item=0 name=\"a\" nametype=\"NORMAL\"", &arena).nametype,
+            NameType::Normal
+        );
     }
 
     #[test]
     fn null_is_no_name_unless_a_file_is_called_so() {
         let arena = Bump::new();
         assert_eq!(parse("item=0 name=(null) inode=1", &arena).name, None);
-        assert_eq!(parse("item=0 name=\"(null)\" inode=1", &arena).name, Some(&b"(null)"[..]));
+        assert_eq!(
+            parse("item=0 name=\"(null)\" inode=1", &arena).name,
+            Some(&b"(null)"[..])
+        );
     }
 
     #[test]

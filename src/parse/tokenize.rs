@@ -54,13 +54,21 @@ impl<'a> Iterator for Tokens<'a> {
             return Some(self.word(self.rest.len()));
         };
         let (key, rest) = self.rest.split_at(end);
-        let [b'=', rest @ ..] = rest else { return Some(self.word(end)) };
+        let [b'=', rest @ ..] = rest else {
+            return Some(self.word(end));
+        };
         let (value, rest) = match rest {
             [b'"', text @ ..] => quoted(text, memchr(b'"', text)),
             [b'\'', text @ ..] => quoted(text, memrchr(b'\'', text)),
             _ => {
                 let (value, rest) = rest.split_at(memchr(b' ', rest).unwrap_or(rest.len()));
-                (Value { bytes: value, quoted: false }, rest)
+                (
+                    Value {
+                        bytes: value,
+                        quoted: false,
+                    },
+                    rest,
+                )
             }
         };
         self.rest = rest;
@@ -77,14 +85,26 @@ impl<'a> Tokens<'a> {
     fn word(&mut self, end: usize) -> Token<'a> {
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest;
-        Token { key: b"", value: Value { bytes: word, quoted: false } }
+        Token {
+            key: b"",
+            value: Value {
+                bytes: word,
+                quoted: false,
+            },
+        }
     }
 }
 
 /// A value in quotes that are closed at `end`, and what follows the closing quote.
 fn quoted(text: &[u8], end: Option<usize>) -> (Value<'_>, &[u8]) {
     let (bytes, rest) = text.split_at(end.unwrap_or(text.len()));
-    (Value { bytes, quoted: true }, rest.get(1..).unwrap_or_default())
+    (
+        Value {
+            bytes,
+            quoted: true,
+        },
+        rest.get(1..).unwrap_or_default(),
+    )
 }
 
 /// Separates what a record says from the names that auditd adds behind it.
@@ -94,7 +114,9 @@ fn quoted(text: &[u8], end: Option<usize>) -> (Value<'_>, &[u8]) {
 /// `msg='…'`, so there the separator counts only behind the closing quote.
 pub(super) fn split_enriched(kind: RecordType, body: &[u8]) -> (&[u8], &[u8]) {
     const SEPARATOR: u8 = 0x1d;
-    let Some(first) = memchr(SEPARATOR, body) else { return (body, b"") };
+    let Some(first) = memchr(SEPARATOR, body) else {
+        return (body, b"");
+    };
     let at = if !kind.is_user_event() {
         first
     } else if body.ends_with(b"'") {
@@ -129,12 +151,19 @@ impl<'a> AuditMessageTokenMap<'a> {
     /// Tokenizes the body of a record.
     pub fn new(kind: RecordType, body: &'a [u8]) -> AuditMessageTokenMap<'a> {
         let (raw, _) = split_enriched(kind, body);
-        AuditMessageTokenMap { kind, tokens: tokenize(raw).filter(|t| !t.key.is_empty()).collect() }
+        AuditMessageTokenMap {
+            kind,
+            tokens: tokenize(raw).filter(|t| !t.key.is_empty()).collect(),
+        }
     }
 
     /// The value of a key, as it stands in the record but without its quotes.
     pub fn get(&self, key: &str) -> Option<&'a [u8]> {
-        self.tokens.iter().rev().find(|t| t.key == key.as_bytes()).map(|t| t.value.bytes)
+        self.tokens
+            .iter()
+            .rev()
+            .find(|t| t.key == key.as_bytes())
+            .map(|t| t.value.bytes)
     }
 }
 
@@ -145,7 +174,12 @@ mod tests {
 
     fn check(body: &str, expected: &[(&str, &str)]) {
         let got: Vec<_> = tokenize(body.as_bytes())
-            .map(|t| (str::from_utf8(t.key).unwrap(), str::from_utf8(t.value.bytes).unwrap()))
+            .map(|t| {
+                (
+                    str::from_utf8(t.key).unwrap(),
+                    str::from_utf8(t.value.bytes).unwrap(),
+                )
+            })
             .collect();
         assert_eq!(got, expected, "{body}");
     }
@@ -164,19 +198,28 @@ mod tests {
 
     #[test]
     fn words_without_a_value_stay_words() {
-        check("login pid=1 old auid=2", &[("", "login"), ("pid", "1"), ("", "old"), ("auid", "2")]);
+        check(
+            "login pid=1 old auid=2",
+            &[("", "login"), ("pid", "1"), ("", "old"), ("auid", "2")],
+        );
     }
 
     #[test]
     fn a_backslash_is_a_byte_like_any_other() {
-        check(r#"a="back\slash" b=\"#, &[("a", r"back\slash"), ("b", r"\")]);
+        check(
+            r#"a="back\slash" b=\"#,
+            &[("a", r"back\slash"), ("b", r"\")],
+        );
     }
 
     #[test]
     fn msg_ends_at_the_last_quote() {
         check(
             r#"msg='op=x acct="system-property('xsl:vendor')/>" res=failed'"#,
-            &[("msg", r#"op=x acct="system-property('xsl:vendor')/>" res=failed"#)],
+            &[(
+                "msg",
+                r#"op=x acct="system-property('xsl:vendor')/>" res=failed"#,
+            )],
         );
     }
 
@@ -189,14 +232,23 @@ mod tests {
 
     #[test]
     fn names_that_auditd_adds_are_kept_apart() {
-        let (raw, names) = split_enriched(AUDIT_SYSCALL, b"uid=0 key=(null)\x1dARCH=x86_64 UID=\"root\"");
-        assert_eq!((raw, names), (&b"uid=0 key=(null)"[..], &b"ARCH=x86_64 UID=\"root\""[..]));
+        let (raw, names) = split_enriched(
+            AUDIT_SYSCALL,
+            b"uid=0 key=(null)\x1dARCH=x86_64 UID=\"root\"",
+        );
+        assert_eq!(
+            (raw, names),
+            (&b"uid=0 key=(null)"[..], &b"ARCH=x86_64 UID=\"root\""[..])
+        );
     }
 
     #[test]
     fn a_separator_inside_msg_is_the_programs_own() {
         let forged = b"pid=1 msg='op=x \x1dUID=\"root\" res=success'";
-        assert_eq!(split_enriched(AUDIT_USER_ACCT, forged), (&forged[..], &b""[..]));
+        assert_eq!(
+            split_enriched(AUDIT_USER_ACCT, forged),
+            (&forged[..], &b""[..])
+        );
         let both = [&forged[..], b"\x1dUID=\"0\""].concat();
         let (raw, names) = split_enriched(AUDIT_USER_ACCT, &both);
         assert_eq!((raw, names), (&forged[..], &b"UID=\"0\""[..]));

@@ -111,7 +111,11 @@ impl<'a> UserRecord<'a> {
         if !value.quoted && matches!(value.bytes, b"?" | b"(null)" | b"(none)") {
             return;
         }
-        let text = if is_encoded(key) { value.text(arena) } else { value.bytes };
+        let text = if is_encoded(key) {
+            value.text(arena)
+        } else {
+            value.bytes
+        };
         let place = match key {
             b"op" => &mut self.op,
             b"acct" => &mut self.acct,
@@ -190,7 +194,11 @@ fn pairs<'a>(msg: &'a [u8], mut put: impl FnMut(&'a [u8], Value<'a>)) {
             last = Some((key, token.value, end));
         } else if let Some((_, value, last_end)) = last.as_mut() {
             let start = *last_end - value.bytes.len();
-            let is_word = token.value.bytes.first().is_some_and(u8::is_ascii_alphanumeric)
+            let is_word = token
+                .value
+                .bytes
+                .first()
+                .is_some_and(u8::is_ascii_alphanumeric)
                 && token.key.is_empty();
             if is_word && !value.quoted && !value.bytes.is_empty() {
                 value.bytes = msg.get(start..end).unwrap_or_default();
@@ -214,7 +222,10 @@ fn trimmed(value: Value<'_>) -> Value<'_> {
     if !bytes.contains(&b'(') {
         bytes = bytes.strip_suffix(b")").unwrap_or(bytes);
     }
-    Value { bytes: bytes.strip_suffix(b",").unwrap_or(bytes), ..value }
+    Value {
+        bytes: bytes.strip_suffix(b",").unwrap_or(bytes),
+        ..value
+    }
 }
 
 /// The fields that libaudit and its users write as untrusted text, hex where need be

@@ -19,7 +19,11 @@ impl<'a> Value<'a> {
     /// `3005`, and `uid=1000` is a number. What is no hex of whole bytes stays as it is; older
     /// programs write `acct=root`.
     pub fn text(self, arena: &'a Bump) -> &'a [u8] {
-        if self.quoted { self.bytes } else { unhex(self.bytes, arena).unwrap_or(self.bytes) }
+        if self.quoted {
+            self.bytes
+        } else {
+            unhex(self.bytes, arena).unwrap_or(self.bytes)
+        }
     }
 
     /// As [`text`](Self::text), but bare placeholders are nothing. `"(null)"` in quotes is a name.
@@ -73,7 +77,11 @@ pub(crate) fn integer(bytes: &[u8]) -> Option<i64> {
     digits.iter().try_fold(0i64, |value, byte| {
         let digit = i64::from(byte.checked_sub(b'0').filter(|digit| *digit <= 9)?);
         let value = value.checked_mul(10)?;
-        if negative { value.checked_sub(digit) } else { value.checked_add(digit) }
+        if negative {
+            value.checked_sub(digit)
+        } else {
+            value.checked_add(digit)
+        }
     })
 }
 
@@ -112,7 +120,10 @@ mod tests {
     use super::*;
 
     fn bare(text: &str) -> Value<'_> {
-        Value { bytes: text.as_bytes(), quoted: false }
+        Value {
+            bytes: text.as_bytes(),
+            quoted: false,
+        }
     }
 
     #[test]
@@ -127,7 +138,10 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(bare(text).text(&arena), expected.as_bytes());
-            let quoted = Value { quoted: true, ..bare(text) };
+            let quoted = Value {
+                quoted: true,
+                ..bare(text)
+            };
             assert_eq!(quoted.text(&arena), text.as_bytes());
         }
     }
@@ -136,7 +150,10 @@ mod tests {
     fn a_quoted_null_is_a_name_and_a_bare_one_is_nothing() {
         let arena = Bump::new();
         assert_eq!(bare("(null)").optional_text(&arena), None);
-        let quoted = Value { quoted: true, ..bare("(null)") };
+        let quoted = Value {
+            quoted: true,
+            ..bare("(null)")
+        };
         assert_eq!(quoted.optional_text(&arena), Some(&b"(null)"[..]));
     }
 

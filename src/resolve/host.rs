@@ -41,6 +41,9 @@ impl Host for Proc {
     fn file_id(&self, path: &[u8]) -> Option<FileId> {
         let file = fs::symlink_metadata(OsStr::from_bytes(path)).ok()?;
         let dev = (libc::major(file.dev()), libc::minor(file.dev()));
-        Some(FileId { dev, inode: file.ino() })
+        Some(FileId {
+            dev,
+            inode: file.ino(),
+        })
     }
 }

@@ -170,7 +170,10 @@ impl Resolver {
         }
         let known = expected.find_map(|file| {
             let known = self.lookup(caller, dirfd, Some(file))?;
-            known.file.is_none_or(|known| known == file).then_some(known)
+            known
+                .file
+                .is_none_or(|known| known == file)
+                .then_some(known)
         })?;
         self.path_of(known.node, arena)
     }
@@ -228,8 +231,12 @@ impl Resolver {
     }
 
     fn known(&mut self, pid: u32, fd: u32) -> Option<Descriptor> {
-        let Resolver { tree, descriptors, .. } = self;
-        descriptors.get((pid, fd), |gone| tree.release(gone.node)).copied()
+        let Resolver {
+            tree, descriptors, ..
+        } = self;
+        descriptors
+            .get((pid, fd), |gone| tree.release(gone.node))
+            .copied()
     }
 
     fn process(&mut self, pid: u32) -> Process {
@@ -257,8 +264,15 @@ impl Resolver {
     ) {
         let learned = self.tick();
         let node = self.hold(path);
-        let Resolver { tree, descriptors, .. } = self;
-        let entry = Descriptor { node, file, close_on_exec, learned };
+        let Resolver {
+            tree, descriptors, ..
+        } = self;
+        let entry = Descriptor {
+            node,
+            file,
+            close_on_exec,
+            learned,
+        };
         descriptors.put((pid, fd), entry, |gone| tree.release(gone.node));
     }
 
@@ -280,26 +294,44 @@ impl Resolver {
             close_on_exec,
             learned: self.tick(),
         };
-        let Resolver { tree, descriptors, .. } = self;
+        let Resolver {
+            tree, descriptors, ..
+        } = self;
         descriptors.put((caller.pid, to), entry, |gone| tree.release(gone.node));
     }
 
     /// A process made another, which has the same descriptors from here on.
     pub(crate) fn forked(&mut self, parent: u32, child: u32) {
         let forked = self.tick();
-        self.processes.put(child, Process { parent, forked, executed: 0 }, drop);
+        self.processes.put(
+            child,
+            Process {
+                parent,
+                forked,
+                executed: 0,
+            },
+            drop,
+        );
     }
 
     /// A process started another program, which closes what was opened so.
     pub(crate) fn executed(&mut self, pid: u32) {
-        let process = Process { executed: self.tick(), ..self.process(pid) };
+        let process = Process {
+            executed: self.tick(),
+            ..self.process(pid)
+        };
         self.processes.put(pid, process, drop);
     }
 
     /// A file was seen under a path. A name that is only known to lead to it, such as that of the
     /// directory that a file was made in, does not replace a name that it was called by itself.
     pub(crate) fn seen(&mut self, id: FileId, path: &[u8], named: bool) {
-        let Resolver { tree, files, path: current, .. } = self;
+        let Resolver {
+            tree,
+            files,
+            path: current,
+            ..
+        } = self;
         if let Some(node) = files.get(id, |node| tree.release(node))
             && tree.path(*node, current)
             && (!named || current == path)
@@ -339,7 +371,10 @@ impl Resolver {
     fn hold(&mut self, path: &[u8]) -> Node {
         if self.tree.len() > NODE_BOUND {
             let clock = self.clock;
-            *self = Resolver { clock, ..Resolver::new() };
+            *self = Resolver {
+                clock,
+                ..Resolver::new()
+            };
         }
         self.tree.hold(path)
     }

@@ -17,7 +17,11 @@ pub(crate) struct Recent<K, V> {
 impl<K: Eq + Hash + Copy, V> Recent<K, V> {
     /// A map of at most `bound` entries.
     pub(crate) fn new(bound: usize) -> Recent<K, V> {
-        Recent { young: HashMap::new(), old: HashMap::new(), half: bound.div_ceil(2) }
+        Recent {
+            young: HashMap::new(),
+            old: HashMap::new(),
+            half: bound.div_ceil(2),
+        }
     }
 
     /// Looks an entry up and marks it as used. What is forgotten for it goes to `forget`.
@@ -59,7 +63,11 @@ mod tests {
         recent.put(0, 0, |_| {});
         for key in 1..100 {
             recent.put(key, key * 10, |value| forgotten.push(value));
-            assert_eq!(recent.get(0, |value| forgotten.push(value)), Some(&0), "{key}");
+            assert_eq!(
+                recent.get(0, |value| forgotten.push(value)),
+                Some(&0),
+                "{key}"
+            );
             assert!(recent.young.len() + recent.old.len() <= 8);
         }
         assert_eq!(recent.get(1, |_| {}), None);
@@ -72,6 +80,9 @@ mod tests {
         let mut forgotten = Vec::new();
         recent.put("a", 1, |value| forgotten.push(value));
         recent.put("a", 2, |value| forgotten.push(value));
-        assert_eq!((forgotten, recent.remove("a"), recent.remove("a")), (vec![1], Some(2), None));
+        assert_eq!(
+            (forgotten, recent.remove("a"), recent.remove("a")),
+            (vec![1], Some(2), None)
+        );
     }
 }

@@ -42,16 +42,24 @@ pub(crate) fn as_directory<'a>(path: &[u8], arena: &'a Bump) -> &'a [u8] {
 
 /// The last name of a path, without slashes behind it.
 pub(crate) fn basename(path: &[u8]) -> &[u8] {
-    let end = path.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
+    let end = path
+        .iter()
+        .rposition(|byte| *byte != b'/')
+        .map_or(0, |last| last + 1);
     let path = path.get(..end).unwrap_or_default();
     path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }
 
 /// What stands before the last name of a path, or nothing if that is all there is.
 pub(crate) fn dirname(path: &[u8]) -> &[u8] {
-    let end = path.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
+    let end = path
+        .iter()
+        .rposition(|byte| *byte != b'/')
+        .map_or(0, |last| last + 1);
     let path = path.get(..end).unwrap_or_default();
-    memchr::memrchr(b'/', path).and_then(|slash| path.get(..slash + 1)).unwrap_or_default()
+    memchr::memrchr(b'/', path)
+        .and_then(|slash| path.get(..slash + 1))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -61,7 +69,11 @@ mod tests {
     fn check(directory: &str, name: &str, expected: &str) {
         let arena = Bump::new();
         let path = join(directory.as_bytes(), name.as_bytes(), &arena);
-        assert_eq!(str::from_utf8(path).unwrap(), expected, "{directory} + {name}");
+        assert_eq!(
+            str::from_utf8(path).unwrap(),
+            expected,
+            "{directory} + {name}"
+        );
     }
 
     #[test]

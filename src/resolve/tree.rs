@@ -32,7 +32,11 @@ const ROOT: u32 = 0;
 
 impl Tree {
     pub(crate) fn new() -> Tree {
-        let root = Slot { uses: 1, attached: true, ..Slot::default() };
+        let root = Slot {
+            uses: 1,
+            attached: true,
+            ..Slot::default()
+        };
         Tree {
             slots: vec![root],
             free: Vec::new(),
@@ -53,7 +57,9 @@ impl Tree {
 
     /// The node of a path, where there is one already. The caller does not hold it.
     pub(crate) fn find(&self, path: &[u8]) -> Option<Node> {
-        names(path).try_fold(ROOT, |at, name| self.child(at, name)).map(Node)
+        names(path)
+            .try_fold(ROOT, |at, name| self.child(at, name))
+            .map(Node)
     }
 
     /// One more holder.
@@ -92,7 +98,9 @@ impl Tree {
 
     /// Gives a node, with all below it, another path. What had that path before loses it.
     pub(crate) fn rename(&mut self, node: Node, path: &[u8]) {
-        let Some(name) = names(path).last() else { return };
+        let Some(name) = names(path).last() else {
+            return;
+        };
         let directory = self.hold(path.get(..path.len() - name.len()).unwrap_or_default());
         if self.is_within(directory, node) {
             self.release(directory);
@@ -169,7 +177,12 @@ impl Tree {
     }
 
     fn attach(&mut self, at: u32) {
-        let Tree { slots, children, hasher, .. } = self;
+        let Tree {
+            slots,
+            children,
+            hasher,
+            ..
+        } = self;
         let hash = |at: &u32| {
             let slot = &slots[*at as usize];
             hasher.hash_one((slot.parent, slot.name.as_slice()))
@@ -185,7 +198,8 @@ impl Tree {
 
 /// The names along a path.
 fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    path.split(|byte| *byte == b'/').filter(|name| !name.is_empty())
+    path.split(|byte| *byte == b'/')
+        .filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]
@@ -194,7 +208,8 @@ mod tests {
 
     fn path(tree: &Tree, node: Node) -> Option<String> {
         let mut out = Vec::new();
-        tree.path(node, &mut out).then(|| String::from_utf8(out).unwrap())
+        tree.path(node, &mut out)
+            .then(|| String::from_utf8(out).unwrap())
     }
 
     #[test]

@@ -113,7 +113,9 @@ impl LiveSource {
     /// for a while.
     fn check_registration(&mut self, batch: &mut Batch) {
         self.next_check = Instant::now() + CHECK;
-        let status = NetlinkClient::control().ok().and_then(|mut control| control.status().ok());
+        let status = NetlinkClient::control()
+            .ok()
+            .and_then(|mut control| control.status().ok());
         let Some(status) = status else { return };
         if status.pid == process::id() {
             self.replaced = false;
@@ -124,7 +126,10 @@ impl LiveSource {
             }
         } else if !self.replaced {
             self.replaced = true;
-            log::warn!("process {} is registered as the audit daemon now", status.pid);
+            log::warn!(
+                "process {} is registered as the audit daemon now",
+                status.pid
+            );
         }
     }
 
@@ -189,8 +194,14 @@ fn take(batch: &mut Batch, start: usize, kind: u16, sender: u32, cut: bool) {
         batch.sightings.foreign += 1;
         return;
     }
-    let data = batch.bytes.get(start + super::wire::HEADER..).unwrap_or_default();
-    let end = data.iter().rposition(|byte| *byte != 0 && *byte != b'\n').map_or(0, |last| last + 1);
+    let data = batch
+        .bytes
+        .get(start + super::wire::HEADER..)
+        .unwrap_or_default();
+    let end = data
+        .iter()
+        .rposition(|byte| *byte != 0 && *byte != b'\n')
+        .map_or(0, |last| last + 1);
     let data = data.get(..end).unwrap_or_default();
     let kind = RecordType(kind);
     match header(data) {
@@ -202,20 +213,29 @@ fn take(batch: &mut Batch, start: usize, kind: u16, sender: u32, cut: bool) {
         None if kind.0 < 1100 || kind == AUDIT_REPLACE => {}
         None => {
             batch.sightings.malformed += 1;
-            log::info!("not an audit record of type {kind}: {}", data.escape_ascii());
+            log::info!(
+                "not an audit record of type {kind}: {}",
+                data.escape_ascii()
+            );
         }
     }
 }
 
 /// Whether a service manager has passed a socket to this very process (sd_listen_fds(3)).
 fn is_socket_passed() -> bool {
-    let number = |name| env::var(name).ok().and_then(|text: String| text.parse::<u32>().ok());
+    let number = |name| {
+        env::var(name)
+            .ok()
+            .and_then(|text: String| text.parse::<u32>().ok())
+    };
     number("LISTEN_PID") == Some(process::id()) && number("LISTEN_FDS").is_some_and(|n| n >= 1)
 }
 
 /// Says what would keep records from coming. Only those who may control auditing may ask.
 fn report_state() {
-    let Ok(mut control) = NetlinkClient::control() else { return };
+    let Ok(mut control) = NetlinkClient::control() else {
+        return;
+    };
     match control.status() {
         Ok(status) if status.enabled == 0 => log::warn!(
             "auditing is off, so no events will come; turn it on with `auditctl -e 1`, or for \

@@ -63,7 +63,10 @@ impl LogSource {
 
     /// Reads lines from any descriptor.
     pub fn from_fd(fd: OwnedFd, stop: Stop) -> LogSource {
-        let input = Input { name: PathBuf::from("-"), file: File::from(fd) };
+        let input = Input {
+            name: PathBuf::from("-"),
+            file: File::from(fd),
+        };
         LogSource {
             inputs: vec![input].into_iter(),
             current: None,
@@ -85,11 +88,18 @@ fn open(name: &Path) -> Result<Input, Error> {
         false => Ok(file),
     };
     match file.and_then(is_directory) {
-        Ok(file) => Ok(Input { name: name.to_owned(), file }),
+        Ok(file) => Ok(Input {
+            name: name.to_owned(),
+            file,
+        }),
         Err(error) => {
             let denied = error.kind() == io::ErrorKind::PermissionDenied;
             let error = Error::new(format!("read {}", name.display()), error);
-            Err(if denied { error.help("audit logs are root's, try sudo") } else { error })
+            Err(if denied {
+                error.help("audit logs are root's, try sudo")
+            } else {
+                error
+            })
         }
     }
 }
@@ -98,7 +108,11 @@ impl Source for LogSource {
     fn fill(&mut self, batch: &mut Batch) -> Result<Fill, Error> {
         let Some(input) = self.current.as_ref() else {
             self.current = self.inputs.next();
-            return Ok(if self.current.is_some() { Fill::More } else { Fill::End });
+            return Ok(if self.current.is_some() {
+                Fill::More
+            } else {
+                Fill::End
+            });
         };
         let [stopped, _] = sys::wait([self.stop.as_fd(), input.file.as_fd()], None)
             .map_err(|error| Error::new("wait for input", error))?;
@@ -125,7 +139,10 @@ impl Source for LogSource {
 }
 
 fn is_transient(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
 }
 
 impl LogSource {
@@ -147,7 +164,8 @@ impl LogSource {
             line(batch, start..start + MAX_LINE, true);
             self.skipping = true;
         } else {
-            self.rest.extend_from_slice(batch.bytes.get(rest).unwrap_or_default());
+            self.rest
+                .extend_from_slice(batch.bytes.get(rest).unwrap_or_default());
             batch.bytes.truncate(start);
         }
     }
@@ -164,7 +182,12 @@ fn line(batch: &mut Batch, range: Range<usize>, cut: bool) {
     let cut = cut || text.len() > MAX_LINE;
     let text = text.get(..MAX_LINE).unwrap_or(text);
     match split(text) {
-        Some(Line { node, kind, id, body }) => {
+        Some(Line {
+            node,
+            kind,
+            id,
+            body,
+        }) => {
             let at = |part: Range<usize>| range.start + part.start..range.start + part.end;
             batch.push(id, kind, at(node), at(body), cut);
         }
@@ -209,9 +232,8 @@ fn split(text: &[u8]) -> Option<Line> {
 /// Where the name of the host is in what stands before the type.
 fn node(text: &[u8], prefix: Range<usize>) -> Range<usize> {
     let before = text.get(prefix).unwrap_or_default();
-    let at = memmem::find(before, b"node=").filter(|at| {
-        *at == 0 || before.get(at - 1) == Some(&b' ')
-    });
+    let at =
+        memmem::find(before, b"node=").filter(|at| *at == 0 || before.get(at - 1) == Some(&b' '));
     match at {
         Some(at) => {
             let start = at + 5;
@@ -232,17 +254,32 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: Option<(&str, u16, u32, &str)>) {
-        let got = split(text.as_bytes())
-            .map(|line| (&text[line.node], line.kind.0, line.id.serial, &text[line.body]));
+        let got = split(text.as_bytes()).map(|line| {
+            (
+                &text[line.node],
+                line.kind.0,
+                line.id.serial,
+                &text[line.body],
+            )
+        });
         assert_eq!(got, expected, "{text}");
     }
 
     #[test]
     fn a_line_is_understood_in_all_its_forms() {
-        check("type=CWD msg=audit(1.002:3): cwd=\"/\"", Some(("", 1307, 3, "cwd=\"/\"")));
-        check("node=h1 type=CWD msg=audit(1.002:3): x", Some(("h1", 1307, 3, "x")));
+        check(
+            "type=CWD msg=audit(1.002:3): cwd=\"/\"",
+            Some(("", 1307, 3, "cwd=\"/\"")),
+        );
+        check(
+            "node=h1 type=CWD msg=audit(1.002:3): x",
+            Some(("h1", 1307, 3, "x")),
+        );
         check("type=1307 audit(1.002:3): x", Some(("", 1307, 3, "x")));
-        check("type=UNKNOWN[1334] msg=audit(1.002:3): x", Some(("", 1334, 3, "x")));
+        check(
+            "type=UNKNOWN[1334] msg=audit(1.002:3): x",
+            Some(("", 1334, 3, "x")),
+        );
         check("type=EOE msg=audit(1.002:3): ", Some(("", 1320, 3, "")));
         check(
             "Nov 22 10:00:00 box kernel: [ 1.2] audit: type=1300 audit(1.002:3): x",
@@ -274,6 +311,9 @@ mod tests {
     #[test]
     fn a_stamp_in_the_body_is_part_of_the_body() {
         let text = "type=CWD msg=audit(1.002:3): cwd=\"/ type=EOE msg=audit(9.9:9): \"";
-        check(text, Some(("", 1307, 3, "cwd=\"/ type=EOE msg=audit(9.9:9): \"")));
+        check(
+            text,
+            Some(("", 1307, 3, "cwd=\"/ type=EOE msg=audit(9.9:9): \"")),
+        );
     }
 }

@@ -57,7 +57,12 @@ pub struct Stopper {
 /// If no pipe can be made.
 pub fn stop() -> Result<(Stopper, Stop), Error> {
     let (reader, writer) = io::pipe().map_err(|error| Error::new("make a pipe", error))?;
-    Ok((Stopper { _writer: Arc::new(writer) }, Stop(reader)))
+    Ok((
+        Stopper {
+            _writer: Arc::new(writer),
+        },
+        Stop(reader),
+    ))
 }
 
 impl Stop {

@@ -124,7 +124,10 @@ impl NetlinkClient {
         let socket = sys::audit_socket().map_err(|error| {
             Error::new("open an audit socket", error).help("the kernel needs CONFIG_AUDIT")
         })?;
-        Ok(NetlinkClient { socket, sequence: 0 })
+        Ok(NetlinkClient {
+            socket,
+            sequence: 0,
+        })
     }
 
     /// Takes the socket that a service manager has opened and bound
@@ -148,7 +151,10 @@ impl NetlinkClient {
         if usize::try_from(size).unwrap_or(0) < receive_buffer {
             set_receive_buffer(socket.as_fd(), receive_buffer);
         }
-        Ok(NetlinkClient { socket, sequence: 0 })
+        Ok(NetlinkClient {
+            socket,
+            sequence: 0,
+        })
     }
 
     /// Registers this process as the audit daemon, so that records come to this socket. Datagrams
@@ -182,7 +188,8 @@ impl NetlinkClient {
     ///
     /// If the registration is not ours any more.
     pub fn unregister(&mut self, other: impl FnMut(NetlinkMessage<'_>)) -> Result<(), Error> {
-        self.set_pid(0, other).map_err(|error| Error::new("unregister as the audit daemon", error))
+        self.set_pid(0, other)
+            .map_err(|error| Error::new("unregister as the audit daemon", error))
     }
 
     /// What the kernel says of its audit system.
@@ -288,10 +295,19 @@ impl Client for NetlinkClient {
         let start = buffer.len();
         let received = sys::receive(self.socket.as_fd(), buffer, ROOM)?;
         let datagram = buffer.get(start..).unwrap_or_default();
-        let header = Header { kind: 0, sequence: 0 };
+        let header = Header {
+            kind: 0,
+            sequence: 0,
+        };
         let (header, data) = Header::read(datagram).unwrap_or((header, b""));
         let Header { kind, sequence } = header;
-        Ok(NetlinkMessage { kind, sequence, data, sender: received.sender, cut: received.cut })
+        Ok(NetlinkMessage {
+            kind,
+            sequence,
+            data,
+            sender: received.sender,
+            cut: received.cut,
+        })
     }
 }
 
@@ -323,6 +339,10 @@ fn set_receive_buffer(socket: BorrowedFd<'_>, bytes: usize) {
 fn holder() -> Option<String> {
     let pid = NetlinkClient::control().ok()?.status().ok()?.pid;
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    let name: String = name.trim_end().chars().filter(|c| !c.is_control()).collect();
+    let name: String = name
+        .trim_end()
+        .chars()
+        .filter(|c| !c.is_control())
+        .collect();
     Some(format!("process {pid} ({name}) is"))
 }

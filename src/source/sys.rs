@@ -20,7 +20,11 @@ pub(crate) struct Received {
 
 /// Turns the -1 of a system call into its error.
 fn check(result: c_int) -> io::Result<c_int> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
 }
 
 /// A non-blocking netlink socket of the audit family.
@@ -60,7 +64,13 @@ const ADDRESS_LENGTH: socklen_t = size_of::<libc::sockaddr_nl>() as socklen_t;
 pub(crate) fn bind(socket: BorrowedFd<'_>, groups: u32) -> io::Result<()> {
     let address = netlink_address(groups);
     // SAFETY: the address is a sockaddr_nl of the length that is said, and outlives the call.
-    check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), ADDRESS_LENGTH) })?;
+    check(unsafe {
+        libc::bind(
+            socket.as_raw_fd(),
+            (&raw const address).cast(),
+            ADDRESS_LENGTH,
+        )
+    })?;
     Ok(())
 }
 
@@ -79,7 +89,11 @@ pub(crate) fn send(socket: BorrowedFd<'_>, data: &[u8]) -> io::Result<()> {
             ADDRESS_LENGTH,
         )
     };
-    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if sent < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// Appends one datagram of at most `room` bytes to `buffer`.
@@ -108,7 +122,10 @@ pub(crate) fn receive(
     // SAFETY: the kernel has written that many bytes behind the old length: the datagram's length
     // (by MSG_TRUNC the whole one), or the room if that is less.
     unsafe { buffer.set_len(buffer.len() + whole.min(room)) };
-    Ok(Received { sender: address.nl_pid, cut: whole > room })
+    Ok(Received {
+        sender: address.nl_pid,
+        cut: whole > room,
+    })
 }
 
 /// Appends what one read(2) of at most `room` bytes brings to `buffer`, and says how much it was.
@@ -142,7 +159,11 @@ fn poll<const N: usize>(
     events: libc::c_short,
     timeout: Option<Duration>,
 ) -> io::Result<[bool; N]> {
-    let mut polled = fds.map(|fd| libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 });
+    let mut polled = fds.map(|fd| libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events,
+        revents: 0,
+    });
     let millis = timeout.map_or(-1, |timeout| {
         // Rounded up, so that a deadline is over when the wait is.
         c_int::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(c_int::MAX)

@@ -28,7 +28,13 @@ impl Header {
         let (header, payload) = datagram.split_first_chunk::<HEADER>()?;
         let [_, _, _, _, k0, k1, _, _, s0, s1, s2, s3, ..] = *header;
         let kind = u16::from_ne_bytes([k0, k1]);
-        Some((Header { kind, sequence: u32::from_ne_bytes([s0, s1, s2, s3]) }, payload))
+        Some((
+            Header {
+                kind,
+                sequence: u32::from_ne_bytes([s0, s1, s2, s3]),
+            },
+            payload,
+        ))
     }
 }
 
@@ -47,7 +53,9 @@ pub(crate) fn request(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> V
 
 /// The error number in the payload of an `NLMSG_ERROR`; 0 says that all went well.
 pub(crate) fn error_number(payload: &[u8]) -> Option<i32> {
-    payload.first_chunk().map(|number| i32::from_ne_bytes(*number).wrapping_neg())
+    payload
+        .first_chunk()
+        .map(|number| i32::from_ne_bytes(*number).wrapping_neg())
 }
 
 /// The bit that says that `pid` is to be set (`AUDIT_STATUS_PID`).
@@ -72,11 +80,19 @@ pub struct AuditStatus {
 impl AuditStatus {
     /// Kernels differ in how much they say; the first 32 bytes are in all of them.
     pub(crate) fn read(payload: &[u8]) -> Option<AuditStatus> {
-        let mut words = payload.chunks_exact(4).map_while(|word| word.try_into().ok());
+        let mut words = payload
+            .chunks_exact(4)
+            .map_while(|word| word.try_into().ok());
         let mut next = || words.next().map(u32::from_ne_bytes);
         let (_mask, enabled, _failure, pid) = (next()?, next()?, next()?, next()?);
         let (_rate_limit, backlog_limit, lost, backlog) = (next()?, next()?, next()?, next()?);
-        Some(AuditStatus { enabled, pid, lost, backlog, backlog_limit })
+        Some(AuditStatus {
+            enabled,
+            pid,
+            lost,
+            backlog,
+            backlog_limit,
+        })
     }
 }
 
@@ -97,7 +113,13 @@ mod tests {
         let mut datagram = request(1300, 0, 7, b"audit(1.002:3): x");
         datagram[..4].copy_from_slice(&1u32.to_ne_bytes());
         let (header, payload) = Header::read(&datagram).unwrap();
-        assert_eq!(header, Header { kind: 1300, sequence: 7 });
+        assert_eq!(
+            header,
+            Header {
+                kind: 1300,
+                sequence: 7
+            }
+        );
         assert_eq!(payload, b"audit(1.002:3): x");
     }
 
@@ -111,8 +133,13 @@ mod tests {
     #[test]
     fn a_status_is_read_from_kernels_old_and_new() {
         let words: Vec<u8> = (0..11u32).flat_map(u32::to_ne_bytes).collect();
-        let expected =
-            AuditStatus { enabled: 1, pid: 3, backlog_limit: 5, lost: 6, backlog: 7 };
+        let expected = AuditStatus {
+            enabled: 1,
+            pid: 3,
+            backlog_limit: 5,
+            lost: 6,
+            backlog: 7,
+        };
         for length in [32, 36, 40, 44] {
             assert_eq!(AuditStatus::read(&words[..length]), Some(expected));
         }

@@ -17,19 +17,28 @@ pub(crate) fn auditrd() -> Command {
             command.env_remove(name);
         }
     }
-    command.env_remove("LISTEN_PID").env_remove("LISTEN_FDS").stdin(Stdio::null());
+    command
+        .env_remove("LISTEN_PID")
+        .env_remove("LISTEN_FDS")
+        .stdin(Stdio::null());
     command
 }
 
 /// A file in `tests/data`.
 pub(crate) fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data")
+        .join(name)
 }
 
 /// What the binary makes of a log on its standard input. It must end well.
 pub(crate) fn replay(log: impl AsRef<[u8]> + Send, args: &[&str]) -> Vec<Value> {
     let output = replay_raw(log, args);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     lines(&output.stdout)
 }
 
@@ -47,13 +56,18 @@ pub(crate) fn replay_raw(log: impl AsRef<[u8]> + Send, args: &[&str]) -> Output 
     thread::scope(|scope| {
         // The program may end before it has read all; that is for the caller to judge.
         scope.spawn(move || drop(stdin.write_all(log.as_ref())));
-        child.wait_with_output().expect("the binary can be waited for")
+        child
+            .wait_with_output()
+            .expect("the binary can be waited for")
     })
 }
 
 /// Lines of output as JSON; each must be one whole object.
 pub(crate) fn lines(output: &[u8]) -> Vec<Value> {
-    assert!(output.is_empty() || output.ends_with(b"\n"), "the last line is torn");
+    assert!(
+        output.is_empty() || output.ends_with(b"\n"),
+        "the last line is torn"
+    );
     output
         .split_inclusive(|byte| *byte == b'\n')
         .map(|line| {

@@ -4,6 +4,7 @@
 //! pipeline. `hostile` feeds it what no kernel writes. `traps` has one test for each odd record that
 //! was seen in the wild. `layering` holds the imports against the architecture. `live` and `truth`
 //! run against this kernel.
+#![allow(clippy::unwrap_used, reason = "a test ends there")]
 
 mod cli;
 mod common;
