@@ -61,7 +61,7 @@ impl Classifier {
         if let Some(user) = &facts.user {
             return Some(user_event(event, user, &facts));
         }
-        let Some(call) = &facts.call else {
+        let Some(call) = &call_of(&facts) else {
             return orphan(event, &facts, arena);
         };
         let event = call_event(event, call, &facts, arena);
@@ -140,6 +140,23 @@ fn memory<'m>(memories: &'m mut Vec<(Vec<u8>, Resolver)>, node: &[u8]) -> &'m mu
             memories.len() - 1
         });
     &mut memories[index].1
+}
+
+/// The call that an event is about. Where the SYSCALL record is only that of the io_uring_enter
+/// that ran an operation, it is the operation, and the SYSCALL record tells who did it.
+fn call_of<'a>(facts: &Facts<'a>) -> Option<CallRecord<'a>> {
+    match (facts.call, facts.uring) {
+        (Some(call), Some(uring)) if identify(&call).1.is_none() => Some(CallRecord {
+            ids: call.ids,
+            tty: call.tty,
+            comm: call.comm,
+            exe: call.exe,
+            key: uring.key.or(call.key),
+            subj: uring.subj.or(call.subj),
+            ..uring
+        }),
+        (call, uring) => call.or(uring),
+    }
 }
 
 /// The name of a call and what it means.
@@ -235,7 +252,7 @@ fn call_event<'a>(
             .proctitle
             .map(|title| commandline::title(title, arena)),
         error: (exit < 0).then(|| errno_name(exit)).flatten(),
-        subj: call.subj,
+        subj: call.subj.or(facts.contexts),
         incomplete: event.incomplete || missing,
         ..event
     }

@@ -6,8 +6,8 @@ use crate::{
     model::{
         AuditMessageGroup, Identity, RecordType,
         record_type::{
-            AUDIT_CWD, AUDIT_EXECVE, AUDIT_LOGIN, AUDIT_MMAP, AUDIT_OPENAT2, AUDIT_PATH,
-            AUDIT_PROCTITLE, AUDIT_SYSCALL, AUDIT_URINGOP,
+            AUDIT_CWD, AUDIT_EXECVE, AUDIT_IPE_ACCESS, AUDIT_LOGIN, AUDIT_MAC_TASK_CONTEXTS,
+            AUDIT_MMAP, AUDIT_OPENAT2, AUDIT_PATH, AUDIT_PROCTITLE, AUDIT_SYSCALL, AUDIT_URINGOP,
         },
     },
     parse::{
@@ -19,8 +19,11 @@ use crate::{
 /// What the records of one event say, before anybody asks what it means.
 #[derive(Debug)]
 pub struct Facts<'a> {
-    /// The SYSCALL or URINGOP record.
+    /// The SYSCALL record.
     pub call: Option<CallRecord<'a>>,
+    /// The URINGOP record. Where an operation ran inside the io_uring_enter call that submitted it,
+    /// both are there.
+    pub uring: Option<CallRecord<'a>>,
     /// The working directory.
     pub cwd: Option<&'a [u8]>,
     /// The PATH records, in order of their item numbers.
@@ -33,6 +36,9 @@ pub struct Facts<'a> {
     pub open_flags: Option<u64>,
     /// The descriptor that was mapped, which is past the four arguments that SYSCALL has.
     pub mmap_fd: Option<u64>,
+    /// The labels of several LSMs, `subj_selinux=… subj_apparmor=…`, where SYSCALL says `subj=?`.
+    /// Mainline kernels have a record type for it; Ubuntu's use the number of another.
+    pub contexts: Option<&'a [u8]>,
     /// The record that a program wrote, or LOGIN.
     pub user: Option<UserRecord<'a>>,
 }
@@ -74,12 +80,14 @@ pub struct CallRecord<'a> {
 pub fn facts<'a>(group: &'a AuditMessageGroup, arena: &'a Bump) -> Facts<'a> {
     let mut facts = Facts {
         call: None,
+        uring: None,
         cwd: None,
         paths: Vec::new_in(arena),
         argv: None,
         proctitle: None,
         open_flags: None,
         mmap_fd: None,
+        contexts: None,
         user: None,
     };
     let mut pieces = Pieces::new(arena);
@@ -94,8 +102,11 @@ pub fn facts<'a>(group: &'a AuditMessageGroup, arena: &'a Bump) -> Facts<'a> {
         let (body, _) = split_enriched(kind, message.data);
         match kind {
             AUDIT_SYSCALL => facts.call = Some(CallRecord::parse(kind, body, arena)),
-            AUDIT_URINGOP if facts.call.is_none() => {
-                facts.call = Some(CallRecord::parse(kind, body, arena));
+            AUDIT_URINGOP if facts.uring.is_none() => {
+                facts.uring = Some(CallRecord::parse(kind, body, arena));
+            }
+            AUDIT_MAC_TASK_CONTEXTS | AUDIT_IPE_ACCESS if body.starts_with(b"subj_") => {
+                facts.contexts = Some(body);
             }
             AUDIT_PATH => facts.paths.push(PathRecord::parse(body, arena)),
             AUDIT_CWD => facts.cwd = only(body, b"cwd").and_then(|v| v.optional_text(arena)),

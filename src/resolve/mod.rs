@@ -206,7 +206,9 @@ impl Resolver {
     /// What a descriptor of a process is, by its own records or those of its ancestors.
     ///
     /// An ancestor counts only up to the fork: what it opened later is not the child's. Where no
-    /// fork was recorded, the parent's descriptor is taken only if it is the expected file.
+    /// fork was recorded, the parent's descriptor is taken only if it is the expected file. A fork
+    /// inside a container returned a number that means another process out here; then the parents
+    /// differ, and nothing is inherited.
     fn lookup(&mut self, caller: Caller, fd: u32, expected: Option<FileId>) -> Option<Descriptor> {
         let (mut pid, mut until, mut since_exec) = (caller.pid, u64::MAX, 0);
         for _ in 0..ANCESTORS {
@@ -221,7 +223,8 @@ impl Resolver {
             {
                 return Some(known);
             }
-            if process.forked == 0 {
+            let is_other = pid == caller.pid && process.parent != caller.ppid;
+            if process.forked == 0 || is_other {
                 break;
             }
             (pid, until) = (process.parent, process.forked);

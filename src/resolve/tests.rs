@@ -75,6 +75,15 @@ fn a_child_has_what_its_parent_had_opened_before_the_fork() {
 }
 
 #[test]
+fn a_fork_that_was_numbered_inside_a_container_hands_nothing_down() {
+    let mut memory = Resolver::new();
+    memory.opened(7, 3, b"/a", ONE, false);
+    memory.forked(7, 42);
+    let another = Caller { pid: 42, ppid: 2 };
+    assert_eq!(descriptor(&mut memory, another, 3, None), None);
+}
+
+#[test]
 fn without_a_record_of_the_fork_a_parents_descriptor_must_be_the_same_file() {
     let mut memory = Resolver::new();
     memory.opened(7, 3, b"/a", ONE, false);
