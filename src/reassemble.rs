@@ -33,9 +33,9 @@ pub struct MarshallerConfig {
     pub ends_at_proctitle: bool,
     /// Events in flight at most.
     pub max_events: usize,
-    /// Bytes of all events in flight at most.
+    /// Bytes of all events in flight at most, with what it costs to keep them.
     pub max_bytes: usize,
-    /// Bytes of one event at most; records past it are left out.
+    /// Bytes of one event at most, counted in the same way; records past it are left out.
     pub max_event_bytes: usize,
 }
 
@@ -115,6 +115,9 @@ struct Slot {
     use_number: u64,
 }
 
+/// What a record costs besides its bytes. Without it, records with nothing in them would be free.
+const RECORD_COST: usize = 16;
+
 /// A group that keeps more memory than this is not used again.
 const SPARE_CAPACITY: usize = 64 << 10;
 /// Groups kept for use at most.
@@ -168,10 +171,14 @@ impl AuditMarshaller {
     }
 
     /// Finishes what has waited for its end until `now`.
+    ///
+    /// Whoever would have to wait for longer than the timeout has seen the clock step back, as it
+    /// does between logs: its time is up too, and must not hold up the events behind it.
     pub fn expire(&mut self, now: Millis) {
+        let latest = now.saturating_add(self.timeout());
         while let Some((deadline, index, use_number)) = self.queue.front().copied() {
             let is_open = self.slots[index].use_number == use_number;
-            if is_open && deadline > now {
+            if is_open && deadline > now && deadline <= latest {
                 return;
             }
             self.queue.pop_front();
@@ -210,7 +217,8 @@ impl AuditMarshaller {
 
     /// Gives the buffers of an event back for another one.
     pub fn recycle(&mut self, group: AuditMessageGroup) {
-        if group.capacity() <= SPARE_CAPACITY && self.spare.len() < SPARE_GROUPS {
+        let capacity = group.capacity() + group.node.capacity();
+        if capacity <= SPARE_CAPACITY && self.spare.len() < SPARE_GROUPS {
             self.spare.push(group);
         }
     }
@@ -274,11 +282,15 @@ impl AuditMarshaller {
         };
         self.open.insert(key, index);
         self.last = Some((key, index));
-        let timeout = u64::try_from(self.config.timeout.as_millis()).unwrap_or(Millis::MAX);
-        self.queue
-            .push_back((now.saturating_add(timeout), index, use_number));
+        self.bytes += record.node.len();
+        let deadline = now.saturating_add(self.timeout());
+        self.queue.push_back((deadline, index, use_number));
         self.forget_finished();
         Some(index)
+    }
+
+    fn timeout(&self) -> Millis {
+        Millis::try_from(self.config.timeout.as_millis()).unwrap_or(Millis::MAX)
     }
 
     fn add(&mut self, index: usize, record: &Record) {
@@ -286,9 +298,10 @@ impl AuditMarshaller {
         let was_truncated = slot.group.truncated;
         slot.has_call |= matches!(record.kind, AUDIT_SYSCALL | AUDIT_URINGOP);
         slot.group.truncated |= record.cut;
-        if slot.group.size() + record.body.len() <= self.config.max_event_bytes {
+        let more = record.body.len() + RECORD_COST;
+        if cost(&slot.group) + more <= self.config.max_event_bytes {
             slot.group.push(record.kind, record.body);
-            self.bytes += record.body.len();
+            self.bytes += more;
         } else {
             slot.group.truncated = true;
         }
@@ -315,7 +328,7 @@ impl AuditMarshaller {
         let slot = &mut self.slots[index];
         slot.use_number = u64::MAX;
         let group = std::mem::take(&mut slot.group);
-        self.bytes -= group.size();
+        self.bytes -= cost(&group);
         self.open.remove(&slot.key);
         self.last = None;
         self.vacant.push(index);
@@ -351,18 +364,26 @@ impl AuditMarshaller {
     }
 }
 
+/// How many bytes count for an event in flight.
+fn cost(group: &AuditMessageGroup) -> usize {
+    group.size() + group.node.len() + group.len() * RECORD_COST
+}
+
 /// Host names as small numbers, from 1.
 #[derive(Debug, Default)]
 struct Nodes {
     numbers: HashMap<Vec<u8>, u32>,
     last: (Vec<u8>, u32),
+    bytes: usize,
 }
 
 impl Nodes {
     const BOUND: usize = 65_536;
+    /// A name is as long as a line allows, which a host's never is.
+    const MAX_BYTES: usize = 16 << 20;
 
     fn is_full(&self) -> bool {
-        self.numbers.len() >= Nodes::BOUND
+        self.numbers.len() >= Nodes::BOUND || self.bytes >= Nodes::MAX_BYTES
     }
 
     fn number(&mut self, name: &[u8]) -> u32 {
@@ -372,6 +393,7 @@ impl Nodes {
         let number = self.numbers.get(name).copied().unwrap_or_else(|| {
             let number = u32::try_from(self.numbers.len() + 1).unwrap_or(u32::MAX);
             self.numbers.insert(name.to_vec(), number);
+            self.bytes += name.len();
             number
         });
         self.last.0.clear();

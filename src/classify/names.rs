@@ -264,10 +264,14 @@ impl<'a, 'm> Namer<'a, 'm> {
         if let Some(entry @ PathRecord { name: Some(_), .. }) = entry {
             return self.place(&entry, dir);
         }
-        let parent = self
-            .of(NameType::Parent)
-            .find(|parent| parent.name.is_some());
-        let Some(parent) = parent else { return NOWHERE };
+        let mut parents = self.of(NameType::Parent).filter(|p| p.name.is_some());
+        let Some(parent) = parents.next() else {
+            return NOWHERE;
+        };
+        // Of two directories it is not told which one is this name's.
+        if parents.any(|other| (other.name, other.inode) != (parent.name, parent.inode)) {
+            return NOWHERE;
+        }
         let name = parent.name.unwrap_or_default();
         if entry.is_some() && name.ends_with(b"/") {
             // mkdir("dir/") and rmdir("dir/"): the name with its slash went to the parent.
