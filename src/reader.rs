@@ -263,14 +263,15 @@ impl AuditReader {
         self.serials.missing()
     }
 
-    /// Stops reading and says how it ended: how many serials are missing in the end.
+    /// Ends the reader thread and says how it ended. Serials that could still have come are missing
+    /// from now on.
     ///
     /// # Errors
     ///
     /// If reading ended because the source could not be read any more.
-    pub fn finish(mut self) -> Result<u64, Error> {
-        self.close()?;
-        Ok(self.serials.finish())
+    pub fn finish(&mut self) -> Result<(), Error> {
+        self.serials.finish();
+        self.close()
     }
 
     fn close(&mut self) -> Result<(), Error> {

@@ -6,6 +6,8 @@
 //! when its time is up. Nothing waits for ever, and nothing grows for ever: past a bound the oldest
 //! event goes out as it is, marked and counted.
 
+mod nodes;
+
 use std::{
     collections::{HashMap, VecDeque},
     time::Duration,
@@ -15,6 +17,7 @@ use crate::model::{
     AuditMessageGroup, EventId, Record, RecordType,
     record_type::{AUDIT_EOE, AUDIT_PROCTITLE, AUDIT_SYSCALL, AUDIT_URINGOP},
 };
+use nodes::Nodes;
 
 /// A point in time in milliseconds, from any starting point: a monotonic clock for live records,
 /// the records' own time for a log.
@@ -367,40 +370,6 @@ impl AuditMarshaller {
 /// How many bytes count for an event in flight.
 fn cost(group: &AuditMessageGroup) -> usize {
     group.size() + group.node.len() + group.len() * RECORD_COST
-}
-
-/// Host names as small numbers, from 1.
-#[derive(Debug, Default)]
-struct Nodes {
-    numbers: HashMap<Vec<u8>, u32>,
-    last: (Vec<u8>, u32),
-    bytes: usize,
-}
-
-impl Nodes {
-    const BOUND: usize = 65_536;
-    /// A name is as long as a line allows, which a host's never is.
-    const MAX_BYTES: usize = 16 << 20;
-
-    fn is_full(&self) -> bool {
-        self.numbers.len() >= Nodes::BOUND || self.bytes >= Nodes::MAX_BYTES
-    }
-
-    fn number(&mut self, name: &[u8]) -> u32 {
-        if self.last.0 == name {
-            return self.last.1;
-        }
-        let number = self.numbers.get(name).copied().unwrap_or_else(|| {
-            let number = u32::try_from(self.numbers.len() + 1).unwrap_or(u32::MAX);
-            self.numbers.insert(name.to_vec(), number);
-            self.bytes += name.len();
-            number
-        });
-        self.last.0.clear();
-        self.last.0.extend_from_slice(name);
-        self.last.1 = number;
-        number
-    }
 }
 
 #[cfg(test)]

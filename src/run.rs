@@ -97,7 +97,6 @@ impl Writer {
                 next_stats = Some(at.max(Instant::now() - interval) + interval);
             }
         }
-        self.idle(&reader)?;
         self.finish(reader)
     }
 
@@ -166,23 +165,19 @@ impl Writer {
         }
     }
 
-    fn finish(mut self, reader: AuditReader) -> Result<(), Error> {
-        let tally = reader.tally();
-        let seen = self.counters.seen;
+    /// Writes what is left, even if reading ended badly.
+    fn finish(mut self, mut reader: AuditReader) -> Result<(), Error> {
+        let result = reader.finish();
+        self.idle(&reader)?;
+        let (tally, seen) = (reader.tally(), self.counters.seen);
         let bad = seen.malformed + seen.overflows + seen.foreign + tally.evicted + tally.truncated;
-        self.report(
-            &reader,
-            if bad > 0 {
-                log::Level::Warn
-            } else {
-                log::Level::Info
-            },
-        );
-        let missing = reader.finish()?;
-        if self.is_live && missing > self.counters.told_missing {
-            self.loss("missing_serials", missing - self.counters.told_missing)?;
-        }
-        self.sink.flush()
+        let level = if bad > 0 {
+            log::Level::Warn
+        } else {
+            log::Level::Info
+        };
+        self.report(&reader, level);
+        result
     }
 
     /// Prints the counters. Those that were asked for come at any level of quiet but the last.

@@ -1,1 +1,323 @@
+//! The promises of the reassembly, each told with the records that bring it about.
 
+mod bounds;
+
+use super::*;
+use crate::model::{
+    Timestamp,
+    record_type::{
+        AUDIT_AVC, AUDIT_CWD, AUDIT_EXECVE, AUDIT_LOGIN, AUDIT_PATH, AUDIT_USER_AUTH,
+        AUDIT_USER_LOGIN,
+    },
+};
+
+/// The timeout of all tests, in milliseconds.
+const TIMEOUT: Millis = 2000;
+
+fn config() -> MarshallerConfig {
+    MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC)
+}
+
+fn log_config() -> MarshallerConfig {
+    MarshallerConfig {
+        ends_at_proctitle: true,
+        ..config()
+    }
+}
+
+fn id(serial: u32) -> EventId {
+    let time = Timestamp {
+        seconds: 1_795_365_817,
+        millis: 963,
+    };
+    EventId { time, serial }
+}
+
+fn record(serial: u32, kind: RecordType, body: &[u8]) -> Record<'_> {
+    Record {
+        id: id(serial),
+        kind,
+        node: b"",
+        body,
+        cut: false,
+    }
+}
+
+/// Pushes records of these serials and types, all at time 0.
+fn pushed(config: MarshallerConfig, records: &[(u32, RecordType)]) -> AuditMarshaller {
+    let mut marshaller = AuditMarshaller::new(config);
+    for (serial, kind) in records {
+        marshaller.push(0, record(*serial, *kind, b""));
+    }
+    marshaller
+}
+
+/// The events that are ready, as `7: SYSCALL CWD`, with their marks.
+fn popped(marshaller: &mut AuditMarshaller) -> Vec<String> {
+    std::iter::from_fn(|| marshaller.pop())
+        .map(|group| {
+            let mut text = format!("{}:", group.id.serial);
+            for message in group.messages() {
+                text.push_str(&format!(" {}", message.kind));
+            }
+            for (mark, is_set) in [
+                (" incomplete", group.incomplete),
+                (" truncated", group.truncated),
+            ] {
+                text.push_str(if is_set { mark } else { "" });
+            }
+            text
+        })
+        .collect()
+}
+
+/// What comes out of records at time 0, without any time passing.
+#[track_caller]
+fn check(config: MarshallerConfig, records: &[(u32, RecordType)], expected: &[&str]) {
+    assert_eq!(popped(&mut pushed(config, records)), expected);
+}
+
+#[test]
+fn eoe_ends_an_event() {
+    let records = [
+        (1, AUDIT_SYSCALL),
+        (1, AUDIT_CWD),
+        (1, AUDIT_PROCTITLE),
+        (1, AUDIT_EOE),
+    ];
+    check(config(), &records[..3], &[]);
+    check(config(), &records, &["1: SYSCALL CWD PROCTITLE"]);
+}
+
+#[test]
+fn proctitle_ends_an_event_in_a_log() {
+    let records = [(1, AUDIT_SYSCALL), (1, AUDIT_PROCTITLE)];
+    check(log_config(), &records, &["1: SYSCALL PROCTITLE"]);
+    let records = [(1, AUDIT_URINGOP), (1, AUDIT_PROCTITLE)];
+    check(log_config(), &records, &["1: URINGOP PROCTITLE"]);
+}
+
+#[test]
+fn proctitle_without_its_call_ends_nothing() {
+    let records = [
+        (1, AUDIT_CWD),
+        (1, AUDIT_PROCTITLE),
+        (1, AUDIT_SYSCALL),
+        (1, AUDIT_EOE),
+    ];
+    check(log_config(), &records[..3], &[]);
+    check(log_config(), &records, &["1: CWD PROCTITLE SYSCALL"]);
+}
+
+#[test]
+fn the_end_that_comes_after_proctitle_makes_no_second_event() {
+    let records = [(1, AUDIT_SYSCALL), (1, AUDIT_PROCTITLE), (1, AUDIT_EOE)];
+    let mut marshaller = pushed(log_config(), &records);
+    assert_eq!(popped(&mut marshaller), ["1: SYSCALL PROCTITLE"]);
+    assert_eq!(marshaller.in_flight(), 0);
+}
+
+#[test]
+fn a_record_that_is_a_whole_event_comes_out_at_once() {
+    check(config(), &[(1, AUDIT_USER_LOGIN)], &["1: USER_LOGIN"]);
+    // LOGIN is in the range of the user records, and is the kernel's: it comes within a call.
+    let records = [(1, AUDIT_LOGIN), (1, AUDIT_SYSCALL), (1, AUDIT_EOE)];
+    let all = MarshallerConfig {
+        min: RecordType(1000),
+        ..config()
+    };
+    check(all, &records, &["1: LOGIN SYSCALL"]);
+}
+
+#[test]
+fn a_user_record_within_a_call_belongs_to_it() {
+    let records = [(1, AUDIT_SYSCALL), (1, AUDIT_USER_LOGIN), (1, AUDIT_EOE)];
+    check(config(), &records, &["1: SYSCALL USER_LOGIN"]);
+}
+
+#[test]
+fn interleaved_events_come_apart_in_the_order_of_their_ends() {
+    let records = [
+        (1, AUDIT_SYSCALL),
+        (2, AUDIT_SYSCALL),
+        (1, AUDIT_CWD),
+        (3, AUDIT_SYSCALL),
+        (2, AUDIT_PATH),
+        (2, AUDIT_EOE),
+        (3, AUDIT_EOE),
+        (1, AUDIT_PATH),
+        (1, AUDIT_EOE),
+    ];
+    check(
+        config(),
+        &records,
+        &["2: SYSCALL PATH", "3: SYSCALL", "1: SYSCALL CWD PATH"],
+    );
+}
+
+#[test]
+fn an_event_may_begin_with_any_of_its_records() {
+    let records = [
+        (1, AUDIT_EXECVE),
+        (1, AUDIT_PATH),
+        (1, AUDIT_SYSCALL),
+        (1, AUDIT_EOE),
+    ];
+    check(config(), &records, &["1: EXECVE PATH SYSCALL"]);
+}
+
+#[test]
+fn an_end_without_a_beginning_is_no_event() {
+    let mut marshaller = pushed(config(), &[(1, AUDIT_EOE), (1, AUDIT_EOE)]);
+    assert_eq!(popped(&mut marshaller), [""; 0]);
+    assert_eq!(
+        (marshaller.in_flight(), marshaller.next_deadline()),
+        (0, None)
+    );
+}
+
+#[test]
+fn an_event_without_an_end_is_due_exactly_at_its_deadline() {
+    let mut marshaller = AuditMarshaller::new(config());
+    marshaller.push(500, record(1, AUDIT_SYSCALL, b""));
+    // Later records do not put the deadline off.
+    marshaller.push(900, record(1, AUDIT_CWD, b""));
+    assert_eq!(marshaller.next_deadline(), Some(500 + TIMEOUT));
+    marshaller.expire(499 + TIMEOUT);
+    assert_eq!(popped(&mut marshaller), [""; 0]);
+    marshaller.expire(500 + TIMEOUT);
+    assert_eq!(popped(&mut marshaller), ["1: SYSCALL CWD incomplete"]);
+    assert_eq!(marshaller.next_deadline(), None);
+    assert_eq!(marshaller.tally().unfinished, 1);
+}
+
+#[test]
+fn a_record_of_another_event_tells_the_time_too() {
+    let mut marshaller = pushed(config(), &[(1, AUDIT_SYSCALL)]);
+    marshaller.push(TIMEOUT, record(2, AUDIT_USER_LOGIN, b""));
+    assert_eq!(
+        popped(&mut marshaller),
+        ["1: SYSCALL incomplete", "2: USER_LOGIN"]
+    );
+}
+
+#[test]
+fn the_next_deadline_is_that_of_the_oldest_event_in_flight() {
+    let mut marshaller = AuditMarshaller::new(config());
+    for (now, serial) in [(10, 1), (20, 2), (30, 3)] {
+        marshaller.push(now, record(serial, AUDIT_SYSCALL, b""));
+    }
+    marshaller.push(40, record(1, AUDIT_EOE, b""));
+    assert_eq!(marshaller.next_deadline(), Some(20 + TIMEOUT));
+    marshaller.push(50, record(2, AUDIT_EOE, b""));
+    assert_eq!(marshaller.next_deadline(), Some(30 + TIMEOUT));
+}
+
+#[test]
+fn a_slot_that_is_used_again_has_the_deadline_of_its_new_event() {
+    let mut marshaller = pushed(config(), &[(1, AUDIT_SYSCALL), (1, AUDIT_EOE)]);
+    marshaller.push(100, record(2, AUDIT_SYSCALL, b""));
+    assert_eq!(popped(&mut marshaller), ["1: SYSCALL"]);
+    marshaller.expire(TIMEOUT);
+    assert_eq!(popped(&mut marshaller), [""; 0]);
+    marshaller.expire(100 + TIMEOUT);
+    assert_eq!(popped(&mut marshaller), ["2: SYSCALL incomplete"]);
+}
+
+#[test]
+fn a_clock_that_steps_back_holds_nothing_up() {
+    let far = 1_000_000_000;
+    let mut marshaller = AuditMarshaller::new(config());
+    marshaller.push(far, record(1, AUDIT_SYSCALL, b""));
+    marshaller.push(0, record(2, AUDIT_SYSCALL, b""));
+    assert_eq!(popped(&mut marshaller), ["1: SYSCALL incomplete"]);
+    marshaller.expire(TIMEOUT);
+    assert_eq!(popped(&mut marshaller), ["2: SYSCALL incomplete"]);
+}
+
+#[test]
+fn what_comes_after_the_time_is_up_is_an_event_of_its_own() {
+    let mut marshaller = pushed(config(), &[(1, AUDIT_SYSCALL)]);
+    marshaller.push(TIMEOUT, record(1, AUDIT_CWD, b""));
+    marshaller.push(TIMEOUT, record(1, AUDIT_EOE, b""));
+    assert_eq!(popped(&mut marshaller), ["1: SYSCALL incomplete", "1: CWD"]);
+}
+
+#[test]
+fn everything_in_flight_comes_out_at_the_end_the_oldest_first() {
+    let mut marshaller = pushed(config(), &[(2, AUDIT_SYSCALL), (1, AUDIT_CWD)]);
+    marshaller.drain();
+    assert_eq!(
+        popped(&mut marshaller),
+        ["2: SYSCALL incomplete", "1: CWD incomplete"]
+    );
+    assert_eq!((marshaller.in_flight(), marshaller.bytes), (0, 0));
+    marshaller.drain();
+    assert_eq!(popped(&mut marshaller), [""; 0]);
+}
+
+#[test]
+fn hosts_times_and_serials_all_keep_events_apart() {
+    let mut marshaller = AuditMarshaller::new(config());
+    let first = record(1, AUDIT_SYSCALL, b"");
+    let mut later = first.id;
+    later.time.millis += 1;
+    let records = [
+        first,
+        record(2, AUDIT_SYSCALL, b""),
+        Record { id: later, ..first },
+        Record {
+            node: b"a",
+            ..first
+        },
+        Record {
+            node: b"b",
+            ..first
+        },
+    ];
+    for record in records {
+        marshaller.push(0, record);
+    }
+    assert_eq!(marshaller.in_flight(), 5);
+    // Each end finds its own event, in whatever order they come.
+    for record in records.iter().rev() {
+        let end = Record {
+            kind: AUDIT_EOE,
+            ..*record
+        };
+        marshaller.push(0, end);
+        let group = marshaller.pop().unwrap();
+        assert_eq!((group.id, &*group.node), (record.id, record.node));
+    }
+    assert_eq!(marshaller.in_flight(), 0);
+}
+
+#[test]
+fn types_outside_the_range_are_left_out_and_counted() {
+    let narrow = MarshallerConfig {
+        min: AUDIT_SYSCALL,
+        max: AUDIT_PATH,
+        ..config()
+    };
+    let records = [
+        (1, AUDIT_USER_LOGIN),
+        (2, AUDIT_SYSCALL),
+        (2, AUDIT_CWD),
+        (2, AUDIT_EOE),
+    ];
+    let mut marshaller = pushed(narrow, &records);
+    // EOE is outside and ends the event all the same.
+    assert_eq!(popped(&mut marshaller), ["2: SYSCALL"]);
+    let tally = marshaller.tally();
+    assert_eq!((tally.records, tally.filtered, tally.events), (4, 2, 1));
+}
+
+#[test]
+fn a_proctitle_outside_the_range_still_ends_an_event_in_a_log() {
+    let narrow = MarshallerConfig {
+        max: AUDIT_PATH,
+        ..log_config()
+    };
+    let records = [(1, AUDIT_SYSCALL), (1, AUDIT_PROCTITLE)];
+    check(narrow, &records, &["1: SYSCALL"]);
+}

@@ -1,0 +1,37 @@
+//! The hosts of a log, as small numbers.
+
+use std::collections::HashMap;
+
+/// Host names and their numbers, from 1; 0 is left for records without a name.
+#[derive(Debug, Default)]
+pub(super) struct Nodes {
+    numbers: HashMap<Vec<u8>, u32>,
+    last: (Vec<u8>, u32),
+    bytes: usize,
+}
+
+impl Nodes {
+    const BOUND: usize = 65_536;
+    /// A name is as long as a line allows, which a host's never is.
+    const MAX_BYTES: usize = 16 << 20;
+
+    pub(super) fn is_full(&self) -> bool {
+        self.numbers.len() >= Nodes::BOUND || self.bytes >= Nodes::MAX_BYTES
+    }
+
+    pub(super) fn number(&mut self, name: &[u8]) -> u32 {
+        if self.last.0 == name {
+            return self.last.1;
+        }
+        let number = self.numbers.get(name).copied().unwrap_or_else(|| {
+            let number = u32::try_from(self.numbers.len() + 1).unwrap_or(u32::MAX);
+            self.numbers.insert(name.to_vec(), number);
+            self.bytes += name.len();
+            number
+        });
+        self.last.0.clear();
+        self.last.0.extend_from_slice(name);
+        self.last.1 = number;
+        number
+    }
+}
