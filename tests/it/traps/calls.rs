@@ -1,0 +1,269 @@
+//! SYSCALL, URINGOP, and what comes beside them.
+
+use serde_json::json;
+
+use super::{call, event, events, syscall};
+
+#[test]
+fn a_number_is_named_by_the_table_of_its_own_architecture() {
+    let name = |arch: &str, number: u32| {
+        let fields = format!("arch={arch} syscall={number} success=yes exit=0");
+        let events = events(&[&syscall(&fields)]);
+        events
+            .first()
+            .map(|event| (event["arch"].clone(), event["syscall"].clone()))
+    };
+    assert_eq!(name("40000003", 11), Some((json!("i386"), json!("execve"))));
+    assert_eq!(name("40000003", 59), None); // oldolduname
+    assert_eq!(
+        name("c000003e", 59),
+        Some((json!("x86_64"), json!("execve")))
+    );
+    assert_eq!(
+        name("c000003e", 1_073_742_344),
+        Some((json!("x32"), json!("execve")))
+    );
+    assert_eq!(
+        name("c00000b7", 35),
+        Some((json!("aarch64"), json!("unlinkat")))
+    );
+    assert_eq!(name("40000028", 10), Some((json!("arm"), json!("unlink"))));
+    assert_eq!(
+        name("c00000f3", 56),
+        Some((json!("riscv64"), json!("openat")))
+    );
+    assert_eq!(
+        name("c0000015", 286),
+        Some((json!("ppc64le"), json!("openat")))
+    );
+    assert_eq!(
+        name("80000016", 288),
+        Some((json!("s390x"), json!("openat")))
+    );
+}
+
+#[test]
+fn a_number_that_no_table_has_is_no_event_of_any_kind() {
+    assert!(events(&[&syscall("arch=c000003e syscall=9999 success=yes exit=0")]).is_empty());
+    assert!(events(&[&syscall("arch=deadbeef syscall=59 success=yes exit=0")]).is_empty());
+    assert!(events(&[&syscall("arch=c000003e syscall=x success=yes exit=0")]).is_empty());
+}
+
+#[test]
+fn a_personality_between_the_fields_does_no_harm() {
+    let event = event(&[&syscall(
+        "arch=c000003e syscall=59 per=8 success=yes exit=0",
+    )]);
+    assert_eq!(
+        (&event["syscall"], &event["success"]),
+        (&json!("execve"), &json!("yes"))
+    );
+}
+
+#[test]
+fn a_call_that_does_not_return_has_no_success() {
+    let event = event(&[&syscall("arch=c000003e syscall=59 a0=0")]);
+    assert!(event.get("success").is_none() && event.get("error").is_none());
+    assert_eq!(event["exit"], 0);
+}
+
+#[test]
+fn ids_that_were_not_said_are_unset_and_not_root() {
+    let event = event(&["SYSCALL arch=c000003e syscall=59 pid=7"]);
+    for id in [
+        "ppid", "auid", "uid", "gid", "euid", "egid", "fsuid", "suid", "session",
+    ] {
+        assert_eq!(event[id], 4_294_967_295u32, "{id}");
+    }
+    assert_eq!(event["pid"], 7);
+}
+
+#[test]
+fn ids_that_overflow_are_unset_and_not_root() {
+    let event = event(&["SYSCALL arch=c000003e syscall=59 pid=7 uid=99999999999 auid=-1 ses="]);
+    assert_eq!(
+        (&event["uid"], &event["auid"]),
+        (&json!(4_294_967_295u32), &json!(4_294_967_295u32))
+    );
+    assert_eq!(event["session"], 4_294_967_295u32);
+}
+
+#[test]
+fn keys_of_several_rules_are_joined_with_commas() {
+    let record = |key: &str| call(59, "").replace("key=(null)", &format!("key={key}"));
+    let key = |text| event(&[&record(text)]).get("key").cloned();
+    assert_eq!(key("6669726501736563"), Some(json!("fire,sec")));
+    assert_eq!(key("\"one\""), Some(json!("one")));
+    assert_eq!(key("(null)"), None);
+    assert_eq!(key("\"(null)\""), Some(json!("(null)"))); // a legal key, since it is in quotes
+}
+
+#[test]
+fn names_of_tasks_are_decoded_only_when_bare() {
+    let comm = |text: &str| {
+        let record = call(59, "").replace("comm=\"x\"", &format!("comm={text}"));
+        event(&[&record])["comm"].clone()
+    };
+    assert_eq!(comm("\"(systemd)\""), "(systemd)");
+    assert_eq!(comm("6B776F726B657220"), "kworker ");
+    assert_eq!(comm("\"41\""), "41");
+}
+
+#[test]
+fn a_deleted_program_is_shown_as_printed() {
+    // A file may really be called so; telling them apart is not in the record.
+    let record = call(59, "").replace("exe=\"/bin/x\"", "exe=2F746D702F78202864656C6574656429");
+    assert_eq!(event(&[&record])["exectuable"], "/tmp/x (deleted)");
+}
+
+#[test]
+fn a_kernel_thread_has_no_program_and_no_terminal() {
+    let record = call(59, "")
+        .replace("exe=\"/bin/x\"", "exe=(null)")
+        .replace("pts0", "(none)");
+    let event = event(&[&record]);
+    assert!(event.get("exectuable").is_none() && event.get("tty").is_none());
+}
+
+#[test]
+fn a_label_may_begin_with_an_equals_sign_and_hold_a_space() {
+    let subj = |text: &str| {
+        let record = call(59, "").replace(" key=", &format!(" subj={text} key="));
+        let event = event(&[&record]);
+        assert!(event.get("key").is_none());
+        event["subj"].clone()
+    };
+    assert_eq!(subj("=unconfined"), "=unconfined");
+    assert_eq!(
+        subj("=/usr/sbin/ntpd (enforce)"),
+        "=/usr/sbin/ntpd (enforce)"
+    );
+    assert_eq!(subj("/{,usr/}sbin/dhclient"), "/{,usr/}sbin/dhclient");
+    assert_eq!(
+        subj("=/usr/bin/man//&man_groff (enforce)"),
+        "=/usr/bin/man//&man_groff (enforce)"
+    );
+}
+
+#[test]
+fn labels_of_several_modules_come_from_their_own_record_whatever_its_number() {
+    let record = call(59, "").replace(" key=", " subj=? key=");
+    for kind in ["MAC_TASK_CONTEXTS", "UNKNOWN[1420]"] {
+        let contexts = format!("{kind} subj_selinux=a:b:c:s0 subj_apparmor=unconfined");
+        let event = event(&[&record, &contexts]);
+        assert_eq!(
+            event["subj"],
+            "subj_selinux=a:b:c:s0 subj_apparmor=unconfined"
+        );
+    }
+    let event = event(&[&record, "UNKNOWN[1420] ipe_op=EXECUTE rule=x"]);
+    assert!(event.get("subj").is_none());
+}
+
+#[test]
+fn names_that_auditd_adds_override_nothing() {
+    let record = call(59, "") + "\u{1d}ARCH=x86_64 SYSCALL=execve AUID=\"u\" UID=\"mallory\" uid=9";
+    let event = event(&[&record]);
+    assert_eq!(
+        (&event["uid"], &event["arch"]),
+        (&json!(0), &json!("x86_64"))
+    );
+}
+
+#[test]
+fn braces_and_spaces_in_added_names_stay_there() {
+    let record = "SOCKADDR saddr=0100\u{1d}SADDR={ saddr_fam=local path=/tmp/{uuid} }";
+    let event = event(&[&call(59, ""), record]);
+    assert_eq!(event["syscall"], "execve");
+}
+
+#[test]
+fn the_flags_of_openat2_are_in_a_record_of_their_own() {
+    let open = syscall("arch=c000003e syscall=437 success=no exit=-2 a0=ffffff9c a2=18 items=1");
+    let path = "PATH item=0 name=\"/none\" nametype=UNKNOWN";
+    let event = |flags: &str| {
+        event(&[
+            &open,
+            &format!("OPENAT2 oflag={flags} mode=0600 resolve=0x8"),
+            path,
+        ])
+    };
+    assert_eq!(event("0100102")["action"], "created"); // O_CREAT | O_RDWR | O_LARGEFILE
+    assert_eq!(event("0100002")["action"], "opened");
+}
+
+#[test]
+fn records_may_come_before_the_syscall() {
+    let event = event(&[
+        "AVC avc:  denied  { read write } for  pid=1 comm=\"y\" name=612061 dev=hda7 ino=9 permissive=1",
+        "CONFIG_CHANGE op=set audit_enabled=0 old=1 auid=5 ses=6 res=1",
+        "ANOM_PROMISCUOUS dev=d0 prom=256 old_prom=0 auid=5 uid=5 gid=5 ses=6",
+        "OBJ_PID opid=9 oauid=-1 ouid=0 oses=-1 ocomm=\"z\"",
+        &call(59, ""),
+    ]);
+    assert_eq!(
+        (&event["comm"], &event["auid"]),
+        (&json!("x"), &json!(1000))
+    );
+}
+
+#[test]
+fn kernel_records_that_are_no_call_are_no_events() {
+    for record in [
+        "BPF prog-id=45 op=UNLOAD",
+        "SECCOMP auid=1 uid=2 gid=3 ses=4 pid=5 comm=\"x\" sig=31 arch=40000003 syscall=132 compat=1 ip=0x0 code=0x0",
+        "NETFILTER_CFG table=?:0;?:0 family=0 entries=2 op=register",
+        "MAC_POLICY_LOAD policy loaded auid=0 ses=1",
+        "EVENT_LISTENER pid=1 uid=0 nl-mcgrp=1 op=connect res=1",
+        "DAEMON_START op=start ver=3 subj=unconfined  res=success",
+        "DAEMON_END op=terminate subj= res=success",
+        "CONFIG_CHANGE op=set audit_pid=1 old=1 auid=1 ses=1 res=0",
+        "TTY tty pid=1 uid=0 data=72706D202D710D",
+        "AVC apparmor=\"DENIED\" operation=\"change_hat\" info=\"same as current profile, skipping\"",
+    ] {
+        assert!(events(&[record]).is_empty(), "{record}");
+    }
+}
+
+#[test]
+fn an_io_uring_operation_has_the_name_of_its_own_table() {
+    let event = event(&[
+        "URINGOP uring_op=36 success=yes exit=0 items=2 ppid=1 pid=2 uid=0 gid=0 euid=0 suid=0 fsuid=0 egid=0 sgid=0 fsgid=0 key=\"u\"",
+        "CWD cwd=\"/\"",
+        "PATH item=0 name=\"/tmp/\" inode=2 dev=fe:00 mode=041777 nametype=PARENT",
+        "PATH item=1 name=\"/tmp/x\" inode=3 dev=fe:00 mode=0100644 nametype=DELETE",
+    ]);
+    assert_eq!(
+        (&event["type"], &event["syscall"]),
+        (&json!("URINGOP"), &json!("unlinkat"))
+    );
+    assert_eq!(
+        (&event["path"], &event["action"]),
+        (&json!("/tmp/x"), &json!("deleted"))
+    );
+    assert_eq!(event["auid"], 4_294_967_295u32);
+}
+
+#[test]
+fn an_operation_inside_the_call_that_submitted_it_is_the_event() {
+    let event = event(&[
+        "URINGOP uring_op=36 success=yes exit=0 items=1 ppid=1 pid=2 uid=0 key=\"u\"",
+        &call(426, "a0=3 a1=1 items=1"),
+        "CWD cwd=\"/\"",
+        "PATH item=0 name=\"/tmp/x\" inode=3 dev=fe:00 mode=0100644 nametype=DELETE",
+    ]);
+    assert_eq!(
+        (&event["type"], &event["syscall"]),
+        (&json!("URINGOP"), &json!("unlinkat"))
+    );
+    assert_eq!(
+        (&event["comm"], &event["auid"]),
+        (&json!("x"), &json!(1000))
+    );
+}
+
+#[test]
+fn a_path_that_leaked_into_io_uring_enter_is_no_event() {
+    let path = "PATH item=0 name=\"/other\" inode=3 dev=fe:00 nametype=NORMAL";
+    assert!(events(&[&call(426, "a0=3 items=1"), path]).is_empty());
+}

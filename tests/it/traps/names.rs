@@ -1,0 +1,333 @@
+//! PATH and CWD: which name is what.
+
+use serde_json::json;
+
+use super::{call, event, syscall};
+
+#[test]
+fn a_call_on_a_descriptor_knows_the_inode_and_says_that_it_lacks_the_name() {
+    let event = event(&[
+        &call(91, "a0=4 items=1"),
+        "CWD cwd=\"/\"",
+        "PATH item=0 name=(null) inode=917101 dev=fe:00 mode=0100644 nametype=NORMAL",
+    ]);
+    assert!(event.get("path").is_none());
+    assert_eq!(
+        (&event["inode"], &event["path_unresolved"]),
+        (&json!("917101"), &json!(true))
+    );
+}
+
+#[test]
+fn a_call_without_path_records_has_only_its_descriptor() {
+    let event = event(&[&call(77, "a0=4 a1=0 items=0"), "PROCTITLE proctitle=\"x\""]);
+    assert_eq!(
+        (&event["syscall"], &event["action"]),
+        (&json!("ftruncate"), &json!("modified"))
+    );
+    assert_eq!(event["path_unresolved"], true);
+}
+
+#[test]
+fn at_fdcwd_is_known_in_both_widths() {
+    for fd in ["ffffff9c", "ffffffffffffff9c"] {
+        let event = event(&[
+            &call(257, &format!("a0={fd} a1=0 a2=0 items=1")),
+            "CWD cwd=\"/home/u\"",
+            "PATH item=0 name=\"x\" inode=1 dev=fe:00 nametype=NORMAL",
+        ]);
+        assert_eq!(event["path"], "/home/u/x");
+    }
+}
+
+#[test]
+fn a_name_under_a_descriptor_is_not_joined_to_the_working_directory() {
+    let event = event(&[
+        &call(263, "a0=4 a1=0 a2=0 items=2"),
+        "CWD cwd=\"/home/u/Desktop\"",
+        "PATH item=0 name=\"/home/u/Desktop\" inode=77 dev=fe:00 mode=040755 nametype=PARENT",
+        "PATH item=1 name=\"111.txt\" inode=78 dev=fe:00 mode=0100644 nametype=DELETE",
+    ]);
+    assert_eq!(
+        (&event["path"], &event["path_unresolved"]),
+        (&json!("111.txt"), &json!(true))
+    );
+}
+
+#[test]
+fn a_new_name_is_not_put_behind_its_own_directory_twice() {
+    let event = event(&[
+        &call(257, "a0=ffffff9c a2=41 items=2"),
+        "CWD cwd=\"/w\"",
+        "PATH item=0 name=\"sub/\" inode=1 dev=fe:00 mode=040755 nametype=PARENT",
+        "PATH item=1 name=\"sub/new\" inode=2 dev=fe:00 mode=0100644 nametype=CREATE",
+    ]);
+    assert_eq!(
+        (&event["path"], &event["action"]),
+        (&json!("/w/sub/new"), &json!("created"))
+    );
+}
+
+#[test]
+fn a_working_directory_may_be_hex_and_stand_behind_two_spaces() {
+    let path = |cwd: &str| {
+        let record = "PATH item=0 name=\"x\" inode=1 dev=fe:00 nametype=NORMAL";
+        event(&[&call(90, "items=1"), cwd, record])["path"].clone()
+    };
+    assert_eq!(path("CWD  cwd=\"/\""), "/x");
+    assert_eq!(path("CWD cwd=2F746D702F61206220"), "/tmp/a b /x");
+}
+
+#[test]
+fn a_name_in_a_removed_working_directory_is_not_made_a_path() {
+    let event = event(&[
+        &call(90, "items=1"),
+        "CWD cwd=2F746D702F78202864656C6574656429",
+        "PATH item=0 name=\"x\" inode=1 dev=fe:00 nametype=NORMAL",
+    ]);
+    assert_eq!(
+        (&event["path"], &event["path_unresolved"]),
+        (&json!("x"), &json!(true))
+    );
+}
+
+#[test]
+fn odd_spellings_of_the_type_of_a_name_are_understood() {
+    let path = |nametype: &str| {
+        let record = format!("PATH item=1 name=\"/t/x\" inode=2 dev=fe:00 {nametype}");
+        event(&[&call(85, "items=2"), "CWD cwd=\"/\"", &record])["action"].clone()
+    };
+    assert_eq!(path("objtype=CREATE"), "created");
+    assert_eq!(path("nametype=\"CREATE\""), "created");
+    assert_eq!(path("nametype=NORMAL"), "modified"); // creat(2) cuts what is there
+}
+
+#[test]
+fn names_without_a_type_are_still_names() {
+    let record = "PATH item=0 name=\"/etc/x\" inode=1 dev=fe:00 mode=0100644";
+    assert_eq!(event(&[&call(90, "items=1"), record])["path"], "/etc/x");
+}
+
+#[test]
+fn a_name_of_text_that_is_no_ascii_is_decoded() {
+    let record = "PATH item=0 name=2FE8AFBB2F inode=1 dev=fe:00 nametype=NORMAL";
+    assert_eq!(event(&[&call(90, "items=1"), record])["path"], "/读");
+}
+
+#[test]
+fn a_file_called_null_is_a_file() {
+    let record = "PATH item=0 name=\"(null)\" inode=1 dev=fe:00 nametype=NORMAL";
+    assert_eq!(
+        event(&[&call(90, "items=1"), "CWD cwd=\"/\"", record])["path"],
+        "/(null)"
+    );
+}
+
+#[test]
+fn entries_without_name_and_inode_are_no_names() {
+    let event = event(&[
+        &call(87, "items=3"),
+        "CWD cwd=\"/w\"",
+        "PATH item=0 name=\"/w\" inode=1 dev=fe:00 nametype=PARENT",
+        "PATH item=1 name=\"x\" inode=2 dev=fe:00 mode=0100644 nametype=DELETE",
+        "PATH item=2 name=(null) inode=9 dev=00:2a nametype=PARENT",
+    ]);
+    assert_eq!(event["path"], "/w/x");
+}
+
+#[test]
+fn a_slash_behind_a_name_moves_it_to_the_parent_and_it_is_found_there() {
+    let event = event(&[
+        &call(83, "items=5"),
+        "CWD cwd=\"/w\"",
+        "PATH item=0 name=\"poc/\" inode=1 dev=fe:00 nametype=PARENT",
+        "PATH item=1 name=(null) nametype=PARENT",
+        "PATH item=2 name=(null) inode=2 dev=fe:00 mode=040755 nametype=CREATE",
+        "PATH item=3 name=(null) nametype=PARENT",
+        "PATH item=4 name=(null) inode=2 dev=fe:00 mode=040755 nametype=CREATE",
+    ]);
+    assert_eq!(
+        (&event["path"], &event["inode"]),
+        (&json!("/w/poc"), &json!("2"))
+    );
+}
+
+#[test]
+fn the_order_of_items_means_nothing() {
+    let call = call(82, "items=4");
+    let old_dir = "PATH item=0 name=\"a/\" inode=1 dev=fe:00 nametype=PARENT";
+    let new_dir = "PATH item=1 name=\"b/\" inode=2 dev=fe:00 nametype=PARENT";
+    let old = "PATH item=2 name=\"a/x\" inode=3 dev=fe:00 nametype=DELETE";
+    let new = "PATH item=3 name=\"b/y\" inode=3 dev=fe:00 nametype=CREATE";
+    for paths in [[old_dir, new_dir, old, new], [new, old, new_dir, old_dir]] {
+        let event = event(&[
+            &call,
+            "CWD cwd=\"/w\"",
+            paths[0],
+            paths[1],
+            paths[2],
+            paths[3],
+        ]);
+        assert_eq!(
+            (&event["path"], &event["dest_path"]),
+            (&json!("/w/a/x"), &json!("/w/b/y"))
+        );
+    }
+}
+
+#[test]
+fn a_rename_over_a_file_is_told_by_the_inode_that_stays() {
+    let event = event(&[
+        &call(82, "items=5"),
+        "CWD cwd=\"/w\"",
+        "PATH item=0 name=\"/w\" inode=1 dev=fe:00 nametype=PARENT",
+        "PATH item=1 name=\"/w\" inode=1 dev=fe:00 nametype=PARENT",
+        "PATH item=2 name=\"victim\" inode=4 dev=fe:00 nametype=DELETE",
+        "PATH item=3 name=\"old\" inode=3 dev=fe:00 nametype=DELETE",
+        "PATH item=4 name=\"victim\" inode=3 dev=fe:00 nametype=CREATE",
+    ]);
+    assert_eq!(
+        (&event["path"], &event["dest_path"]),
+        (&json!("/w/old"), &json!("/w/victim"))
+    );
+}
+
+#[test]
+fn an_exchange_has_six_items_and_is_told_by_inodes() {
+    let event = event(&[
+        &call(316, "a0=ffffff9c a2=ffffff9c items=6"),
+        "CWD cwd=\"/w\"",
+        "PATH item=0 name=\"/w\" inode=1 dev=fe:00 nametype=PARENT",
+        "PATH item=1 name=\"/w\" inode=1 dev=fe:00 nametype=PARENT",
+        "PATH item=2 name=\"a\" inode=3 dev=fe:00 nametype=DELETE",
+        "PATH item=3 name=\"b\" inode=4 dev=fe:00 nametype=DELETE",
+        "PATH item=4 name=\"b\" inode=3 dev=fe:00 nametype=CREATE",
+        "PATH item=5 name=\"a\" inode=4 dev=fe:00 nametype=CREATE",
+    ]);
+    assert_eq!(
+        (&event["path"], &event["dest_path"]),
+        (&json!("/w/a"), &json!("/w/b"))
+    );
+}
+
+#[test]
+fn a_failed_rename_of_two_directories_does_not_guess_which_is_which() {
+    let call = syscall("arch=c000003e syscall=82 success=no exit=-17 items=2");
+    let parent = |item: u32, name: &str| {
+        format!(
+            "PATH item={item} name=\"{name}\" inode={} dev=fe:00 nametype=PARENT",
+            name.len()
+        )
+    };
+    let both = |a: &str, b: &str| event(&[&call, "CWD cwd=\"/\"", &parent(0, a), &parent(1, b)]);
+    let unknown = both("/one/", "/other/");
+    assert!(unknown.get("path").is_none() && unknown.get("dest_path").is_none());
+    assert_eq!(unknown["path_unresolved"], true);
+    let same = both("/one/", "/one/");
+    assert_eq!(
+        (&same["path"], &same["dest_path"]),
+        (&json!("/one/"), &json!("/one/"))
+    );
+}
+
+#[test]
+fn a_failed_call_with_only_a_directory_says_so() {
+    let call = syscall("arch=c000003e syscall=87 success=no exit=-2 items=1");
+    let parent = "PATH item=0 name=\"/w/\" inode=1 dev=fe:00 nametype=PARENT";
+    let event = event(&[&call, "CWD cwd=\"/\"", parent]);
+    assert_eq!(
+        (&event["path"], &event["path_unresolved"]),
+        (&json!("/w/"), &json!(true))
+    );
+    assert_eq!(
+        (&event["action"], &event["error"]),
+        (&json!("deleted"), &json!("ENOENT"))
+    );
+}
+
+#[test]
+fn fewer_records_than_items_is_an_event_with_a_part_missing() {
+    let parent = "PATH item=0 name=\"/w/\" inode=1 dev=fe:00 nametype=PARENT";
+    let event = event(&[&call(87, "items=2"), "CWD cwd=\"/\"", parent]);
+    assert_eq!(event["incomplete"], true);
+}
+
+#[test]
+fn any_number_of_items_is_read() {
+    let items = |count: u32| -> Vec<String> {
+        let path = |n| format!("PATH item={n} name=\"/d/{n}\" inode={n} dev=fe:00 nametype=NORMAL");
+        std::iter::once(call(90, &format!("items={count}")))
+            .chain((0..count).map(path))
+            .collect()
+    };
+    for count in [0, 1, 2, 3, 5, 6, 7, 8, 5000] {
+        let records = items(count);
+        let records: Vec<_> = records.iter().map(String::as_str).collect();
+        let expected = if count == 0 {
+            None
+        } else {
+            Some(json!("/d/0"))
+        };
+        assert_eq!(event(&records).get("path").cloned(), expected, "{count}");
+    }
+}
+
+#[test]
+fn numbers_of_items_beyond_sense_do_no_harm() {
+    for item in ["7", "-1", "99999999999", "x", ""] {
+        let path = format!("PATH item={item} name=\"/x\" inode=1 dev=fe:00 nametype=NORMAL");
+        assert_eq!(
+            event(&[&call(90, "items=1"), &path])["path"],
+            "/x",
+            "{item}"
+        );
+    }
+}
+
+#[test]
+fn modes_and_devices_are_shown_as_printed() {
+    let event = event(&[
+        &call(133, "items=2"),
+        "CWD cwd=\"/\"",
+        "PATH item=0 name=\"/\" inode=1 dev=fd:00 mode=040755 nametype=PARENT",
+        "PATH item=1 name=\"/p\" inode=18446744073709551 dev=fd:00 mode=010600 ouid=5 ogid=6 rdev=00:00 nametype=CREATE cap_fe=? cap_fver=?",
+    ]);
+    assert_eq!(
+        (&event["mode"], &event["dev"]),
+        (&json!("010600"), &json!("fd:00"))
+    );
+    assert_eq!(event["inode"], "18446744073709551");
+    assert_eq!((&event["ouid"], &event["ogid"]), (&json!(5), &json!(6)));
+}
+
+#[test]
+fn the_text_of_a_symbolic_link_is_not_joined_to_anything() {
+    let event = event(&[
+        &call(88, "items=3"),
+        "CWD cwd=\"/w\"",
+        "PATH item=0 name=\"/w\" inode=1 dev=fe:00 nametype=PARENT",
+        "PATH item=1 name=\"../target\" nametype=UNKNOWN",
+        "PATH item=2 name=\"link\" inode=2 dev=fe:00 mode=0120777 nametype=CREATE",
+    ]);
+    assert_eq!(
+        (&event["path"], &event["dest_path"]),
+        (&json!("../target"), &json!("/w/link"))
+    );
+}
+
+#[test]
+fn a_hard_link_goes_from_the_file_that_was_there() {
+    for old_item in [0, 1] {
+        let old = format!("PATH item={old_item} name=\"old\" inode=3 dev=fe:00 nametype=NORMAL");
+        let parent = format!(
+            "PATH item={} name=\"/w\" inode=1 dev=fe:00 nametype=PARENT",
+            1 - old_item
+        );
+        let new = "PATH item=2 name=\"new\" inode=3 dev=fe:00 nametype=CREATE";
+        let event = event(&[&call(86, "items=3"), "CWD cwd=\"/w\"", &old, &parent, new]);
+        assert_eq!(
+            (&event["path"], &event["dest_path"]),
+            (&json!("/w/old"), &json!("/w/new"))
+        );
+    }
+}
