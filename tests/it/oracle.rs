@@ -1,0 +1,366 @@
+//! Second opinions: libauparse on every decoded field, and a shell on every command line.
+
+use std::{
+    collections::HashMap,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::LazyLock,
+    thread,
+};
+
+use serde_json::Value;
+
+use crate::common::{auditrd, data, lines};
+
+/// The logs that are looked at: the captures, and a busy host's.
+const LOGS: [&str; 4] = ["fim.log", "proc.log", "misc.log", "mix.log"];
+
+/// Says in one line that a test could not be done here, past the capture of the test runner.
+fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "oracle: skipped: {why}");
+}
+
+/// The busy host's log, unpacked; none where there is no xz.
+fn unpacked() -> Option<&'static Path> {
+    static LOG: LazyLock<Option<(tempfile::TempDir, PathBuf)>> = LazyLock::new(|| {
+        let directory = tempfile::tempdir().ok()?;
+        let path = directory.path().join("mix.log");
+        let file = std::fs::File::create(&path).ok()?;
+        let xz = Command::new("xz")
+            .arg("-dc")
+            .arg(data("mix.log.xz"))
+            .stdout(file)
+            .status();
+        xz.is_ok_and(|status| status.success())
+            .then_some((directory, path))
+    });
+    LOG.as_ref().map(|(_, path)| path.as_path())
+}
+
+fn log(name: &str) -> Option<PathBuf> {
+    if name == "mix.log" {
+        unpacked().map(Path::to_owned)
+    } else {
+        Some(data(name))
+    }
+}
+
+fn our_events(log: &Path) -> Vec<Value> {
+    let output = auditrd()
+        .args(["--min", "1000", "--max", "2999", "-i"])
+        .arg(log)
+        .output()
+        .expect("the binary runs");
+    assert!(output.status.success());
+    lines(&output.stdout)
+}
+
+/// One record as libauparse sees it.
+struct Record {
+    kind: String,
+    fields: Vec<Field>,
+}
+
+struct Field {
+    name: String,
+    raw: Vec<u8>,
+    interpreted: Vec<u8>,
+}
+
+impl Record {
+    fn get(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+}
+
+fn bytes(value: &Value) -> Vec<u8> {
+    let text = value.as_str().expect("a string");
+    text.chars()
+        .map(|c| u8::try_from(u32::from(c)).expect("a byte"))
+        .collect()
+}
+
+fn their_events(log: &Path) -> Option<HashMap<u64, Vec<Record>>> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/oracle.py");
+    let output = Command::new("python3").arg(script).arg(log).output().ok()?;
+    if !output.status.success() {
+        return None;
+    }
+    let field = |value: &Value| Field {
+        name: value[0].as_str().expect("a name").to_owned(),
+        raw: bytes(&value[1]),
+        interpreted: bytes(&value[2]),
+    };
+    let record = |value: &Value| Record {
+        kind: value[0].as_str().expect("a type").to_owned(),
+        fields: value[1]
+            .as_array()
+            .expect("fields")
+            .iter()
+            .map(field)
+            .collect(),
+    };
+    let event = |line: &[u8]| {
+        let value: Value = serde_json::from_slice(line).expect("JSON");
+        let records = value[1]
+            .as_array()
+            .expect("records")
+            .iter()
+            .map(record)
+            .collect();
+        (value[0].as_u64().expect("a serial"), records)
+    };
+    let events = output
+        .stdout
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty());
+    Some(events.map(event).collect())
+}
+
+/// The exact bytes of a key: those in hex, where it is no text.
+fn exact(event: &Value, key: &str) -> Option<Vec<u8>> {
+    match event.get(format!("{key}_hex")) {
+        Some(hex) => Some(unhex(hex.as_str()?)),
+        None => event
+            .get(key)?
+            .as_str()
+            .map(|text| text.as_bytes().to_vec()),
+    }
+}
+
+fn unhex(hex: &str) -> Vec<u8> {
+    let pair = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex");
+    (0..hex.len()).step_by(2).map(pair).collect()
+}
+
+fn argv(event: &Value) -> Vec<Vec<u8>> {
+    let words = event["argv"]
+        .as_array()
+        .expect("arguments")
+        .iter()
+        .enumerate();
+    let word = |(index, word): (usize, &Value)| match event["argv_hex"].get(index.to_string()) {
+        Some(hex) => unhex(hex.as_str().expect("hex")),
+        None => word.as_str().expect("text").as_bytes().to_vec(),
+    };
+    words.map(word).collect()
+}
+
+/// Compares an event with the records of the same serial; counts what it compared.
+///
+/// The differences that are meant, and so not compared as they are:
+/// - ids: libauparse says `root` and `unset`; its raw text is compared.
+/// - what stands for nothing, `(none)`, `(null)` and `?`, is left out here.
+/// - `exit`: libauparse names errors, which is our `error`; the numbers are compared as printed.
+/// - several keys: libauparse joins them with 0x01, we with commas.
+/// - arguments in pieces: libauparse has a field for each; they are joined before.
+/// - the process title: libauparse stops at bytes that are no part of it, as we do at its last NUL.
+/// - the paths: libauparse has the names as they were given; ours must end in one of them.
+fn compare(event: &Value, records: &[Record]) -> usize {
+    let mut compared = 0;
+    let mut same = |key: &str, theirs: Option<&[u8]>| {
+        let nothing: [&[u8]; 4] = [b"(none)", b"(null)", b"?", b""];
+        let theirs = theirs
+            .filter(|text| !nothing.contains(text))
+            .map(<[u8]>::to_vec);
+        assert_eq!(exact(event, key), theirs, "{key} of {event}");
+        compared += 1;
+    };
+    let find = |kind: &str| records.iter().find(|record| record.kind == kind);
+    let is_user = event["name"] == "user_event";
+    let main = match is_user {
+        true => find(event["type"].as_str().expect("a type")),
+        false => find("SYSCALL"),
+    };
+    let Some(main) = main else { return 0 };
+    let interpreted = |name| main.get(name).map(|field| field.interpreted.as_slice());
+    let keys: &[&str] = match is_user {
+        true => &[
+            "op", "acct", "hostname", "addr", "terminal", "cmd", "cwd", "comm",
+        ],
+        false => &["arch", "success", "syscall", "tty", "comm", "key"],
+    };
+    for key in keys {
+        same(key, interpreted(key));
+    }
+    same("exectuable", interpreted("exe"));
+    if is_user {
+        same("res", main.get("res").map(|field| field.raw.as_slice()));
+    } else {
+        if let Some(cwd) = find("CWD").and_then(|record| record.get("cwd")) {
+            same("cwd", Some(&cwd.interpreted));
+        }
+        if event["name"] == "fim_event"
+            && let Some(title) = find("PROCTITLE").and_then(|record| record.get("proctitle"))
+        {
+            same("commandline", Some(&title.interpreted));
+        }
+        let exit = main.get("exit").map(|exit| String::from_utf8_lossy(&exit.raw).into_owned());
+        assert_eq!(event["exit"].to_string(), exit.unwrap_or("0".to_owned()), "{event}");
+        if event["exit"].as_i64().is_some_and(|exit| exit < 0) {
+            let name = interpreted("exit").and_then(|text| text.split(|b| *b == b'(').next());
+            same("error", name);
+        }
+    }
+    compared
+        + compare_ids(event, main)
+        + compare_argv(event, records)
+        + compare_names(event, records)
+}
+
+fn compare_ids(event: &Value, main: &Record) -> usize {
+    let ids = [
+        "pid", "uid", "auid", "ppid", "gid", "euid", "suid", "fsuid", "egid", "sgid", "fsgid",
+    ];
+    for (key, field) in ids
+        .iter()
+        .map(|key| (*key, *key))
+        .chain([("session", "ses")])
+    {
+        let raw = main
+            .get(field)
+            .map(|field| String::from_utf8_lossy(&field.raw).into_owned());
+        assert_eq!(
+            event[key].to_string(),
+            raw.unwrap_or("4294967295".to_owned()),
+            "{key} of {event}"
+        );
+    }
+    ids.len() + 1
+}
+
+fn compare_argv(event: &Value, records: &[Record]) -> usize {
+    if event.get("argv").is_none() {
+        return 0;
+    }
+    let fields = records.iter().filter(|record| record.kind == "EXECVE");
+    let mut theirs: Vec<(usize, Vec<u8>)> = Vec::new();
+    for field in fields.flat_map(|record| &record.fields) {
+        let number = field.name[1..].split('[').next().expect("a number").parse();
+        let Ok(number) = number else { continue };
+        match theirs.last_mut() {
+            Some((last, argument)) if *last == number => argument.extend(&field.interpreted),
+            _ => theirs.push((number, field.interpreted.clone())),
+        }
+    }
+    let theirs: Vec<_> = theirs.into_iter().map(|(_, argument)| argument).collect();
+    assert_eq!(argv(event), theirs, "{event}");
+    theirs.len()
+}
+
+fn compare_names(event: &Value, records: &[Record]) -> usize {
+    let paths = || records.iter().filter(|record| record.kind == "PATH");
+    let last = |path: &[u8]| {
+        let path = path.strip_suffix(b"/").unwrap_or(path);
+        path.rsplit(|byte| *byte == b'/')
+            .next()
+            .unwrap_or_default()
+            .to_vec()
+    };
+    let mut compared = 0;
+    for key in ["path", "dest_path"] {
+        if paths().any(|path| path.get("name").is_some_and(|name| name.raw != b"(null)"))
+            && let Some(ours) = exact(event, key)
+        {
+            let same = |record: &Record| {
+                record
+                    .get("name")
+                    .is_some_and(|name| last(&name.interpreted) == last(&ours))
+            };
+            assert!(paths().any(same), "{key} of {event}");
+            compared += 1;
+        }
+    }
+    for key in ["inode", "mode"] {
+        if let Some(ours) = event.get(key) {
+            let same = |record: &Record| {
+                record
+                    .get(key)
+                    .is_some_and(|field| field.raw == ours.as_str().unwrap().as_bytes())
+            };
+            assert!(paths().any(same), "{key} of {event}");
+            compared += 1;
+        }
+    }
+    compared
+}
+
+#[test]
+fn libauparse_reads_the_same_from_every_record() {
+    for name in LOGS {
+        let Some(log) = log(name) else {
+            skipped("there is no xz to unpack a log with");
+            continue;
+        };
+        let Some(theirs) = their_events(&log) else {
+            return skipped("there is no python3 with libauparse.so.0");
+        };
+        let ours = our_events(&log);
+        let (mut events, mut fields) = (0, 0);
+        for event in &ours {
+            let Some(records) = theirs.get(&event["sequence"].as_u64().expect("a serial")) else {
+                continue;
+            };
+            let compared = compare(event, records);
+            events += usize::from(compared > 0);
+            fields += compared;
+        }
+        // LOGIN, and what libauparse has torn where events are interleaved, is not held against it.
+        assert!(
+            events * 100 >= ours.len() * 95,
+            "{name}: {events} of {}",
+            ours.len()
+        );
+        assert!(
+            fields > events * 10,
+            "{name}: {fields} fields of {events} events"
+        );
+    }
+}
+
+#[test]
+fn a_shell_reads_every_command_line_back_as_the_same_words() {
+    for name in LOGS {
+        let Some(log) = log(name) else {
+            skipped("there is no xz to unpack a log with");
+            continue;
+        };
+        let events = our_events(&log);
+        let programs: Vec<_> = events
+            .iter()
+            .filter(|event| event.get("argv").is_some())
+            .collect();
+        let mut script = b"words() { printf '%s\\0' $# \"$@\"; }\n".to_vec();
+        for program in &programs {
+            script.extend(b"words ");
+            script.extend(exact(program, "commandline").expect("a command line"));
+            script.push(b'\n');
+        }
+        for shell in ["sh", "bash"] {
+            let Some(output) = run(shell, &script) else {
+                skipped(&format!("there is no {shell}"));
+                continue;
+            };
+            let mut words = output.split(|byte| *byte == 0).map(<[u8]>::to_vec);
+            for program in &programs {
+                let count = String::from_utf8(words.next().expect("a count")).unwrap();
+                let read: Vec<_> = words.by_ref().take(count.parse().unwrap()).collect();
+                assert_eq!(read, argv(program), "{shell}: {program}");
+            }
+        }
+    }
+}
+
+fn run(shell: &str, script: &[u8]) -> Option<Vec<u8>> {
+    let mut child = Command::new(shell)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .ok()?;
+    let mut stdin = child.stdin.take()?;
+    thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(script));
+        child.wait_with_output().ok().map(|output| output.stdout)
+    })
+}
