@@ -86,20 +86,25 @@ pub enum Step {
 
 /// Reads records in a thread of its own and puts them together to events.
 ///
-/// ```no_run
-/// use auditrd::{AuditReader, Arena, LiveConfig, ClientConfig, Membership, MarshallerConfig};
+/// ```
+/// use auditrd::{Arena, AuditReader, ClientConfig, LiveConfig, MarshallerConfig, Membership};
 /// use auditrd::{ReaderConfig, parse_audit_event, record_type::*};
 ///
 /// let client = ClientConfig { membership: Membership::ReadLog, receive_buffer: 8 << 20 };
-/// let marshaller = MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC);
-/// let live = LiveConfig { client, batch: 256 };
-/// let arena = Arena::new();
-/// for group in AuditReader::open(&live, ReaderConfig::live(marshaller))? {
-///     if let Some(event) = parse_audit_event(&group, &arena) {
-///         println!("{} {:?}", event.syscall, event.path);
+/// let live = LiveConfig { client, batch: AuditReader::batch_size() };
+/// let config = ReaderConfig::live(MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
+/// match AuditReader::open(&live, config) {
+///     Ok(mut reader) => {
+///         reader.stop(); // a program would leave this out, and go on for ever
+///         let arena = Arena::new();
+///         for group in reader {
+///             if let Some(event) = parse_audit_event(&group, &arena) {
+///                 println!("{} {:?}", event.syscall, event.path);
+///             }
+///         }
 ///     }
+///     Err(error) => eprintln!("{error}"), // without CAP_AUDIT_READ
 /// }
-/// # Ok::<(), auditrd::Error>(())
 /// ```
 #[derive(Debug)]
 #[doc(alias = "NewAuditReader")]

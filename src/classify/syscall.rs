@@ -165,6 +165,15 @@ fn crate_number(arch: Arch, name: &str) -> Option<u32> {
 ///
 /// The number is the one in a record's `syscall=`. For x32 it may be given
 /// with the bit that marks such numbers or without it.
+///
+/// ```
+/// use auditrd::{Arch, syscall_name};
+///
+/// assert_eq!(syscall_name(Arch::X86_64, 59), Some("execve"));
+/// assert_eq!(syscall_name(Arch::I386, 59), Some("oldolduname"));
+/// assert_eq!(syscall_name(Arch::X86_64, 99_999), None);
+/// ```
+#[doc(alias = "SyscallName")]
 pub fn syscall_name(arch: Arch, nr: u32) -> Option<&'static str> {
     let nr = match arch {
         Arch::X32 => nr & !X32_BIT,
@@ -184,6 +193,15 @@ pub fn syscall_name(arch: Arch, nr: u32) -> Option<&'static str> {
 
 /// The number of a system call, by the kernel's name for it or by one of the
 /// spellings auditd uses. Numbers of x32 have the bit that marks them.
+///
+/// ```
+/// use auditrd::{Arch, syscall_number};
+///
+/// assert_eq!(syscall_number(Arch::Aarch64, "unlinkat"), Some(35));
+/// assert_eq!(syscall_number(Arch::X86_64, "pread"), syscall_number(Arch::X86_64, "pread64"));
+/// assert_eq!(syscall_number(Arch::Aarch64, "unlink"), None); // there is no such call there
+/// ```
+#[doc(alias = "SyscallNumber")]
 pub fn syscall_number(arch: Arch, name: &str) -> Option<u32> {
     number_of(arch, name).or_else(|| {
         let (_, kernels) = ALIASES.iter().find(|(alias, _)| *alias == name)?;
@@ -286,6 +304,10 @@ const URING_OPS: [&str; 65] = [
 
 /// The name of the operation in a `URINGOP` record's `uring_op=`, such as
 /// `openat`.
+///
+/// ```
+/// assert_eq!(auditrd::uring_op_name(18), Some("openat"));
+/// ```
 pub fn uring_op_name(op: u32) -> Option<&'static str> {
     URING_OPS.get(usize::try_from(op).ok()?).copied()
 }
@@ -297,6 +319,11 @@ pub fn uring_op_name(op: u32) -> Option<&'static str> {
 /// `linux/include/linux/errno.h` for the values from 512 on. Programs never
 /// see those, but records have them when a signal broke off a call that the
 /// kernel then made again, such as `ERESTARTSYS`.
+///
+/// ```
+/// assert_eq!(auditrd::errno_name(-2), Some("ENOENT"));
+/// assert_eq!(auditrd::errno_name(2), None);
+/// ```
 pub fn errno_name(exit: i64) -> Option<&'static str> {
     match exit {
         -4095..=-1 => syscalls::Errno::new(i32::try_from(-exit).ok()?).name(),

@@ -16,6 +16,14 @@ use std::str::FromStr;
 
 /// The type of an audit record, as in the `nlmsg_type` of its netlink
 /// message. Types nobody has named yet are values like any other.
+///
+/// ```
+/// use auditrd::{RecordType, record_type::AUDIT_SYSCALL};
+///
+/// assert_eq!(AUDIT_SYSCALL, RecordType(1300));
+/// assert_eq!("SYSCALL".parse(), Ok(AUDIT_SYSCALL));
+/// assert_eq!(RecordType(2345).to_string(), "UNKNOWN[2345]");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordType(pub u16);
 

@@ -139,7 +139,7 @@ impl<'a> UserRecord<'a> {
             }
             _ => return self.field(key, text, arena),
         };
-        if text == b"?" {
+        if text == b"?" || text.is_empty() {
             return;
         }
         match place {
@@ -177,48 +177,51 @@ fn arena_join<'a>(one: &[u8], two: &[u8], arena: &'a Bump) -> &'a [u8] {
 
 /// Calls `put` for each pair inside a message.
 ///
-/// A bare value may have several words, `op=adding user id=1000`, and old programs put commas and
-/// parentheses around pairs, `(hostname=?, addr=?, terminal=cron res=success)`; these are no part
-/// of the value.
+/// A bare value goes on until the next pair, `op=adding group to /etc/group id=1000`. Old programs put
+/// punctuation around pairs, `acct=root : (hostname=?, addr=?, terminal=cron res=success)`, which is
+/// no part of the value.
 fn pairs<'a>(msg: &'a [u8], mut put: impl FnMut(&'a [u8], Value<'a>)) {
     let mut tokens = tokenize(msg);
-    let mut last: Option<(&[u8], Value, usize)> = None;
+    let mut last: Option<(&[u8], Value)> = None;
     while let Some(token) = tokens.next() {
         let end = msg.len() - tokens.rest().len();
         let key = token.key.strip_prefix(b"(").unwrap_or(token.key);
         let is_key = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         if !key.is_empty() && key.iter().all(is_key) {
-            if let Some((key, value, _)) = last.take() {
+            if let Some((key, value)) = last.replace((key, token.value)) {
                 put(key, trimmed(value));
             }
-            last = Some((key, token.value, end));
-        } else if let Some((_, value, last_end)) = last.as_mut() {
-            let start = *last_end - value.bytes.len();
-            let is_word = token
-                .value
-                .bytes
-                .first()
-                .is_some_and(u8::is_ascii_alphanumeric)
-                && token.key.is_empty();
-            if is_word && !value.quoted && !value.bytes.is_empty() {
-                value.bytes = msg.get(start..end).unwrap_or_default();
-                *last_end = end;
-            } else if let Some((key, value, _)) = last.take() {
-                put(key, trimmed(value));
-            }
+        } else if let Some((_, value)) = &mut last
+            && !value.quoted
+            && !value.bytes.is_empty()
+        {
+            let start = offset(value.bytes, msg);
+            value.bytes = msg.get(start..end).unwrap_or_default();
         }
     }
-    if let Some((key, value, _)) = last {
+    if let Some((key, value)) = last {
         put(key, trimmed(value));
     }
 }
 
-/// A bare value without the punctuation behind it.
+/// Where a part of a text begins in it.
+fn offset(part: &[u8], text: &[u8]) -> usize {
+    part.as_ptr().addr().saturating_sub(text.as_ptr().addr())
+}
+
+/// A bare value without the punctuation behind it: words that have no letter or digit, a comma, and a
+/// parenthesis that was opened before the pair.
 fn trimmed(value: Value<'_>) -> Value<'_> {
+    let mut bytes = value.bytes;
     if value.quoted {
         return value;
     }
-    let mut bytes = value.bytes;
+    while let Some(space) = memchr::memrchr(b' ', bytes)
+        && !bytes.iter().skip(space).any(u8::is_ascii_alphanumeric)
+        && !bytes.iter().skip(space).any(|byte| *byte >= 0x80)
+    {
+        bytes = bytes.get(..space).unwrap_or_default();
+    }
     if !bytes.contains(&b'(') {
         bytes = bytes.strip_suffix(b")").unwrap_or(bytes);
     }

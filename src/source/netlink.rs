@@ -83,12 +83,17 @@ pub trait Client {
 
 /// A socket of the audit family.
 ///
-/// ```no_run
-/// use auditrd::{ClientConfig, Membership, NetlinkClient};
+/// ```
+/// use auditrd::{Client, ClientConfig, Membership, NetlinkClient};
 ///
 /// let config = ClientConfig { membership: Membership::ReadLog, receive_buffer: 1 << 20 };
-/// let client = NetlinkClient::open(&config)?;
-/// # Ok::<(), auditrd::Error>(())
+/// match NetlinkClient::open(&config) {
+///     Ok(mut client) => match client.receive(&mut Vec::new()) {
+///         Ok(message) => println!("{} {}", message.kind, message.data.escape_ascii()),
+///         Err(error) => println!("nothing there yet: {error}"),
+///     },
+///     Err(error) => println!("{error}"), // without CAP_AUDIT_READ
+/// }
 /// ```
 #[derive(Debug)]
 #[doc(alias = "NewNetlinkClient")]

@@ -4,6 +4,10 @@
 pub(crate) const HEADER: usize = 16;
 
 /// The longest text of an audit record, in bytes (include/uapi/linux/audit.h).
+///
+/// ```
+/// assert_eq!(auditrd::MAX_AUDIT_MESSAGE_LENGTH, 8970);
+/// ```
 pub const MAX_AUDIT_MESSAGE_LENGTH: usize = 8970;
 
 /// An error, or with the number 0 an acknowledgement (`NLMSG_ERROR`).

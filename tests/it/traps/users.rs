@@ -65,6 +65,25 @@ fn values_of_several_words_are_kept_whole() {
 }
 
 #[test]
+fn what_shadow_utils_say_they_do_is_kept_whole() {
+    for op in [
+        "adding group to /etc/group",
+        "changing /etc/group; group tstg/1002, new name: tstg2",
+        "user tstu added by root to group tstg2",
+        "login add",
+    ] {
+        let event = user(
+            "USER_ACCT",
+            &format!("op={op} acct=\"g\" exe=\"/usr/sbin/groupmod\" hostname=? res=success"),
+        );
+        assert_eq!((&event["op"], &event["acct"]), (&json!(op), &json!("g")));
+    }
+    let event = user("ADD_GROUP", "op= id=1002 exe=\"/usr/sbin/groupadd\" res=success");
+    assert!(event.get("op").is_none());
+    assert_eq!(event["fields"]["id"], "1002");
+}
+
+#[test]
 fn punctuation_around_values_is_no_part_of_them() {
     let event = event(&[
         "USER_AUTH user pid=5 uid=6 auid=7 msg='PAM: authentication acct=root : exe=\"/usr/sbin/crond\" (hostname=?, addr=?, terminal=cron res=success)'",
