@@ -3,6 +3,7 @@
 
 mod calls;
 mod commandline;
+mod events;
 mod learn;
 mod names;
 mod syscall;
@@ -13,15 +14,12 @@ pub use calls::{is_exec_syscall, is_fim_syscall};
 pub use syscall::{errno_name, syscall_name, syscall_number, uring_op_name};
 
 use crate::{
-    model::{
-        Action, Arch, AuditEvent, AuditMessageGroup, EventKind, Identity, RecordType,
-        record_type::{AUDIT_EXECVE, AUDIT_PATH, AUDIT_URINGOP},
-    },
-    parse::{CallRecord, Facts, NameType, PathRecord, UserRecord, facts},
+    model::{Arch, AuditEvent, AuditMessageGroup, record_type::AUDIT_URINGOP},
+    parse::{CallRecord, Facts, facts},
     resolve::{Absent, Host, Resolver},
 };
 use calls::{Call, known, uring_call};
-use names::{Named, Namer};
+use names::Namer;
 
 /// Hosts whose paths are remembered at a time; logs of more are rare.
 const NODES: usize = 64;
@@ -53,18 +51,14 @@ impl Classifier {
         arena: &'a Bump,
     ) -> Option<AuditEvent<'a>> {
         let facts = facts(group, arena);
-        let event = AuditEvent {
-            incomplete: group.incomplete,
-            truncated: group.truncated,
-            ..empty(group)
-        };
+        let event = events::empty(group);
         if let Some(user) = &facts.user {
-            return Some(user_event(event, user, &facts));
+            return Some(events::user(event, user, &facts));
         }
         let Some(call) = &call_of(&facts) else {
-            return orphan(event, &facts, arena);
+            return events::orphan(event, &facts, arena);
         };
-        let event = call_event(event, call, &facts, arena);
+        let event = events::call(event, call, &facts, arena);
         let (name, call_kind) = identify(call);
         let event = AuditEvent {
             syscall: name.unwrap_or_else(|| unknown_syscall(call.number, arena)),
@@ -82,16 +76,16 @@ impl Classifier {
             Call::Exec(dir) => {
                 let (path, resolved) = namer.program(dir);
                 learn::executed(&mut namer);
-                Some(process_event(event, path, !resolved, &facts, arena))
+                Some(events::process(event, path, !resolved, &facts, arena))
             }
             Call::Fork => {
                 learn::forked(&mut namer);
-                Some(fork_event(event, &facts, arena))
+                Some(events::fork(event, &facts, arena))
             }
             Call::File(action, names) => {
                 let named = namer.file(action, names);
                 learn::file(&mut namer, &named, names);
-                Some(file_event(event, &named, &facts, arena))
+                Some(events::file(event, &named, &facts, arena))
             }
             Call::Fcntl => {
                 learn::fcntl(&mut namer);
@@ -178,223 +172,4 @@ fn unknown_syscall(number: Option<u32>, arena: &Bump) -> &str {
         Some(number) => bumpalo::format!(in arena, "unknown({})", number).into_bump_str(),
         None => "",
     }
-}
-
-/// An event that nothing is known of but its stamp.
-fn empty(group: &AuditMessageGroup) -> AuditEvent<'_> {
-    AuditEvent {
-        kind: EventKind::Process,
-        id: group.id,
-        node: (!group.node.is_empty()).then_some(&group.node),
-        record_type: RecordType(0),
-        arch: None,
-        success: None,
-        syscall: "",
-        exit: 0,
-        ids: Identity::default(),
-        msg: None,
-        terminal: None,
-        hostname: None,
-        res: None,
-        tty: None,
-        comm: None,
-        key: None,
-        cwd: None,
-        exe: None,
-        commandline: None,
-        path: None,
-        dest_path: None,
-        argv: None,
-        action: None,
-        inode: None,
-        dev: None,
-        mode: None,
-        ouid: None,
-        ogid: None,
-        error: None,
-        path_unresolved: false,
-        op: None,
-        acct: None,
-        addr: None,
-        cmd: None,
-        fields: &[],
-        subj: None,
-        incomplete: false,
-        truncated: false,
-    }
-}
-
-/// What every event with a SYSCALL or URINGOP record has.
-fn call_event<'a>(
-    event: AuditEvent<'a>,
-    call: &CallRecord<'a>,
-    facts: &Facts<'a>,
-    arena: &'a Bump,
-) -> AuditEvent<'a> {
-    let missing = call
-        .items
-        .is_some_and(|items| items as usize > facts.paths.len());
-    let exit = call.exit.unwrap_or(0);
-    AuditEvent {
-        record_type: call.kind,
-        arch: call.arch.map(|(arch, text)| {
-            Arch::name_of(arch, call.number.unwrap_or(0)).map_or(text, str::as_bytes)
-        }),
-        success: call.success,
-        exit,
-        ids: call.ids,
-        tty: call.tty,
-        comm: call.comm,
-        key: call.key,
-        cwd: facts.cwd,
-        exe: call.exe,
-        commandline: facts
-            .proctitle
-            .map(|title| commandline::title(title, arena)),
-        error: (exit < 0).then(|| errno_name(exit)).flatten(),
-        subj: call.subj.or(facts.contexts),
-        incomplete: event.incomplete || missing,
-        ..event
-    }
-}
-
-fn process_event<'a>(
-    event: AuditEvent<'a>,
-    path: Option<&'a [u8]>,
-    path_unresolved: bool,
-    facts: &Facts<'a>,
-    arena: &'a Bump,
-) -> AuditEvent<'a> {
-    let argv = facts.argv.map(|argv| argv.args);
-    AuditEvent {
-        kind: EventKind::Process,
-        path,
-        path_unresolved: path_unresolved && path.is_some(),
-        // The process title of a failed exec is that of the program that tried.
-        commandline: argv.map(|argv| commandline::join(argv, arena)),
-        argv,
-        incomplete: event.incomplete || facts.argv.is_some_and(|argv| !argv.complete),
-        ..event
-    }
-}
-
-fn fork_event<'a>(event: AuditEvent<'a>, facts: &Facts<'a>, arena: &'a Bump) -> AuditEvent<'a> {
-    let commandline = facts
-        .proctitle
-        .map(|title| commandline::title(title, arena));
-    AuditEvent {
-        kind: EventKind::Process,
-        commandline,
-        ..event
-    }
-}
-
-fn file_event<'a>(
-    event: AuditEvent<'a>,
-    named: &Named<'a>,
-    facts: &Facts<'a>,
-    arena: &'a Bump,
-) -> AuditEvent<'a> {
-    let some = |text: &'a [u8]| (!text.is_empty()).then_some(text);
-    let subject = named.subject.unwrap_or_default();
-    AuditEvent {
-        kind: EventKind::Fim,
-        commandline: facts
-            .proctitle
-            .map(|title| commandline::title(title, arena)),
-        path: named.path,
-        dest_path: named.dest_path,
-        action: Some(named.action),
-        inode: subject.inode,
-        dev: some(subject.dev),
-        mode: some(subject.mode),
-        ouid: subject.ouid,
-        ogid: subject.ogid,
-        path_unresolved: named.unresolved,
-        ..event
-    }
-}
-
-fn user_event<'a>(
-    event: AuditEvent<'a>,
-    user: &UserRecord<'a>,
-    facts: &Facts<'a>,
-) -> AuditEvent<'a> {
-    // LOGIN, and user records of some kernels, come inside the syscall that caused them.
-    let call = facts.call.as_ref();
-    let from_call = |get: fn(&CallRecord<'a>) -> Option<&'a [u8]>| call.and_then(get);
-    AuditEvent {
-        kind: EventKind::User,
-        record_type: user.kind,
-        success: user.res.map(outcome).or(from_call(|call| call.success)),
-        ids: user.ids,
-        msg: user.msg,
-        terminal: user.terminal,
-        hostname: user.hostname,
-        res: user.res,
-        tty: user.tty,
-        comm: from_call(|call| call.comm).or(user.comm),
-        key: user.key.or(from_call(|call| call.key)),
-        cwd: user.cwd.or(facts.cwd),
-        exe: from_call(|call| call.exe).or(user.exe),
-        op: user.op,
-        acct: user.acct,
-        addr: user.addr,
-        cmd: user.cmd,
-        fields: user.fields.clone().into_bump_slice(),
-        subj: user.subj.or(from_call(|call| call.subj)),
-        ..event
-    }
-}
-
-/// `success` or `failed`, in whatever words the program said it.
-fn outcome(res: &[u8]) -> &[u8] {
-    match res {
-        b"1" | b"yes" | b"success" => b"success",
-        b"0" | b"no" | b"failed" | b"failure" => b"failed",
-        other => other,
-    }
-}
-
-/// What is left of an event whose SYSCALL record never came: a program that was started if there
-/// are arguments, a file that was made or removed if a PATH record says so.
-fn orphan<'a>(event: AuditEvent<'a>, facts: &Facts<'a>, arena: &'a Bump) -> Option<AuditEvent<'a>> {
-    let event = AuditEvent {
-        cwd: facts.cwd,
-        incomplete: true,
-        ..event
-    };
-    let touched = |path: &&PathRecord| matches!(path.nametype, NameType::Create | NameType::Delete);
-    if facts.argv.is_some() {
-        let path = facts.paths.first().and_then(|path| path.name);
-        let event = AuditEvent {
-            record_type: AUDIT_EXECVE,
-            ..event
-        };
-        let full = path.is_some_and(|path| path.starts_with(b"/"));
-        return Some(process_event(event, path, !full, facts, arena));
-    }
-    let path = facts.paths.iter().find(touched).copied()?;
-    let created = path.nametype == NameType::Create;
-    let named = Named {
-        action: if created {
-            Action::Created
-        } else {
-            Action::Deleted
-        },
-        path: path.name,
-        dest_path: None,
-        subject: Some(path),
-        unresolved: !path.name.is_some_and(|name| name.starts_with(b"/")),
-        exchanged: false,
-    };
-    Some(file_event(
-        AuditEvent {
-            record_type: AUDIT_PATH,
-            ..event
-        },
-        &named,
-        facts,
-        arena,
-    ))
 }

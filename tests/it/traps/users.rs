@@ -264,6 +264,7 @@ fn a_login_is_an_event_with_the_old_ids_beside_the_new() {
         );
         let before = json!({"old-auid": "4294967295", "old-ses": "4294967295"});
         assert_eq!((&event["pid"], &event["fields"]), (&json!(13015), &before));
+        assert!(event.get("incomplete").is_none());
     }
 }
 

@@ -1,0 +1,244 @@
+//! Events, put together from the facts.
+
+use bumpalo::Bump;
+
+use crate::{
+    classify::{commandline, names::Named, syscall::errno_name},
+    model::{
+        Action, Arch, AuditEvent, AuditMessageGroup, EventKind, Identity, RecordType,
+        record_type::{AUDIT_EXECVE, AUDIT_PATH, AUDIT_URINGOP},
+    },
+    parse::{CallRecord, Facts, NameType, PathRecord, UserRecord},
+};
+
+/// An event that nothing is known of but its stamp.
+pub(super) fn empty(group: &AuditMessageGroup) -> AuditEvent<'_> {
+    AuditEvent {
+        kind: EventKind::Process,
+        id: group.id,
+        node: (!group.node.is_empty()).then_some(&group.node),
+        record_type: RecordType(0),
+        arch: None,
+        success: None,
+        syscall: "",
+        exit: 0,
+        ids: Identity::default(),
+        msg: None,
+        terminal: None,
+        hostname: None,
+        res: None,
+        tty: None,
+        comm: None,
+        key: None,
+        cwd: None,
+        exe: None,
+        commandline: None,
+        path: None,
+        dest_path: None,
+        argv: None,
+        action: None,
+        inode: None,
+        dev: None,
+        mode: None,
+        ouid: None,
+        ogid: None,
+        error: None,
+        path_unresolved: false,
+        op: None,
+        acct: None,
+        addr: None,
+        cmd: None,
+        fields: &[],
+        subj: None,
+        incomplete: group.incomplete,
+        truncated: group.truncated,
+    }
+}
+
+/// What every event with a SYSCALL or URINGOP record has.
+pub(super) fn call<'a>(
+    event: AuditEvent<'a>,
+    call: &CallRecord<'a>,
+    facts: &Facts<'a>,
+    arena: &'a Bump,
+) -> AuditEvent<'a> {
+    let missing = call
+        .items
+        .is_some_and(|items| items as usize > facts.paths.len());
+    // Nothing ends an io_uring event in a log: it has neither EOE there nor a process title. It is
+    // whole when it has as many names as it said.
+    let ended = !event.incomplete || call.kind == AUDIT_URINGOP && call.items.is_some();
+    let exit = call.exit.unwrap_or(0);
+    AuditEvent {
+        record_type: call.kind,
+        arch: call.arch.map(|(arch, text)| {
+            Arch::name_of(arch, call.number.unwrap_or(0)).map_or(text, str::as_bytes)
+        }),
+        success: call.success,
+        exit,
+        ids: call.ids,
+        tty: call.tty,
+        comm: call.comm,
+        key: call.key,
+        cwd: facts.cwd,
+        exe: call.exe,
+        commandline: facts
+            .proctitle
+            .map(|title| commandline::title(title, arena)),
+        error: (exit < 0).then(|| errno_name(exit)).flatten(),
+        subj: call.subj.or(facts.contexts),
+        incomplete: !ended || missing,
+        ..event
+    }
+}
+
+pub(super) fn process<'a>(
+    event: AuditEvent<'a>,
+    path: Option<&'a [u8]>,
+    path_unresolved: bool,
+    facts: &Facts<'a>,
+    arena: &'a Bump,
+) -> AuditEvent<'a> {
+    let argv = facts.argv.map(|argv| argv.args);
+    AuditEvent {
+        kind: EventKind::Process,
+        path,
+        path_unresolved: path_unresolved && path.is_some(),
+        // The process title of a failed exec is that of the program that tried.
+        commandline: argv.map(|argv| commandline::join(argv, arena)),
+        argv,
+        incomplete: event.incomplete || facts.argv.is_some_and(|argv| !argv.complete),
+        ..event
+    }
+}
+
+pub(super) fn fork<'a>(
+    event: AuditEvent<'a>,
+    facts: &Facts<'a>,
+    arena: &'a Bump,
+) -> AuditEvent<'a> {
+    let commandline = facts
+        .proctitle
+        .map(|title| commandline::title(title, arena));
+    AuditEvent {
+        kind: EventKind::Process,
+        commandline,
+        ..event
+    }
+}
+
+pub(super) fn file<'a>(
+    event: AuditEvent<'a>,
+    named: &Named<'a>,
+    facts: &Facts<'a>,
+    arena: &'a Bump,
+) -> AuditEvent<'a> {
+    let some = |text: &'a [u8]| (!text.is_empty()).then_some(text);
+    let subject = named.subject.unwrap_or_default();
+    AuditEvent {
+        kind: EventKind::Fim,
+        commandline: facts
+            .proctitle
+            .map(|title| commandline::title(title, arena)),
+        path: named.path,
+        dest_path: named.dest_path,
+        action: Some(named.action),
+        inode: subject.inode,
+        dev: some(subject.dev),
+        mode: some(subject.mode),
+        ouid: subject.ouid,
+        ogid: subject.ogid,
+        path_unresolved: named.unresolved,
+        ..event
+    }
+}
+
+pub(super) fn user<'a>(
+    event: AuditEvent<'a>,
+    user: &UserRecord<'a>,
+    facts: &Facts<'a>,
+) -> AuditEvent<'a> {
+    // LOGIN, and user records of some kernels, come inside the syscall that caused them.
+    let call = facts.call.as_ref();
+    let from_call = |get: fn(&CallRecord<'a>) -> Option<&'a [u8]>| call.and_then(get);
+    AuditEvent {
+        kind: EventKind::User,
+        record_type: user.kind,
+        success: user.res.map(outcome).or(from_call(|call| call.success)),
+        ids: user.ids,
+        msg: user.msg,
+        terminal: user.terminal,
+        hostname: user.hostname,
+        res: user.res,
+        tty: user.tty,
+        comm: from_call(|call| call.comm).or(user.comm),
+        key: user.key.or(from_call(|call| call.key)),
+        cwd: user.cwd.or(facts.cwd),
+        exe: from_call(|call| call.exe).or(user.exe),
+        op: user.op,
+        acct: user.acct,
+        addr: user.addr,
+        cmd: user.cmd,
+        fields: user.fields.clone().into_bump_slice(),
+        subj: user.subj.or(from_call(|call| call.subj)),
+        // What a program says is one record, whether anything comes after it or not.
+        incomplete: false,
+        ..event
+    }
+}
+
+/// `success` or `failed`, in whatever words the program said it.
+fn outcome(res: &[u8]) -> &[u8] {
+    match res {
+        b"1" | b"yes" | b"success" => b"success",
+        b"0" | b"no" | b"failed" | b"failure" => b"failed",
+        other => other,
+    }
+}
+
+/// What is left of an event whose SYSCALL record never came: a program that was started if there
+/// are arguments, a file that was made or removed if a PATH record says so.
+pub(super) fn orphan<'a>(
+    event: AuditEvent<'a>,
+    facts: &Facts<'a>,
+    arena: &'a Bump,
+) -> Option<AuditEvent<'a>> {
+    let event = AuditEvent {
+        cwd: facts.cwd,
+        incomplete: true,
+        ..event
+    };
+    let touched = |path: &&PathRecord| matches!(path.nametype, NameType::Create | NameType::Delete);
+    if facts.argv.is_some() {
+        let path = facts.paths.first().and_then(|path| path.name);
+        let event = AuditEvent {
+            record_type: AUDIT_EXECVE,
+            ..event
+        };
+        let full = path.is_some_and(|path| path.starts_with(b"/"));
+        return Some(process(event, path, !full, facts, arena));
+    }
+    let path = facts.paths.iter().find(touched).copied()?;
+    let created = path.nametype == NameType::Create;
+    let named = Named {
+        action: if created {
+            Action::Created
+        } else {
+            Action::Deleted
+        },
+        path: path.name,
+        dest_path: None,
+        subject: Some(path),
+        unresolved: !path.name.is_some_and(|name| name.starts_with(b"/")),
+        exchanged: false,
+    };
+    Some(file(
+        AuditEvent {
+            record_type: AUDIT_PATH,
+            ..event
+        },
+        &named,
+        facts,
+        arena,
+    ))
+}
