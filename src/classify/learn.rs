@@ -5,11 +5,11 @@
 use crate::{
     classify::{
         calls::{Flags, Names},
-        names::{Named, Namer},
+        names::{Named, Namer, O_ACCMODE},
     },
     model::{Action, record_type::AUDIT_URINGOP},
-    parse::NameType,
-    resolve::{Caller, text},
+    parse::{FileId, NameType},
+    resolve::{Caller, Mode, text},
 };
 
 /// `O_CLOEXEC`, the same on every architecture here (include/uapi/asm-generic/fcntl.h).
@@ -65,16 +65,12 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
     }
     match names {
         Names::Duplicate(arg) => {
-            let flags = if namer.call.args[2].is_some() {
-                namer.call.args[2]
-            } else {
-                None
+            // dup and dup2 have no flags; their third register holds anything.
+            let flags = match super::identify(namer.call).0 {
+                Some("dup3") => namer.call.args[2].unwrap_or(0),
+                _ => 0,
             };
-            return duplicated(
-                namer,
-                arg,
-                flags.is_some_and(|flags| flags & O_CLOEXEC != 0),
-            );
+            return duplicated(namer, arg, flags & O_CLOEXEC != 0);
         }
         Names::Descriptor(arg) if named.action == Action::Closed => {
             if let Some(fd) = namer.descriptor_argument(arg) {
@@ -84,19 +80,20 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
         }
         _ => {}
     }
+    let host = namer.host;
+    let file = named.subject.and_then(|subject| subject.file_id());
     if named.unresolved {
-        return;
+        return half_known(namer, named, names, file);
     }
     match (named.action, named.path, named.dest_path) {
-        (Action::Deleted, Some(path), _) => namer.memory.removed(path),
+        (Action::Deleted, Some(path), _) => namer.memory.removed(path, file, host),
         (Action::Renamed, Some(from), Some(to)) if named.exchanged => {
-            namer.memory.exchanged(from, to);
+            namer.memory.exchanged(from, to, file, host);
         }
-        (Action::Renamed, Some(from), Some(to)) => namer.memory.renamed(from, to),
+        (Action::Renamed, Some(from), Some(to)) => namer.memory.renamed(from, to, file, host),
         _ => {}
     }
     let place = named.dest_path.or(named.path);
-    let file = named.subject.and_then(|subject| subject.file_id());
     if let (Some(path), Some(file)) = (place, file)
         && named.action != Action::Deleted
     {
@@ -104,13 +101,35 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
         let by_itself = named
             .subject
             .is_some_and(|file| file.nametype == NameType::Create);
-        namer.memory.seen(file, path, by_itself);
+        namer.memory.seen(file, path, by_itself, host);
     }
     if let Some(path) = place {
         parent(namer, path);
     }
     if let (Names::Open(_, flags), Some(path)) = (names, named.path) {
         opened(namer, path, named, flags);
+    }
+}
+
+/// A file was touched of which not all is known. What is known of it still changes.
+fn half_known(namer: &mut Namer, named: &Named, names: Names, file: Option<FileId>) {
+    if let (Names::Open(..), Some(fd)) = (names, namer.returned_fd())
+        && namer.call.kind != AUDIT_URINGOP
+    {
+        // Whatever the descriptor is now, it is not what it was before.
+        namer.memory.closed(namer.call.ids.pid, fd);
+    }
+    let full = |path: &&[u8]| path.starts_with(b"/") && !path.ends_with(b"/");
+    let (from, to) = (named.path.filter(full), named.dest_path.filter(full));
+    if named.action == Action::Renamed {
+        for path in [from, to].into_iter().flatten() {
+            namer.memory.removed(path, file, namer.host);
+        }
+    }
+    if let (Action::Renamed | Action::Linked, false) = (named.action, named.exchanged)
+        && let (Some(path), Some(file)) = (to, file)
+    {
+        namer.memory.seen(file, path, true, namer.host);
     }
 }
 
@@ -125,7 +144,8 @@ fn parent(namer: &mut Namer, path: &[u8]) {
         && let Some(file) = parent.file_id()
     {
         let directory = text::join(b"/", text::dirname(path), namer.arena);
-        namer.memory.seen(file, directory, false);
+        let host = namer.host;
+        namer.memory.seen(file, directory, false, host);
     }
 }
 
@@ -143,10 +163,13 @@ fn opened(namer: &mut Namer, path: &[u8], named: &Named, flags: Flags) {
         return;
     }
     let file = named.subject.and_then(|subject| subject.file_id());
-    let close_on_exec = flags.is_some_and(|flags| flags & O_CLOEXEC != 0);
+    let mode = Mode {
+        close_on_exec: flags.is_some_and(|flags| flags & O_CLOEXEC != 0),
+        read_only: flags.is_some_and(|flags| flags & O_ACCMODE == 0),
+    };
     namer
         .memory
-        .opened(namer.call.ids.pid, fd, path, file, close_on_exec);
+        .opened(namer.call.ids.pid, fd, path, file, mode, namer.host);
 }
 
 fn duplicated(namer: &mut Namer, arg: usize, close_on_exec: bool) {

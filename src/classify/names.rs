@@ -12,7 +12,7 @@ use crate::{
     resolve::{Caller, Evidence, Host, Resolver, text},
 };
 
-const O_ACCMODE: u64 = 0o3;
+pub(crate) const O_ACCMODE: u64 = 0o3;
 const O_CREAT: u64 = 0o100;
 const O_TRUNC: u64 = 0o1000;
 /// The bit that O_TMPFILE has beside O_DIRECTORY, whose value varies between architectures.
@@ -79,7 +79,12 @@ impl<'a, 'm> Namer<'a, 'm> {
             } => self.mount(action, from, to, target_first),
             Names::Descriptor(arg) | Names::Duplicate(arg) => {
                 let object = self.object();
-                one(action, self.by_descriptor(Dir::Arg(arg), object), object)
+                let path = if action == Action::Modified && self.was_opened_for_reading(arg) {
+                    NOWHERE
+                } else {
+                    self.by_descriptor(Dir::Arg(arg), object)
+                };
+                one(action, path, object)
             }
             Names::Mapped => {
                 let path = match self.facts.mmap_fd.and_then(|fd| u32::try_from(fd).ok()) {
@@ -171,7 +176,7 @@ impl<'a, 'm> Namer<'a, 'm> {
         let dest = self.place_entry(new, new_dir);
         Named {
             exchanged,
-            ..two(Action::Renamed, path, dest, new.or(old))
+            ..two(Action::Renamed, path, dest, old.or(new))
         }
     }
 
@@ -190,7 +195,8 @@ impl<'a, 'm> Namer<'a, 'm> {
                 name: None | Some(b""),
                 ..
             }) => self.by_descriptor(old_dir, old),
-            Some(old) => self.place(&old, old_dir),
+            // The directory in the records is the new name's.
+            Some(old) => self.place_alone(&old, old_dir),
             None => NOWHERE,
         };
         let dest = self.place_entry(new, new_dir);
@@ -199,15 +205,39 @@ impl<'a, 'm> Namer<'a, 'm> {
 
     fn symlink(&mut self, action: Action, dir: Dir) -> Named<'a> {
         let link = self.of(NameType::Create).next();
-        let target = self
+        let text = self
             .facts
             .paths
             .iter()
             .find(|path| path.nametype == NameType::Unknown);
-        // Where the link's own name is the same text, the kernel writes one record for both.
-        let target = target.and_then(|target| target.name).or_else(|| link?.name);
+        let (text, link) = match (text, link) {
+            (Some(text), link) => (text.name, link),
+            // Where the text ends in the link's own name, the kernel writes one record for both,
+            // with the text as its name.
+            (None, Some(both)) => (both.name, Some(self.apart(both))),
+            (None, None) => (None, None),
+        };
         let dest = self.place_entry(link, dir);
-        two(action, (target, target.is_some()), dest, link)
+        two(action, (text, text.is_some()), dest, link)
+    }
+
+    /// The record of an entry whose name is not its own but for the last part, with the name that
+    /// it must have had for this parent.
+    fn apart(&self, entry: PathRecord<'a>) -> PathRecord<'a> {
+        let parent = self.of(NameType::Parent).find_map(|parent| parent.name);
+        let (Some(parent), Some(name)) = (parent, entry.name) else {
+            return entry;
+        };
+        let last = text::basename(name);
+        let name = if Some(parent) == self.facts.cwd {
+            last
+        } else {
+            self.arena.alloc_slice_copy(&[parent, last].concat())
+        };
+        PathRecord {
+            name: Some(name),
+            ..entry
+        }
     }
 
     fn mount(&mut self, action: Action, from: Dir, to: Dir, target_first: bool) -> Named<'a> {
@@ -266,7 +296,7 @@ impl<'a, 'm> Namer<'a, 'm> {
         }
         let mut parents = self.of(NameType::Parent).filter(|p| p.name.is_some());
         let Some(parent) = parents.next() else {
-            return NOWHERE;
+            return (self.nameless_parent(), false);
         };
         // Of two directories it is not told which one is this name's.
         if parents.any(|other| (other.name, other.inode) != (parent.name, parent.inode)) {
@@ -308,6 +338,21 @@ impl<'a, 'm> Namer<'a, 'm> {
         )
     }
 
+    /// The directory, with a `/` at the end, that is given as a file only: the records of io_uring
+    /// often have no names.
+    fn nameless_parent(&mut self) -> Option<&'a [u8]> {
+        let mut ids = self.of(NameType::Parent).filter_map(|p| p.file_id());
+        let parent = ids.next()?;
+        if ids.any(|other| other != parent) {
+            return None;
+        }
+        let cwd = self.cwd();
+        let directory = cwd
+            .filter(|cwd| self.host.file_id(cwd) == Some(parent))
+            .or_else(|| self.memory.file(parent, self.host, self.arena))?;
+        Some(text::as_directory(directory, self.arena))
+    }
+
     /// The path of a record that has a name.
     fn place(&mut self, path: &PathRecord<'a>, dir: Dir) -> Placed<'a> {
         let Some(name) = path.name else {
@@ -326,6 +371,16 @@ impl<'a, 'm> Namer<'a, 'm> {
             file: path.file_id(),
         };
         self.absolute(name, dir, evidence)
+    }
+
+    /// The path of a record that has a name, where no directory in the records is its own.
+    fn place_alone(&mut self, path: &PathRecord<'a>, dir: Dir) -> Placed<'a> {
+        let evidence = Evidence {
+            file: path.file_id(),
+            ..Evidence::default()
+        };
+        path.name
+            .map_or(NOWHERE, |name| self.absolute(name, dir, evidence))
     }
 
     /// The full path of a name, or the name as it is where its directory is not known.
@@ -356,7 +411,7 @@ impl<'a, 'm> Namer<'a, 'm> {
         {
             return Some(text::join(cwd, name, self.arena));
         }
-        self.memory.by_file(name, evidence, self.arena)
+        self.memory.by_file(name, evidence, self.host, self.arena)
     }
 
     /// The path of a descriptor that stands where a directory could stand too, with an empty name.
@@ -365,7 +420,7 @@ impl<'a, 'm> Namer<'a, 'm> {
         match self.base(dir) {
             Base::Descriptor(fd) => self.descriptor(fd, file),
             Base::Cwd | Base::Untold => {
-                let path = file.and_then(|file| self.memory.file(file, self.arena));
+                let path = file.and_then(|file| self.memory.file(file, self.host, self.arena));
                 (path, path.is_some())
             }
         }
@@ -377,6 +432,17 @@ impl<'a, 'm> Namer<'a, 'm> {
             .memory
             .descriptor(caller, fd, file, self.host, self.arena);
         (path, path.is_some())
+    }
+
+    /// Whether a call that did write did so through a descriptor that is known for one that cannot.
+    fn was_opened_for_reading(&mut self, arg: usize) -> bool {
+        let caller = self.caller();
+        match self.base(Dir::Arg(arg)) {
+            Base::Descriptor(fd) if self.call.success == Some(b"yes") => {
+                self.memory.is_read_only(caller, fd)
+            }
+            _ => false,
+        }
     }
 
     fn base(&self, dir: Dir) -> Base {

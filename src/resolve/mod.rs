@@ -9,6 +9,7 @@
 //! device and inode in the record wherever the record has them; where nothing is known, it says so
 //! and never guesses.
 
+mod changes;
 mod host;
 mod recent;
 pub(crate) mod text;
@@ -82,8 +83,17 @@ pub(crate) struct Resolver {
 struct Descriptor {
     node: Node,
     file: Option<FileId>,
-    close_on_exec: bool,
+    mode: Mode,
     learned: u64,
+}
+
+/// How a descriptor was opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Mode {
+    /// It is gone when the process starts another program.
+    pub(crate) close_on_exec: bool,
+    /// Nothing can be written through it.
+    pub(crate) read_only: bool,
 }
 
 /// What is known of a process. Zero stands for "never seen".
@@ -116,10 +126,14 @@ impl Resolver {
         host: &dyn Host,
         arena: &'a Bump,
     ) -> Option<&'a [u8]> {
+        let mut file = file;
         if let Some(known) = self.lookup(caller, fd, file)
             && (file.is_none() || known.file == file)
         {
-            return self.path_of(known.node, arena);
+            if let Some(path) = self.path_of(known.node, arena) {
+                return Some(path);
+            }
+            file = known.file;
         }
         let file = file?;
         if let Some(path) = host.descriptor(caller.pid, fd)
@@ -127,7 +141,14 @@ impl Resolver {
         {
             return Some(arena.alloc_slice_copy(&path));
         }
-        self.file(file, arena)
+        self.file(file, host, arena)
+    }
+
+    /// Whether what is known of a descriptor cannot be: something was written through one that was
+    /// opened for reading. It was closed unseen, and is another file now.
+    pub(crate) fn is_read_only(&mut self, caller: Caller, fd: u32) -> bool {
+        let known = self.lookup(caller, fd, None);
+        known.is_some_and(|known| known.mode.read_only)
     }
 
     /// The path of a name that is relative to a descriptor.
@@ -148,7 +169,14 @@ impl Resolver {
         {
             return Some(text::join(&base, name, arena));
         }
-        self.by_file(name, evidence, arena)
+        // Where no fork was recorded, what the parent has open may be the child's too.
+        if let Some(known) = self.known(caller.ppid, dirfd)
+            && let Some(base) = self.path_of(known.node, arena)
+            && evidence.supports(base, name, host, arena)
+        {
+            return Some(text::join(base, name, arena));
+        }
+        self.by_file(name, evidence, host, arena)
     }
 
     /// What earlier records say that a descriptor is, unless this record says otherwise: for a name
@@ -183,24 +211,33 @@ impl Resolver {
         &mut self,
         name: &[u8],
         evidence: Evidence,
+        host: &dyn Host,
         arena: &'a Bump,
     ) -> Option<&'a [u8]> {
         let last = text::basename(name);
         let is_entry = !matches!(last, b"" | b"." | b"..");
         if let ([Some(parent), None], true) = (evidence.parents, is_entry)
-            && let Some(directory) = self.file(parent, arena)
+            && let Some(directory) = self.file(parent, host, arena)
         {
             return Some(text::join(directory, last, arena));
         }
-        let path = self.file(evidence.file?, arena)?;
+        let path = self.file(evidence.file?, host, arena)?;
         (!is_entry || text::basename(path) == last).then_some(path)
     }
 
-    /// The path that a file was last known by.
-    pub(crate) fn file<'a>(&mut self, id: FileId, arena: &'a Bump) -> Option<&'a [u8]> {
+    /// The path that a file was last known by, unless it is another one's on the live system: the
+    /// path may be one in another root.
+    pub(crate) fn file<'a>(
+        &mut self,
+        id: FileId,
+        host: &dyn Host,
+        arena: &'a Bump,
+    ) -> Option<&'a [u8]> {
         let Resolver { tree, files, .. } = self;
         let node = *files.get(id, |node| tree.release(node))?;
-        self.path_of(node, arena)
+        let path = self.path_of(node, arena)?;
+        let is_another = changes::is_another(path, id, host) == Some(true);
+        (!is_another).then_some(path)
     }
 
     /// What a descriptor of a process is, by its own records or those of its ancestors.
@@ -219,7 +256,7 @@ impl Resolver {
             if let Some(known) = self.known(pid, fd)
                 && known.learned < until
                 && known.learned > process.forked
-                && !(known.close_on_exec && known.learned < since_exec)
+                && !(known.mode.close_on_exec && known.learned < since_exec)
             {
                 return Some(known);
             }
@@ -249,137 +286,6 @@ impl Resolver {
     fn path_of<'a>(&mut self, node: Node, arena: &'a Bump) -> Option<&'a [u8]> {
         let known = self.tree.path(node, &mut self.path);
         known.then(|| &*arena.alloc_slice_copy(&self.path))
-    }
-
-    fn tick(&mut self) -> u64 {
-        self.clock += 1;
-        self.clock
-    }
-
-    /// A process opened a path and got a descriptor for it.
-    pub(crate) fn opened(
-        &mut self,
-        pid: u32,
-        fd: u32,
-        path: &[u8],
-        file: Option<FileId>,
-        close_on_exec: bool,
-    ) {
-        let learned = self.tick();
-        let node = self.hold(path);
-        let Resolver {
-            tree, descriptors, ..
-        } = self;
-        let entry = Descriptor {
-            node,
-            file,
-            close_on_exec,
-            learned,
-        };
-        descriptors.put((pid, fd), entry, |gone| tree.release(gone.node));
-    }
-
-    /// A process closed a descriptor.
-    pub(crate) fn closed(&mut self, pid: u32, fd: u32) {
-        if let Some(gone) = self.descriptors.remove((pid, fd)) {
-            self.tree.release(gone.node);
-        }
-    }
-
-    /// A process made another descriptor for what it had open.
-    pub(crate) fn duplicated(&mut self, caller: Caller, from: u32, to: u32, close_on_exec: bool) {
-        let Some(known) = self.lookup(caller, from, None) else {
-            return self.closed(caller.pid, to);
-        };
-        let entry = Descriptor {
-            node: self.tree.share(known.node),
-            file: known.file,
-            close_on_exec,
-            learned: self.tick(),
-        };
-        let Resolver {
-            tree, descriptors, ..
-        } = self;
-        descriptors.put((caller.pid, to), entry, |gone| tree.release(gone.node));
-    }
-
-    /// A process made another, which has the same descriptors from here on.
-    pub(crate) fn forked(&mut self, parent: u32, child: u32) {
-        let forked = self.tick();
-        self.processes.put(
-            child,
-            Process {
-                parent,
-                forked,
-                executed: 0,
-            },
-            drop,
-        );
-    }
-
-    /// A process started another program, which closes what was opened so.
-    pub(crate) fn executed(&mut self, pid: u32) {
-        let process = Process {
-            executed: self.tick(),
-            ..self.process(pid)
-        };
-        self.processes.put(pid, process, drop);
-    }
-
-    /// A file was seen under a path. A name that is only known to lead to it, such as that of the
-    /// directory that a file was made in, does not replace a name that it was called by itself.
-    pub(crate) fn seen(&mut self, id: FileId, path: &[u8], named: bool) {
-        let Resolver {
-            tree,
-            files,
-            path: current,
-            ..
-        } = self;
-        if let Some(node) = files.get(id, |node| tree.release(node))
-            && tree.path(*node, current)
-            && (!named || current == path)
-        {
-            return;
-        }
-        let node = self.hold(path);
-        let Resolver { tree, files, .. } = self;
-        files.put(id, node, |node| tree.release(node));
-    }
-
-    /// A path is no more; with it, if it was a directory, all below it.
-    pub(crate) fn removed(&mut self, path: &[u8]) {
-        if let Some(node) = self.tree.find(path) {
-            self.tree.detach(node);
-        }
-    }
-
-    /// A file or directory has another path, and what had that path is no more.
-    pub(crate) fn renamed(&mut self, from: &[u8], to: &[u8]) {
-        match self.tree.find(from) {
-            Some(node) => self.tree.rename(node, to),
-            None => self.removed(to),
-        }
-    }
-
-    /// Two files or directories have each other's path.
-    pub(crate) fn exchanged(&mut self, one: &[u8], other: &[u8]) {
-        let (first, second) = (self.hold(one), self.hold(other));
-        self.tree.detach(second);
-        self.tree.rename(first, other);
-        self.tree.rename(second, one);
-        self.tree.release(first);
-        self.tree.release(second);
-    }
-
-    fn hold(&mut self, path: &[u8]) -> Node {
-        if self.tree.len() > NODE_BOUND {
-            let clock = self.clock;
-            *self = Resolver {
-                clock,
-                ..Resolver::new()
-            };
-        }
-        self.tree.hold(path)
     }
 }
 

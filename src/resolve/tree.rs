@@ -4,6 +4,8 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 
+use crate::parse::FileId;
+
 /// A place in the tree. It stays the same thing through renames, and stays valid until it is
 /// released.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -24,6 +26,8 @@ struct Slot {
     name: Vec<u8>,
     parent: u32,
     uses: u32,
+    /// The file that it is, where that is known.
+    file: Option<FileId>,
     /// Whether its parent knows it. What was removed or replaced is not, but may still be held.
     attached: bool,
 }
@@ -60,6 +64,16 @@ impl Tree {
         names(path)
             .try_fold(ROOT, |at, name| self.child(at, name))
             .map(Node)
+    }
+
+    /// The file that a node is known to be.
+    pub(crate) fn file(&self, node: Node) -> Option<FileId> {
+        self.slots[node.0 as usize].file
+    }
+
+    /// Says which file a node is.
+    pub(crate) fn identify(&mut self, node: Node, file: FileId) {
+        self.slots[node.0 as usize].file = Some(file);
     }
 
     /// One more holder.
@@ -171,6 +185,7 @@ impl Tree {
         slot.name.extend_from_slice(name);
         slot.parent = parent;
         slot.uses = 0;
+        slot.file = None;
         self.slots[parent as usize].uses += 1;
         self.attach(at);
         at

@@ -4,12 +4,12 @@ use std::{
     env, io,
     os::fd::AsFd,
     process,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use crate::{
     error::Error,
-    model::{Batch, RecordType, Sightings, record_type::AUDIT_REPLACE},
+    model::{Batch, Record, RecordType, Sightings, Timestamp, record_type::AUDIT_REPLACE},
     parse::header,
     source::{
         Client, ClientConfig, Fill, Membership, NetlinkClient, NetlinkMessage, Source, Stop, sys,
@@ -38,14 +38,26 @@ pub struct LiveSource {
     drops: u32,
     /// Another daemon has taken the registration from us.
     replaced: bool,
-    /// We were told to stop; the socket is drained until then at the latest.
-    finishing: Option<Instant>,
+    /// We were told to stop.
+    finishing: Option<Finishing>,
+}
+
+/// How long to go on after the end was asked for.
+#[derive(Clone, Copy, Debug)]
+struct Finishing {
+    /// What happened before this is still wanted. Others may keep the kernel busy for ever.
+    asked: Timestamp,
+    /// Even a clock that was set back does not keep us from ending then.
+    deadline: Instant,
 }
 
 /// How often the registration is looked at.
 const CHECK: Duration = Duration::from_secs(5);
-/// How long the socket is drained for at the end, if records keep coming.
-const LAST_DRAIN: Duration = Duration::from_secs(1);
+/// How much later a record must be for all that happened before the end to have come: records are
+/// stamped at the start of a call, by a coarse clock, and sent at its end.
+const SLACK: Duration = Duration::from_millis(100);
+/// How long the socket is drained for at the end, if nothing else ends it.
+const LAST_DRAIN: Duration = Duration::from_secs(30);
 
 impl LiveSource {
     /// Opens the socket, or takes the one that a service manager passed, and registers if that is
@@ -142,7 +154,26 @@ impl LiveSource {
         {
             log::warn!("{error}");
         }
-        self.finishing = Some(Instant::now() + LAST_DRAIN);
+        self.finishing = Some(Finishing {
+            asked: Timestamp::from_system(SystemTime::now() + SLACK),
+            deadline: Instant::now() + LAST_DRAIN,
+        });
+    }
+
+    /// Whether all has been read that was to be read after the end was asked for.
+    fn is_finished(&self, is_empty: bool, batch: &Batch) -> bool {
+        let Some(finishing) = self.finishing else {
+            return false;
+        };
+        let is_later = |record: Record<'_>| record.id.time > finishing.asked;
+        if is_empty || batch.records().last().is_some_and(is_later) {
+            return true;
+        }
+        let is_over = Instant::now() >= finishing.deadline;
+        if is_over {
+            log::warn!("ended while there were still records to read");
+        }
+        is_over
     }
 
     /// Waits for a record, for the time to look at the registration, or to be told to stop.
@@ -172,9 +203,9 @@ impl Source for LiveSource {
             self.wait(batch)?;
         }
         let is_empty = self.receive(batch)?;
-        match self.finishing {
-            Some(deadline) if is_empty || Instant::now() >= deadline => Ok(Fill::End),
-            _ => Ok(Fill::More),
+        match self.is_finished(is_empty, batch) {
+            true => Ok(Fill::End),
+            false => Ok(Fill::More),
         }
     }
 }

@@ -1,1 +1,395 @@
-//! To be written.
+//! Promises that only a kernel can test: that events come, whole and once, that what is borrowed is
+//! given back, and that nobody but the kernel is believed.
+//!
+//! They need root, and say so where they are not run. One at a time has the audit subsystem.
+
+pub(crate) mod audit;
+pub(crate) mod daemon;
+pub(crate) mod os;
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    os::{
+        fd::OwnedFd,
+        unix::{fs::PermissionsExt, net::UnixDatagram, process::CommandExt},
+    },
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use tempfile::TempDir;
+
+use crate::common::{Value, auditrd};
+use audit::{Audit, count_rules, registered, settings, skip, wait_for_the_kernel, wait_until};
+use daemon::{Daemon, audit_sockets, events};
+
+/// A user who may nothing.
+const NOBODY: u32 = 65534;
+/// A type of message that programs may send, which stands alone: no record ends it.
+const USER_LOGIN: u16 = 1112;
+
+const MULTICAST: [&str; 0] = [];
+const UNICAST: [&str; 1] = ["--unicast"];
+
+fn is_created(event: &Value) -> bool {
+    event["name"] == "fim_event" && event["action"] == "created"
+}
+
+/// How often each path below a directory was created.
+fn created(events: &[Value], directory: &Path) -> BTreeMap<String, usize> {
+    let mut paths = BTreeMap::new();
+    for event in events.iter().filter(|event| is_created(event)) {
+        let path = event["path"].as_str().expect("a path");
+        if Path::new(path).starts_with(directory) {
+            *paths.entry(path.to_owned()).or_default() += 1;
+        }
+    }
+    paths
+}
+
+fn paths(directory: &Path, count: usize) -> Vec<String> {
+    let path = |number| format!("{}/file-{number}", directory.display());
+    (0..count).map(path).collect()
+}
+
+fn create_all(paths: &[String]) {
+    for path in paths {
+        File::create_new(path).expect("a new file");
+    }
+}
+
+/// Creates files in a process of its own, since one that is older than auditing may not be audited.
+fn create(directory: &Path, count: usize) -> Vec<String> {
+    let paths = paths(directory, count);
+    assert!(os::wait(os::fork(|| create_all(&paths))), "all are there");
+    paths
+}
+
+fn each_once(paths: Vec<String>) -> BTreeMap<String, usize> {
+    paths.into_iter().map(|path| (path, 1)).collect()
+}
+
+/// A directory whose name has no symbolic links in it, as rules want it.
+fn directory() -> TempDir {
+    let temp = std::env::temp_dir().canonicalize().expect("a directory");
+    TempDir::new_in(temp).expect("a directory")
+}
+
+fn a_thousand_creations(mode: &[&str]) {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    let watched = directory();
+    audit.watch(watched.path());
+    let daemon = Daemon::listen(mode);
+    let paths = create(watched.path(), 1000);
+    daemon.wait_for(1000, "a thousand events", is_created);
+    let ended = daemon.stop();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    assert_eq!(created(&ended.events, watched.path()), each_once(paths));
+    let is_loss = |event: &&Value| event["name"] == "loss_event";
+    assert_eq!(ended.events.iter().find(is_loss), None);
+}
+
+#[test]
+fn a_thousand_creations_give_a_thousand_events_beside_others() {
+    a_thousand_creations(&MULTICAST);
+}
+
+#[test]
+fn a_thousand_creations_give_a_thousand_events_to_the_audit_daemon() {
+    a_thousand_creations(&UNICAST);
+}
+
+#[test]
+fn the_registration_is_given_back_and_nothing_else_is_touched() {
+    let Some(_audit) = Audit::borrow() else {
+        return;
+    };
+    let before = settings();
+    let daemon = Daemon::listen(&UNICAST);
+    let mut during = settings();
+    assert_eq!(during["pid"], daemon.pid().to_string());
+    assert_eq!(daemon.stop().status.code(), Some(0));
+    assert_eq!(settings(), before);
+    during.insert("pid".to_owned(), "0".to_owned());
+    assert_eq!(during, before);
+}
+
+#[test]
+fn a_second_audit_daemon_is_refused_and_told_who_is_the_first() {
+    let Some(_audit) = Audit::borrow() else {
+        return;
+    };
+    let first = Daemon::listen(&UNICAST);
+    let second = auditrd().arg("--unicast").output().expect("it runs");
+    let error = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(1), "{error}");
+    let holder = format!("process {} (auditrd) is", first.pid());
+    assert!(error.contains(&holder), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+    assert_eq!(registered(), first.pid());
+}
+
+#[test]
+fn whoever_may_not_read_is_told_which_capability_it_takes() {
+    let Some(_audit) = Audit::borrow() else {
+        return;
+    };
+    for (mode, capability) in [
+        (&MULTICAST[..], "CAP_AUDIT_READ"),
+        (&UNICAST[..], "CAP_AUDIT_CONTROL"),
+    ] {
+        let output = as_nobody(auditrd()).args(mode).output().expect("it runs");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(4), "{error}");
+        assert!(error.contains(capability), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+/// Lets a command run as nobody, who must be able to reach the binary.
+fn as_nobody(mut command: Command) -> Command {
+    command.uid(NOBODY).gid(NOBODY).current_dir("/");
+    command
+}
+
+#[test]
+fn auditing_that_is_off_is_said_with_what_turns_it_on() {
+    let Some(audit) = Audit::borrow() else {
+        return;
+    };
+    audit.turn("0");
+    let daemon = Daemon::listen(&MULTICAST);
+    daemon.wait_for_log("auditing is off");
+    let ended = daemon.stop();
+    assert!(ended.stderr.contains("auditctl -e 1"), "{}", ended.stderr);
+    assert_eq!(ended.status.code(), Some(0));
+}
+
+#[test]
+fn rules_that_are_missing_are_said_with_an_example() {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    if count_rules() > 0 {
+        return skip("needs a system without audit rules");
+    }
+    let daemon = Daemon::listen(&MULTICAST);
+    daemon.wait_for_log("no audit rules are loaded");
+    assert!(daemon.stop().stderr.contains("auditctl -a always,exit"));
+    let watched = directory();
+    audit.watch(watched.path());
+    let daemon = Daemon::listen(&MULTICAST);
+    assert_eq!(daemon.stop().stderr, "");
+}
+
+fn sigterm_loses_nothing(mode: &[&str]) {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    let watched = directory();
+    audit.watch(watched.path());
+    let daemon = Daemon::listen(mode);
+    // Stopped, it cannot read: all of it waits in the socket when the end comes.
+    daemon.signal(libc::SIGSTOP);
+    let paths = create(watched.path(), 300);
+    wait_for_the_kernel();
+    daemon.signal(libc::SIGTERM);
+    daemon.signal(libc::SIGCONT);
+    let ended = daemon.ended();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    assert_eq!(created(&ended.events, watched.path()), each_once(paths));
+}
+
+#[test]
+fn what_happened_before_sigterm_is_in_the_output() {
+    sigterm_loses_nothing(&MULTICAST);
+}
+
+#[test]
+fn what_happened_before_sigterm_is_in_the_output_of_the_audit_daemon() {
+    sigterm_loses_nothing(&UNICAST);
+}
+
+#[test]
+fn sigterm_ends_it_however_much_goes_on_happening() {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    let watched = directory();
+    audit.watch(watched.path());
+    let (file, end) = (watched.path().join("file"), watched.path().join("end"));
+    let daemon = Daemon::listen(&MULTICAST);
+    let busy = os::fork(|| {
+        while !end.exists() {
+            drop(File::create_new(&file).expect("a new file"));
+            fs::remove_file(&file).expect("it is there");
+        }
+    });
+    daemon.wait_for(10, "the first events", is_created);
+    let ended = daemon.stop();
+    File::create_new(&end).expect("a new file");
+    assert!(os::wait(busy), "it was busy all the time");
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+}
+
+/// A command that gets a descriptor as a service manager passes it.
+fn activated(fd: OwnedFd) -> Command {
+    let mut command = Command::new("/bin/sh");
+    let run = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\"";
+    command.args(["-c", run]).arg(auditrd().get_program());
+    command.stdin(Stdio::null());
+    os::pass(&mut command, fd);
+    command
+}
+
+#[test]
+fn a_socket_that_was_passed_needs_no_capability() {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    let (before, after) = (directory(), directory());
+    audit.watch(before.path());
+    audit.watch(after.path());
+    let socket = os::listening_socket().expect("root may listen");
+    let early = create(before.path(), 10);
+    let daemon = Daemon::start_on_stdout(as_nobody(activated(socket)));
+    daemon.wait_for(10, "what came before the start", is_created);
+    let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid())).expect("status");
+    for set in ["CapPrm:", "CapEff:"] {
+        let capabilities = status.lines().find_map(|line| line.strip_prefix(set));
+        assert_eq!(capabilities.map(str::trim), Some("0000000000000000"));
+    }
+    let late = create(after.path(), 10);
+    daemon.wait_for(20, "what came after it", is_created);
+    let ended = daemon.stop();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    assert_eq!(created(&ended.events, before.path()), each_once(early));
+    assert_eq!(created(&ended.events, after.path()), each_once(late));
+}
+
+#[test]
+fn a_descriptor_that_is_no_audit_socket_is_refused() {
+    let file = File::open("/dev/null").expect("it is there");
+    let socket = UnixDatagram::unbound().expect("a socket");
+    for fd in [OwnedFd::from(file), OwnedFd::from(socket)] {
+        let output = activated(fd).output().expect("it runs");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(error.contains("ListenNetlink=audit 1"), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn a_message_that_is_not_the_kernels_is_dropped_and_counted() {
+    let Some(_audit) = Audit::borrow() else {
+        return;
+    };
+    let daemon = Daemon::listen(&["-v"]);
+    let port = daemon.pid();
+    assert!(audit_sockets().contains_key(&port));
+    let forged = "audit(1700000000.000:7): pid=1 uid=0 auid=0 ses=1 msg='op=login acct=\"forged\"'";
+    let sent = (0..3).filter(|_| os::send(port, USER_LOGIN, forged.as_bytes()).is_ok());
+    if sent.count() < 3 {
+        // Which is as well, but then there is nothing to count.
+        return skip("needs a kernel that lets processes send to each other's audit sockets");
+    }
+    os::send(0, USER_LOGIN, b"op=login acct=\"true\" res=success").expect("root may");
+    daemon.wait_for(1, "the true message", |event| event["acct"] == "true");
+    daemon.signal(libc::SIGUSR1);
+    daemon.wait_for_log("foreign 3 ");
+    let ended = daemon.stop();
+    let is_forged = |event: &Value| event.to_string().contains("forged");
+    assert!(!ended.events.iter().any(is_forged), "{:?}", ended.events);
+}
+
+#[test]
+fn an_event_does_not_wait_for_the_next() {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    let watched = directory();
+    audit.watch(watched.path());
+    // No event ends by itself in this time: it must be written as soon as it is whole.
+    let daemon = Daemon::listen(&["--event-timeout", "1h"]);
+    create(watched.path(), 1);
+    daemon.wait_for(1, "the event", is_created);
+    os::send(0, USER_LOGIN, b"op=login acct=\"alone\" res=success").expect("root may");
+    daemon.wait_for(1, "the message", |event| event["acct"] == "alone");
+    assert_eq!(daemon.stop().status.code(), Some(0));
+}
+
+#[test]
+fn a_renamed_output_is_left_and_a_new_one_begun_and_nothing_falls_between() {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    let watched = directory();
+    audit.watch(watched.path());
+    let daemon = Daemon::listen(&MULTICAST);
+    let paths = paths(watched.path(), 1000);
+    let pid = os::fork(|| create_all(&paths));
+    daemon.wait_for(1, "the first event", is_created);
+    let rotated = daemon.output().with_extension("1");
+    fs::rename(daemon.output(), &rotated).expect("it can be renamed");
+    daemon.signal(libc::SIGHUP);
+    let last = [watched.path().join("last").display().to_string()];
+    let mode = wait_until("a new file", || fs::metadata(daemon.output()).ok());
+    assert_eq!(mode.permissions().mode() & 0o777, 0o600);
+    assert!(os::wait(pid), "the files are there");
+    assert!(os::wait(os::fork(|| create_all(&last))), "the last one too");
+    daemon.wait_for(1, "the last event", |event| event["path"] == last[0]);
+    let mut all = events(&rotated);
+    all.extend(daemon.stop().events);
+    let expected = each_once([paths, last.into()].concat());
+    assert_eq!(created(&all, watched.path()), expected);
+}
+
+#[test]
+fn a_program_that_is_started_is_a_process_event() {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    let parent = format!("ppid={}", std::process::id());
+    audit.rule(&[
+        "always,exit",
+        "-F",
+        "arch=b64",
+        "-S",
+        "execve",
+        "-F",
+        &parent,
+    ]);
+    let daemon = Daemon::listen(&MULTICAST);
+    let mut command = Command::new("/bin/sh");
+    let mut child = command
+        .args(["-c", "exit 0", "two words", ""])
+        .spawn()
+        .expect("a shell");
+    assert!(child.wait().expect("a child").success());
+    let is_ours = |event: &Value| event["pid"] == child.id();
+    daemon.wait_for(1, "the program", is_ours);
+    let ended = daemon.stop();
+    let ours: Vec<&Value> = ended.events.iter().filter(|event| is_ours(event)).collect();
+    let [event] = ours[..] else {
+        panic!("{ours:?}")
+    };
+    assert_eq!(event["name"], "process_event");
+    assert_eq!(
+        (&event["syscall"], &event["success"]),
+        (&"execve".into(), &"yes".into())
+    );
+    assert_eq!(event["path"], "/bin/sh");
+    assert_eq!(
+        event["argv"],
+        serde_json::json!(["/bin/sh", "-c", "exit 0", "two words", ""])
+    );
+    assert_eq!(event["commandline"], "/bin/sh -c 'exit 0' 'two words' ''");
+    assert_eq!(event["ppid"], std::process::id());
+    let program = fs::canonicalize("/bin/sh").expect("a shell");
+    assert_eq!(event["exectuable"], program.to_str().expect("text"));
+}

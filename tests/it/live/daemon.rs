@@ -1,0 +1,154 @@
+//! The binary, listening to this kernel.
+
+use std::{
+    collections::HashMap,
+    ffi::OsStr,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus},
+};
+
+use tempfile::TempDir;
+
+use super::{
+    audit::{registered, wait_until},
+    os,
+};
+use crate::common::{Value, auditrd, lines};
+
+/// A running `auditrd` that is killed when this is dropped.
+pub(crate) struct Daemon {
+    child: Child,
+    directory: TempDir,
+}
+
+/// What is left of one that has ended.
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) events: Vec<Value>,
+    pub(crate) stderr: String,
+}
+
+impl Daemon {
+    /// Starts it and waits until it hears what happens.
+    pub(crate) fn listen<S: AsRef<OsStr>>(args: &[S]) -> Daemon {
+        let mut command = auditrd();
+        command.args(args);
+        let unicast = args.iter().any(|arg| arg.as_ref() == "--unicast");
+        let daemon = Daemon::start(command);
+        let pid = daemon.pid();
+        wait_until("auditrd listens", || {
+            if unicast {
+                return (registered() == pid).then_some(());
+            }
+            let groups = audit_sockets().get(&pid).copied();
+            groups.is_some_and(|groups| groups & 1 == 1).then_some(())
+        });
+        daemon
+    }
+
+    /// Starts a command, which may be a wrapper of the binary, with a file for its output.
+    pub(crate) fn start(command: Command) -> Daemon {
+        let directory = TempDir::new().expect("a directory for the output");
+        let output = directory.path().join("events");
+        Daemon::spawn(command, &[("AUDITRD_OUTPUT", output.as_path())], directory)
+    }
+
+    /// Starts a command that may not open files here. It gets its output opened.
+    pub(crate) fn start_on_stdout(mut command: Command) -> Daemon {
+        let directory = TempDir::new().expect("a directory for the output");
+        let output = File::create(directory.path().join("events"));
+        command.stdout(output.expect("a file for the events"));
+        Daemon::spawn(command, &[], directory)
+    }
+
+    fn spawn(mut command: Command, env: &[(&str, &Path)], directory: TempDir) -> Daemon {
+        let stderr = File::create(directory.path().join("stderr")).expect("a file for its log");
+        command.envs(env.iter().copied()).stderr(stderr);
+        let child = command.spawn().expect("the binary runs");
+        Daemon { child, directory }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn output(&self) -> PathBuf {
+        self.directory.path().join("events")
+    }
+
+    /// The events that were written so far.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        events(&self.output())
+    }
+
+    pub(crate) fn stderr(&self) -> String {
+        fs::read_to_string(self.directory.path().join("stderr")).expect("its log can be read")
+    }
+
+    /// Waits until events like this one have been written.
+    pub(crate) fn wait_for(&self, count: usize, what: &str, is: impl Fn(&Value) -> bool) {
+        let found = || {
+            let events = self.events();
+            (events.iter().filter(|event| is(event)).count() >= count).then_some(())
+        };
+        wait_until(what, found);
+    }
+
+    /// Waits until its log says something.
+    pub(crate) fn wait_for_log(&self, text: &str) {
+        wait_until(text, || self.stderr().contains(text).then_some(()));
+    }
+
+    pub(crate) fn signal(&self, signal: i32) {
+        os::kill(self.pid(), signal);
+    }
+
+    /// Asks it to stop, which it must do by itself and in time.
+    pub(crate) fn stop(self) -> Ended {
+        self.signal(libc::SIGTERM);
+        self.ended()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn ended(mut self) -> Ended {
+        let status = wait_until("auditrd ends", || {
+            self.child.try_wait().expect("a child can be waited for")
+        });
+        Ended {
+            status,
+            events: self.events(),
+            stderr: self.stderr(),
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The whole lines of a file; the last one may still be on its way.
+pub(crate) fn events(file: &Path) -> Vec<Value> {
+    // It is made when the program has got that far.
+    let bytes = fs::read(file).unwrap_or_default();
+    let end = bytes.iter().rposition(|byte| *byte == b'\n');
+    lines(&bytes[..end.map_or(0, |last| last + 1)])
+}
+
+/// The multicast groups of this system's audit sockets, by the sockets' ports. The first socket of
+/// a process has its id for a port.
+pub(crate) fn audit_sockets() -> HashMap<u32, u32> {
+    let table = fs::read_to_string("/proc/net/netlink").expect("the table of sockets");
+    let socket = |line: &str| {
+        let mut words = line.split_whitespace().skip(1);
+        let family: i32 = words.next()?.parse().ok()?;
+        let port = words.next()?.parse().ok()?;
+        let groups = u32::from_str_radix(words.next()?, 16).ok()?;
+        (family == libc::NETLINK_AUDIT).then_some((port, groups))
+    };
+    table.lines().filter_map(socket).collect()
+}

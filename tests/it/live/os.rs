@@ -1,0 +1,237 @@
+//! The system calls that std does not have, for the tests that run against this kernel.
+#![expect(
+    unsafe_code,
+    reason = "std has no way to fork, to lock a file or to speak netlink"
+)]
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    mem,
+    os::{
+        fd::{AsRawFd, FromRawFd, OwnedFd},
+        unix::{net::UnixDatagram, process::CommandExt},
+    },
+    process::Command,
+};
+
+use libc::{c_int, c_long};
+
+fn check(result: c_int) -> io::Result<c_int> {
+    match result {
+        0.. => Ok(result),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+pub(crate) fn is_root() -> bool {
+    // SAFETY: geteuid(2) takes nothing and cannot fail.
+    unsafe { libc::geteuid() == 0 }
+}
+
+/// Waits for the lock on a file. It is of this opening of the file, so that threads wait for each
+/// other as processes do, and goes with it.
+pub(crate) fn lock(file: &File) -> io::Result<()> {
+    // SAFETY: flock(2) takes two integers.
+    check(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) }).map(drop)
+}
+
+pub(crate) fn kill(pid: u32, signal: c_int) {
+    // SAFETY: kill(2) takes two integers; the process is one that the caller started and has not
+    // waited for, so that the number is still its own.
+    let killed = check(unsafe { libc::kill(pid.cast_signed(), signal) });
+    killed.expect("a child can be sent a signal");
+}
+
+fn address(port: u32, groups: u32) -> libc::sockaddr_nl {
+    // SAFETY: a sockaddr_nl is integers only, for which all bits zero is a value.
+    let mut address: libc::sockaddr_nl = unsafe { mem::zeroed() };
+    address.nl_family = libc::AF_NETLINK as libc::sa_family_t;
+    address.nl_pid = port;
+    address.nl_groups = groups;
+    address
+}
+
+const ADDRESS: libc::socklen_t = size_of::<libc::sockaddr_nl>() as libc::socklen_t;
+
+/// An audit socket that is a member of the multicast group, as a service manager makes it.
+pub(crate) fn listening_socket() -> io::Result<OwnedFd> {
+    const READLOG: u32 = 1;
+    let socket = audit_socket()?;
+    let address = address(0, READLOG);
+    // SAFETY: the address is a sockaddr_nl of the length that is said, and outlives the call.
+    check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), ADDRESS) })?;
+    Ok(socket)
+}
+
+fn audit_socket() -> io::Result<OwnedFd> {
+    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
+    // SAFETY: socket(2) takes three integers.
+    let fd = check(unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_AUDIT) })?;
+    // SAFETY: the kernel has just returned `fd`, and nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Sends one audit message: to the kernel, which is port 0, or to any other socket.
+pub(crate) fn send(port: u32, kind: u16, payload: &[u8]) -> io::Result<()> {
+    const NLM_F_REQUEST: u16 = 1;
+    send_from(&audit_socket()?, port, kind, NLM_F_REQUEST, payload)
+}
+
+/// Sends the kernel a request, and waits for its answer that it was done.
+pub(crate) fn request(kind: u16, payload: &[u8]) -> io::Result<()> {
+    const NLM_F_REQUEST_ACK: u16 = 5;
+    const ERROR_AT: usize = 16;
+    let socket = audit_socket()?;
+    send_from(&socket, 0, kind, NLM_F_REQUEST_ACK, payload)?;
+    let mut answer = [0u8; 4096];
+    // SAFETY: the kernel writes at most the length of the array, which outlives the call.
+    let received = unsafe {
+        libc::recv(
+            socket.as_raw_fd(),
+            answer.as_mut_ptr().cast(),
+            answer.len(),
+            0,
+        )
+    };
+    assert!(received >= 20, "an answer has an error number");
+    let error = answer[ERROR_AT..ERROR_AT + 4].try_into().expect("four");
+    match i32::from_ne_bytes(error) {
+        0 => Ok(()),
+        error => Err(io::Error::from_raw_os_error(-error)),
+    }
+}
+
+fn send_from(socket: &OwnedFd, port: u32, kind: u16, flags: u16, payload: &[u8]) -> io::Result<()> {
+    let length = u32::try_from(16 + payload.len()).expect("short");
+    let mut message = Vec::from(length.to_ne_bytes());
+    message.extend(kind.to_ne_bytes());
+    message.extend(flags.to_ne_bytes());
+    message.extend([0; 8]);
+    message.extend(payload);
+    let address = address(port, 0);
+    // SAFETY: the message and the address are readable for the lengths that are said.
+    let sent = unsafe {
+        libc::sendto(
+            socket.as_raw_fd(),
+            message.as_ptr().cast(),
+            message.len(),
+            0,
+            (&raw const address).cast(),
+            ADDRESS,
+        )
+    };
+    match usize::try_from(sent) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Gives a command a descriptor as number 3, where a service manager passes its first one.
+pub(crate) fn pass(command: &mut Command, fd: OwnedFd) {
+    let give = move || {
+        let fd = fd.as_raw_fd();
+        // SAFETY: both calls take integers, and may be made between fork and exec.
+        check(unsafe { libc::dup2(fd, 3) })?;
+        // If it was number 3 before, it would be closed on exec still.
+        // SAFETY: as above.
+        check(unsafe { libc::fcntl(3, libc::F_SETFD, 0) }).map(drop)
+    };
+    // SAFETY: the closure makes two system calls and allocates nothing.
+    unsafe { command.pre_exec(give) };
+}
+
+/// Runs a workload in a child process, and returns its id.
+pub(crate) fn fork(workload: impl FnOnce()) -> u32 {
+    // SAFETY: the child does what the workload does, which is system calls and allocations (glibc
+    // and musl take care of their allocators), and leaves without running what the parent has
+    // registered.
+    match unsafe { libc::fork() } {
+        0 => {
+            // The test harness keeps what a test says, but this process it does not know.
+            std::panic::set_hook(Box::new(|panic| drop(writeln!(io::stderr(), "{panic}"))));
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(workload));
+            // SAFETY: _exit(2) takes an integer and does not return.
+            unsafe { libc::_exit(i32::from(done.is_err())) }
+        }
+        pid => u32::try_from(pid).expect("a child can be forked"),
+    }
+}
+
+/// Waits for a child of `fork`, and says whether its workload came to its end.
+pub(crate) fn wait(pid: u32) -> bool {
+    let mut status = 0;
+    loop {
+        // SAFETY: the status is an int that outlives the call.
+        let waited = unsafe { libc::waitpid(pid.cast_signed(), &raw mut status, 0) };
+        match check(waited) {
+            Ok(_) => return status == 0,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Any system call, by its number. What fails is the negated error, as in a record's `exit=`.
+///
+/// # Safety
+///
+/// The arguments must be what the call takes; pointers among them must hold while it runs.
+pub(crate) unsafe fn syscall(number: c_long, args: [c_long; 6]) -> i64 {
+    let [a, b, c, d, e, f] = args;
+    // SAFETY: that is for the caller to keep.
+    let result = unsafe { libc::syscall(number, a, b, c, d, e, f) };
+    match result {
+        0.. => result,
+        _ => -i64::from(io::Error::last_os_error().raw_os_error().unwrap_or(0)),
+    }
+}
+
+/// Two sockets that are each other's ends.
+pub(crate) fn socket_pair() -> [UnixDatagram; 2] {
+    let (one, other) = UnixDatagram::pair().expect("a pair of sockets");
+    [one, other]
+}
+
+/// Room for a control message with one descriptor, aligned as its header wants it.
+type Control = [u64; 3];
+
+/// Calls sendmsg(2) or recvmsg(2) for one byte and one descriptor.
+fn with_message<T>(control: &mut Control, call: impl FnOnce(*mut libc::msghdr) -> T) -> T {
+    let mut byte = 0u8;
+    let mut data = libc::iovec {
+        iov_base: (&raw mut byte).cast(),
+        iov_len: 1,
+    };
+    // SAFETY: a msghdr is integers and pointers, for which all bits zero is a value.
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    message.msg_iov = &raw mut data;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = size_of::<Control>() as _;
+    call(&raw mut message)
+}
+
+/// Hands a descriptor to whoever has the other end.
+pub(crate) fn send_fd(socket: &UnixDatagram, fd: i64) {
+    let fd = u64::try_from(fd).expect("a descriptor");
+    // The header is the length of 20 and the two numbers; the descriptor follows it.
+    let kind = (libc::SOL_SOCKET as u64) | ((libc::SCM_RIGHTS as u64) << 32);
+    let mut control = [20, kind, fd];
+    let sent = with_message(&mut control, |message| {
+        // SAFETY: the message and all that it points to outlive the call.
+        unsafe { libc::sendmsg(socket.as_raw_fd(), message, 0) }
+    });
+    assert_eq!(sent, 1, "{}", io::Error::last_os_error());
+}
+
+/// Waits for a descriptor from the other end.
+pub(crate) fn receive_fd(socket: &UnixDatagram) -> i64 {
+    let mut control = [0; 3];
+    let received = with_message(&mut control, |message| {
+        // SAFETY: the message and all that it points to outlive the call, and may be written to.
+        unsafe { libc::recvmsg(socket.as_raw_fd(), message, 0) }
+    });
+    assert_eq!(received, 1, "{}", io::Error::last_os_error());
+    i64::from(control[2] as u32)
+}

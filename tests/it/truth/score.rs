@@ -1,0 +1,108 @@
+//! Events held against what really happened.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt::Write,
+};
+
+use crate::common::Value;
+
+/// The standard library makes this call too, so that there are more of them than a workload says.
+const UNSAID: &str = "close";
+
+/// How it came out.
+#[derive(Debug, Default)]
+pub(crate) struct Score {
+    pub(crate) right: usize,
+    /// One paragraph for each truth that no event tells.
+    pub(crate) misses: String,
+}
+
+/// Each truth is the next event of its process and syscall, and each event of a syscall that a
+/// process speaks of is one of its truths.
+pub(crate) fn score(events: &[Value], truths: &[Value]) -> Score {
+    let mut score = Score::default();
+    let mut queues: BTreeMap<(u64, &str), VecDeque<&Value>> = BTreeMap::new();
+    for truth in truths {
+        queues.entry(whose(truth)).or_default();
+    }
+    for event in events {
+        if let Some(queue) = queues.get_mut(&whose(event)) {
+            queue.push_back(event);
+        }
+    }
+    for truth in truths {
+        let queue = queues.entry(whose(truth)).or_default();
+        if truth["syscall"] == UNSAID {
+            let first = queue
+                .iter()
+                .position(|event| differences(event, truth).is_empty());
+            drop(queue.drain(..first.unwrap_or(0)));
+        }
+        let Some(event) = queue.pop_front() else {
+            let _ = writeln!(score.misses, "no event for {truth}");
+            continue;
+        };
+        let wrong = differences(event, truth);
+        if wrong.is_empty() {
+            score.right += 1;
+        } else if !is_honest(event, truth, &wrong) {
+            let _ = writeln!(score.misses, "{truth}\n  came as {event}");
+            for name in wrong {
+                let _ = writeln!(score.misses, "  {name} is {}", event[name]);
+            }
+        }
+    }
+    queues.retain(|(_, syscall), _| *syscall != UNSAID);
+    for event in queues.into_values().flatten() {
+        let _ = writeln!(score.misses, "nobody did {event}");
+    }
+    score
+}
+
+fn whose(line: &Value) -> (u64, &str) {
+    let pid = line["pid"].as_u64().unwrap_or(0);
+    (pid, line["syscall"].as_str().unwrap_or(""))
+}
+
+/// The keys of a truth that the event has otherwise. A path that is told must also be said to be a
+/// full one.
+fn differences<'a>(event: &Value, truth: &'a Value) -> Vec<&'a str> {
+    let truth = truth.as_object().expect("an object");
+    let mut wrong: Vec<&str> = truth
+        .iter()
+        .filter(|(name, value)| *name != "or_unresolved" && event[name.as_str()] != **value)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let should = truth.contains_key("path_unresolved");
+    if event["path_unresolved"] == true && !should {
+        wrong.push("path_unresolved");
+    }
+    wrong
+}
+
+/// Whether the paths are all that is missing, and are said to be. What there is of them must fit.
+fn is_honest(event: &Value, truth: &Value, wrong: &[&str]) -> bool {
+    let paths = ["path", "dest_path"];
+    truth["or_unresolved"] == true
+        && event["path_unresolved"] == true
+        && wrong
+            .iter()
+            .all(|name| *name == "path_unresolved" || paths.contains(name))
+        && paths.iter().all(|name| fits(&event[*name], &truth[*name]))
+}
+
+/// Whether what an event has of a path is a part of it: the directory, or the end of it.
+fn fits(part: &Value, whole: &Value) -> bool {
+    let (Some(part), Some(whole)) = (part.as_str(), whole.as_str()) else {
+        return part.is_null() || whole.is_null();
+    };
+    let last = |path: &str| path.rsplit('/').next().map(str::to_owned);
+    if part.ends_with('/') {
+        whole.starts_with(part)
+    } else if part.starts_with('/') {
+        part == whole
+    } else {
+        last(part) == last(whole)
+    }
+}
