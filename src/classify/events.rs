@@ -112,34 +112,18 @@ pub(super) fn process<'a>(
     }
 }
 
-pub(super) fn fork<'a>(
-    event: AuditEvent<'a>,
-    facts: &Facts<'a>,
-    arena: &'a Bump,
-) -> AuditEvent<'a> {
-    let commandline = facts
-        .proctitle
-        .map(|title| commandline::title(title, arena));
+pub(super) fn fork(event: AuditEvent<'_>) -> AuditEvent<'_> {
     AuditEvent {
         kind: EventKind::Process,
-        commandline,
         ..event
     }
 }
 
-pub(super) fn file<'a>(
-    event: AuditEvent<'a>,
-    named: &Named<'a>,
-    facts: &Facts<'a>,
-    arena: &'a Bump,
-) -> AuditEvent<'a> {
+pub(super) fn file<'a>(event: AuditEvent<'a>, named: &Named<'a>) -> AuditEvent<'a> {
     let some = |text: &'a [u8]| (!text.is_empty()).then_some(text);
     let subject = named.subject.unwrap_or_default();
     AuditEvent {
         kind: EventKind::Fim,
-        commandline: facts
-            .proctitle
-            .map(|title| commandline::title(title, arena)),
         path: named.path,
         dest_path: named.dest_path,
         action: Some(named.action),
@@ -157,6 +141,7 @@ pub(super) fn user<'a>(
     event: AuditEvent<'a>,
     user: &UserRecord<'a>,
     facts: &Facts<'a>,
+    arena: &'a Bump,
 ) -> AuditEvent<'a> {
     // LOGIN, and user records of some kernels, come inside the syscall that caused them.
     let call = facts.call.as_ref();
@@ -164,15 +149,15 @@ pub(super) fn user<'a>(
     AuditEvent {
         kind: EventKind::User,
         record_type: user.kind,
-        success: user.res.map(outcome).or(from_call(|call| call.success)),
-        ids: user.ids,
+        success: user.res.or(from_call(|call| call.success)).map(outcome),
+        ids: user.ids.or(call.map(|call| call.ids).unwrap_or_default()),
         msg: user.msg,
         terminal: user.terminal,
         hostname: user.hostname,
         res: user.res,
         tty: user.tty,
         comm: from_call(|call| call.comm).or(user.comm),
-        key: user.key.or(from_call(|call| call.key)),
+        key: user.key(arena).or(from_call(|call| call.key)),
         cwd: user.cwd.or(facts.cwd),
         exe: from_call(|call| call.exe).or(user.exe),
         op: user.op,
@@ -183,6 +168,7 @@ pub(super) fn user<'a>(
         subj: user.subj.or(from_call(|call| call.subj)),
         // What a program says is one record, whether anything comes after it or not.
         incomplete: false,
+        truncated: event.truncated || user.truncated,
         ..event
     }
 }
@@ -205,6 +191,9 @@ pub(super) fn orphan<'a>(
 ) -> Option<AuditEvent<'a>> {
     let event = AuditEvent {
         cwd: facts.cwd,
+        commandline: facts
+            .proctitle
+            .map(|title| commandline::title(title, arena)),
         incomplete: true,
         ..event
     };
@@ -238,7 +227,5 @@ pub(super) fn orphan<'a>(
             ..event
         },
         &named,
-        facts,
-        arena,
     ))
 }

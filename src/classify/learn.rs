@@ -9,7 +9,7 @@ use crate::{
     },
     model::{Action, record_type::AUDIT_URINGOP},
     parse::{FileId, NameType},
-    resolve::{Caller, Mode, text},
+    resolve::{Mode, text},
 };
 
 /// `O_CLOEXEC`, the same on every architecture here (include/uapi/asm-generic/fcntl.h).
@@ -21,13 +21,6 @@ const F_DUPFD_CLOEXEC: u64 = 1030;
 impl Namer<'_, '_> {
     fn succeeded(&self) -> bool {
         self.call.success == Some(b"yes")
-    }
-
-    fn me(&self) -> Caller {
-        Caller {
-            pid: self.call.ids.pid,
-            ppid: self.call.ids.ppid,
-        }
     }
 
     fn descriptor_argument(&self, arg: usize) -> Option<u32> {
@@ -178,7 +171,7 @@ fn duplicated(namer: &mut Namer, arg: usize, close_on_exec: bool) {
         namer.descriptor_argument(arg),
         namer.returned_fd(),
     ) {
-        let me = namer.me();
+        let me = namer.caller();
         namer.memory.duplicated(me, from, to, close_on_exec);
     }
 }

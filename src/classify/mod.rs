@@ -6,6 +6,7 @@ mod commandline;
 mod events;
 mod learn;
 mod names;
+mod place;
 mod syscall;
 
 use bumpalo::Bump;
@@ -53,7 +54,7 @@ impl Classifier {
         let facts = facts(group, arena);
         let event = events::empty(group);
         if let Some(user) = &facts.user {
-            return Some(events::user(event, user, &facts));
+            return Some(events::user(event, user, &facts, arena));
         }
         let Some(call) = &call_of(&facts) else {
             return events::orphan(event, &facts, arena);
@@ -80,12 +81,12 @@ impl Classifier {
             }
             Call::Fork => {
                 learn::forked(&mut namer);
-                Some(events::fork(event, &facts, arena))
+                Some(events::fork(event))
             }
             Call::File(action, names) => {
                 let named = namer.file(action, names);
                 learn::file(&mut namer, &named, names);
-                Some(events::file(event, &named, &facts, arena))
+                Some(events::file(event, &named))
             }
             Call::Fcntl => {
                 learn::fcntl(&mut namer);
@@ -128,7 +129,7 @@ fn memory<'m>(memories: &'m mut Vec<(Vec<u8>, Resolver)>, node: &[u8]) -> &'m mu
         .position(|(name, _)| name == node)
         .unwrap_or_else(|| {
             if memories.len() >= NODES {
-                memories.clear();
+                memories.remove(0);
             }
             memories.push((node.to_vec(), Resolver::new()));
             memories.len() - 1

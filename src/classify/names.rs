@@ -6,10 +6,13 @@
 use bumpalo::Bump;
 
 use crate::{
-    classify::calls::{Dir, Flags, Names},
+    classify::{
+        calls::{Dir, Flags, Names},
+        place::{NOWHERE, Placed},
+    },
     model::Action,
-    parse::{CallRecord, Facts, FileId, NameType, PathRecord},
-    resolve::{Caller, Evidence, Host, Resolver, text},
+    parse::{CallRecord, Facts, NameType, PathRecord},
+    resolve::{Evidence, Host, Resolver, text},
 };
 
 pub(crate) const O_ACCMODE: u64 = 0o3;
@@ -17,8 +20,8 @@ const O_CREAT: u64 = 0o100;
 const O_TRUNC: u64 = 0o1000;
 /// The bit that O_TMPFILE has beside O_DIRECTORY, whose value varies between architectures.
 const O_TMPFILE: u64 = 0o20_000_000;
-/// What stands for "the working directory" in place of a descriptor (linux/fcntl.h).
-const AT_FDCWD: i32 = -100;
+/// The flag of openat2 that makes the directory the root of the name (linux/openat2.h).
+const RESOLVE_IN_ROOT: u64 = 0x10;
 
 /// The files of a call, by name.
 #[derive(Clone, Copy, Debug)]
@@ -42,11 +45,6 @@ pub(crate) struct Namer<'a, 'm> {
     pub(crate) host: &'m dyn Host,
     pub(crate) arena: &'a Bump,
 }
-
-/// A path, and whether it is a full one.
-type Placed<'a> = (Option<&'a [u8]>, bool);
-
-const NOWHERE: Placed<'static> = (None, false);
 
 impl<'a, 'm> Namer<'a, 'm> {
     /// The names of a call on files.
@@ -124,7 +122,7 @@ impl<'a, 'm> Namer<'a, 'm> {
             let path = directory.map(|path| text::as_directory(path, self.arena));
             return one(Action::Created, (path, false), file);
         }
-        let file = self.entry();
+        let file = self.entry().map(|file| self.in_root(file));
         let path = match file {
             // open_by_handle_at names nothing; the descriptor that it returned may be asked.
             Some(
@@ -136,6 +134,7 @@ impl<'a, 'm> Namer<'a, 'm> {
                 Some(fd) => self.descriptor(fd, file.file_id()),
                 None => NOWHERE,
             },
+            None if self.is_in_root() => NOWHERE,
             file => self.place_entry(file, dir),
         };
         let existed = file.is_some_and(|file| file.nametype == NameType::Normal);
@@ -149,6 +148,26 @@ impl<'a, 'm> Namer<'a, 'm> {
             Action::Opened
         };
         one(action, path, file)
+    }
+
+    fn is_in_root(&self) -> bool {
+        self.facts.open_resolve.unwrap_or(0) & RESOLVE_IN_ROOT != 0
+    }
+
+    /// The record with the name that it has in the directory that openat2 was told to take for the
+    /// root: `/` leads there, and `..` not out of it.
+    fn in_root(&self, file: PathRecord<'a>) -> PathRecord<'a> {
+        match file.name {
+            Some(name @ [_, ..]) if self.is_in_root() => {
+                let path = text::join(b"/", name, self.arena);
+                let name = path.strip_prefix(b"/").unwrap_or(path);
+                PathRecord {
+                    name: Some(if name.is_empty() { b"." } else { name }),
+                    ..file
+                }
+            }
+            _ => file,
+        }
     }
 
     fn rename(&mut self, old_dir: Dir, new_dir: Dir) -> Named<'a> {
@@ -280,208 +299,16 @@ impl<'a, 'm> Namer<'a, 'm> {
             .find_map(|nametype| self.of(nametype).find(usable))
     }
 
-    fn of(&self, nametype: NameType) -> impl Iterator<Item = PathRecord<'a>> + use<'a, 'm> {
+    pub(super) fn of(
+        &self,
+        nametype: NameType,
+    ) -> impl Iterator<Item = PathRecord<'a>> + use<'a, 'm> {
         let paths = &self.facts.paths;
         paths
             .iter()
             .filter(move |path| path.nametype == nametype)
             .copied()
     }
-
-    /// The path of an entry. Where there is no record of it, that of its directory with a `/` at
-    /// the end: a failed call often has no more.
-    fn place_entry(&mut self, entry: Option<PathRecord<'a>>, dir: Dir) -> Placed<'a> {
-        if let Some(entry @ PathRecord { name: Some(_), .. }) = entry {
-            return self.place(&entry, dir);
-        }
-        let mut parents = self.of(NameType::Parent).filter(|p| p.name.is_some());
-        let Some(parent) = parents.next() else {
-            return (self.nameless_parent(), false);
-        };
-        // Of two directories it is not told which one is this name's.
-        if parents.any(|other| (other.name, other.inode) != (parent.name, parent.inode)) {
-            return NOWHERE;
-        }
-        let name = parent.name.unwrap_or_default();
-        if entry.is_some() && name.ends_with(b"/") {
-            // mkdir("dir/") and rmdir("dir/"): the name with its slash went to the parent.
-            let file = entry.and_then(|entry| entry.file_id());
-            return self.absolute(
-                name,
-                dir,
-                Evidence {
-                    file,
-                    ..Evidence::default()
-                },
-            );
-        }
-        let directory = if Some(name) == self.facts.cwd {
-            // The process's working directory stands for whatever the name was relative to.
-            let evidence = Evidence {
-                parents: [parent.file_id(), None],
-                file: parent.file_id(),
-            };
-            self.absolute(b".", dir, evidence)
-        } else {
-            self.absolute(
-                name,
-                dir,
-                Evidence {
-                    file: parent.file_id(),
-                    ..Evidence::default()
-                },
-            )
-        };
-        (
-            directory.0.map(|path| text::as_directory(path, self.arena)),
-            false,
-        )
-    }
-
-    /// The directory, with a `/` at the end, that is given as a file only: the records of io_uring
-    /// often have no names.
-    fn nameless_parent(&mut self) -> Option<&'a [u8]> {
-        let mut ids = self.of(NameType::Parent).filter_map(|p| p.file_id());
-        let parent = ids.next()?;
-        if ids.any(|other| other != parent) {
-            return None;
-        }
-        let cwd = self.cwd();
-        let directory = cwd
-            .filter(|cwd| self.host.file_id(cwd) == Some(parent))
-            .or_else(|| self.memory.file(parent, self.host, self.arena))?;
-        Some(text::as_directory(directory, self.arena))
-    }
-
-    /// The path of a record that has a name.
-    fn place(&mut self, path: &PathRecord<'a>, dir: Dir) -> Placed<'a> {
-        let Some(name) = path.name else {
-            return NOWHERE;
-        };
-        let directory = text::dirname(name);
-        let parents = self.of(NameType::Parent).filter(|parent| match directory {
-            b"" => parent.name.is_none() || parent.name == self.facts.cwd,
-            directory => parent.name == Some(directory),
-        });
-        let mut ids = parents.filter_map(|parent| parent.file_id());
-        let first = ids.next();
-        let second = ids.find(|id| Some(*id) != first);
-        let evidence = Evidence {
-            parents: [first, second],
-            file: path.file_id(),
-        };
-        self.absolute(name, dir, evidence)
-    }
-
-    /// The path of a record that has a name, where no directory in the records is its own.
-    fn place_alone(&mut self, path: &PathRecord<'a>, dir: Dir) -> Placed<'a> {
-        let evidence = Evidence {
-            file: path.file_id(),
-            ..Evidence::default()
-        };
-        path.name
-            .map_or(NOWHERE, |name| self.absolute(name, dir, evidence))
-    }
-
-    /// The full path of a name, or the name as it is where its directory is not known.
-    fn absolute(&mut self, name: &'a [u8], dir: Dir, evidence: Evidence) -> Placed<'a> {
-        if name.starts_with(b"/") {
-            return (Some(text::join(b"/", name, self.arena)), true);
-        }
-        let path = match self.base(dir) {
-            Base::Cwd => self.cwd().map(|cwd| text::join(cwd, name, self.arena)),
-            Base::Descriptor(fd) => {
-                let caller = self.caller();
-                self.memory
-                    .relative(caller, fd, name, evidence, self.host, self.arena)
-            }
-            Base::Untold => self.near_or_known(name, evidence),
-        };
-        match path {
-            Some(path) => (Some(path), true),
-            None => (Some(name), false),
-        }
-    }
-
-    /// The path of a name that may be relative to the working directory or to any descriptor: that
-    /// of the working directory if the file is really there, or else what its directory is known by.
-    fn near_or_known(&mut self, name: &[u8], evidence: Evidence) -> Option<&'a [u8]> {
-        if let Some(cwd) = self.cwd()
-            && evidence.supports(cwd, name, self.host, self.arena)
-        {
-            return Some(text::join(cwd, name, self.arena));
-        }
-        self.memory.by_file(name, evidence, self.host, self.arena)
-    }
-
-    /// The path of a descriptor that stands where a directory could stand too, with an empty name.
-    fn by_descriptor(&mut self, dir: Dir, object: Option<PathRecord<'a>>) -> Placed<'a> {
-        let file = object.and_then(|object| object.file_id());
-        match self.base(dir) {
-            Base::Descriptor(fd) => self.descriptor(fd, file),
-            Base::Cwd | Base::Untold => {
-                let path = file.and_then(|file| self.memory.file(file, self.host, self.arena));
-                (path, path.is_some())
-            }
-        }
-    }
-
-    fn descriptor(&mut self, fd: u32, file: Option<FileId>) -> Placed<'a> {
-        let caller = self.caller();
-        let path = self
-            .memory
-            .descriptor(caller, fd, file, self.host, self.arena);
-        (path, path.is_some())
-    }
-
-    /// Whether a call that did write did so through a descriptor that is known for one that cannot.
-    fn was_opened_for_reading(&mut self, arg: usize) -> bool {
-        let caller = self.caller();
-        match self.base(Dir::Arg(arg)) {
-            Base::Descriptor(fd) if self.call.success == Some(b"yes") => {
-                self.memory.is_read_only(caller, fd)
-            }
-            _ => false,
-        }
-    }
-
-    fn base(&self, dir: Dir) -> Base {
-        match dir {
-            Dir::Cwd => Base::Cwd,
-            Dir::Untold => Base::Untold,
-            // An int: the upper half of the register may hold anything.
-            Dir::Arg(arg) => match self.call.args[arg].map(|value| value as i32) {
-                Some(AT_FDCWD) => Base::Cwd,
-                Some(fd) => u32::try_from(fd).map_or(Base::Untold, Base::Descriptor),
-                None => Base::Untold,
-            },
-        }
-    }
-
-    /// The working directory, unless it has no path any more.
-    fn cwd(&self) -> Option<&'a [u8]> {
-        self.facts
-            .cwd
-            .filter(|cwd| cwd.starts_with(b"/") && !cwd.ends_with(b" (deleted)"))
-    }
-
-    /// The descriptor that a call returned.
-    pub(crate) fn returned_fd(&self) -> Option<u32> {
-        self.call.exit.and_then(|exit| u32::try_from(exit).ok())
-    }
-
-    fn caller(&self) -> Caller {
-        Caller {
-            pid: self.call.ids.pid,
-            ppid: self.call.ids.ppid,
-        }
-    }
-}
-
-enum Base {
-    Cwd,
-    Descriptor(u32),
-    Untold,
 }
 
 fn one<'a>(action: Action, path: Placed<'a>, subject: Option<PathRecord<'a>>) -> Named<'a> {

@@ -89,6 +89,25 @@ impl Identity {
     /// The value of an id that is not set: `(uid_t) -1`.
     pub const UNSET: u32 = u32::MAX;
 
+    /// These ids, and where they are not set, others.
+    pub(crate) fn or(self, other: Identity) -> Identity {
+        let or = |id, other| if id == Identity::UNSET { other } else { id };
+        Identity {
+            ppid: or(self.ppid, other.ppid),
+            pid: or(self.pid, other.pid),
+            auid: or(self.auid, other.auid),
+            uid: or(self.uid, other.uid),
+            gid: or(self.gid, other.gid),
+            euid: or(self.euid, other.euid),
+            egid: or(self.egid, other.egid),
+            fsuid: or(self.fsuid, other.fsuid),
+            fsgid: or(self.fsgid, other.fsgid),
+            suid: or(self.suid, other.suid),
+            sgid: or(self.sgid, other.sgid),
+            session: or(self.session, other.session),
+        }
+    }
+
     /// Sets the id that a record calls `key`. Says whether there is one of that name.
     pub(crate) fn set(&mut self, key: &[u8], value: Option<u32>) -> bool {
         let id = match key {

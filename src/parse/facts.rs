@@ -34,6 +34,8 @@ pub struct Facts<'a> {
     pub proctitle: Option<&'a [u8]>,
     /// `open_how.flags` of openat2, which its arguments only point to.
     pub open_flags: Option<u64>,
+    /// `open_how.resolve` of openat2: how the name is to be looked up.
+    pub open_resolve: Option<u64>,
     /// The descriptor that was mapped, which is past the four arguments that SYSCALL has.
     pub mmap_fd: Option<u64>,
     /// The labels of several LSMs, `subj_selinux=… subj_apparmor=…`, where SYSCALL says `subj=?`.
@@ -86,6 +88,7 @@ pub fn facts<'a>(group: &'a AuditMessageGroup, arena: &'a Bump) -> Facts<'a> {
         argv: None,
         proctitle: None,
         open_flags: None,
+        open_resolve: None,
         mmap_fd: None,
         contexts: None,
         user: None,
@@ -114,7 +117,10 @@ pub fn facts<'a>(group: &'a AuditMessageGroup, arena: &'a Bump) -> Facts<'a> {
             AUDIT_PROCTITLE => {
                 facts.proctitle = only(body, b"proctitle").and_then(|v| title(v, arena))
             }
-            AUDIT_OPENAT2 => facts.open_flags = only(body, b"oflag").and_then(octal),
+            AUDIT_OPENAT2 => {
+                facts.open_flags = only(body, b"oflag").and_then(octal);
+                facts.open_resolve = only(body, b"resolve").and_then(prefixed_hex);
+            }
             AUDIT_MMAP => facts.mmap_fd = only(body, b"fd").and_then(|v| v.id()).map(u64::from),
             _ => {}
         }
@@ -173,14 +179,15 @@ impl<'a> CallRecord<'a> {
     }
 }
 
-/// An LSM label. AppArmor's may have one word in parentheses behind a space: `=/usr/sbin/ntpd
-/// (enforce)`.
+/// An LSM label. AppArmor's are paths, with the mode in parentheses behind a space, and may have
+/// spaces of their own: all words up to the next pair belong to it.
 fn label<'a>(body: &'a [u8], value: Value<'a>, tokens: &mut Tokens<'a>) -> Option<&'a [u8]> {
     let label = value.literal()?;
     let read = |tokens: &Tokens| body.len() - tokens.rest().len();
     let start = read(tokens).checked_sub(label.len())?;
-    if tokens.rest().starts_with(b" (") {
-        tokens.next();
+    let mut ahead = tokens.clone();
+    while ahead.next().is_some_and(|token| token.key.is_empty()) {
+        *tokens = ahead.clone();
     }
     body.get(start..read(tokens))
 }
@@ -203,4 +210,9 @@ fn title<'a>(value: Value<'a>, arena: &'a Bump) -> Option<&'a [u8]> {
 
 fn octal(value: Value<'_>) -> Option<u64> {
     u64::from_str_radix(str::from_utf8(value.bytes).ok()?, 8).ok()
+}
+
+fn prefixed_hex(value: Value<'_>) -> Option<u64> {
+    let bytes = value.bytes.strip_prefix(b"0x").unwrap_or(value.bytes);
+    Value { bytes, ..value }.hex()
 }

@@ -41,15 +41,28 @@ pub struct UserRecord<'a> {
     pub cwd: Option<&'a [u8]>,
     /// The controlling terminal.
     pub tty: Option<&'a [u8]>,
-    /// The keys of the rules that fired, joined with commas.
-    pub key: Option<&'a [u8]>,
+    /// The keys of rules.
+    pub keys: Vec<'a, &'a [u8]>,
     /// The LSM label.
     pub subj: Option<&'a [u8]>,
     /// All other fields, decoded. A name that is taken gets `_2`, `_3` … behind it.
     pub fields: Vec<'a, (&'a [u8], &'a [u8])>,
+    /// There were more fields than are kept.
+    pub truncated: bool,
 }
 
 impl<'a> UserRecord<'a> {
+    /// The keys of the rules that fired, joined with commas.
+    pub(crate) fn key(&self, arena: &'a Bump) -> Option<&'a [u8]> {
+        let (first, more) = self.keys.split_first()?;
+        let mut line = Vec::from_iter_in(first.iter().copied(), arena);
+        for key in more {
+            line.push(b',');
+            line.extend_from_slice_copy(key);
+        }
+        Some(line.into_bump_slice())
+    }
+
     pub(crate) fn parse(kind: RecordType, body: &'a [u8], arena: &'a Bump) -> UserRecord<'a> {
         let mut record = UserRecord {
             kind,
@@ -66,9 +79,10 @@ impl<'a> UserRecord<'a> {
             comm: None,
             cwd: None,
             tty: None,
-            key: None,
+            keys: Vec::new_in(arena),
             subj: None,
             fields: Vec::new_in(arena),
+            truncated: false,
         };
         let (raw, names) = split_enriched(kind, body);
         record.outer(raw, arena);
@@ -95,10 +109,7 @@ impl<'a> UserRecord<'a> {
             if token.key == b"msg" {
                 self.msg = Some(token.value.bytes);
             } else if old {
-                let key = arena.alloc_slice_fill_copy(4 + token.key.len(), b'-');
-                key[..3].copy_from_slice(b"old");
-                key[4..].copy_from_slice(token.key);
-                self.put(key, token.value, arena);
+                self.put(joined(&[b"old-", token.key], arena), token.value, arena);
             } else if !self.ids.set(token.key, token.value.id()) {
                 self.put(token.key, token.value, arena);
             }
@@ -129,13 +140,8 @@ impl<'a> UserRecord<'a> {
             b"cwd" => &mut self.cwd,
             b"tty" => &mut self.tty,
             b"subj" => &mut self.subj,
-            b"key" => {
-                let keys = super::keys(text, arena);
-                match self.key {
-                    Some(before) => self.key = Some(arena_join(before, keys, arena)),
-                    None => self.key = Some(keys),
-                }
-                return;
+            b"key" if self.keys.len() < MAX_FIELDS => {
+                return self.keys.push(super::keys(text, arena));
             }
             _ => return self.field(key, text, arena),
         };
@@ -148,31 +154,52 @@ impl<'a> UserRecord<'a> {
         }
     }
 
+    /// Adds a field under its own name, or with a number behind it where that is taken. Each costs a
+    /// search, so there is a bound; the whole text is in `msg` anyway.
     fn field(&mut self, key: &'a [u8], text: &'a [u8], arena: &'a Bump) {
-        let taken = |fields: &[(&[u8], _)], key: &[u8]| fields.iter().any(|(k, _)| *k == key);
-        if !taken(&self.fields, key) {
-            self.fields.push((key, text));
-            return;
-        }
-        // The same key over and over is an attack or a loop: a few are kept, since each costs a
-        // search, and the whole text is in `msg` anyway.
-        for number in 2..=9u8 {
-            let mut numbered = Vec::from_iter_in(key.iter().copied(), arena);
-            numbered.extend_from_slice_copy(&[b'_', b'0' + number]);
-            if !taken(&self.fields, &numbered) {
-                self.fields.push((numbered.into_bump_slice(), text));
-                return;
+        let key = readable(key, arena);
+        for number in 1..=9u8 {
+            if self.fields.len() >= MAX_FIELDS {
+                break;
+            }
+            let name = match number {
+                1 => key,
+                number => joined(&[key, &[b'_', b'0' + number]], arena),
+            };
+            if !self.is_taken(name, text) {
+                return self.fields.push((name, text));
             }
         }
+        self.truncated = true;
+    }
+
+    /// Whether a field of this name has been there before. One that is no text takes the name for
+    /// its exact bytes too.
+    fn is_taken(&self, name: &[u8], text: &[u8]) -> bool {
+        let is_text = |text| str::from_utf8(text).is_ok();
+        let is_hex_of = |hex: &[u8], name| hex.strip_suffix(b"_hex") == Some(name);
+        self.fields.iter().any(|(known, value)| {
+            *known == name
+                || is_hex_of(name, known) && !is_text(value)
+                || is_hex_of(known, name) && !is_text(text)
+        })
     }
 }
 
-/// `one,two`.
-fn arena_join<'a>(one: &[u8], two: &[u8], arena: &'a Bump) -> &'a [u8] {
-    let mut joined = Vec::from_iter_in(one.iter().copied(), arena);
-    joined.push(b',');
-    joined.extend_from_slice_copy(two);
-    joined.into_bump_slice()
+/// Fields of one record at most.
+const MAX_FIELDS: usize = 256;
+
+/// A key that is text, as every key is that was not made up.
+fn readable<'a>(key: &'a [u8], arena: &'a Bump) -> &'a [u8] {
+    match str::from_utf8(key) {
+        Ok(_) => key,
+        Err(_) => Vec::from_iter_in(key.escape_ascii(), arena).into_bump_slice(),
+    }
+}
+
+fn joined<'a>(parts: &[&[u8]], arena: &'a Bump) -> &'a [u8] {
+    let bytes = parts.iter().flat_map(|part| part.iter().copied());
+    Vec::from_iter_in(bytes, arena).into_bump_slice()
 }
 
 /// Calls `put` for each pair inside a message.

@@ -139,6 +139,7 @@ fn a_label_may_begin_with_an_equals_sign_and_hold_a_space() {
         "=/usr/sbin/ntpd (enforce)"
     );
     assert_eq!(subj("/{,usr/}sbin/dhclient"), "/{,usr/}sbin/dhclient");
+    assert_eq!(subj("/opt/My App (enforce)"), "/opt/My App (enforce)");
     assert_eq!(
         subj("=/usr/bin/man//&man_groff (enforce)"),
         "=/usr/bin/man//&man_groff (enforce)"

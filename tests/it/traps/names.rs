@@ -55,6 +55,24 @@ fn a_name_under_a_descriptor_is_not_joined_to_the_working_directory() {
 }
 
 #[test]
+fn a_directory_that_is_the_root_of_a_name_is_not_left_by_it() {
+    let open_dir = call(257, "a0=ffffff9c a2=10000 items=1").replace("exit=0", "exit=4");
+    let dir = "PATH item=0 name=\"/jail\" inode=9 dev=fe:00 mode=040755 nametype=NORMAL";
+    let file = |name: &str, resolve: &str| {
+        let first = super::log(1, &[&open_dir, "CWD cwd=\"/\"", dir, "EOE"]);
+        let path = format!("PATH item=0 name=\"{name}\" inode=5 dev=fe:00 nametype=NORMAL");
+        let how = format!("OPENAT2 oflag=02 mode=00 resolve={resolve}");
+        let open = call(437, "a0=4 items=1");
+        let second = super::log(2, &[&open, &how, "CWD cwd=\"/w\"", &path, "EOE"]);
+        crate::common::replay(first + &second, &[])[1]["path"].clone()
+    };
+    assert_eq!(file("/etc/shadow", "0x10"), "/jail/etc/shadow");
+    assert_eq!(file("../../etc/shadow", "0x10"), "/jail/etc/shadow");
+    assert_eq!(file("/etc/shadow", "0x8"), "/etc/shadow");
+    assert_eq!(file("etc/shadow", "0x8"), "/jail/etc/shadow");
+}
+
+#[test]
 fn a_new_name_is_not_put_behind_its_own_directory_twice() {
     let event = event(&[
         &call(257, "a0=ffffff9c a2=41 items=2"),

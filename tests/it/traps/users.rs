@@ -78,7 +78,10 @@ fn what_shadow_utils_say_they_do_is_kept_whole() {
         );
         assert_eq!((&event["op"], &event["acct"]), (&json!(op), &json!("g")));
     }
-    let event = user("ADD_GROUP", "op= id=1002 exe=\"/usr/sbin/groupadd\" res=success");
+    let event = user(
+        "ADD_GROUP",
+        "op= id=1002 exe=\"/usr/sbin/groupadd\" res=success",
+    );
     assert!(event.get("op").is_none());
     assert_eq!(event["fields"]["id"], "1002");
 }
@@ -309,4 +312,26 @@ fn a_message_without_an_end_is_read_as_far_as_it_goes() {
         (&event["op"], &event["acct"]),
         (&json!("login"), &json!("alic"))
     );
+}
+
+#[test]
+fn what_is_no_text_takes_the_name_of_its_hex_too() {
+    let event = super::events(&["USER_TTY pid=5 msg='data=FF data_hex=41 res=success'"]).remove(0);
+    let fields = json!({"data": "\u{fffd}", "data_hex": "FF", "data_hex_2": "41"});
+    assert_eq!(event["fields"], fields);
+}
+
+#[test]
+fn more_fields_than_any_program_writes_are_bounded_and_said() {
+    let many: String = (0..100_000).map(|n| format!("f{n}=x key=k{n} ")).collect();
+    let event = user("USER_MGMT", &format!("op=x {many}res=success"));
+    assert_eq!(event["truncated"], true);
+    assert_eq!(event["fields"].as_object().unwrap().len(), 256);
+}
+
+#[test]
+fn a_login_has_the_ids_of_the_call_that_caused_it() {
+    let login = "LOGIN pid=2 uid=0 old-auid=4294967295 auid=1000 ses=3 res=1";
+    let event = event(&[login, &call(1, "a0=3 items=0")]);
+    assert_eq!((&event["ppid"], &event["euid"]), (&json!(1), &json!(0)));
 }
