@@ -35,7 +35,6 @@ pub(crate) struct Args {
         long,
         env = "AUDITRD_UNICAST",
         value_parser = FalseyValueParser::new(),
-        conflicts_with = "input",
         help_heading = "Source"
     )]
     pub(crate) unicast: bool,
@@ -119,7 +118,7 @@ pub(crate) struct Args {
         long,
         value_name = "DURATION",
         default_value = "2s",
-        value_parser = humantime::parse_duration,
+        value_parser = duration,
         env = "AUDITRD_EVENT_TIMEOUT",
         help_heading = "Reassembly"
     )]
@@ -139,7 +138,7 @@ pub(crate) struct Args {
     #[arg(
         long,
         value_name = "DURATION",
-        value_parser = humantime::parse_duration,
+        value_parser = duration,
         env = "AUDITRD_STATS_INTERVAL",
         help_heading = "Diagnostics"
     )]
@@ -205,6 +204,11 @@ impl Args {
             let text = format!("--min {min} ({}) is above --max {max} ({})", min.0, max.0);
             return Err(Args::command().error(ErrorKind::ValueValidation, text));
         }
+        // Not left to clap, for which a variable that says no is a conflict too.
+        if self.unicast && !self.input.is_empty() {
+            let text = "--unicast cannot be used with --input: a log has no audit daemon";
+            return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
+        }
         Ok(self)
     }
 
@@ -265,6 +269,17 @@ fn bytes(text: &str) -> std::result::Result<usize, String> {
     number
         .checked_mul(1 << shift)
         .ok_or_else(|| "too many bytes".to_owned())
+}
+
+/// A time to wait. Without bounds, none would be a loop that never rests, and the longest would be
+/// later than a clock can tell.
+fn duration(text: &str) -> std::result::Result<Duration, String> {
+    let year = Duration::from_secs(365 * 86_400);
+    match humantime::parse_duration(text) {
+        Ok(time) if (Duration::from_millis(1)..=year).contains(&time) => Ok(time),
+        Ok(_) => Err("not a time from 1ms to 365days".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn max_line(text: &str) -> std::result::Result<usize, String> {

@@ -35,6 +35,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test ends there"))]
 
 mod classify;
+mod clock;
 pub mod encode;
 mod error;
 mod model;

@@ -5,6 +5,7 @@
 //! go back through a second channel.
 
 use std::{
+    mem,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -12,6 +13,7 @@ use std::{
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, bounded, never};
 
 use crate::{
+    clock::LogClock,
     error::Error,
     model::{AuditMessageGroup, Batch, Sightings},
     reassemble::{AuditMarshaller, MarshallerConfig, Millis, Tally},
@@ -21,6 +23,8 @@ use crate::{
 
 /// Records in one batch at most, where the source has the choice.
 const BATCH: usize = 256;
+/// A batch that keeps more memory than this is not used again.
+const SPARE_CAPACITY: usize = 4 << 20;
 
 /// How an [`AuditReader`] reads.
 #[derive(Clone, Debug)]
@@ -113,8 +117,11 @@ pub struct AuditReader {
     empty: Sender<Batch>,
     marshaller: AuditMarshaller,
     serials: SerialTracker,
-    clock: Clock,
-    timeout: Duration,
+    /// What tells the time in a log; live, the batches do.
+    clock: Option<LogClock>,
+    now: Millis,
+    /// When it was `now`.
+    since: Instant,
     thread: Option<JoinHandle<Result<(), Error>>>,
     stopper: Option<Stopper>,
     /// The caller has been told that there is nothing to read.
@@ -152,10 +159,11 @@ impl AuditReader {
         Ok(AuditReader {
             batches,
             empty,
-            timeout: config.marshaller.timeout,
             marshaller: AuditMarshaller::new(config.marshaller),
             serials: SerialTracker::new(config.max_out_of_order),
-            clock: Clock::new(config.clock),
+            clock: (config.clock == ClockKind::Records).then(LogClock::new),
+            now: 0,
+            since: Instant::now(),
             thread: Some(thread),
             stopper: Some(stopper),
             said_idle: false,
@@ -172,6 +180,7 @@ impl AuditReader {
     pub fn step<T>(&mut self, interrupt: &Receiver<T>, until: Option<Instant>) -> Step {
         loop {
             if let Some(group) = self.marshaller.pop() {
+                self.said_idle = false;
                 return Step::Event(group);
             }
             match self.batches.try_recv() {
@@ -201,16 +210,13 @@ impl AuditReader {
 
     /// Waits for a batch, or until an event's time is up. `false` if it was interrupted.
     ///
-    /// In a log the records tell the time; but if it is one that is still being written, nothing
-    /// may come for as long as events may wait on the wall clock, and then they are finished too.
+    /// In a log the records tell the time; but one that is still being written may have no more of
+    /// them for a while, and then time goes on by the clock on the wall.
     fn wait<T>(&mut self, interrupt: &Receiver<T>, until: Option<Instant>) -> bool {
-        let deadline = self
-            .marshaller
-            .next_deadline()
-            .map(|deadline| match &self.clock {
-                Clock::Monotonic(start) => *start + Duration::from_millis(deadline),
-                Clock::Records(_) => Instant::now() + self.timeout,
-            });
+        let deadline = self.marshaller.next_deadline().and_then(|deadline| {
+            let left = Duration::from_millis(deadline.saturating_sub(self.now));
+            self.since.checked_add(left)
+        });
         let first = [deadline, until].into_iter().flatten().min();
         let mut select = Select::new();
         let batch = select.recv(&self.batches);
@@ -220,31 +226,31 @@ impl AuditReader {
             None => Some(select.ready()),
         };
         if ready.is_none() && first == deadline {
-            match &self.clock {
-                Clock::Monotonic(start) => self.marshaller.expire(millis_since(*start)),
-                Clock::Records(_) => self.marshaller.drain(),
-            }
+            self.marshaller
+                .expire(self.now + millis(self.since.elapsed()));
             return true;
         }
         ready == Some(batch)
     }
 
     fn take(&mut self, mut batch: Batch) -> Sightings {
-        let live_now = match &self.clock {
-            Clock::Monotonic(start) => Some(millis_since(*start)),
-            Clock::Records(_) => None,
-        };
         for record in batch.records() {
-            let now = live_now.unwrap_or_else(|| self.clock.see(record.id.time.as_millis()));
+            self.now = match &mut self.clock {
+                Some(clock) => clock.see(record.node, record.id.time),
+                None => batch.at,
+            };
             if record.node.is_empty() {
                 self.serials.see(record.id.serial);
             }
-            self.marshaller.push(now, record);
+            self.marshaller.push(self.now, record);
         }
+        self.since = Instant::now();
         let seen = batch.sightings;
         batch.clear();
-        // If the channel is full there are batches enough.
-        let _ = self.empty.try_send(batch);
+        if batch.capacity() <= SPARE_CAPACITY {
+            // If the channel is full there are batches enough.
+            let _ = self.empty.try_send(batch);
+        }
         seen
     }
 
@@ -319,49 +325,27 @@ fn read(
     full: &Sender<Batch>,
     spare: &Receiver<Batch>,
 ) -> Result<(), Error> {
+    let (start, mut blocked) = (Instant::now(), Duration::ZERO);
+    let mut batch = Batch::default();
     loop {
-        let mut batch = spare.try_recv().unwrap_or_default();
-        let fill = source.fill(&mut batch)?;
-        if !batch.is_empty() && full.send(batch).is_err() {
-            return Ok(());
-        }
-        if fill == Fill::End {
-            return Ok(());
-        }
-    }
-}
-
-#[derive(Debug)]
-enum Clock {
-    Monotonic(Instant),
-    Records(Millis),
-}
-
-impl Clock {
-    /// Stamps are a little out of order, and that is no step back; but a log may be several, the
-    /// older one last, or hold a stamp from the far future.
-    const STEP_BACK: Millis = 3_600_000;
-
-    fn new(kind: ClockKind) -> Clock {
-        match kind {
-            ClockKind::Monotonic => Clock::Monotonic(Instant::now()),
-            ClockKind::Records => Clock::Records(0),
-        }
-    }
-
-    fn see(&mut self, stamp: Millis) -> Millis {
-        match self {
-            Clock::Monotonic(start) => millis_since(*start),
-            Clock::Records(now) => {
-                if stamp > *now || *now - stamp > Clock::STEP_BACK {
-                    *now = stamp;
-                }
-                *now
+        let fill = source.fill(&mut batch);
+        if batch.has_news() {
+            batch.at = millis(start.elapsed().saturating_sub(blocked));
+            let next = spare.try_recv().unwrap_or_default();
+            let sending = Instant::now();
+            if full.send(mem::replace(&mut batch, next)).is_err() {
+                return Ok(());
             }
+            blocked += sending.elapsed();
+        } else {
+            batch.clear();
+        }
+        if fill? == Fill::End {
+            return Ok(());
         }
     }
 }
 
-fn millis_since(start: Instant) -> Millis {
-    u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)
+fn millis(duration: Duration) -> Millis {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

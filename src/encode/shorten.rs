@@ -5,8 +5,8 @@ use bumpalo::{Bump, collections::Vec};
 use crate::{encode::line, model::AuditEvent};
 
 /// Appends the line of an event, cut so that it is no longer than `max` bytes, and marked as
-/// truncated. What is cut are the arguments, the command line, the message and its fields, and in
-/// the end names; a line without any of them always fits in a few KiB.
+/// truncated. All text is cut, the arguments and fields as well: the kernel bounds most of it, but a
+/// log may hold anything. A line without any text fits in a few KiB.
 pub fn line_within<'a>(
     event: &mut AuditEvent<'a>,
     max: usize,
@@ -31,18 +31,28 @@ pub fn line_within<'a>(
 /// Cuts each long part of an event to a number of bytes.
 fn cut<'a>(event: &mut AuditEvent<'a>, budget: usize, arena: &'a Bump) {
     for text in [
-        &mut event.commandline,
+        &mut event.node,
+        &mut event.arch,
+        &mut event.success,
         &mut event.msg,
+        &mut event.terminal,
+        &mut event.hostname,
+        &mut event.res,
+        &mut event.tty,
+        &mut event.comm,
+        &mut event.key,
+        &mut event.cwd,
+        &mut event.exe,
+        &mut event.commandline,
         &mut event.cmd,
         &mut event.path,
         &mut event.dest_path,
-        &mut event.cwd,
-        &mut event.exe,
-        &mut event.key,
+        &mut event.dev,
+        &mut event.mode,
         &mut event.op,
         &mut event.acct,
+        &mut event.addr,
         &mut event.subj,
-        &mut event.node,
     ] {
         *text = text.map(|text| within(text, budget));
     }

@@ -54,6 +54,9 @@ pub struct Batch {
     entries: Vec<Entry>,
     /// What was seen besides records.
     pub sightings: Sightings,
+    /// When the records were there, in milliseconds since the reader began; the time that it had to
+    /// wait for the ones that it reads for does not count.
+    pub at: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -100,9 +103,19 @@ impl Batch {
         self.entries.len()
     }
 
-    /// Whether there is nothing at all to hand over, neither records nor sightings.
+    /// Whether there are no records.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.sightings == Sightings::default()
+        self.entries.is_empty()
+    }
+
+    /// Whether there is anything to hand over, records or sightings.
+    pub fn has_news(&self) -> bool {
+        !self.is_empty() || self.sightings != Sightings::default()
+    }
+
+    /// How many bytes of memory the batch holds on to, used or not.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity() + self.entries.capacity() * size_of::<Entry>()
     }
 
     /// Empties the batch and keeps its capacity.

@@ -13,6 +13,7 @@ use crate::{
     parse::header,
     source::{
         Client, ClientConfig, Fill, Membership, NetlinkClient, NetlinkMessage, Source, Stop, sys,
+        wire,
     },
 };
 
@@ -36,6 +37,8 @@ pub struct LiveSource {
     first: Option<Batch>,
     next_check: Instant,
     drops: u32,
+    /// The kernel has said that it dropped something, and the socket was never empty since.
+    congested: bool,
     /// Another daemon has taken the registration from us.
     replaced: bool,
     /// We were told to stop.
@@ -87,6 +90,7 @@ impl LiveSource {
             first: Some(first),
             next_check: Instant::now() + CHECK,
             drops,
+            congested: false,
             replaced: false,
             finishing: None,
         })
@@ -94,17 +98,26 @@ impl LiveSource {
 
     /// Receives until there is nothing more, or the batch is full. Says whether it is empty now.
     fn receive(&mut self, batch: &mut Batch) -> Result<bool, Error> {
-        while batch.len() < self.batch {
+        for _ in 0..self.batch {
             let start = batch.bytes.len();
             match self.client.receive(&mut batch.bytes) {
                 Ok(message) => {
-                    let kind = message.kind;
-                    let (sender, cut) = (message.sender, message.cut);
-                    take(batch, start, kind, sender, cut);
+                    let (kind, sender, cut) = (message.kind, message.sender, message.cut);
+                    if !take(batch, start + wire::HEADER, kind, sender, cut) {
+                        batch.bytes.truncate(start);
+                    }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // The kernel says once that there was no room, and then drops what comes until
+                    // all has been read.
+                    if std::mem::take(&mut self.congested) {
+                        self.count_drops(&mut batch.sightings);
+                    }
+                    return Ok(true);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
+                    self.congested = true;
                     batch.sightings.overflows += 1;
                     self.count_drops(&mut batch.sightings);
                 }
@@ -114,8 +127,12 @@ impl LiveSource {
         Ok(false)
     }
 
+    /// Counts what the kernel dropped since the last look. What it could not give to the registered
+    /// daemon it keeps, and tries again, so that is no loss.
     fn count_drops(&mut self, sightings: &mut Sightings) {
-        if let Ok(drops) = self.client.drops() {
+        if self.membership == Membership::ReadLog
+            && let Ok(drops) = self.client.drops()
+        {
             sightings.dropped += u64::from(drops.wrapping_sub(self.drops));
             self.drops = drops;
         }
@@ -154,6 +171,8 @@ impl LiveSource {
         {
             log::warn!("{error}");
         }
+        // While an answer was waited for, the kernel may have said that it dropped something.
+        self.congested = true;
         self.finishing = Some(Finishing {
             asked: Timestamp::from_system(SystemTime::now() + SLACK),
             deadline: Instant::now() + LAST_DRAIN,
@@ -213,22 +232,20 @@ impl Source for LiveSource {
 /// Adds a message that came beside an answer to the batch.
 fn keep(message: &NetlinkMessage<'_>, batch: &mut Batch) {
     let start = batch.bytes.len();
-    batch.bytes.extend_from_slice(&[0; super::wire::HEADER]);
     batch.bytes.extend_from_slice(message.data);
-    take(batch, start, message.kind, message.sender, message.cut);
+    if !take(batch, start, message.kind, message.sender, message.cut) {
+        batch.bytes.truncate(start);
+    }
 }
 
-/// Adds the datagram at the end of a batch's bytes to its records, if it is one.
-fn take(batch: &mut Batch, start: usize, kind: u16, sender: u32, cut: bool) {
+/// Adds what lies behind `start` in a batch's bytes to its records. Says whether it is one.
+fn take(batch: &mut Batch, start: usize, kind: u16, sender: u32, cut: bool) -> bool {
     if sender != 0 {
-        // Any local process can send here; only the kernel is believed.
+        // Whoever has CAP_NET_ADMIN can send here; only the kernel is believed.
         batch.sightings.foreign += 1;
-        return;
+        return false;
     }
-    let data = batch
-        .bytes
-        .get(start + super::wire::HEADER..)
-        .unwrap_or_default();
+    let data = batch.bytes.get(start..).unwrap_or_default();
     let end = data
         .iter()
         .rposition(|byte| *byte != 0 && *byte != b'\n')
@@ -237,19 +254,19 @@ fn take(batch: &mut Batch, start: usize, kind: u16, sender: u32, cut: bool) {
     let kind = RecordType(kind);
     match header(data) {
         Some((id, body)) => {
-            let end = start + super::wire::HEADER + data.len();
+            let end = start + data.len();
             batch.push(id, kind, 0..0, end - body.len()..end, cut);
+            return true;
         }
         // Answers to requests, and the kernel's question whether we are still alive.
         None if kind.0 < 1100 || kind == AUDIT_REPLACE => {}
         None => {
             batch.sightings.malformed += 1;
-            log::info!(
-                "not an audit record of type {kind}: {}",
-                data.escape_ascii()
-            );
+            let text = data.escape_ascii();
+            log::info!("not an audit record of type {kind}: {text}");
         }
     }
+    false
 }
 
 /// Whether a service manager has passed a socket to this very process (sd_listen_fds(3)).
@@ -280,6 +297,8 @@ fn report_state() {
                 );
             }
         }
-        Err(error) => log::debug!("cannot ask for the state of auditing: {error}"),
+        Err(error) => log::info!(
+            "cannot ask whether auditing is on: {error}; if nothing comes, see `auditctl -s`"
+        ),
     }
 }

@@ -4,10 +4,13 @@
 //! kernel log make of it, `… audit: type=1300 audit(…): …`, is understood too.
 
 use std::{
-    fs::File,
+    fs::{File, OpenOptions},
     io,
     ops::Range,
-    os::fd::{AsFd, OwnedFd},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::fs::OpenOptionsExt,
+    },
     path::{Path, PathBuf},
 };
 
@@ -81,7 +84,11 @@ fn open(name: &Path) -> Result<Input, Error> {
     let file = if name.as_os_str() == "-" {
         io::stdin().as_fd().try_clone_to_owned().map(File::from)
     } else {
-        File::open(name)
+        // To open a named pipe would wait for its writer, and nothing could end that wait.
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(name)
     };
     let is_directory = |file: File| match file.metadata()?.is_dir() {
         true => Err(io::Error::from_raw_os_error(libc::EISDIR)),

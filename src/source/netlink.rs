@@ -64,7 +64,14 @@ pub struct NetlinkMessage<'a> {
     pub cut: bool,
 }
 
-/// Something that speaks netlink: a socket, or a stand-in for one in a test.
+impl NetlinkMessage<'_> {
+    /// Whether this is the kernel's acknowledgement, or refusal, of a request.
+    fn answers(&self, sequence: u32) -> bool {
+        self.sender == 0 && self.kind == NLMSG_ERROR && self.sequence == sequence
+    }
+}
+
+/// Something that speaks netlink, as [`NetlinkClient`] does.
 pub trait Client {
     /// Sends a request with this type and payload, and returns its number.
     ///
@@ -140,19 +147,14 @@ impl NetlinkClient {
     ///
     /// # Errors
     ///
-    /// If the descriptor that was passed is not an audit socket.
+    /// If the descriptor that was passed is not an audit socket, or was taken before.
     pub fn passed(receive_buffer: usize) -> Result<NetlinkClient, Error> {
-        let tried = "take the socket that the service manager passed";
-        let socket = sys::take_passed_socket().map_err(|error| Error::new(tried, error))?;
-        let option = |option| sys::option(socket.as_fd(), option).unwrap_or(-1);
-        let is_audit = option(libc::SO_DOMAIN) == libc::AF_NETLINK
-            && option(libc::SO_PROTOCOL) == libc::NETLINK_AUDIT;
-        if !is_audit {
-            let error = io::Error::from_raw_os_error(libc::EPROTOTYPE);
-            return Err(Error::new(tried, error).help("it must be ListenNetlink=audit 1"));
-        }
+        let socket = sys::take_passed_socket().map_err(|error| {
+            Error::new("take the socket that the service manager passed", error)
+                .help("it must be ListenNetlink=audit 1")
+        })?;
         // What the socket's unit says counts, unless it is less.
-        let size = option(libc::SO_RCVBUF) / 2;
+        let size = sys::option(socket.as_fd(), libc::SO_RCVBUF).unwrap_or(0) / 2;
         if usize::try_from(size).unwrap_or(0) < receive_buffer {
             set_receive_buffer(socket.as_fd(), receive_buffer);
         }
@@ -204,7 +206,7 @@ impl NetlinkClient {
     /// If this process may not ask: it takes CAP_AUDIT_CONTROL.
     pub fn status(&mut self) -> io::Result<AuditStatus> {
         let mut status = None;
-        self.ask(AUDIT_GET.0, &[], |message| {
+        self.ask(AUDIT_GET.0, &[], Answer::Messages, |message| {
             if message.kind == AUDIT_GET.0 {
                 status = AuditStatus::read(message.data);
             }
@@ -220,7 +222,7 @@ impl NetlinkClient {
     /// As [`status`](Self::status).
     pub fn count_rules(&mut self) -> io::Result<usize> {
         let (mut rules, mut done) = (0, false);
-        self.ask(AUDIT_LIST_RULES.0, &[], |message| {
+        self.ask(AUDIT_LIST_RULES.0, &[], Answer::Messages, |message| {
             rules += usize::from(message.kind == AUDIT_LIST_RULES.0);
             done |= message.kind == NLMSG_DONE;
             done
@@ -237,35 +239,38 @@ impl NetlinkClient {
         sys::drops(self.socket.as_fd())
     }
 
-    fn set_pid(&mut self, pid: u32, other: impl FnMut(NetlinkMessage<'_>)) -> io::Result<()> {
-        let mut other = other;
-        self.ask(AUDIT_SET.0, &wire::registration(pid), |message| {
+    fn set_pid(&mut self, pid: u32, mut other: impl FnMut(NetlinkMessage<'_>)) -> io::Result<()> {
+        let request = wire::registration(pid);
+        let answer = Answer::Acknowledgement;
+        self.ask(AUDIT_SET.0, &request, answer, |message| {
             other(message);
             false
         })
     }
 
-    /// Sends a request and waits for its acknowledgement, and then until `other`, which gets all
-    /// other datagrams, has said that the answer is complete: the kernel sends answers from another
-    /// thread, and they may come after the acknowledgement (kernel/audit.c, `audit_send_reply`).
+    /// Sends a request and waits for its acknowledgement, and if there is more of an answer, until
+    /// `other`, which gets all other datagrams, has said that it is complete: the kernel sends
+    /// answers from another thread, and they may come after the acknowledgement (kernel/audit.c,
+    /// `audit_send_reply`).
     fn ask(
         &mut self,
         kind: u16,
         payload: &[u8],
+        answer: Answer,
         mut other: impl FnMut(NetlinkMessage<'_>) -> bool,
     ) -> io::Result<()> {
         let sequence = self.send(kind, payload)?;
         let deadline = Instant::now() + PATIENCE;
         let mut buffer = Vec::new();
-        let (mut acknowledged, mut complete) = (false, kind == AUDIT_SET.0);
-        loop {
-            if acknowledged && complete {
-                return Ok(());
+        let (mut acknowledged, mut complete) = (false, answer == Answer::Acknowledgement);
+        while !acknowledged || !complete {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
             }
             buffer.clear();
             match self.receive(&mut buffer) {
-                Ok(message) if message.sender != 0 => {}
-                Ok(message) if message.kind == NLMSG_ERROR && message.sequence == sequence => {
+                Ok(message) if message.answers(sequence) => {
                     match wire::error_number(message.data) {
                         Some(0) => acknowledged = true,
                         number => return Err(io::Error::from_raw_os_error(number.unwrap_or(0))),
@@ -273,18 +278,25 @@ impl NetlinkClient {
                 }
                 Ok(message) => complete |= other(message),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
-                    }
                     sys::wait([self.socket.as_fd()], Some(left))?;
                 }
                 // Some were lost; the answer may still come.
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+        Ok(())
     }
+}
+
+/// What a request is answered with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Answer {
+    /// With an acknowledgement and nothing else.
+    Acknowledgement,
+    /// With messages of its own beside it.
+    Messages,
 }
 
 impl Client for NetlinkClient {

@@ -4,6 +4,7 @@
 use std::{
     io, mem,
     os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -36,17 +37,30 @@ pub(crate) fn audit_socket() -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Takes over the first descriptor that a service manager passed (sd_listen_fds(3)).
+/// Takes over the first descriptor that a service manager passed (sd_listen_fds(3)), if it is an
+/// audit socket. There is one such descriptor in a process, so this works once.
 pub(crate) fn take_passed_socket() -> io::Result<OwnedFd> {
     const FIRST: c_int = 3;
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    // SAFETY: the descriptor is only looked at and set up here, and used no longer than the calls
+    // below; a number that is not open makes them fail.
+    let passed = unsafe { BorrowedFd::borrow_raw(FIRST) };
+    let is_audit = option(passed, libc::SO_DOMAIN)? == libc::AF_NETLINK
+        && option(passed, libc::SO_PROTOCOL)? == libc::NETLINK_AUDIT;
+    if !is_audit {
+        return Err(io::Error::from_raw_os_error(libc::EPROTOTYPE));
+    }
     // SAFETY: fcntl(2) with these commands takes integers and only looks at the descriptor.
     check(unsafe { libc::fcntl(FIRST, libc::F_SETFD, libc::FD_CLOEXEC) })?;
     // SAFETY: as above.
     let flags = check(unsafe { libc::fcntl(FIRST, libc::F_GETFL) })?;
     // SAFETY: as above.
     check(unsafe { libc::fcntl(FIRST, libc::F_SETFL, flags | libc::O_NONBLOCK) })?;
-    // SAFETY: the descriptor is open, and by the protocol it was opened for this process alone,
-    // which takes it here, once, before it opens anything else.
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    // SAFETY: it is an open audit socket, which nothing else in this process opens under that
+    // number before the one call that comes here; by the protocol it is ours alone.
     Ok(unsafe { OwnedFd::from_raw_fd(FIRST) })
 }
 

@@ -1,1 +1,77 @@
-//! To be written.
+//! Captures and logs in `tests/data` through the real pipeline, against what is known of them.
+
+mod account;
+mod pairs;
+mod shape;
+
+use std::fs;
+
+pub(crate) use shape::check as check_line;
+
+use crate::{
+    common::{Value, data, lines, replay, replay_raw},
+    score::score,
+};
+
+/// The types of the captures: their rules were recorded without a filter.
+const ALL: [&str; 4] = ["--min", "1000", "--max", "2999"];
+
+/// Logs with their events beside them: three captures of a real kernel, whose `truth.jsonl` the
+/// workload wrote itself, and small logs made by hand.
+const LOGS: [&str; 9] = [
+    "fim", "proc", "misc", "hosts", "enriched", "types", "machines", "old", "users",
+];
+
+fn log(name: &str) -> Vec<u8> {
+    fs::read(data(&format!("{name}.log"))).expect("there is a log")
+}
+
+/// The lines that come of a log.
+fn output(log: &[u8], args: &[&str]) -> Vec<u8> {
+    let output = replay_raw(log, &[&ALL[..], args].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}");
+    output.stdout
+}
+
+#[track_caller]
+fn check_truth(name: &str) {
+    let events = replay(log(name), &ALL);
+    let truths = fs::read(data(&format!("{name}.truth.jsonl"))).expect("there is a truth");
+    score(&events, &lines(&truths)).assert_perfect();
+}
+
+#[test]
+fn every_call_of_the_file_workload_is_told_as_it_was() {
+    check_truth("fim");
+}
+
+#[test]
+fn every_call_of_the_process_workload_is_told_as_it_was() {
+    check_truth("proc");
+}
+
+#[test]
+fn every_message_of_the_user_workload_is_told_as_it_was() {
+    check_truth("misc");
+}
+
+#[test]
+fn an_event_that_is_not_as_it_was_is_a_miss() {
+    let truths = lines(&fs::read(data("fim.truth.jsonl")).unwrap());
+    let events = replay(log("fim"), &ALL);
+    assert!(!score(&[], &truths).misses.is_empty());
+    let falsified: Vec<Value> = events
+        .into_iter()
+        .map(|mut event| {
+            event["success"] = "perhaps".into();
+            event
+        })
+        .collect();
+    let score = score(&falsified, &truths);
+    assert_eq!(score.misses.len(), score.total());
+    assert!(
+        score.misses[0].contains("success is \"perhaps\""),
+        "{score}"
+    );
+}

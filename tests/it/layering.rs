@@ -1,1 +1,210 @@
-//! To be written.
+//! The architecture, held against what the files import.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What each module of `src` may import with `crate::`, itself left out.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("model", &[]),
+    ("error", &[]),
+    ("serials", &[]),
+    ("parse", &["model"]),
+    ("resolve", &["model", "parse"]),
+    ("classify", &["model", "parse", "resolve"]),
+    ("encode", &["model"]),
+    ("reassemble", &["model"]),
+    ("source", &["error", "model", "parse"]),
+    (
+        "reader",
+        &["error", "model", "reassemble", "serials", "source"],
+    ),
+    ("sink", &["error", "source"]),
+    ("lib", &[]),
+    ("cli", &[]),
+    ("run", &["cli"]),
+    ("main", &[]),
+];
+
+/// Where more than the name of a module counts: the paths below it that may be imported.
+const ONLY: &[(&str, &str, &[&str])] = &[
+    ("source", "parse", &["header"]),
+    ("resolve", "parse", &["FileId"]),
+    ("sink", "source", &["sys"]),
+];
+
+/// Words of the code, and the files that alone may have them.
+const ALONE: &[(&str, &[&str])] = &[
+    ("unsafe", &["source/sys.rs"]),
+    ("libc::syscall", &["source/sys.rs"]),
+    ("crossbeam_channel", &["reader.rs", "main.rs", "run.rs"]),
+    ("thread::", &["reader.rs", "main.rs"]),
+    (
+        "Instant::now",
+        &["reader.rs", "run.rs", "source/live.rs", "source/netlink.rs"],
+    ),
+    ("serde_json", &["encode/mod.rs"]),
+    ("std::env", &[]),
+    ("process::exit", &["main.rs"]),
+];
+
+fn src() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// Every source file by its name below `src`, with its code; tests may do as they like.
+fn files() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut directories = vec![src()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.file_stem().is_some_and(|stem| stem == "tests") {
+                continue;
+            }
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(src()).unwrap().display().to_string();
+                found.push((name, code(&fs::read_to_string(path).unwrap())));
+            }
+        }
+    }
+    assert!(found.len() > 20, "{found:?}");
+    found
+}
+
+/// A file without its tests, which come last, and without its comments. A comment's beginning in a string is taken for one, which leaves
+/// out no import.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod tests").next();
+    text.unwrap_or_default()
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or_default())
+        .fold(String::new(), |code, line| code + line + "\n")
+}
+
+/// The module that a file belongs to.
+fn module(file: &str) -> &str {
+    file.split(['/', '.']).next().unwrap_or_default()
+}
+
+/// Every path behind `crate::`, its first two parts, with `use crate::{a, b::{c, d}}` taken apart.
+fn imports(code: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (at, root) in code.match_indices("crate::") {
+        let is_whole = !code[..at].ends_with(|c: char| c == '_' || c == '$' || c.is_alphanumeric());
+        if is_whole {
+            paths(&code[at + root.len()..], "", &mut found);
+        }
+    }
+    found
+}
+
+/// Adds the paths of a use tree that begins here, and returns what follows it.
+fn paths<'t>(tree: &'t str, prefix: &str, found: &mut BTreeSet<String>) -> &'t str {
+    let tree = tree.trim_start();
+    if let Some(mut rest) = tree.strip_prefix('{') {
+        loop {
+            rest = rest.trim_start_matches([',', ' ', '\n']);
+            if rest.is_empty() {
+                return rest;
+            }
+            if let Some(rest) = rest.strip_prefix('}') {
+                return rest;
+            }
+            rest = paths(rest, prefix, found);
+        }
+    }
+    let end = tree
+        .find(|c: char| c != '_' && c != '*' && !c.is_alphanumeric())
+        .unwrap_or(tree.len());
+    let (name, rest) = tree.split_at(end);
+    assert!(!name.is_empty(), "not a path: {tree:.60}");
+    let path = if prefix.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{prefix}::{name}")
+    };
+    match rest.strip_prefix("::") {
+        Some(rest) => paths(rest, &path, found),
+        None => {
+            found.insert(path);
+            let end = rest
+                .find([',', '}', ';', ' ', '(', '\n'])
+                .unwrap_or(rest.len());
+            &rest[end..]
+        }
+    }
+}
+
+#[test]
+fn every_module_imports_only_what_lies_below_it() {
+    for (file, code) in files() {
+        let module = module(&file);
+        let (_, allowed) = MAY_IMPORT
+            .iter()
+            .find(|(name, _)| *name == module)
+            .unwrap_or_else(|| panic!("{file}: say in MAY_IMPORT what {module} may import"));
+        for import in imports(&code) {
+            let (first, below) = import.split_once("::").unwrap_or((&import, ""));
+            assert!(
+                first == module || allowed.contains(&first),
+                "{file} imports {import}"
+            );
+            for (_, _, only) in ONLY
+                .iter()
+                .filter(|(from, to, _)| *from == module && *to == first)
+            {
+                let below = below.split("::").next().unwrap_or_default();
+                assert!(only.contains(&below), "{file} imports {import}");
+            }
+        }
+        assert!(!code.contains("super::super"), "{file} climbs");
+    }
+}
+
+#[test]
+fn what_only_one_place_does_is_done_in_no_other() {
+    for (file, code) in files() {
+        let code = code
+            .replace("unsafe_code", "")
+            .replace("unsafe_op_in_unsafe_fn", "");
+        for (word, places) in ALONE {
+            let is_there = code.contains(word);
+            assert!(!is_there || places.contains(&&*file), "{word} in {file}");
+        }
+    }
+}
+
+#[test]
+fn the_table_is_read_from_real_imports() {
+    let code = "use crate::{error::Error, model::{self, Batch, record_type::{A, B}}, parse::x};\n\
+                fn f(a: crate::sink::Sink) -> xcrate::no {}";
+    let expected = [
+        "error::Error",
+        "model::Batch",
+        "model::record_type::A",
+        "model::record_type::B",
+        "model::self",
+        "parse::x",
+        "sink::Sink",
+    ];
+    assert!(imports(code).iter().eq(expected), "{:?}", imports(code));
+}
+
+#[test]
+fn the_architecture_names_every_part() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md");
+    let text = fs::read_to_string(path).unwrap();
+    for entry in fs::read_dir(src()).unwrap() {
+        let entry = entry.unwrap();
+        let mut name = entry.file_name().into_string().unwrap();
+        if entry.path().is_dir() {
+            name.push('/');
+        }
+        assert!(text.contains(&format!("`{name}`")), "{name} is missing");
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! `cli` runs the binary as a process. `golden` drives the captures in `tests/data` through the real
 //! pipeline. `hostile` feeds it what no kernel writes. `traps` has one test for each odd record that
-//! was seen in the wild. `layering` holds the imports against the architecture. `live` and `truth`
+//! was seen in the wild. `oracle` asks libauparse and shells for a second opinion. `layering` holds the imports against the architecture. `live` and `truth`
 //! run against this kernel.
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
 
@@ -12,5 +12,8 @@ mod golden;
 mod hostile;
 mod layering;
 mod live;
+mod oracle;
+mod process;
+mod score;
 mod traps;
 mod truth;

@@ -196,8 +196,14 @@ fn compare(event: &Value, records: &[Record]) -> usize {
         {
             same("commandline", Some(&title.interpreted));
         }
-        let exit = main.get("exit").map(|exit| String::from_utf8_lossy(&exit.raw).into_owned());
-        assert_eq!(event["exit"].to_string(), exit.unwrap_or("0".to_owned()), "{event}");
+        let exit = main
+            .get("exit")
+            .map(|exit| String::from_utf8_lossy(&exit.raw).into_owned());
+        assert_eq!(
+            event["exit"].to_string(),
+            exit.unwrap_or("0".to_owned()),
+            "{event}"
+        );
         if event["exit"].as_i64().is_some_and(|exit| exit < 0) {
             let name = interpreted("exit").and_then(|text| text.split(|b| *b == b'(').next());
             same("error", name);

@@ -1,0 +1,195 @@
+//! What is read: files, standard input, pipes with a name.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt},
+        process::CommandExt,
+    },
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use super::{assert_one_line, log, run};
+use crate::{
+    common::{auditrd, lines, replay},
+    process::{Running, deletion, end, login},
+};
+
+/// Any user that is not root and owns nothing.
+const NOBODY: u32 = 65_534;
+
+/// The binary as somebody who may not do everything, if that takes more than to run it.
+fn as_nobody(directory: &Path) -> Command {
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return auditrd();
+    }
+    // The target directory need not be open to others. To write the copy here would race with the
+    // other tests: a program cannot be run while a child that is being started has it open.
+    let copy = directory.join("auditrd");
+    let mut cp = Command::new("cp");
+    let copied = cp.arg(env!("CARGO_BIN_EXE_auditrd")).arg(&copy).status();
+    assert!(copied.unwrap().success());
+    fs::set_permissions(&copy, Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(directory, Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new(copy);
+    command.env_clear().uid(NOBODY).current_dir("/");
+    command
+}
+
+fn serials(output: &[u8]) -> Vec<u64> {
+    let sequence = |event: &crate::common::Value| event["sequence"].as_u64().unwrap();
+    lines(output).iter().map(sequence).collect()
+}
+
+#[test]
+fn a_file_that_is_not_there_is_an_error_in_one_line() {
+    let output = run(auditrd().args(["-i", "/nonexistent/audit.log"]));
+    let expected = "cannot read /nonexistent/audit.log: No such file or directory";
+    assert_one_line(&output, 1, expected);
+}
+
+#[test]
+fn a_directory_is_no_log() {
+    let output = run(auditrd().args(["-i", "/"]));
+    assert_one_line(&output, 1, "cannot read /: Is a directory");
+}
+
+#[test]
+fn a_file_that_may_not_be_read_says_what_helps() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("audit.log");
+    fs::write(&file, login(1)).unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o000)).unwrap();
+    let output = run(as_nobody(directory.path()).arg("-i").arg(&file));
+    let expected = format!(
+        "cannot read {}: Permission denied; audit logs are root's, try sudo",
+        file.display()
+    );
+    assert_one_line(&output, 4, &expected);
+}
+
+#[test]
+fn an_output_that_may_not_be_written_is_not_permitted() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("events");
+    fs::write(&file, "").unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o400)).unwrap();
+    let output = run(as_nobody(directory.path())
+        .arg("-i")
+        .arg("-")
+        .arg("-o")
+        .arg(&file));
+    assert_eq!(output.status.code(), Some(4));
+    assert_eq!(log(&output).lines().count(), 1, "{}", log(&output));
+}
+
+#[test]
+fn a_wrong_name_is_found_before_anything_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("audit.log");
+    fs::write(&file, login(1)).unwrap();
+    let output = run(auditrd().arg("-i").arg(&file).args(["-i", "/nonexistent"]));
+    assert_one_line(
+        &output,
+        1,
+        "cannot read /nonexistent: No such file or directory",
+    );
+}
+
+#[test]
+fn several_logs_are_read_in_order_and_standard_input_is_one_of_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let (first, last) = (directory.path().join("1"), directory.path().join("3"));
+    fs::write(&first, login(1)).unwrap();
+    fs::write(&last, login(3)).unwrap();
+    let mut command = auditrd();
+    command
+        .arg("-i")
+        .arg(&first)
+        .args(["-i", "-", "--input"])
+        .arg(&last);
+    let mut running = Running::start(&mut command);
+    running.write(login(2));
+    let (status, output, _) = running.close();
+    assert!(status.success());
+    assert_eq!(serials(&output), [1, 2, 3]);
+}
+
+#[test]
+fn an_event_may_begin_in_one_log_and_end_in_the_next() {
+    let directory = tempfile::tempdir().unwrap();
+    let (first, second) = (directory.path().join("1"), directory.path().join("2"));
+    fs::write(&first, deletion(1)).unwrap();
+    fs::write(&second, end(1)).unwrap();
+    let output = run(auditrd().arg("-i").arg(&first).arg("-i").arg(&second));
+    let events = lines(&output.stdout);
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0]["path"], "/home/file1");
+    assert!(events[0].get("incomplete").is_none());
+}
+
+#[test]
+fn a_last_line_without_an_end_is_a_line() {
+    let text = login(1) + login(2).trim_end();
+    assert_eq!(replay(text, &[]).len(), 2);
+
+    // It is not continued by the next file.
+    let directory = tempfile::tempdir().unwrap();
+    let (first, second) = (directory.path().join("1"), directory.path().join("2"));
+    fs::write(&first, login(1).trim_end()).unwrap();
+    fs::write(&second, login(2)).unwrap();
+    let output = run(auditrd().arg("-i").arg(&first).arg("-i").arg(&second));
+    assert_eq!(serials(&output.stdout), [1, 2]);
+}
+
+#[test]
+fn lines_may_end_as_on_windows() {
+    let text = deletion(1) + &end(1) + &login(2);
+    assert_eq!(replay(text.replace('\n', "\r\n"), &[]), replay(text, &[]));
+}
+
+#[test]
+fn empty_input_is_no_event_and_no_complaint() {
+    for text in ["", "\n", "\n\r\n\n"] {
+        let mut running = Running::start(auditrd().args(["-i", "-"]));
+        running.write(text);
+        let (status, output, log) = running.close();
+        assert!(
+            status.success() && output.is_empty() && log.is_empty(),
+            "{log}"
+        );
+    }
+}
+
+#[test]
+fn a_named_pipe_is_waited_for_and_the_wait_can_be_ended() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let mut command = auditrd();
+    command.args(["-i", "-", "-i"]).arg(&pipe);
+
+    // An event of the stream before it tells that the program is up.
+    let mut running = Running::start(&mut command);
+    running.write(login(1));
+    assert_eq!(running.event()["sequence"], 1);
+    running.signal("TERM");
+    let (status, output, log) = running.wait();
+    assert!(status.success() && output.is_empty(), "{log}");
+
+    let mut running = Running::start(&mut command);
+    running.write(login(1));
+    assert_eq!(running.event()["sequence"], 1);
+    fs::write(&pipe, login(2)).unwrap();
+    let (status, output, _) = running.close();
+    assert!(status.success());
+    assert_eq!(serials(&output), [2]);
+}
+
+#[test]
+fn a_closed_standard_input_is_an_empty_log() {
+    let output = run(auditrd().args(["-i", "-"]).stdin(Stdio::null()));
+    assert!(output.status.success() && output.stdout.is_empty());
+}

@@ -1,0 +1,229 @@
+//! Where events go: files, their modes, and what happens when they are full.
+
+use std::{
+    fs::{self, File, Permissions},
+    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use super::{assert_one_line, log, run};
+use crate::{
+    common::{auditrd, data, lines},
+    process::login,
+};
+
+/// The binary behind a shell that prepares something first.
+fn after(preparation: &str) -> Command {
+    let mut command = Command::new("sh");
+    command
+        .arg("-c")
+        .arg(format!("{preparation}; exec \"$@\""))
+        .arg("sh")
+        .arg(env!("CARGO_BIN_EXE_auditrd"))
+        .stdin(Stdio::null());
+    command
+}
+
+fn log_of(directory: &Path, text: &str) -> std::path::PathBuf {
+    let file = directory.join("audit.log");
+    fs::write(&file, text).unwrap();
+    file
+}
+
+#[test]
+fn an_output_is_made_for_its_owner_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let input = log_of(directory.path(), &login(1));
+    for umask in ["000", "022", "077"] {
+        let file = directory.path().join(umask);
+        let output = run(after(&format!("umask {umask}"))
+            .arg("-i")
+            .arg(&input)
+            .arg("-o")
+            .arg(&file));
+        assert!(output.status.success() && output.stdout.is_empty());
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o600);
+    }
+}
+
+#[test]
+fn an_output_that_is_there_is_appended_to_and_keeps_its_mode() {
+    let directory = tempfile::tempdir().unwrap();
+    let input = log_of(directory.path(), &login(1));
+    let file = directory.path().join("events");
+    fs::write(&file, "{\"name\":\"before\"}\n").unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+    for _ in 0..2 {
+        assert!(
+            run(auditrd().arg("-i").arg(&input).arg("-o").arg(&file))
+                .status
+                .success()
+        );
+    }
+    let events = lines(&fs::read(&file).unwrap());
+    let names: Vec<_> = events.iter().map(|event| &event["name"]).collect();
+    assert_eq!(names, ["before", "user_event", "user_event"]);
+    assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o640);
+}
+
+#[test]
+fn a_dash_is_standard_output() {
+    let directory = tempfile::tempdir().unwrap();
+    let input = log_of(directory.path(), &login(1));
+    let output = run(auditrd().arg("-i").arg(input).args(["-o", "-"]));
+    assert_eq!(lines(&output.stdout).len(), 1);
+}
+
+#[test]
+fn a_directory_is_no_output() {
+    let output = run(auditrd().args(["-i", "-", "-o", "/"]));
+    assert_one_line(&output, 1, "cannot open / for writing: Is a directory");
+}
+
+#[test]
+fn a_symbolic_link_is_no_output() {
+    let directory = tempfile::tempdir().unwrap();
+    let (target, link) = (
+        directory.path().join("target"),
+        directory.path().join("link"),
+    );
+    fs::write(&target, "").unwrap();
+    symlink(&target, &link).unwrap();
+    let output = run(auditrd().args(["-i", "-", "-o"]).arg(&link));
+    let text = log(&output);
+    assert_eq!(
+        (output.status.code(), text.lines().count()),
+        (Some(1), 1),
+        "{text}"
+    );
+    assert!(text.contains("symbolic link"), "{text}");
+    assert_eq!(fs::read(&target).unwrap(), b"");
+}
+
+#[test]
+fn a_full_device_is_an_error_in_one_line() {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let input = data("misc.log");
+    let output = run(auditrd().arg("-i").arg(&input).stdout(full));
+    assert_one_line(
+        &output,
+        1,
+        "cannot write to standard output: No space left on device",
+    );
+    let output = run(auditrd().arg("-i").arg(&input).args(["-o", "/dev/full"]));
+    assert_one_line(
+        &output,
+        1,
+        "cannot write to /dev/full: No space left on device",
+    );
+}
+
+#[test]
+fn a_disk_that_is_full_holds_whole_lines() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("events");
+    for blocks in 1..=16 {
+        let before = fs::read(&file).unwrap_or_default();
+        // A file that may not grow any more ends a write in the middle, as a full disk does.
+        let limit = format!("trap '' XFSZ; ulimit -f {blocks}");
+        let output = run(after(&limit)
+            .arg("-i")
+            .arg(data("misc.log"))
+            .arg("-o")
+            .arg(&file));
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(log(&output).lines().count(), 1, "{}", log(&output));
+        let after = fs::read(&file).unwrap();
+        assert!(after.starts_with(&before));
+        lines(&after);
+    }
+    assert!(lines(&fs::read(&file).unwrap()).len() > 3);
+    assert!(
+        run(auditrd()
+            .arg("-i")
+            .arg(data("misc.log"))
+            .arg("-o")
+            .arg(&file))
+        .status
+        .success()
+    );
+    lines(&fs::read(&file).unwrap());
+}
+
+#[test]
+fn standard_output_that_is_a_full_file_holds_whole_lines() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("events");
+    let output = run(after("trap '' XFSZ; ulimit -f 4")
+        .arg("-i")
+        .arg(data("misc.log"))
+        .stdout(File::create(&file).unwrap()));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!lines(&fs::read(&file).unwrap()).is_empty());
+}
+
+#[test]
+fn what_a_killed_program_left_of_a_line_is_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let input = log_of(directory.path(), &login(1));
+    let file = directory.path().join("events");
+    // The limit of the file's size kills, as nobody ignores its signal here.
+    let output = run(after("ulimit -f 4")
+        .arg("-i")
+        .arg(data("misc.log"))
+        .arg("-o")
+        .arg(&file));
+    assert_eq!(output.status.code(), None);
+    let torn = fs::read(&file).unwrap();
+    assert!(!torn.ends_with(b"\n"), "the kill must have torn a line");
+    let output = run(auditrd().arg("-i").arg(&input).arg("-o").arg(&file));
+    assert!(output.status.success(), "{}", log(&output));
+    let whole = torn.iter().filter(|byte| **byte == b'\n').count();
+    assert_eq!(lines(&fs::read(&file).unwrap()).len(), whole + 1);
+}
+
+#[test]
+fn a_torn_line_is_removed_wherever_it_was_torn() {
+    let directory = tempfile::tempdir().unwrap();
+    let input = log_of(directory.path(), &login(1));
+    let file = directory.path().join("events");
+    assert!(
+        run(auditrd().arg("-i").arg(&input).arg("-o").arg(&file))
+            .status
+            .success()
+    );
+    let line = fs::read(&file).unwrap();
+    let long = vec![b'x'; 200_000];
+    let torn = [&line[..1], &line[..8], &line[..9], &line[..line.len() - 1]];
+    let torn = torn.map(<[u8]>::to_vec);
+    for torn in torn.into_iter().chain([[&line[..20], &long].concat()]) {
+        for before in [&b""[..], &line] {
+            fs::write(&file, [before, &torn].concat()).unwrap();
+            assert!(
+                run(auditrd().arg("-i").arg(&input).arg("-o").arg(&file))
+                    .status
+                    .success()
+            );
+            assert_eq!(fs::read(&file).unwrap(), [before, &line].concat());
+        }
+    }
+}
+
+#[test]
+fn text_of_others_is_not_removed_but_ended() {
+    let directory = tempfile::tempdir().unwrap();
+    let input = log_of(directory.path(), &login(1));
+    let file = directory.path().join("events");
+    fs::write(&file, "a note without an end").unwrap();
+    assert!(
+        run(auditrd().arg("-i").arg(&input).arg("-o").arg(&file))
+            .status
+            .success()
+    );
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(
+        text.starts_with("a note without an end\n{\"name\":\"user_event\","),
+        "{text}"
+    );
+}

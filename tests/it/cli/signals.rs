@@ -1,0 +1,217 @@
+//! Signals, and counters that come without one.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::Stdio,
+    thread,
+};
+
+use crate::{
+    common::{Value, auditrd, data, lines},
+    process::{Running, deletion, end, login},
+};
+
+/// A replay of a stream that has shown that it is up, and where events wait only for their end.
+fn started(args: &[&str]) -> Running {
+    let mut command = auditrd();
+    command
+        .args(["-i", "-", "--event-timeout", "1h"])
+        .args(args);
+    let mut running = Running::start(&mut command);
+    running.write(login(1));
+    running
+}
+
+/// Waits for a file to be made. Signals are understood from before then.
+fn wait_for(file: &Path) {
+    while !file.exists() {
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_stop_finishes_what_is_in_flight_and_is_a_success() {
+    for signal in ["TERM", "INT"] {
+        let mut running = started(&[]);
+        assert_eq!(running.event()["sequence"], 1);
+        running.write(deletion(2) + &deletion(3) + &login(4));
+        // Records are taken in order, so the first two events are in flight when this one is out.
+        assert_eq!(running.event()["sequence"], 4);
+        running.signal(signal);
+        // The pipe stays open: only the signal can have ended it.
+        let (status, output, log) = running.wait();
+        assert!(status.success(), "{signal}: {status} {log}");
+        let events = lines(&output);
+        let sequences: Vec<&Value> = events.iter().map(|event| &event["sequence"]).collect();
+        assert_eq!(sequences, [2, 3]);
+        assert!(events.iter().all(|event| event["incomplete"] == true));
+    }
+}
+
+#[test]
+fn a_hangup_opens_the_output_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, rotated) = (
+        directory.path().join("events"),
+        directory.path().join("events.1"),
+    );
+    let mut running = started(&["-v", "-o", file.to_str().unwrap()]);
+    // The counters are printed after what came before them is written.
+    let wait = |running: &mut Running| {
+        running.signal("USR1");
+        while !running.log_line().contains("records ") {}
+    };
+    let written = |file| -> Vec<Value> {
+        let text = fs::read(file).unwrap_or_default();
+        lines(&text)
+            .iter()
+            .map(|event| event["sequence"].clone())
+            .collect()
+    };
+    wait_for(&file);
+    while written(&file) != [1] {
+        wait(&mut running);
+    }
+    fs::rename(&file, &rotated).unwrap();
+    running.write(login(2));
+    while written(&rotated) != [1, 2] {
+        wait(&mut running);
+    }
+    assert!(!file.exists(), "nobody has asked for it yet");
+    running.signal("HUP");
+    while !file.exists() {
+        wait(&mut running);
+    }
+    running.write(login(3));
+    assert!(running.close().0.success());
+    assert_eq!(written(&rotated), [1, 2]);
+    assert_eq!(written(&file), [3]);
+}
+
+#[test]
+fn an_output_that_cannot_be_opened_again_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, rotated) = (
+        directory.path().join("events"),
+        directory.path().join("events.1"),
+    );
+    let mut running = started(&["-o", file.to_str().unwrap()]);
+    wait_for(&file);
+    fs::rename(&file, &rotated).unwrap();
+    fs::create_dir(&file).unwrap();
+    running.signal("HUP");
+    let said = loop {
+        let line = running.log_line();
+        if !line.contains("records ") {
+            break line;
+        }
+    };
+    assert!(said.contains("Is a directory"), "{said}");
+    running.write(login(2));
+    let (status, _, _) = running.close();
+    assert!(status.success());
+    assert_eq!(lines(&fs::read(&rotated).unwrap()).len(), 2);
+}
+
+#[test]
+fn a_hangup_changes_nothing_for_standard_output() {
+    let mut running = started(&[]);
+    assert_eq!(running.event()["sequence"], 1);
+    running.signal("HUP");
+    running.write(login(2));
+    assert_eq!(running.event()["sequence"], 2);
+    assert!(running.close().0.success());
+}
+
+#[test]
+fn the_counters_are_printed_when_they_are_asked_for() {
+    for quiet in ["--quiet", "--events=user"] {
+        let mut running = started(&[quiet]);
+        assert_eq!(running.event()["sequence"], 1);
+        running.signal("USR1");
+        let line = running.log_line();
+        assert!(
+            line.starts_with("auditrd: records 1 filtered 0 malformed 0 "),
+            "{line}"
+        );
+        assert!(
+            line.contains(" events 1 ") && line.contains(" lines 1 "),
+            "{line}"
+        );
+        assert!(running.close().0.success());
+    }
+}
+
+#[test]
+fn the_counters_are_printed_at_an_interval() {
+    let mut running = started(&["--stats-interval", "10ms"]);
+    assert_eq!(running.event()["sequence"], 1);
+    for _ in 0..3 {
+        assert!(running.log_line().contains("records "));
+    }
+    running.write(login(2));
+    assert_eq!(running.event()["sequence"], 2);
+    assert!(running.close().0.success());
+}
+
+#[test]
+fn the_counters_account_for_every_record() {
+    let mut running = started(&["--max", "1306"]);
+    assert_eq!(running.event()["sequence"], 1);
+    running.write(format!(
+        "{}{}{}no record\n{}",
+        deletion(2),
+        end(2),
+        deletion(3),
+        login(4)
+    ));
+    for sequence in [2, 4] {
+        assert_eq!(running.event()["sequence"], sequence);
+    }
+    running.signal("USR1");
+    let line = running.log_line();
+    let counter = |name: &str| -> u64 {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let at = words.iter().position(|word| *word == name).unwrap();
+        words[at + 1].parse().unwrap()
+    };
+    assert_eq!(counter("records"), 1 + 5 + 4 + 1);
+    assert_eq!(counter("filtered"), 2);
+    assert_eq!(counter("malformed"), 1);
+    assert_eq!((counter("events"), counter("lines")), (3, 3));
+    let (status, output, _) = running.close();
+    assert!(status.success());
+    assert_eq!(lines(&output).len(), 1);
+}
+
+#[test]
+fn whoever_asks_twice_to_stop_does_not_wait_for_a_stuck_output() {
+    let directory = tempfile::tempdir().unwrap();
+    let input = directory.path().join("audit.log");
+    fs::write(&input, fs::read(data("misc.log")).unwrap().repeat(100)).unwrap();
+    let mut command = auditrd();
+    let mut child = command
+        .arg("-i")
+        .arg(&input)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // One line tells that it is up; nobody reads the others.
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    stdout.read_line(&mut String::new()).unwrap();
+    let pid = child.id().to_string();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        let mut kill = std::process::Command::new("kill");
+        let _ = kill
+            .args(["-s", "TERM", &pid])
+            .stderr(Stdio::null())
+            .status();
+    };
+    assert_eq!(status.code(), Some(1));
+}

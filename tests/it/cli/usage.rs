@@ -1,0 +1,231 @@
+//! Options, environment variables, and what is wrong with them.
+
+use std::fs;
+
+use super::{log, run};
+use crate::{
+    common::{Value, auditrd, data, lines},
+    process::{deletion, end, login},
+};
+
+/// Runs with these arguments and variables over one event of each kind.
+fn replay(args: &[&str], variables: &[(&str, &str)]) -> Vec<Value> {
+    let directory = tempfile::tempdir().unwrap();
+    let input = directory.path().join("audit.log");
+    let exec = "type=SYSCALL msg=audit(1700000000.000:1): arch=c000003e syscall=59 success=yes \
+                exit=0 items=0 ppid=1 pid=9 uid=0 comm=\"id\" exe=\"/usr/bin/id\"\n\
+                type=EXECVE msg=audit(1700000000.000:1): argc=1 a0=\"id\"\n";
+    let text = [exec, &end(1), &deletion(2), &end(2), &login(3)].concat();
+    fs::write(&input, text).unwrap();
+    let mut command = auditrd();
+    command.envs(variables.iter().copied()).args(args);
+    if !variables.iter().any(|(name, _)| *name == "AUDITRD_INPUT") {
+        command.arg("--input").arg(input);
+    }
+    let output = run(&mut command);
+    assert!(output.status.success(), "{}", log(&output));
+    lines(&output.stdout)
+}
+
+/// Which kinds of events come out.
+#[track_caller]
+fn check(args: &[&str], variables: &[(&str, &str)], expected: &[&str]) {
+    let names: Vec<String> = replay(args, variables)
+        .iter()
+        .map(|event| event["name"].as_str().unwrap().replace("_event", ""))
+        .collect();
+    assert_eq!(names, expected, "{args:?} {variables:?}");
+}
+
+/// Asserts that a command line is refused, with these words in the first line that says why.
+#[track_caller]
+fn refused(args: &[&str], variables: &[(&str, &str)], words: &[&str]) {
+    let output = run(auditrd().envs(variables.iter().copied()).args(args));
+    let text = log(&output);
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {text}");
+    assert!(output.stdout.is_empty());
+    let first = text.lines().next().unwrap_or_default();
+    for word in words {
+        assert!(first.contains(word), "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    for flag in ["--help", "-h", "--version", "-V"] {
+        let output = run(auditrd().arg(flag));
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{flag}"
+        );
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains(env!("CARGO_PKG_VERSION")) || text.contains("Usage: auditrd"));
+    }
+}
+
+#[test]
+fn the_help_names_every_option_with_its_variable() {
+    let output = run(auditrd().arg("--help"));
+    let text = String::from_utf8(output.stdout).unwrap();
+    for option in [
+        "input",
+        "unicast",
+        "min",
+        "max",
+        "events",
+        "output",
+        "recv-buffer",
+        "queue",
+        "max-line",
+        "event-timeout",
+        "max-out-of-order",
+        "stats-interval",
+        "verbose",
+        "quiet",
+    ] {
+        let variable = option.to_uppercase().replace('-', "_");
+        assert!(text.contains(&format!("--{option}")), "{option}");
+        assert!(
+            text.contains(&format!("[env: AUDITRD_{variable}=]")),
+            "{option}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_understood_is_wrong_usage() {
+    refused(&["--nosuch"], &[], &["--nosuch"]);
+    refused(&["extra"], &[], &["extra"]);
+    refused(&["--min", "NOSUCH"], &[], &["NOSUCH", "--min"]);
+    refused(&["--max", "70000"], &[], &["70000", "--max"]);
+    refused(
+        &["--events", "process,socket"],
+        &[],
+        &["socket", "--events"],
+    );
+    refused(&["--queue", "0"], &[], &["--queue"]);
+    refused(&["--max-line", "10"], &[], &["--max-line", "4096"]);
+    refused(
+        &["--event-timeout", "soon"],
+        &[],
+        &["soon", "--event-timeout"],
+    );
+    for option in ["--event-timeout", "--stats-interval"] {
+        refused(&[option, "0s"], &[], &[option, "365days"]);
+        refused(
+            &[option, "18446744073709551615s"],
+            &[],
+            &[option, "365days"],
+        );
+    }
+    refused(&["--recv-buffer", "much"], &[], &["much", "--recv-buffer"]);
+    refused(&[], &[("AUDITRD_QUEUE", "none")], &["none", "--queue"]);
+}
+
+#[test]
+fn min_above_max_is_wrong_usage_and_both_are_named() {
+    refused(
+        &["--min", "SYSCALL", "--max", "1200"],
+        &[],
+        &["--min SYSCALL (1300)", "--max", "(1200)"],
+    );
+}
+
+#[test]
+fn a_log_has_no_audit_daemon_to_be() {
+    refused(&["--unicast", "-i", "-"], &[], &["--unicast", "--input"]);
+    // What is switched off in a service file is no conflict.
+    check(
+        &[],
+        &[("AUDITRD_UNICAST", "0")],
+        &["process", "fim", "user"],
+    );
+}
+
+#[test]
+fn kinds_of_events_can_be_chosen() {
+    check(&[], &[], &["process", "fim", "user"]);
+    check(&["--events", "process"], &[], &["process"]);
+    check(&["--events", "user,fim"], &[], &["fim", "user"]);
+    check(
+        &["--events", "fim", "--events", "user"],
+        &[],
+        &["fim", "user"],
+    );
+}
+
+#[test]
+fn types_are_chosen_by_number_or_by_name() {
+    check(
+        &["--min", "1300", "--max", "1400"],
+        &[],
+        &["process", "fim"],
+    );
+    check(
+        &["--min", "SYSCALL", "--max", "AVC"],
+        &[],
+        &["process", "fim"],
+    );
+    check(&["--min", "1112", "--max", "USER_LOGIN"], &[], &["user"]);
+    check(&["--min", "UNKNOWN[1112]", "--max", "1112"], &[], &["user"]);
+}
+
+#[test]
+fn options_can_come_from_the_environment_and_flags_override_them() {
+    let captured = data("misc.log");
+    let input = ("AUDITRD_INPUT", captured.to_str().unwrap());
+    let users = replay(&["--events", "user"], &[input]);
+    assert!(
+        users.len() > 10 && users[0]["type"] == "USER_AUTH",
+        "{users:?}"
+    );
+
+    check(
+        &[],
+        &[("AUDITRD_EVENTS", "process,user")],
+        &["process", "user"],
+    );
+    check(
+        &["--events", "fim"],
+        &[("AUDITRD_EVENTS", "process")],
+        &["fim"],
+    );
+    check(&[], &[("AUDITRD_MIN", "SYSCALL")], &["process", "fim"]);
+    check(
+        &["--min", "1100"],
+        &[("AUDITRD_MIN", "SYSCALL")],
+        &["process", "fim", "user"],
+    );
+    check(&[], &[("AUDITRD_MAX", "1299")], &["user"]);
+    check(
+        &[],
+        &[
+            ("AUDITRD_QUEUE", "1"),
+            ("AUDITRD_EVENT_TIMEOUT", "100ms"),
+            ("AUDITRD_MAX_LINE", "64K"),
+        ],
+        &["process", "fim", "user"],
+    );
+
+    let directory = tempfile::tempdir().unwrap();
+    let (first, second) = (directory.path().join("a"), directory.path().join("b"));
+    let output = ("AUDITRD_OUTPUT", first.to_str().unwrap());
+    check(&[], &[output], &[]);
+    assert_eq!(lines(&fs::read(&first).unwrap()).len(), 3);
+    check(&["-o", second.to_str().unwrap()], &[output], &[]);
+    assert_eq!(lines(&fs::read(&first).unwrap()).len(), 3);
+    assert_eq!(lines(&fs::read(&second).unwrap()).len(), 3);
+}
+
+#[test]
+fn how_much_is_said_can_come_from_the_environment() {
+    let input = data("misc.log");
+    let said = |name: &str, value: &str| {
+        let mut command = auditrd();
+        let output = run(command.arg("-i").arg(&input).env(name, value));
+        assert!(output.status.success(), "{}", log(&output));
+        log(&output)
+    };
+    assert_eq!(said("AUDITRD_QUIET", "1"), "");
+    assert!(said("AUDITRD_VERBOSE", "1").contains("records 239 "));
+}

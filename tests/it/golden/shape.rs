@@ -1,0 +1,223 @@
+//! The form of a line: which keys there are, in which order, and what their values are.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+
+use super::{LOGS, log, output};
+use crate::common::Value;
+
+/// All keys of an event line, in order.
+const KEYS: [&str; 50] = [
+    "name",
+    "timestamp",
+    "sequence",
+    "node",
+    "type",
+    "arch",
+    "success",
+    "syscall",
+    "exit",
+    "ppid",
+    "pid",
+    "auid",
+    "uid",
+    "gid",
+    "euid",
+    "egid",
+    "fsuid",
+    "fsgid",
+    "suid",
+    "sgid",
+    "session",
+    "msg",
+    "terminal",
+    "hostname",
+    "res",
+    "tty",
+    "comm",
+    "key",
+    "cwd",
+    "exectuable",
+    "commandline",
+    "path",
+    "dest_path",
+    "argv",
+    "action",
+    "inode",
+    "dev",
+    "mode",
+    "ouid",
+    "ogid",
+    "error",
+    "path_unresolved",
+    "op",
+    "acct",
+    "addr",
+    "cmd",
+    "fields",
+    "subj",
+    "incomplete",
+    "truncated",
+];
+
+/// Keys that every line has.
+const ALWAYS: [&str; 18] = [
+    "name",
+    "timestamp",
+    "sequence",
+    "type",
+    "syscall",
+    "exit",
+    "ppid",
+    "pid",
+    "auid",
+    "uid",
+    "gid",
+    "euid",
+    "egid",
+    "fsuid",
+    "fsgid",
+    "suid",
+    "sgid",
+    "session",
+];
+
+/// The members of an object as they stand there, and not as a map would have them.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Members, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Members, M::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// Asserts that a line is as the table of keys in the README says.
+#[track_caller]
+pub(crate) fn check(line: &str) {
+    let Members(members) = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+    let mut last = None;
+    for (key, value) in &members {
+        let plain = key.strip_suffix("_hex").unwrap_or(key);
+        let place = KEYS.iter().position(|known| *known == plain);
+        let place = (
+            place.unwrap_or_else(|| panic!("{key}: {line}")),
+            key != plain,
+        );
+        assert!(last < Some(place), "{key} is not in its place: {line}");
+        last = Some(place);
+        assert!(
+            is_right(plain, key != plain, value),
+            "{key} is {value}: {line}"
+        );
+    }
+    let has = |key: &str| members.iter().any(|(known, _)| known == key);
+    for key in ALWAYS {
+        assert!(has(key), "{key} is missing: {line}");
+    }
+    for (key, _) in &members {
+        if let Some(plain) = key.strip_suffix("_hex") {
+            assert!(has(plain), "{key} without {plain}: {line}");
+        }
+    }
+    if let Some(start) = line.find("\"fields\":{") {
+        let mut fields = serde_json::Deserializer::from_str(&line[start + "\"fields\":".len()..]);
+        let Members(fields) = Members::deserialize(&mut fields).unwrap();
+        let mut names: Vec<&String> = fields.iter().map(|(name, _)| name).collect();
+        names.sort();
+        assert!(
+            names.windows(2).all(|pair| pair[0] != pair[1]),
+            "twice the same field: {line}"
+        );
+        assert!(fields.iter().all(|(_, value)| value.is_string()), "{line}");
+    }
+}
+
+fn is_right(key: &str, is_hex: bool, value: &Value) -> bool {
+    let text = value.as_str();
+    if is_hex {
+        let is_hex = |text: &str| {
+            let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'A'..=b'F');
+            !text.is_empty() && text.len().is_multiple_of(2) && text.bytes().all(is_digit)
+        };
+        return match value {
+            Value::Object(words) => {
+                let is_index = |index: &String| index.parse::<usize>().is_ok();
+                key == "argv"
+                    && words
+                        .iter()
+                        .all(|(i, w)| is_index(i) && w.as_str().is_some_and(is_hex))
+            }
+            _ => text.is_some_and(is_hex),
+        };
+    }
+    match key {
+        "name" => matches!(text, Some("process_event" | "fim_event" | "user_event")),
+        "timestamp" => text.is_some_and(is_timestamp),
+        "exit" => value.is_i64() || value.is_u64(),
+        "sequence" | "ppid" | "pid" | "auid" | "uid" | "gid" | "euid" | "egid" | "fsuid"
+        | "fsgid" | "suid" | "sgid" | "session" | "ouid" | "ogid" => {
+            value.as_u64().is_some_and(|id| u32::try_from(id).is_ok())
+        }
+        "inode" => text.is_some_and(|text| text.parse::<u64>().is_ok()),
+        "argv" => value
+            .as_array()
+            .is_some_and(|words| words.iter().all(Value::is_string)),
+        "fields" => value.as_object().is_some_and(|fields| !fields.is_empty()),
+        "path_unresolved" | "incomplete" | "truncated" => value == &Value::Bool(true),
+        _ => value.is_string(),
+    }
+}
+
+/// `2026-11-22T16:37:31.483Z`
+fn is_timestamp(text: &str) -> bool {
+    let digits: String = text
+        .chars()
+        .map(|c| if c.is_ascii_digit() { '0' } else { c })
+        .collect();
+    digits == "0000-00-00T00:00:00.000Z"
+}
+
+#[test]
+fn every_line_has_its_keys_in_order_and_each_once() {
+    for name in LOGS {
+        let output = String::from_utf8(output(&log(name), &[])).expect("lines are UTF-8");
+        assert!(output.lines().count() > 1);
+        output.lines().for_each(check);
+    }
+}
+
+#[test]
+fn a_file_that_was_touched_is_described() {
+    let output = String::from_utf8(output(&log("fim"), &[])).unwrap();
+    let with = |key: &str| output.lines().filter(|line| line.contains(key)).count();
+    for key in [
+        "\"action\":",
+        "\"inode\":\"",
+        "\"dev\":\"",
+        "\"mode\":\"0",
+        "\"ouid\":",
+        "\"path\":\"/",
+    ] {
+        assert!(with(key) > 90, "{key}: {}", with(key));
+    }
+}
