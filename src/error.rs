@@ -14,7 +14,7 @@ pub struct Error {
 
 impl Error {
     /// An attempt that failed: `tried` completes the sentence "cannot …".
-    pub(crate) fn new(tried: impl Into<String>, cause: io::Error) -> Error {
+    pub fn new(tried: impl Into<String>, cause: io::Error) -> Error {
         Error {
             tried: tried.into(),
             cause,
@@ -23,11 +23,17 @@ impl Error {
     }
 
     /// The same with something that the user can do about it.
-    pub(crate) fn help(self, help: &'static str) -> Error {
+    #[must_use]
+    pub fn help(self, help: &'static str) -> Error {
         Error {
             help: Some(help),
             ..self
         }
+    }
+
+    /// Why it failed. It is part of this error's text, so it is not its `source()`.
+    pub fn cause(&self) -> &io::Error {
+        &self.cause
     }
 
     /// Whether more rights would have been needed.

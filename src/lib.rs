@@ -66,9 +66,8 @@ pub use resolve::{Absent, Host, Proc};
 pub use serials::SerialTracker;
 pub use sink::Sink;
 pub use source::{
-    AuditStatus, Client, ClientConfig, Fill, LiveConfig, LiveSource, LogSource,
-    MAX_AUDIT_MESSAGE_LENGTH, Membership, NetlinkClient, NetlinkMessage, Source, Stop, Stopper,
-    stop,
+    AuditStatus, Client, ClientConfig, Fill, LiveSource, LogSource, MAX_AUDIT_MESSAGE_LENGTH,
+    Membership, NetlinkClient, NetlinkMessage, Source, Stop, Stopper, stop,
 };
 
 /// Whether a type is that of a record from user space: 1100 to 1199 and 2100 to 2999.

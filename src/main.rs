@@ -11,14 +11,12 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use auditrd::{
-    Absent, AuditReader, Classifier, ClientConfig, Error, Host, LiveConfig, LogSource, Proc, Sink,
-};
+use auditrd::{Absent, AuditReader, Classifier, ClientConfig, Error, Host, LogSource, Proc, Sink};
 use clap::Parser;
 use crossbeam_channel::{Sender, unbounded};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1},
-    iterator::Signals,
+    iterator::{Handle, Signals},
 };
 
 use cli::Args;
@@ -84,13 +82,12 @@ fn run(args: &Args) -> Result<()> {
     let writer = Writer::new(args, Classifier::new(host), sink);
     let (control, controlled) = unbounded();
     thread::scope(|scope| {
-        let handle = signals.handle();
+        let wake_main = Waker(signals.handle());
         let marshaller = thread::Builder::new()
             .name("marshaller".to_owned())
             .spawn_scoped(scope, move || {
-                let result = writer.run(reader, &controlled);
-                handle.close();
-                result
+                let _wake_main = wake_main;
+                writer.run(reader, &controlled)
             })
             .context("cannot start the marshaller thread")?;
         pass_on(&mut signals, &control);
@@ -101,17 +98,22 @@ fn run(args: &Args) -> Result<()> {
     })
 }
 
+/// Ends the main thread's wait for signals when the marshaller is gone, however it went.
+struct Waker(Handle);
+
+impl Drop for Waker {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 fn open(args: &Args) -> Result<AuditReader, Error> {
     if args.is_live() {
         let client = ClientConfig {
             membership: args.membership(),
             receive_buffer: args.recv_buffer,
         };
-        let live = LiveConfig {
-            client,
-            batch: AuditReader::batch_size(),
-        };
-        return AuditReader::open(&live, args.reader());
+        return AuditReader::open(&client, args.reader());
     }
     let (stopper, stop) = auditrd::stop()?;
     let source = LogSource::open(&args.input, stop)?;

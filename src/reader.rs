@@ -18,10 +18,10 @@ use crate::{
     model::{AuditMessageGroup, Batch, Sightings},
     reassemble::{AuditMarshaller, MarshallerConfig, Millis, Tally},
     serials::SerialTracker,
-    source::{self, Fill, LiveConfig, LiveSource, Source, Stopper},
+    source::{self, ClientConfig, Fill, LiveSource, Source, Stopper},
 };
 
-/// Records in one batch at most, where the source has the choice.
+/// Records in a batch, about, for the size of the queue.
 const BATCH: usize = 256;
 /// A batch that keeps more memory than this is not used again.
 const SPARE_CAPACITY: usize = 4 << 20;
@@ -91,13 +91,12 @@ pub enum Step {
 /// Reads records in a thread of its own and puts them together to events.
 ///
 /// ```
-/// use auditrd::{Arena, AuditReader, ClientConfig, LiveConfig, MarshallerConfig, Membership};
+/// use auditrd::{Arena, AuditReader, ClientConfig, MarshallerConfig, Membership};
 /// use auditrd::{ReaderConfig, parse_audit_event, record_type::*};
 ///
 /// let client = ClientConfig { membership: Membership::ReadLog, receive_buffer: 8 << 20 };
-/// let live = LiveConfig { client, batch: AuditReader::batch_size() };
 /// let config = ReaderConfig::live(MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
-/// match AuditReader::open(&live, config) {
+/// match AuditReader::open(&client, config) {
 ///     Ok(mut reader) => {
 ///         reader.stop(); // a program would leave this out, and go on for ever
 ///         let arena = Arena::new();
@@ -134,9 +133,9 @@ impl AuditReader {
     /// # Errors
     ///
     /// As [`LiveSource::open`].
-    pub fn open(live: &LiveConfig, config: ReaderConfig) -> Result<AuditReader, Error> {
+    pub fn open(client: &ClientConfig, config: ReaderConfig) -> Result<AuditReader, Error> {
         let (stopper, stop) = source::stop()?;
-        let source = LiveSource::open(live, stop)?;
+        let source = LiveSource::open(client, stop)?;
         AuditReader::spawn(Box::new(source), stopper, config)
     }
 
@@ -168,11 +167,6 @@ impl AuditReader {
             stopper: Some(stopper),
             said_idle: false,
         })
-    }
-
-    /// Records of one batch that a live source should read at most.
-    pub fn batch_size() -> usize {
-        BATCH
     }
 
     /// Waits for the next thing to happen, but no longer than until a point in time, or for

@@ -15,7 +15,7 @@ use std::{
 
 use crate::model::{
     AuditMessageGroup, EventId, Record, RecordType,
-    record_type::{AUDIT_EOE, AUDIT_PROCTITLE, AUDIT_SYSCALL, AUDIT_URINGOP},
+    record_type::{AUDIT_EOE, AUDIT_PATH, AUDIT_PROCTITLE, AUDIT_SYSCALL, AUDIT_URINGOP},
 };
 use nodes::Nodes;
 
@@ -62,6 +62,7 @@ impl MarshallerConfig {
 
 /// What became of records and events.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Tally {
     /// Records taken in, of any type.
     pub records: u64,
@@ -114,12 +115,55 @@ type Key = (EventId, u32);
 struct Slot {
     key: Key,
     group: AuditMessageGroup,
-    has_call: bool,
+    progress: Progress,
     use_number: u64,
 }
 
 /// What a record costs besides its bytes. Without it, records with nothing in them would be free.
 const RECORD_COST: usize = 16;
+
+/// What has come of an event in a log, where nothing marks its end.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    has_call: bool,
+    has_title: bool,
+    promised: u32,
+    names: u32,
+}
+
+impl Progress {
+    fn see(&mut self, record: &Record, has_names: bool) {
+        match record.kind {
+            AUDIT_SYSCALL | AUDIT_URINGOP => {
+                self.has_call = true;
+                self.promised = if has_names { items(record.body) } else { 0 };
+            }
+            AUDIT_PATH => self.names = self.names.saturating_add(1),
+            AUDIT_PROCTITLE => self.has_title = true,
+            _ => {}
+        }
+    }
+
+    /// The title is the last record that the kernel writes, but a relay may bring it early.
+    fn is_whole(self) -> bool {
+        self.has_call && self.has_title && self.names >= self.promised
+    }
+}
+
+/// How many PATH records a call says that it has.
+fn items(body: &[u8]) -> u32 {
+    let key = b" items=";
+    let value = memchr::memmem::find(body, key).and_then(|at| body.get(at + key.len()..));
+    let digits = value
+        .unwrap_or_default()
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit());
+    digits.fold(0, |number: u32, digit| {
+        number
+            .saturating_mul(10)
+            .saturating_add(u32::from(digit - b'0'))
+    })
+}
 
 /// A group that keeps more memory than this is not used again.
 const SPARE_CAPACITY: usize = 64 << 10;
@@ -166,8 +210,12 @@ impl AuditMarshaller {
         if record.kind != AUDIT_EOE && kept {
             self.add(index, &record);
         }
-        let slot = &self.slots[index];
-        if record.kind == AUDIT_EOE || ends && slot.has_call {
+        if self.config.ends_at_proctitle {
+            let has_names = (self.config.min..=self.config.max).contains(&AUDIT_PATH);
+            self.slots[index].progress.see(&record, has_names);
+        }
+        let is_whole = self.config.ends_at_proctitle && self.slots[index].progress.is_whole();
+        if record.kind == AUDIT_EOE || is_whole {
             self.finish(index);
         }
         while self.bytes > self.config.max_bytes && self.evict() {}
@@ -270,7 +318,7 @@ impl AuditMarshaller {
         let slot = Slot {
             key,
             group,
-            has_call: false,
+            progress: Progress::default(),
             use_number,
         };
         let index = match self.vacant.pop() {
@@ -299,7 +347,6 @@ impl AuditMarshaller {
     fn add(&mut self, index: usize, record: &Record) {
         let slot = &mut self.slots[index];
         let was_truncated = slot.group.truncated;
-        slot.has_call |= matches!(record.kind, AUDIT_SYSCALL | AUDIT_URINGOP);
         slot.group.truncated |= record.cut;
         let more = record.body.len() + RECORD_COST;
         if cost(&slot.group) + more <= self.config.max_event_bytes {

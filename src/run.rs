@@ -31,6 +31,7 @@ pub(crate) struct Writer {
     is_live: bool,
     stats_interval: Option<Duration>,
     counters: Counters,
+    told_missing_at: Option<Instant>,
 }
 
 /// What the writer counts; the reader has counters of its own.
@@ -42,6 +43,9 @@ struct Counters {
     /// Missing serials that the output has been told of.
     told_missing: u64,
 }
+
+/// How often the output is told of missing serials: they turn out to be missing one after the other.
+const BETWEEN_LOSSES: Duration = Duration::from_secs(10);
 
 /// Events between two looks at what the main thread has to say, while records keep coming.
 const EVENTS_PER_LOOK: u32 = 256;
@@ -57,6 +61,7 @@ impl Writer {
             is_live: args.is_live(),
             stats_interval: args.stats_interval,
             counters: Counters::default(),
+            told_missing_at: None,
         }
     }
 
@@ -124,22 +129,33 @@ impl Writer {
     /// Counts what is no record. What the kernel dropped before us is said in the output too.
     fn seen(&mut self, seen: Sightings) -> Result<(), Error> {
         self.counters.seen.add(seen);
-        if seen.overflows > 0 {
-            // Where the kernel does not count what it dropped, it was at least one a time.
-            self.loss("socket_overflow", seen.dropped.max(seen.overflows))?;
+        if seen.dropped > 0 {
+            self.loss("socket_overflow", seen.dropped)?;
         }
         Ok(())
     }
 
     /// Nothing to read: time to write what there is.
     fn idle(&mut self, reader: &AuditReader) -> Result<(), Error> {
+        let is_due = |told: Instant| told.elapsed() >= BETWEEN_LOSSES;
+        if reader.missing() > self.counters.told_missing && self.told_missing_at.is_none_or(is_due)
+        {
+            self.tell_missing(reader)?;
+        }
+        self.sink.flush()
+    }
+
+    /// Says in the output how many serials are missing that it has not been told of. In a log they
+    /// may be missing for any reason, and are only counted.
+    fn tell_missing(&mut self, reader: &AuditReader) -> Result<(), Error> {
         let missing = reader.missing();
         if self.is_live && missing > self.counters.told_missing {
             let count = missing - self.counters.told_missing;
             self.counters.told_missing = missing;
+            self.told_missing_at = Some(Instant::now());
             self.loss("missing_serials", count)?;
         }
-        self.sink.flush()
+        Ok(())
     }
 
     fn loss(&mut self, reason: &str, count: u64) -> Result<(), Error> {
@@ -168,7 +184,8 @@ impl Writer {
     /// Writes what is left, even if reading ended badly.
     fn finish(mut self, mut reader: AuditReader) -> Result<(), Error> {
         let result = reader.finish();
-        self.idle(&reader)?;
+        self.tell_missing(&reader)?;
+        self.sink.flush()?;
         let (tally, seen) = (reader.tally(), self.counters.seen);
         let bad = seen.malformed + seen.overflows + seen.foreign + tally.evicted + tally.truncated;
         let level = if bad > 0 {

@@ -25,6 +25,8 @@ pub struct SerialTracker {
     /// How many of the window's numbers lie at or after the first that was ever seen.
     filled: u32,
     missing: u64,
+    /// A number from far behind the window, which may be the first of a new count.
+    stray: Option<u32>,
 }
 
 impl SerialTracker {
@@ -41,6 +43,7 @@ impl SerialTracker {
             newest: None,
             filled: 0,
             missing: 0,
+            stray: None,
         }
     }
 
@@ -94,12 +97,26 @@ impl SerialTracker {
         } else if behind < self.filled {
             self.mark(serial, true);
         } else if behind >= self.window {
+            self.look_back(serial);
+        }
+    }
+
+    /// A number from far behind is a record that was held up for long, unless others follow it.
+    fn look_back(&mut self, serial: u32) {
+        let follows = |stray: u32| {
+            let step = serial.wrapping_sub(stray);
+            step != 0 && step < self.window
+        };
+        if self.stray.is_some_and(follows) {
             self.finish();
             self.restart(serial);
+        } else {
+            self.stray = Some(serial);
         }
     }
 
     fn restart(&mut self, serial: u32) {
+        self.stray = None;
         self.newest = Some(serial);
         self.filled = 1;
         self.mark(serial, true);
@@ -171,6 +188,12 @@ mod tests {
     fn a_jump_ahead_costs_no_more_than_the_window() {
         check(64, [0, 60_000_000], 59_999_999);
         check(1 << 20, [0, 2_000_000_000], 1_999_999_999);
+    }
+
+    #[test]
+    fn a_record_that_was_held_up_for_long_is_no_new_count() {
+        check(64, (0..100_000).chain([40_000]).chain(100_000..100_100), 0);
+        check(64, (0..1000).flat_map(|n| [100_000 + n, 7]), 0);
     }
 
     #[test]

@@ -23,6 +23,7 @@ const AUDIT_ARCH_S390X: u32 = 0x8000_0016;
 
 /// An architecture whose system calls are known by name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[non_exhaustive]
 pub enum Arch {
     /// 64-bit x86.
     X86_64,

@@ -24,6 +24,7 @@ pub struct Record<'a> {
 
 /// What a source saw besides records, since the last batch.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Sightings {
     /// Lines or datagrams that are no records: no type, no stamp, or nonsense in them.
     pub malformed: u64,

@@ -4,6 +4,7 @@ use crate::model::{EventId, RecordType};
 
 /// Which of the three kinds an event is.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
 pub enum EventKind {
     /// A program was started, or a process made.
     Process,
@@ -27,6 +28,7 @@ impl EventKind {
 /// What a file event did, or tried to do.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[expect(missing_docs, reason = "the names say it")]
+#[non_exhaustive]
 pub enum Action {
     Opened,
     Created,
@@ -156,6 +158,7 @@ impl Default for Identity {
 /// The README describes each field under its key in the event line.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the README's table of keys is the description")]
+#[non_exhaustive]
 pub struct AuditEvent<'a> {
     pub kind: EventKind,
     pub id: EventId,

@@ -6,6 +6,7 @@ use crate::parse::tokenize;
 
 /// The part that a file played in a call (include/linux/audit.h, `AUDIT_TYPE_*`).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum NameType {
     /// The directory that holds the file.
     Parent,

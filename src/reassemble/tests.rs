@@ -105,8 +105,36 @@ fn proctitle_without_its_call_ends_nothing() {
         (1, AUDIT_SYSCALL),
         (1, AUDIT_EOE),
     ];
-    check(log_config(), &records[..3], &[]);
+    check(log_config(), &records[..2], &[]);
+    check(log_config(), &records[..3], &["1: CWD PROCTITLE SYSCALL"]);
     check(log_config(), &records, &["1: CWD PROCTITLE SYSCALL"]);
+}
+
+#[test]
+fn proctitle_ends_an_event_when_all_its_names_have_come() {
+    let mut marshaller = AuditMarshaller::new(log_config());
+    let mut push = |kind, body| {
+        let id = EventId::default();
+        let (node, cut) = (&b""[..], false);
+        marshaller.push(
+            0,
+            Record {
+                id,
+                kind,
+                node,
+                body,
+                cut,
+            },
+        );
+        marshaller.pop().map(|group| group.len())
+    };
+    assert_eq!(
+        push(AUDIT_SYSCALL, b"arch=c000003e syscall=82 items=2 ppid=1"),
+        None
+    );
+    assert_eq!(push(AUDIT_PROCTITLE, b"proctitle=\"mv\""), None);
+    assert_eq!(push(AUDIT_PATH, b"item=0"), None);
+    assert_eq!(push(AUDIT_PATH, b"item=1"), Some(4));
 }
 
 #[test]

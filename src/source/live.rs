@@ -17,22 +17,12 @@ use crate::{
     },
 };
 
-/// How the kernel is listened to.
-#[derive(Clone, Debug)]
-pub struct LiveConfig {
-    /// The socket.
-    pub client: ClientConfig,
-    /// Records in one batch at most.
-    pub batch: usize,
-}
-
 /// Listens to the kernel.
 #[derive(Debug)]
 pub struct LiveSource {
     client: NetlinkClient,
     membership: Membership,
     stop: Stop,
-    batch: usize,
     /// What came while we registered.
     first: Option<Batch>,
     next_check: Instant,
@@ -54,6 +44,8 @@ struct Finishing {
     deadline: Instant,
 }
 
+/// Datagrams in one batch at most.
+const BATCH: usize = 256;
 /// How often the registration is looked at.
 const CHECK: Duration = Duration::from_secs(5);
 /// How much later a record must be for all that happened before the end to have come: records are
@@ -69,13 +61,13 @@ impl LiveSource {
     /// # Errors
     ///
     /// As [`NetlinkClient::open`] and [`NetlinkClient::register`].
-    pub fn open(config: &LiveConfig, stop: Stop) -> Result<LiveSource, Error> {
-        let membership = config.client.membership;
+    pub fn open(config: &ClientConfig, stop: Stop) -> Result<LiveSource, Error> {
+        let membership = config.membership;
         let mut first = Batch::default();
         let mut client = if membership == Membership::ReadLog && is_socket_passed() {
-            NetlinkClient::passed(config.client.receive_buffer)?
+            NetlinkClient::passed(config.receive_buffer)?
         } else {
-            NetlinkClient::open(&config.client)?
+            NetlinkClient::open(config)?
         };
         if membership == Membership::Unicast {
             client.register(|message| keep(&message, &mut first))?;
@@ -86,7 +78,6 @@ impl LiveSource {
             client,
             membership,
             stop,
-            batch: config.batch.max(1),
             first: Some(first),
             next_check: Instant::now() + CHECK,
             drops,
@@ -98,7 +89,7 @@ impl LiveSource {
 
     /// Receives until there is nothing more, or the batch is full. Says whether it is empty now.
     fn receive(&mut self, batch: &mut Batch) -> Result<bool, Error> {
-        for _ in 0..self.batch {
+        for _ in 0..BATCH {
             let start = batch.bytes.len();
             match self.client.receive(&mut batch.bytes) {
                 Ok(message) => {
@@ -130,11 +121,16 @@ impl LiveSource {
     /// Counts what the kernel dropped since the last look. What it could not give to the registered
     /// daemon it keeps, and tries again, so that is no loss.
     fn count_drops(&mut self, sightings: &mut Sightings) {
-        if self.membership == Membership::ReadLog
-            && let Ok(drops) = self.client.drops()
-        {
-            sightings.dropped += u64::from(drops.wrapping_sub(self.drops));
-            self.drops = drops;
+        if self.membership == Membership::Unicast {
+            return;
+        }
+        match self.client.drops() {
+            Ok(drops) => {
+                sightings.dropped += u64::from(drops.wrapping_sub(self.drops));
+                self.drops = drops;
+            }
+            // Kernels before 4.12 do not say how many it was.
+            Err(_) => sightings.dropped += 1,
         }
     }
 

@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-pub use live::{LiveConfig, LiveSource};
+pub use live::LiveSource;
 pub use log::LogSource;
 pub use netlink::{Client, ClientConfig, Membership, NetlinkClient, NetlinkMessage};
 pub use wire::{AuditStatus, MAX_AUDIT_MESSAGE_LENGTH};
@@ -65,7 +65,8 @@ pub fn stop() -> Result<(Stopper, Stop), Error> {
     ))
 }
 
-impl Stop {
+/// Readable, and hung up, once the source is to stop.
+impl AsFd for Stop {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }

@@ -67,6 +67,7 @@ const AUDIT_STATUS_PID: u32 = 4;
 
 /// What the kernel says of its audit system (`struct audit_status`, include/uapi/linux/audit.h).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct AuditStatus {
     /// 0: off, 1: on, 2: on and locked until the next boot.
     pub enabled: u32,

@@ -19,8 +19,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("source", &["error", "model", "parse"]),
     (
         "reader",
-        &["error", "model", "reassemble", "serials", "source"],
+        &["clock", "error", "model", "reassemble", "serials", "source"],
     ),
+    ("clock", &["model", "reassemble"]),
     ("sink", &["error", "source"]),
     ("lib", &[]),
     ("cli", &[]),
@@ -33,6 +34,7 @@ const ONLY: &[(&str, &str, &[&str])] = &[
     ("source", "parse", &["header"]),
     ("resolve", "parse", &["FileId"]),
     ("sink", "source", &["sys"]),
+    ("clock", "reassemble", &["Millis"]),
 ];
 
 /// Words of the code, and the files that alone may have them.
@@ -76,8 +78,8 @@ fn files() -> Vec<(String, String)> {
     found
 }
 
-/// A file without its tests, which come last, and without its comments. A comment's beginning in a string is taken for one, which leaves
-/// out no import.
+/// A file without its tests, which come last, and without its comments. A comment's beginning in a
+/// string is taken for one, which leaves out no import.
 fn code(text: &str) -> String {
     let text = text.split("#[cfg(test)]\nmod tests").next();
     text.unwrap_or_default()

@@ -247,3 +247,34 @@ fn a_bound_on_lines_holds_whatever_is_long() {
         );
     }
 }
+
+#[test]
+fn an_event_without_an_end_comes_out_though_nothing_follows_it() {
+    let mut running = Running::start(auditrd().args(["-i", "-", "--event-timeout", "100ms"]));
+    for serial in 1..4 {
+        running.write(deletion(serial));
+        let event = running.event();
+        assert_eq!(
+            (&event["sequence"], &event["incomplete"]),
+            (&serial.into(), &true.into())
+        );
+        assert_eq!(event["path"], format!("/home/file{serial}"));
+    }
+    assert!(running.close().0.success());
+}
+
+#[test]
+fn an_event_without_an_end_comes_out_though_the_counters_are_printed_more_often() {
+    let args = [
+        "-i",
+        "-",
+        "--event-timeout",
+        "200ms",
+        "--stats-interval",
+        "10ms",
+    ];
+    let mut running = Running::start(auditrd().args(args));
+    running.write(deletion(1));
+    assert_eq!(running.event()["incomplete"], true);
+    assert!(running.close().0.success());
+}
