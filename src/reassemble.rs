@@ -7,6 +7,7 @@
 //! event goes out as it is, marked and counted.
 
 mod nodes;
+mod progress;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,9 +16,10 @@ use std::{
 
 use crate::model::{
     AuditMessageGroup, EventId, Record, RecordType,
-    record_type::{AUDIT_EOE, AUDIT_PATH, AUDIT_PROCTITLE, AUDIT_SYSCALL, AUDIT_URINGOP},
+    record_type::{AUDIT_EOE, AUDIT_PATH, AUDIT_PROCTITLE},
 };
 use nodes::Nodes;
+use progress::Progress;
 
 /// A point in time in milliseconds, from any starting point: a monotonic clock for live records,
 /// the records' own time for a log.
@@ -121,49 +123,6 @@ struct Slot {
 
 /// What a record costs besides its bytes. Without it, records with nothing in them would be free.
 const RECORD_COST: usize = 16;
-
-/// What has come of an event in a log, where nothing marks its end.
-#[derive(Clone, Copy, Debug, Default)]
-struct Progress {
-    has_call: bool,
-    has_title: bool,
-    promised: u32,
-    names: u32,
-}
-
-impl Progress {
-    fn see(&mut self, record: &Record, has_names: bool) {
-        match record.kind {
-            AUDIT_SYSCALL | AUDIT_URINGOP => {
-                self.has_call = true;
-                self.promised = if has_names { items(record.body) } else { 0 };
-            }
-            AUDIT_PATH => self.names = self.names.saturating_add(1),
-            AUDIT_PROCTITLE => self.has_title = true,
-            _ => {}
-        }
-    }
-
-    /// The title is the last record that the kernel writes, but a relay may bring it early.
-    fn is_whole(self) -> bool {
-        self.has_call && self.has_title && self.names >= self.promised
-    }
-}
-
-/// How many PATH records a call says that it has.
-fn items(body: &[u8]) -> u32 {
-    let key = b" items=";
-    let value = memchr::memmem::find(body, key).and_then(|at| body.get(at + key.len()..));
-    let digits = value
-        .unwrap_or_default()
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit());
-    digits.fold(0, |number: u32, digit| {
-        number
-            .saturating_mul(10)
-            .saturating_add(u32::from(digit - b'0'))
-    })
-}
 
 /// A group that keeps more memory than this is not used again.
 const SPARE_CAPACITY: usize = 64 << 10;

@@ -5,7 +5,8 @@
 use crate::{
     classify::{
         calls::{Flags, Names},
-        names::{Named, Namer, O_ACCMODE},
+        names::{Named, O_ACCMODE},
+        place::Namer,
     },
     model::{Action, record_type::AUDIT_URINGOP},
     parse::{FileId, NameType},

@@ -20,7 +20,7 @@ use crate::{
     resolve::{Absent, Host, Resolver},
 };
 use calls::{Call, known, uring_call};
-use names::Namer;
+use place::Namer;
 
 /// Hosts whose paths are remembered at a time; logs of more are rare.
 const NODES: usize = 64;

@@ -3,16 +3,14 @@
 //! Records are chosen by their nametype and told apart by inode, never by item number: the kernel
 //! does not promise an order, and has changed it. What the kernel did not name is not made up.
 
-use bumpalo::Bump;
-
 use crate::{
     classify::{
         calls::{Dir, Flags, Names},
-        place::{NOWHERE, Placed},
+        place::{NOWHERE, Namer, Placed},
     },
     model::Action,
-    parse::{CallRecord, Facts, NameType, PathRecord},
-    resolve::{Evidence, Host, Resolver, text},
+    parse::{NameType, PathRecord},
+    resolve::{Evidence, text},
 };
 
 pub(crate) const O_ACCMODE: u64 = 0o3;
@@ -37,16 +35,7 @@ pub(crate) struct Named<'a> {
     pub(crate) exchanged: bool,
 }
 
-/// Finds the names of one event.
-pub(crate) struct Namer<'a, 'm> {
-    pub(crate) call: &'m CallRecord<'a>,
-    pub(crate) facts: &'m Facts<'a>,
-    pub(crate) memory: &'m mut Resolver,
-    pub(crate) host: &'m dyn Host,
-    pub(crate) arena: &'a Bump,
-}
-
-impl<'a, 'm> Namer<'a, 'm> {
+impl<'a> Namer<'a, '_> {
     /// The names of a call on files.
     pub(crate) fn file(&mut self, action: Action, names: Names) -> Named<'a> {
         match names {
@@ -297,17 +286,6 @@ impl<'a, 'm> Namer<'a, 'm> {
         [Create, Delete, Normal, Unknown]
             .into_iter()
             .find_map(|nametype| self.of(nametype).find(usable))
-    }
-
-    pub(super) fn of(
-        &self,
-        nametype: NameType,
-    ) -> impl Iterator<Item = PathRecord<'a>> + use<'a, 'm> {
-        let paths = &self.facts.paths;
-        paths
-            .iter()
-            .filter(move |path| path.nametype == nametype)
-            .copied()
     }
 }
 

@@ -1,9 +1,11 @@
 //! Where a name is: its full path, or what is known of it.
 
+use bumpalo::Bump;
+
 use crate::{
-    classify::{calls::Dir, names::Namer},
-    parse::{FileId, NameType, PathRecord},
-    resolve::{Caller, Evidence, text},
+    classify::calls::Dir,
+    parse::{CallRecord, Facts, FileId, NameType, PathRecord},
+    resolve::{Caller, Evidence, Host, Resolver, text},
 };
 
 /// What stands for "the working directory" in place of a descriptor (linux/fcntl.h).
@@ -22,7 +24,28 @@ enum Base {
     Untold,
 }
 
-impl<'a> Namer<'a, '_> {
+/// Finds the names of one event, by what its records say and what those before it said.
+pub(crate) struct Namer<'a, 'm> {
+    pub(crate) call: &'m CallRecord<'a>,
+    pub(crate) facts: &'m Facts<'a>,
+    pub(crate) memory: &'m mut Resolver,
+    pub(crate) host: &'m dyn Host,
+    pub(crate) arena: &'a Bump,
+}
+
+impl<'a, 'm> Namer<'a, 'm> {
+    /// The records of a type, in order of their items.
+    pub(super) fn of(
+        &self,
+        nametype: NameType,
+    ) -> impl Iterator<Item = PathRecord<'a>> + use<'a, 'm> {
+        let paths = &self.facts.paths;
+        paths
+            .iter()
+            .filter(move |path| path.nametype == nametype)
+            .copied()
+    }
+
     /// The path of an entry. Where there is no record of it, that of its directory with a `/` at
     /// the end: a failed call often has no more.
     pub(super) fn place_entry(&mut self, entry: Option<PathRecord<'a>>, dir: Dir) -> Placed<'a> {

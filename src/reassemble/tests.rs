@@ -6,8 +6,8 @@ use super::*;
 use crate::model::{
     Timestamp,
     record_type::{
-        AUDIT_AVC, AUDIT_CWD, AUDIT_EXECVE, AUDIT_LOGIN, AUDIT_PATH, AUDIT_USER_AUTH,
-        AUDIT_USER_LOGIN,
+        AUDIT_AVC, AUDIT_CWD, AUDIT_EXECVE, AUDIT_LOGIN, AUDIT_PATH, AUDIT_SYSCALL, AUDIT_URINGOP,
+        AUDIT_USER_AUTH, AUDIT_USER_LOGIN,
     },
 };
 

@@ -1,0 +1,50 @@
+//! When an event of a log is whole.
+
+use crate::model::{
+    Record,
+    record_type::{AUDIT_PATH, AUDIT_PROCTITLE, AUDIT_SYSCALL, AUDIT_URINGOP},
+};
+
+/// What has come of an event in a log, where nothing marks its end.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Progress {
+    has_call: bool,
+    has_title: bool,
+    promised: u32,
+    names: u32,
+}
+
+impl Progress {
+    /// A record has come. Where PATH records are left out, none are waited for.
+    pub(super) fn see(&mut self, record: &Record, has_names: bool) {
+        match record.kind {
+            AUDIT_SYSCALL | AUDIT_URINGOP => {
+                self.has_call = true;
+                self.promised = if has_names { items(record.body) } else { 0 };
+            }
+            AUDIT_PATH => self.names = self.names.saturating_add(1),
+            AUDIT_PROCTITLE => self.has_title = true,
+            _ => {}
+        }
+    }
+
+    /// The title is the last record that the kernel writes, but a relay may bring it early.
+    pub(super) fn is_whole(self) -> bool {
+        self.has_call && self.has_title && self.names >= self.promised
+    }
+}
+
+/// How many PATH records a call says that it has.
+fn items(body: &[u8]) -> u32 {
+    let key = b" items=";
+    let value = memchr::memmem::find(body, key).and_then(|at| body.get(at + key.len()..));
+    let digits = value
+        .unwrap_or_default()
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit());
+    digits.fold(0, |number: u32, digit| {
+        number
+            .saturating_mul(10)
+            .saturating_add(u32::from(digit - b'0'))
+    })
+}
