@@ -29,6 +29,8 @@ pub struct LiveSource {
     drops: u32,
     /// The kernel has said that it dropped something, and the socket was never empty since.
     congested: bool,
+    /// So much came at once that there will soon be more.
+    busy: bool,
     /// Another daemon has taken the registration from us.
     replaced: bool,
     /// We were told to stop.
@@ -46,6 +48,11 @@ struct Finishing {
 
 /// Datagrams in one batch at most.
 const BATCH: usize = 256;
+/// Datagrams at once that mean that more are coming.
+const MANY: usize = 16;
+/// How long those are waited for. A reader that sleeps until the next one has the kernel wake it for
+/// each, which costs the kernel more than the record itself.
+const NAP: Duration = Duration::from_millis(1);
 /// How often the registration is looked at.
 const CHECK: Duration = Duration::from_secs(5);
 /// How much later a record must be for all that happened before the end to have come: records are
@@ -82,6 +89,7 @@ impl LiveSource {
             next_check: Instant::now() + CHECK,
             drops,
             congested: false,
+            busy: false,
             replaced: false,
             finishing: None,
         })
@@ -193,18 +201,23 @@ impl LiveSource {
 
     /// Waits for a record, for the time to look at the registration, or to be told to stop.
     fn wait(&mut self, batch: &mut Batch) -> Result<(), Error> {
-        let timeout = match self.membership {
-            Membership::Unicast => Some(self.next_check.saturating_duration_since(Instant::now())),
-            Membership::ReadLog => None,
+        let until_check = self.next_check.saturating_duration_since(Instant::now());
+        let waited = match (self.busy, self.membership) {
+            (true, _) => sys::wait([self.stop.as_fd()], Some(NAP)).map(|[stopped]| stopped),
+            (false, Membership::Unicast) => self.wait_for_record(Some(until_check)),
+            (false, Membership::ReadLog) => self.wait_for_record(None),
         };
-        let [stopped, _] = sys::wait([self.stop.as_fd(), self.client.as_fd()], timeout)
-            .map_err(|error| Error::new("wait for the audit socket", error))?;
-        if stopped {
+        if waited.map_err(|error| Error::new("wait for the audit socket", error))? {
             self.finish(batch);
-        } else if timeout.is_some() && Instant::now() >= self.next_check {
+        } else if self.membership == Membership::Unicast && until_check.is_zero() {
             self.check_registration(batch);
         }
         Ok(())
+    }
+
+    fn wait_for_record(&self, timeout: Option<Duration>) -> io::Result<bool> {
+        let [stopped, _] = sys::wait([self.stop.as_fd(), self.client.as_fd()], timeout)?;
+        Ok(stopped)
     }
 }
 
@@ -218,6 +231,7 @@ impl Source for LiveSource {
             self.wait(batch)?;
         }
         let is_empty = self.receive(batch)?;
+        self.busy = is_empty && batch.len() >= MANY;
         match self.is_finished(is_empty, batch) {
             true => Ok(Fill::End),
             false => Ok(Fill::More),
