@@ -312,3 +312,64 @@ fn report_state() {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::record_type::{AUDIT_CWD, AUDIT_GET};
+
+    /// What becomes of a datagram: the bodies of its records, and what else was seen.
+    fn check(kind: RecordType, data: &[u8], sender: u32) -> (Vec<Vec<u8>>, Sightings) {
+        let mut batch = Batch::default();
+        batch.bytes.extend_from_slice(data);
+        let is_record = take(&mut batch, 0, kind.0, sender, false);
+        let bodies: Vec<_> = batch.records().map(|r| r.body.to_vec()).collect();
+        assert_eq!(is_record, !bodies.is_empty());
+        (bodies, batch.sightings)
+    }
+
+    #[test]
+    fn a_record_ends_before_the_nul_that_the_kernel_may_put_behind_it() {
+        for data in [
+            &b"audit(1.002:3): x"[..],
+            b"audit(1.002:3): x\0",
+            b"audit(1.002:3): x\n\0\0",
+        ] {
+            let (bodies, seen) = check(AUDIT_CWD, data, 0);
+            assert_eq!((bodies, seen), (vec![b"x".to_vec()], Sightings::default()));
+        }
+    }
+
+    #[test]
+    fn answers_and_the_question_whether_we_live_are_no_records_and_not_malformed() {
+        for (kind, data) in [
+            (AUDIT_REPLACE, &b"\x2a\0\0\0"[..]),
+            (AUDIT_GET, &[0; 44][..]),
+            (RecordType(2), &[0; 20][..]),
+        ] {
+            assert_eq!(
+                check(kind, data, 0),
+                (vec![], Sightings::default()),
+                "{kind}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_of_the_kernel_is_counted() {
+        let malformed = Sightings {
+            malformed: 1,
+            ..Sightings::default()
+        };
+        assert_eq!(check(AUDIT_CWD, b"\xff\xff", 0), (vec![], malformed));
+        assert_eq!(check(AUDIT_CWD, b"", 0), (vec![], malformed));
+        let foreign = Sightings {
+            foreign: 1,
+            ..Sightings::default()
+        };
+        assert_eq!(
+            check(AUDIT_CWD, b"audit(1.002:3): x", 77),
+            (vec![], foreign)
+        );
+    }
+}

@@ -118,6 +118,24 @@ fn the_registration_is_given_back_and_nothing_else_is_touched() {
 }
 
 #[test]
+fn an_audit_daemon_that_is_held_up_loses_nothing() {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    let watched = directory();
+    audit.watch(watched.path());
+    // Room for a few records: the kernel has to keep the others, and to try again.
+    let daemon = Daemon::listen(&["--unicast", "--recv-buffer", "4096"]);
+    daemon.signal(libc::SIGSTOP);
+    let paths = create(watched.path(), 100);
+    daemon.signal(libc::SIGCONT);
+    daemon.wait_for(100, "all events", is_created);
+    assert_eq!(registered(), daemon.pid());
+    let ended = daemon.stop();
+    assert_eq!(created(&ended.events, watched.path()), each_once(paths));
+}
+
+#[test]
 fn a_second_audit_daemon_is_refused_and_told_who_is_the_first() {
     let Some(_audit) = Audit::borrow() else {
         return;
