@@ -132,6 +132,9 @@ impl Writer {
         if seen.dropped > 0 {
             self.loss("socket_overflow", seen.dropped)?;
         }
+        if seen.kernel_lost > 0 {
+            self.loss("kernel_lost", seen.kernel_lost)?;
+        }
         Ok(())
     }
 
@@ -187,7 +190,7 @@ impl Writer {
         self.tell_missing(&reader)?;
         self.sink.flush()?;
         let (tally, seen) = (reader.tally(), self.counters.seen);
-        let bad = seen.malformed + seen.overflows + seen.foreign + tally.evicted + tally.truncated;
+        let bad = seen.malformed + seen.foreign + tally.evicted + tally.truncated;
         let level = if bad > 0 {
             log::Level::Warn
         } else {
@@ -203,7 +206,7 @@ impl Writer {
         log::log!(
             level,
             "records {} filtered {} malformed {} foreign {} events {} unfinished {} evicted {} \
-             truncated {} lines {} shortened {} overflows {} dropped {} missing {}",
+             truncated {} lines {} shortened {} overflows {} dropped {} kernel_lost {} missing {}",
             tally.records,
             tally.filtered,
             counters.seen.malformed,
@@ -216,6 +219,7 @@ impl Writer {
             counters.shortened,
             counters.seen.overflows,
             counters.seen.dropped,
+            counters.seen.kernel_lost,
             reader.missing(),
         );
     }

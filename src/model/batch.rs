@@ -32,6 +32,9 @@ pub struct Sightings {
     pub overflows: u64,
     /// Datagrams that the kernel dropped for want of room in the socket, where it counts them.
     pub dropped: u64,
+    /// Records that the kernel lost before it could send them, because its backlog was full, by its
+    /// rate limit or for want of memory (`lost` in `struct audit_status`).
+    pub kernel_lost: u64,
     /// Datagrams that did not come from the kernel (netlink port id not 0).
     pub foreign: u64,
 }
@@ -42,6 +45,7 @@ impl Sightings {
         self.malformed += other.malformed;
         self.overflows += other.overflows;
         self.dropped += other.dropped;
+        self.kernel_lost += other.kernel_lost;
         self.foreign += other.foreign;
     }
 }

@@ -25,7 +25,10 @@ pub struct LiveSource {
     stop: Stop,
     /// What came while we registered.
     first: Option<Batch>,
+    /// For questions to the kernel, where we may ask them.
+    control: Option<NetlinkClient>,
     next_check: Instant,
+    lost: u32,
     drops: u32,
     /// The kernel has said that it dropped something, and the socket was never empty since.
     congested: bool,
@@ -53,7 +56,7 @@ const MANY: usize = 16;
 /// How long those are waited for. A reader that sleeps until the next one has the kernel wake it for
 /// each, which costs the kernel more than the record itself.
 const NAP: Duration = Duration::from_millis(1);
-/// How often the registration is looked at.
+/// How often the kernel is asked for its state.
 const CHECK: Duration = Duration::from_secs(5);
 /// How much later a record must be for all that happened before the end to have come: records are
 /// stamped at the start of a call, by a coarse clock, and sent at its end.
@@ -80,13 +83,15 @@ impl LiveSource {
             client.register(|message| keep(&message, &mut first))?;
         }
         let drops = client.drops().unwrap_or(0);
-        report_state();
+        let (control, lost) = ask_for_state();
         Ok(LiveSource {
             client,
             membership,
             stop,
             first: Some(first),
+            control,
             next_check: Instant::now() + CHECK,
+            lost,
             drops,
             congested: false,
             busy: false,
@@ -142,33 +147,38 @@ impl LiveSource {
         }
     }
 
-    /// Registers again where the kernel has forgotten us, as it does when it could not send to us
-    /// for a while.
-    fn check_registration(&mut self, batch: &mut Batch) {
+    /// Asks the kernel what it has lost, and whether we are still its daemon if we should be.
+    fn check(&mut self, batch: &mut Batch) {
         self.next_check = Instant::now() + CHECK;
-        let status = NetlinkClient::control()
-            .ok()
-            .and_then(|mut control| control.status().ok());
-        let Some(status) = status else { return };
-        if status.pid == process::id() {
+        let Some(Ok(status)) = self.control.as_mut().map(NetlinkClient::status) else {
+            return;
+        };
+        batch.sightings.kernel_lost += u64::from(status.lost.wrapping_sub(self.lost));
+        self.lost = status.lost;
+        if self.membership == Membership::Unicast {
+            self.check_registration(status.pid, batch);
+        }
+    }
+
+    /// Registers again where the kernel has forgotten us.
+    fn check_registration(&mut self, pid: u32, batch: &mut Batch) {
+        if pid == process::id() {
             self.replaced = false;
-        } else if status.pid == 0 {
+        } else if pid == 0 {
             match self.client.register(|message| keep(&message, batch)) {
                 Ok(()) => log::warn!("the kernel had dropped the audit daemon; registered again"),
                 Err(error) => log::warn!("{error}"),
             }
         } else if !self.replaced {
             self.replaced = true;
-            log::warn!(
-                "process {} is registered as the audit daemon now",
-                status.pid
-            );
+            log::warn!("process {pid} is registered as the audit daemon now");
         }
     }
 
     /// Ends the registration first, so that the kernel sends nothing more. What it has sent is read
     /// after that.
     fn finish(&mut self, batch: &mut Batch) {
+        self.check(batch);
         if self.membership == Membership::Unicast
             && !self.replaced
             && let Err(error) = self.client.unregister(|message| keep(&message, batch))
@@ -199,18 +209,18 @@ impl LiveSource {
         is_over
     }
 
-    /// Waits for a record, for the time to look at the registration, or to be told to stop.
+    /// Waits for a record, for the time to ask the kernel for its state, or to be told to stop.
     fn wait(&mut self, batch: &mut Batch) -> Result<(), Error> {
         let until_check = self.next_check.saturating_duration_since(Instant::now());
-        let waited = match (self.busy, self.membership) {
+        let waited = match (self.busy, &self.control) {
             (true, _) => sys::wait([self.stop.as_fd()], Some(NAP)).map(|[stopped]| stopped),
-            (false, Membership::Unicast) => self.wait_for_record(Some(until_check)),
-            (false, Membership::ReadLog) => self.wait_for_record(None),
+            (false, Some(_)) => self.wait_for_record(Some(until_check)),
+            (false, None) => self.wait_for_record(None),
         };
         if waited.map_err(|error| Error::new("wait for the audit socket", error))? {
             self.finish(batch);
-        } else if self.membership == Membership::Unicast && until_check.is_zero() {
-            self.check_registration(batch);
+        } else if until_check.is_zero() {
+            self.check(batch);
         }
         Ok(())
     }
@@ -289,28 +299,35 @@ fn is_socket_passed() -> bool {
     number("LISTEN_PID") == Some(process::id()) && number("LISTEN_FDS").is_some_and(|n| n >= 1)
 }
 
-/// Says what would keep records from coming. Only those who may control auditing may ask.
-fn report_state() {
-    let Ok(mut control) = NetlinkClient::control() else {
-        return;
+/// Opens a socket for questions, and says what would keep records from coming. Only those who may
+/// control auditing may ask; they also get how many records the kernel had lost before.
+fn ask_for_state() -> (Option<NetlinkClient>, u32) {
+    let state = NetlinkClient::control().map(|mut control| (control.status(), control));
+    let (status, mut control) = match state {
+        Ok((Ok(status), control)) => (status, control),
+        Ok((Err(error), _)) => {
+            log::info!(
+                "cannot ask whether auditing is on: {error}; if nothing comes, see `auditctl -s`"
+            );
+            return (None, 0);
+        }
+        Err(error) => {
+            log::info!("{error}");
+            return (None, 0);
+        }
     };
-    match control.status() {
-        Ok(status) if status.enabled == 0 => log::warn!(
+    if status.enabled == 0 {
+        log::warn!(
             "auditing is off, so no events will come; turn it on with `auditctl -e 1`, or for \
              good with audit=1 on the kernel command line"
-        ),
-        Ok(_) => {
-            if let Ok(0) = control.count_rules() {
-                log::warn!(
-                    "no audit rules are loaded, so only messages of programs will come; see \
-                     auditctl(8), for example `auditctl -a always,exit -F arch=b64 -S execve`"
-                );
-            }
-        }
-        Err(error) => log::info!(
-            "cannot ask whether auditing is on: {error}; if nothing comes, see `auditctl -s`"
-        ),
+        );
+    } else if let Ok(0) = control.count_rules() {
+        log::warn!(
+            "no audit rules are loaded, so only messages of programs will come; see \
+             auditctl(8), for example `auditctl -a always,exit -F arch=b64 -S execve`"
+        );
     }
+    (Some(control), status.lost)
 }
 
 #[cfg(test)]

@@ -21,7 +21,9 @@ use std::{
 use tempfile::TempDir;
 
 use crate::common::{Value, auditrd};
-use audit::{Audit, count_rules, registered, settings, skip, wait_for_the_kernel, wait_until};
+use audit::{
+    Audit, count_rules, lost, registered, settings, skip, wait_for_the_kernel, wait_until,
+};
 use daemon::{Daemon, audit_sockets, events};
 
 /// A user who may nothing.
@@ -133,6 +135,36 @@ fn an_audit_daemon_that_is_held_up_loses_nothing() {
     assert_eq!(registered(), daemon.pid());
     let ended = daemon.stop();
     assert_eq!(created(&ended.events, watched.path()), each_once(paths));
+}
+
+#[test]
+fn what_the_kernel_lost_is_a_line_with_the_exact_number() {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    let watched = directory();
+    audit.watch(watched.path());
+    let before = lost();
+    let daemon = Daemon::listen(&["--unicast", "--recv-buffer", "4096"]);
+    audit.limit("2");
+    daemon.signal(libc::SIGSTOP);
+    create(watched.path(), 100);
+    wait_until("the kernel loses records", || {
+        (lost() > before).then_some(())
+    });
+    daemon.signal(libc::SIGCONT);
+    wait_for_the_kernel();
+    audit.limit("8192");
+    let gone = lost() - before;
+    let ended = daemon.stop();
+    let said = ended
+        .events
+        .iter()
+        .filter(|event| event["reason"] == "kernel_lost");
+    let said: u64 = said
+        .map(|event| event["count"].as_u64().expect("a number"))
+        .sum();
+    assert_eq!(said, gone, "{}", ended.stderr);
 }
 
 #[test]

@@ -98,6 +98,12 @@ impl Audit {
         control(&["-e", enabled]);
     }
 
+    /// Sets how many records may wait in the kernel, and that no process waits for room.
+    pub(crate) fn limit(&self, backlog: &str) {
+        control(&["-b", backlog]);
+        control(&["--backlog_wait_time", "0"]);
+    }
+
     /// Adds a rule, or says in auditctl's words why there is none.
     pub(crate) fn try_rule(&mut self, rule: &[&str]) -> Result<(), String> {
         let added = auditctl(&[&["-a"], rule].concat());
@@ -143,6 +149,12 @@ impl Drop for Audit {
         auditctl(&["--backlog_wait_time", before("backlog_wait_time")]);
         auditctl(&["-e", before("enabled")]);
     }
+}
+
+/// How many records the kernel has lost since it was started.
+pub(crate) fn lost() -> u64 {
+    let status = status().expect("auditctl says the state");
+    status["lost"].parse().expect("a number")
 }
 
 /// The state of auditing, without the counters of what went by.
