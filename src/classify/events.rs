@@ -65,6 +65,8 @@ pub(super) fn call<'a>(
     let missing = call
         .items
         .is_some_and(|items| items as usize > facts.paths.len());
+    // Of several operations that one call submitted, the first is shown.
+    let missing = missing || facts.operations > 1;
     // Nothing ends an io_uring event in a log: it has neither EOE there nor a process title. It is
     // whole when it has as many names as it said.
     let ended = !event.incomplete || call.kind == AUDIT_URINGOP && call.items.is_some();

@@ -24,6 +24,8 @@ pub struct Facts<'a> {
     /// The URINGOP record. Where an operation ran inside the io_uring_enter call that submitted it,
     /// both are there.
     pub uring: Option<CallRecord<'a>>,
+    /// How many URINGOP records there are: one call may submit several operations.
+    pub operations: u32,
     /// The working directory.
     pub cwd: Option<&'a [u8]>,
     /// The PATH records, in order of their item numbers.
@@ -83,6 +85,7 @@ pub fn facts<'a>(group: &'a AuditMessageGroup, arena: &'a Bump) -> Facts<'a> {
     let mut facts = Facts {
         call: None,
         uring: None,
+        operations: 0,
         cwd: None,
         paths: Vec::new_in(arena),
         argv: None,
@@ -105,8 +108,11 @@ pub fn facts<'a>(group: &'a AuditMessageGroup, arena: &'a Bump) -> Facts<'a> {
         let (body, _) = split_enriched(kind, message.data);
         match kind {
             AUDIT_SYSCALL => facts.call = Some(CallRecord::parse(kind, body, arena)),
-            AUDIT_URINGOP if facts.uring.is_none() => {
-                facts.uring = Some(CallRecord::parse(kind, body, arena));
+            AUDIT_URINGOP => {
+                facts.operations += 1;
+                facts
+                    .uring
+                    .get_or_insert_with(|| CallRecord::parse(kind, body, arena));
             }
             AUDIT_MAC_TASK_CONTEXTS | AUDIT_IPE_ACCESS if body.starts_with(b"subj_") => {
                 facts.contexts = Some(body);

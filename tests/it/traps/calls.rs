@@ -266,6 +266,18 @@ fn an_operation_inside_the_call_that_submitted_it_is_the_event() {
 }
 
 #[test]
+fn several_operations_of_one_call_are_said_to_be_more_than_is_shown() {
+    let operation = "URINGOP uring_op=36 success=yes exit=0 items=1 ppid=1 pid=2 uid=0 key=\"u\"";
+    let path = "PATH item=0 name=\"/tmp/x\" inode=3 dev=fe:00 mode=0100644 nametype=DELETE";
+    let enter = call(426, "a0=3 a1=2 items=1");
+    let event = event(&[operation, operation, &enter, "CWD cwd=\"/\"", path, "EOE"]);
+    assert_eq!(
+        (&event["syscall"], &event["incomplete"]),
+        (&json!("unlinkat"), &json!(true))
+    );
+}
+
+#[test]
 fn a_path_that_leaked_into_io_uring_enter_is_no_event() {
     let path = "PATH item=0 name=\"/other\" inode=3 dev=fe:00 nametype=NORMAL";
     assert!(events(&[&call(426, "a0=3 items=1"), path]).is_empty());
