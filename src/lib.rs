@@ -29,8 +29,8 @@
 //!
 //! Data flows one way: [`source`](LogSource) → [`reassemble`](AuditMarshaller) → [`parse`] →
 //! [`classify`](Classifier) → [`encode`] → sink. A stage knows the [model](AuditEvent) and the
-//! stages before it. Only the reader has a thread, a channel and a clock; only `source::sys` has
-//! unsafe code; parsing never fails, it yields what it understood.
+//! stages before it. Only the reader has a thread and a channel; only `source::sys` calls C;
+//! parsing never fails, it yields what it understood.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test ends there"))]
 

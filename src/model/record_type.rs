@@ -11,8 +11,9 @@
 //! `audit-records.h`. The words are those of its `msg_typetab.h`, which are
 //! the constants without `AUDIT_`, save for `AUDIT_AA`.
 
-use std::fmt;
-use std::str::FromStr;
+use std::{fmt, str::FromStr, sync::LazyLock};
+
+use hashbrown::HashMap;
 
 /// The type of an audit record, as in the `nlmsg_type` of its netlink
 /// message. Types nobody has named yet are values like any other.
@@ -553,70 +554,15 @@ record_types! {
     AUDIT_VIRT_MIGRATE_OUT = 2507 "VIRT_MIGRATE_OUT";
 }
 
-/// Slots of the table of names. A power of two, and more than four for each
-/// name, so that a search nearly always ends at the first slot it looks in.
-const SLOTS: usize = 1024;
-
-/// Mark of a slot that holds no name, and no index of [`TABLE`] either.
-const EMPTY: u16 = u16::MAX;
-
-/// For each slot, the index in [`TABLE`] of the name that hashed to it. A
-/// name whose slot is taken lies in the next free one.
-static BY_NAME: [u16; SLOTS] = slots_by_name();
-
-/// Lays out [`BY_NAME`]. It runs in the compiler alone, so an index out of
-/// bounds here would be an error of the build and never of the program.
-const fn slots_by_name() -> [u16; SLOTS] {
-    let mut slots = [EMPTY; SLOTS];
-    let mut index = 0;
-    while index < TABLE.len() {
-        let mut slot = home_slot(TABLE[index].1.as_bytes());
-        while slots[slot] != EMPTY {
-            slot = (slot + 1) % SLOTS;
-        }
-        slots[slot] = index as u16;
-        index += 1;
-    }
-    slots
-}
-
-/// The slot a name is looked for first. It mixes the length with both ends of
-/// the name and leaves the middle out, which is enough to tell most names
-/// apart and takes the same few steps for a long one as for a short one.
-const fn home_slot(name: &[u8]) -> usize {
-    let (head, tail) = match (name.first_chunk(), name.last_chunk()) {
-        (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
-        _ => match (name.first_chunk(), name.last_chunk()) {
-            (Some(head), Some(tail)) => (
-                u32::from_le_bytes(*head) as u64,
-                u32::from_le_bytes(*tail) as u64,
-            ),
-            _ => match name {
-                [first, .., last] => (*first as u64, *last as u64),
-                _ => (0, 0),
-            },
-        },
-    };
-    // The odd number is 2^64 over the golden ratio: the product's upper bits
-    // depend on all bits of the key, which is why the slot is taken from them.
-    let key = head ^ tail.rotate_left(29) ^ name.len() as u64;
-    let mixed = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> (u64::BITS - SLOTS.trailing_zeros())) as usize
-}
-
 /// Finds the type with exactly this name.
 fn by_name(name: &[u8]) -> Option<RecordType> {
-    let mut slot = home_slot(name);
-    // The table has free slots, so the search meets one at the latest. Its
-    // mark is no index of the list of types, and ends the search.
-    loop {
-        let index = *BY_NAME.get(slot)?;
-        let (found, text) = TABLE.get(usize::from(index))?;
-        if text.as_bytes() == name {
-            return Some(*found);
-        }
-        slot = (slot + 1) % SLOTS;
-    }
+    static BY_NAME: LazyLock<HashMap<&[u8], RecordType>> = LazyLock::new(|| {
+        TABLE
+            .iter()
+            .map(|(kind, name)| (name.as_bytes(), *kind))
+            .collect()
+    });
+    BY_NAME.get(name).copied()
 }
 
 /// Reads a decimal number of digits alone that fits in 16 bits.
@@ -656,8 +602,8 @@ impl RecordType {
     /// nothing needs to be waited for once it has been read.
     ///
     /// This is the rule of libauparse (control messages, messages of programs
-    /// and daemons, `KERNEL`, and NetLabel's 1406-1419) with one difference:
-    /// 1700-1899 are left out, as `LOGIN` is, because the kernel may write
+    /// and daemons, and `KERNEL`) with one difference: 1700-1899 and NetLabel's
+    /// 1406-1419 are left out, as `LOGIN` is, because the kernel may write
     /// them within the event of the system call that caused them.
     /// `ANOM_ABEND` stays in: a process is killed when no call is under way.
     pub fn is_single(self) -> bool {
@@ -837,22 +783,5 @@ mod tests {
         ] {
             assert!(kind.is_single(), "{kind}");
         }
-    }
-
-    #[test]
-    fn a_search_by_name_looks_in_few_slots() {
-        let longest = TABLE
-            .iter()
-            .map(|(_, name)| {
-                let home = home_slot(name.as_bytes());
-                (0..SLOTS)
-                    .position(|step| {
-                        let index = BY_NAME[(home + step) % SLOTS];
-                        index != EMPTY && TABLE[usize::from(index)].1 == *name
-                    })
-                    .expect("every name has a slot")
-            })
-            .max();
-        assert!(longest < Some(6), "{longest:?}");
     }
 }
