@@ -15,11 +15,11 @@ pub use calls::{is_exec_syscall, is_fim_syscall};
 pub use syscall::{errno_name, syscall_name, syscall_number, uring_op_name};
 
 use crate::{
-    model::{Arch, AuditEvent, AuditMessageGroup, record_type::AUDIT_URINGOP},
-    parse::{CallRecord, Facts, facts},
+    model::{Action, Arch, AuditEvent, AuditMessageGroup, record_type::AUDIT_URINGOP},
+    parse::{CallRecord, Facts, NameType, facts},
     resolve::{Absent, Host, Resolver},
 };
-use calls::{Call, known, uring_call};
+use calls::{Call, Dir, Names, known, uring_call};
 use place::Namer;
 
 /// Hosts whose paths are remembered at a time; logs of more are rare.
@@ -72,6 +72,11 @@ impl Classifier {
             memory,
             host: &*self.host,
             arena,
+        };
+        // A call that no table has yet may still start programs and make files.
+        let call_kind = match name {
+            Some(_) => call_kind,
+            None => by_records(&facts),
         };
         match call_kind? {
             Call::Exec(dir) => {
@@ -166,6 +171,19 @@ fn identify(call: &CallRecord) -> (Option<&'static str>, Option<Call>) {
     let arch = call.arch.and_then(|(arch, _)| Arch::of(arch, number));
     let known = arch.map(|arch| known(arch, number)).unwrap_or_default();
     (known.name, known.call)
+}
+
+/// What an unknown call did, by the records that it left.
+fn by_records(facts: &Facts) -> Option<Call> {
+    let has = |nametype| facts.paths.iter().any(|path| path.nametype == nametype);
+    let untold = Dir::Untold;
+    match (has(NameType::Create), has(NameType::Delete)) {
+        _ if facts.argv.is_some() => Some(Call::Exec(untold)),
+        (true, true) => Some(Call::File(Action::Renamed, Names::Rename(untold, untold))),
+        (true, false) => Some(Call::File(Action::Created, Names::Entry(untold))),
+        (false, true) => Some(Call::File(Action::Deleted, Names::Entry(untold))),
+        (false, false) => None,
+    }
 }
 
 fn unknown_syscall(number: Option<u32>, arena: &Bump) -> &str {

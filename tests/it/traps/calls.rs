@@ -50,6 +50,33 @@ fn a_number_that_no_table_has_is_no_event_of_any_kind() {
 }
 
 #[test]
+fn an_unknown_call_that_starts_a_program_or_makes_a_file_is_an_event() {
+    let unknown = call(999, "a0=3 items=1");
+    let program = event(&[&unknown, "EXECVE argc=1 a0=\"x\"", "EOE"]);
+    assert_eq!(
+        (&program["name"], &program["syscall"]),
+        (&json!("process_event"), &json!("unknown(999)"))
+    );
+    let path = |nametype: &str| {
+        let path = format!("PATH item=0 name=\"/x\" inode=3 dev=fe:00 nametype={nametype}");
+        events(&[&unknown, "CWD cwd=\"/\"", &path, "EOE"])
+    };
+    let file = path("CREATE").remove(0);
+    assert_eq!(
+        (&file["action"], &file["path"]),
+        (&json!("created"), &json!("/x"))
+    );
+    assert_eq!(path("DELETE")[0]["action"], "deleted");
+    assert!(path("NORMAL").is_empty());
+    let mips = syscall("arch=40000008 syscall=4011 success=yes exit=0");
+    let program = event(&[&mips, "EXECVE argc=1 a0=\"x\"", "EOE"]);
+    assert_eq!(
+        (&program["arch"], &program["syscall"]),
+        (&json!("mipsel"), &json!("unknown(4011)"))
+    );
+}
+
+#[test]
 fn a_personality_between_the_fields_does_no_harm() {
     let event = event(&[&syscall(
         "arch=c000003e syscall=59 per=8 success=yes exit=0",
