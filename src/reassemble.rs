@@ -9,10 +9,9 @@
 mod nodes;
 mod progress;
 
-use std::{
-    collections::{HashMap, VecDeque},
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
+
+use hashbrown::HashMap;
 
 use crate::model::{
     AuditMessageGroup, EventId, Record, RecordType,

@@ -3,12 +3,15 @@
 //! The order of the keys, their names and when they are left out are decided here and nowhere
 //! else. Text that is not UTF-8 comes twice: readable, with U+FFFD for what is not, and exact, as
 //! upper-case hex under the same key with `_hex` behind it.
+//!
+//! The keys are known and need no escaping, so the braces, keys and commas are written as they are;
+//! every value that is text goes through serde_json.
 
 mod shorten;
 
-use std::fmt::{self, Write};
+use std::borrow::Cow;
 
-use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde::Serialize;
 
 pub use shorten::line_within;
 
@@ -16,7 +19,66 @@ use crate::model::{AuditEvent, Timestamp};
 
 /// Appends the line of an event, its line end included.
 pub fn line(event: &AuditEvent, out: &mut Vec<u8>) {
-    object(event, out);
+    let mut object = Object { out };
+    object.first("name", event.kind.name());
+    object.ascii("timestamp", &event.id.time.rfc3339());
+    object.number("sequence", event.id.serial);
+    object.text("node", event.node);
+    match event.record_type.name() {
+        Some(name) => object.ascii("type", name.as_bytes()),
+        None => object.ascii("type", event.record_type.to_string().as_bytes()),
+    }
+    object.text("arch", event.arch);
+    object.text("success", event.success);
+    object.text("syscall", Some(event.syscall.as_bytes()));
+    object.number("exit", event.exit);
+    object.number("ppid", event.ids.ppid);
+    object.number("pid", event.ids.pid);
+    object.number("auid", event.ids.auid);
+    object.number("uid", event.ids.uid);
+    object.number("gid", event.ids.gid);
+    object.number("euid", event.ids.euid);
+    object.number("egid", event.ids.egid);
+    object.number("fsuid", event.ids.fsuid);
+    object.number("fsgid", event.ids.fsgid);
+    object.number("suid", event.ids.suid);
+    object.number("sgid", event.ids.sgid);
+    object.number("session", event.ids.session);
+    object.text("msg", event.msg);
+    object.text("terminal", event.terminal);
+    object.text("hostname", event.hostname);
+    object.text("res", event.res);
+    object.text("tty", event.tty);
+    object.text("comm", event.comm);
+    object.text("key", event.key);
+    object.text("cwd", event.cwd);
+    object.text("exectuable", event.exe);
+    object.text("commandline", event.commandline);
+    object.text("path", event.path);
+    object.text("dest_path", event.dest_path);
+    object.words("argv", event.argv);
+    object.text(
+        "action",
+        event.action.map(|action| action.name().as_bytes()),
+    );
+    if let Some(inode) = event.inode {
+        object.ascii("inode", itoa::Buffer::new().format(inode).as_bytes());
+    }
+    object.text("dev", event.dev);
+    object.text("mode", event.mode);
+    object.optional("ouid", event.ouid);
+    object.optional("ogid", event.ogid);
+    object.text("error", event.error.map(str::as_bytes));
+    object.flag("path_unresolved", event.path_unresolved);
+    object.text("op", event.op);
+    object.text("acct", event.acct);
+    object.text("addr", event.addr);
+    object.text("cmd", event.cmd);
+    object.fields("fields", event.fields);
+    object.text("subj", event.subj);
+    object.flag("incomplete", event.incomplete);
+    object.flag("truncated", event.truncated);
+    out.extend_from_slice(b"}\n");
 }
 
 /// Appends the line that says that something was lost, and how much of it.
@@ -30,236 +92,156 @@ pub fn loss(time: Timestamp, reason: &str, count: u64, out: &mut Vec<u8>) {
     }
     let timestamp = time.rfc3339();
     let timestamp = str::from_utf8(&timestamp).unwrap_or_default();
-    object(
+    let name = "loss_event";
+    json(
         &Loss {
-            name: "loss_event",
+            name,
             timestamp,
             reason,
             count,
         },
         out,
     );
+    out.push(b'\n');
 }
 
-fn object(value: &impl Serialize, out: &mut Vec<u8>) {
-    let start = out.len();
-    match serde_json::to_writer(&mut *out, value) {
-        Ok(()) => out.push(b'\n'),
-        // Writing to memory cannot fail and no key here is anything but text; should that ever
-        // change, no line is better than half a line.
-        Err(_) => out.truncate(start),
-    }
-}
-
-impl Serialize for AuditEvent<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut keys = Keys {
-            map: serializer.serialize_map(None)?,
-        };
-        macro_rules! texts {
-            ($($key:literal: $value:expr),* $(,)?) => {
-                $(keys.text($key, concat!($key, "_hex"), $value)?;)*
-            };
-        }
-        keys.value("name", self.kind.name())?;
-        let timestamp = self.id.time.rfc3339();
-        keys.value("timestamp", str::from_utf8(&timestamp).unwrap_or_default())?;
-        keys.value("sequence", &self.id.serial)?;
-        texts!("node": self.node);
-        keys.display("type", &self.record_type)?;
-        texts!("arch": self.arch, "success": self.success);
-        keys.value("syscall", self.syscall)?;
-        keys.value("exit", &self.exit)?;
-        for (key, id) in [
-            ("ppid", self.ids.ppid),
-            ("pid", self.ids.pid),
-            ("auid", self.ids.auid),
-            ("uid", self.ids.uid),
-            ("gid", self.ids.gid),
-            ("euid", self.ids.euid),
-            ("egid", self.ids.egid),
-            ("fsuid", self.ids.fsuid),
-            ("fsgid", self.ids.fsgid),
-            ("suid", self.ids.suid),
-            ("sgid", self.ids.sgid),
-            ("session", self.ids.session),
-        ] {
-            keys.value(key, &id)?;
-        }
-        texts!(
-            "msg": self.msg,
-            "terminal": self.terminal,
-            "hostname": self.hostname,
-            "res": self.res,
-            "tty": self.tty,
-            "comm": self.comm,
-            "key": self.key,
-            "cwd": self.cwd,
-            "exectuable": self.exe,
-            "commandline": self.commandline,
-            "path": self.path,
-            "dest_path": self.dest_path,
-        );
-        keys.argv(self.argv)?;
-        keys.optional("action", self.action.map(|action| action.name()))?;
-        if let Some(inode) = self.inode {
-            keys.display("inode", &inode)?;
-        }
-        texts!("dev": self.dev, "mode": self.mode);
-        keys.optional("ouid", self.ouid)?;
-        keys.optional("ogid", self.ogid)?;
-        keys.optional("error", self.error)?;
-        keys.flag("path_unresolved", self.path_unresolved)?;
-        texts!("op": self.op, "acct": self.acct, "addr": self.addr, "cmd": self.cmd);
-        if !self.fields.is_empty() {
-            keys.value("fields", &Fields(self.fields))?;
-        }
-        texts!("subj": self.subj);
-        keys.flag("incomplete", self.incomplete)?;
-        keys.flag("truncated", self.truncated)?;
-        keys.map.end()
-    }
+/// Writes a value as JSON. Writing to memory cannot fail, and nothing here has keys that are no
+/// text, so there is no error to speak of.
+fn json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
+    let written = serde_json::to_writer(out, value);
+    debug_assert!(written.is_ok(), "{written:?}");
 }
 
 /// Writes the keys of one object.
-struct Keys<M> {
-    map: M,
+struct Object<'a> {
+    out: &'a mut Vec<u8>,
 }
 
-impl<M: SerializeMap> Keys<M> {
-    fn value<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), M::Error> {
-        self.map.serialize_entry(key, value)
+impl Object<'_> {
+    fn first(&mut self, key: &str, text: &str) {
+        self.out.extend_from_slice(b"{\"");
+        self.out.extend_from_slice(key.as_bytes());
+        self.out.extend_from_slice(b"\":");
+        json(text, self.out);
     }
 
-    fn optional<T: Serialize>(&mut self, key: &str, value: Option<T>) -> Result<(), M::Error> {
-        value.map_or(Ok(()), |value| self.value(key, &value))
+    fn key(&mut self, key: &str) {
+        self.out.extend_from_slice(b",\"");
+        self.out.extend_from_slice(key.as_bytes());
+        self.out.extend_from_slice(b"\":");
     }
 
-    fn flag(&mut self, key: &str, value: bool) -> Result<(), M::Error> {
-        if value {
-            self.value(key, &true)
-        } else {
-            Ok(())
+    fn number(&mut self, key: &str, number: impl itoa::Integer) {
+        self.key(key);
+        self.out
+            .extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
+
+    fn optional(&mut self, key: &str, number: Option<u32>) {
+        if let Some(number) = number {
+            self.number(key, number);
         }
     }
 
-    fn display(&mut self, key: &str, value: &dyn fmt::Display) -> Result<(), M::Error> {
-        self.value(key, &Displayed(value))
+    fn flag(&mut self, key: &str, is_set: bool) {
+        if is_set {
+            self.key(key);
+            self.out.extend_from_slice(b"true");
+        }
     }
 
-    fn text(&mut self, key: &str, hex_key: &str, text: Option<&[u8]>) -> Result<(), M::Error> {
-        let Some(text) = text else { return Ok(()) };
-        match str::from_utf8(text) {
-            Ok(text) => self.value(key, text),
-            Err(_) => {
-                self.display(key, &Lossy(text))?;
-                self.display(hex_key, &Hex(text))
+    /// Text that needs no escaping.
+    fn ascii(&mut self, key: &str, text: &[u8]) {
+        self.key(key);
+        self.out.push(b'"');
+        self.out.extend_from_slice(text);
+        self.out.push(b'"');
+    }
+
+    fn text(&mut self, key: &str, text: Option<&[u8]>) {
+        let Some(text) = text else { return };
+        self.key(key);
+        if !string(text, self.out) {
+            self.out.extend_from_slice(b",\"");
+            self.out.extend_from_slice(key.as_bytes());
+            self.out.extend_from_slice(b"_hex\":");
+            hex(text, self.out);
+        }
+    }
+
+    fn words(&mut self, key: &str, words: Option<&[&[u8]]>) {
+        let Some(words) = words else { return };
+        self.key(key);
+        let mut all_text = true;
+        list(b"[]", words.iter(), self.out, |word, out| {
+            all_text &= string(word, out)
+        });
+        if all_text {
+            return;
+        }
+        self.key("argv_hex");
+        let words = words.iter().enumerate();
+        let bad = words.filter(|(_, word)| str::from_utf8(word).is_err());
+        list(b"{}", bad, self.out, |(index, word), out| {
+            out.push(b'"');
+            out.extend_from_slice(itoa::Buffer::new().format(index).as_bytes());
+            out.extend_from_slice(b"\":");
+            hex(word, out);
+        });
+    }
+
+    fn fields(&mut self, key: &str, fields: &[(&[u8], &[u8])]) {
+        if fields.is_empty() {
+            return;
+        }
+        self.key(key);
+        list(b"{}", fields.iter(), self.out, |(key, text), out| {
+            string(key, out);
+            out.push(b':');
+            if !string(text, out) {
+                out.push(b',');
+                string(&[key, &b"_hex"[..]].concat(), out);
+                out.push(b':');
+                hex(text, out);
             }
+        });
+    }
+}
+
+/// Writes items between two brackets, with commas between them.
+fn list<T>(
+    brackets: &[u8; 2],
+    items: impl Iterator<Item = T>,
+    out: &mut Vec<u8>,
+    mut write: impl FnMut(T, &mut Vec<u8>),
+) {
+    out.push(brackets[0]);
+    for (index, item) in items.enumerate() {
+        if index > 0 {
+            out.push(b',');
         }
+        write(item, out);
     }
-
-    fn argv(&mut self, argv: Option<&[&[u8]]>) -> Result<(), M::Error> {
-        let Some(argv) = argv else { return Ok(()) };
-        self.value("argv", &Words(argv))?;
-        if argv.iter().all(|word| str::from_utf8(word).is_ok()) {
-            return Ok(());
-        }
-        self.value("argv_hex", &WordsInHex(argv))
-    }
+    out.push(brackets[1]);
 }
 
-/// Anything that can be displayed, as a JSON string.
-struct Displayed<'a>(&'a dyn fmt::Display);
-
-impl Serialize for Displayed<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self.0)
-    }
+/// Writes bytes as a JSON string, with U+FFFD for each sequence that is no UTF-8. Says whether
+/// there was none.
+fn string(text: &[u8], out: &mut Vec<u8>) -> bool {
+    let readable = String::from_utf8_lossy(text);
+    json(&*readable, out);
+    matches!(readable, Cow::Borrowed(_))
 }
 
-/// Bytes as text, with U+FFFD for each sequence that is no UTF-8.
-struct Lossy<'a>(&'a [u8]);
-
-impl fmt::Display for Lossy<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.0.utf8_chunks() {
-            f.write_str(chunk.valid())?;
-            if !chunk.invalid().is_empty() {
-                f.write_char(char::REPLACEMENT_CHARACTER)?;
-            }
-        }
-        Ok(())
+/// Writes bytes as upper-case hex in quotes.
+fn hex(bytes: &[u8], out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    out.push(b'"');
+    for byte in bytes {
+        out.extend([
+            DIGITS[usize::from(byte >> 4)],
+            DIGITS[usize::from(byte & 15)],
+        ]);
     }
-}
-
-/// Bytes as upper-case hex.
-struct Hex<'a>(&'a [u8]);
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
-    }
-}
-
-struct Words<'a>(&'a [&'a [u8]]);
-
-impl Serialize for Words<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|word| Text(word)))
-    }
-}
-
-/// Text as a JSON string, whatever its bytes.
-struct Text<'a>(&'a [u8]);
-
-impl Serialize for Text<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match str::from_utf8(self.0) {
-            Ok(text) => serializer.serialize_str(text),
-            Err(_) => serializer.collect_str(&Lossy(self.0)),
-        }
-    }
-}
-
-/// The arguments that are no UTF-8, by their numbers.
-struct WordsInHex<'a>(&'a [&'a [u8]]);
-
-impl Serialize for WordsInHex<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let words = self.0.iter().enumerate();
-        let words = words.filter(|(_, word)| str::from_utf8(word).is_err());
-        serializer.collect_map(words.map(|(index, word)| (index, HexText(word))))
-    }
-}
-
-struct HexText<'a>(&'a [u8]);
-
-impl Serialize for HexText<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&Hex(self.0))
-    }
-}
-
-struct Fields<'a>(&'a [(&'a [u8], &'a [u8])]);
-
-impl Serialize for Fields<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (key, text) in self.0 {
-            map.serialize_entry(&Text(key), &Text(text))?;
-            if str::from_utf8(text).is_err() {
-                map.serialize_entry(&Suffixed(key), &HexText(text))?;
-            }
-        }
-        map.end()
-    }
-}
-
-/// The key for the exact bytes of a field.
-struct Suffixed<'a>(&'a [u8]);
-
-impl Serialize for Suffixed<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{}_hex", Lossy(self.0)))
-    }
+    out.push(b'"');
 }

@@ -66,7 +66,11 @@ impl<'a> PathRecord<'a> {
                 b"ouid" => path.ouid = value.id(),
                 b"ogid" => path.ogid = value.id(),
                 // Kernels before 3.18 of some vendors say objtype for nametype.
-                b"nametype" | b"objtype" => path.nametype = name_type(value.bytes),
+                b"nametype" | b"objtype" => {
+                    path.nametype = name_type(value.bytes);
+                    // Only capabilities follow.
+                    break;
+                }
                 _ => {}
             }
         }

@@ -1,8 +1,8 @@
 //! Paths as a tree of names, so that renaming a directory moves all that is below it at once.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::parse::FileId;
 
@@ -18,7 +18,7 @@ pub(crate) struct Tree {
     slots: Vec<Slot>,
     free: Vec<u32>,
     children: HashTable<u32>,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ impl Tree {
             slots: vec![root],
             free: Vec::new(),
             children: HashTable::new(),
-            hasher: RandomState::new(),
+            hasher: DefaultHashBuilder::default(),
         }
     }
 
