@@ -39,7 +39,7 @@ impl Sink {
     ///
     /// # Errors
     ///
-    /// If it is closed.
+    /// If there is no descriptor left for it.
     pub fn stdout() -> Result<Sink, Error> {
         let file = sys::standard_output()
             .map_err(|error| Error::new("write to standard output", error))?;
@@ -140,15 +140,16 @@ fn append(path: &Path) -> Result<File, Error> {
         .append(true)
         .create(true)
         .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW)
+        // A pipe that nobody reads would hold us up where no signal is heard.
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path)
         .map_err(|error| {
-            let is_link = error.raw_os_error() == Some(libc::ELOOP);
+            let number = error.raw_os_error();
             let error = Error::new(format!("open {} for writing", path.display()), error);
-            if is_link {
-                error.help("it is a symbolic link, which is not followed")
-            } else {
-                error
+            match number {
+                Some(libc::ELOOP) => error.help("it is a symbolic link, which is not followed"),
+                Some(libc::ENXIO) => error.help("it is a pipe that nobody reads"),
+                _ => error,
             }
         })?;
     mend(&file, path);
@@ -163,6 +164,8 @@ fn take_back(file: &mut File, bytes: usize) -> bool {
         let is_last = metadata.is_file() && file.stream_position()? == metadata.len();
         if is_last {
             file.set_len(metadata.len().saturating_sub(bytes as u64))?;
+            // Standard output may not append: what comes next goes where the lines end now.
+            file.seek(io::SeekFrom::End(0))?;
         }
         Ok(is_last)
     };

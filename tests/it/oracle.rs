@@ -303,25 +303,17 @@ fn libauparse_reads_the_same_from_every_record() {
             return skipped("there is no python3 with libauparse.so.0");
         };
         let ours = our_events(&log);
-        let (mut events, mut fields) = (0, 0);
+        let mut fields = 0;
         for event in &ours {
-            let Some(records) = theirs.get(&event["sequence"].as_u64().expect("a serial")) else {
-                continue;
-            };
-            let compared = compare(event, records);
-            events += usize::from(compared > 0);
+            let serial = event["sequence"].as_u64().expect("a serial");
+            let compared = theirs
+                .get(&serial)
+                .map_or(0, |records| compare(event, records));
+            // LOGIN is no event of its own there.
+            assert!(compared > 10 || event["type"] == "LOGIN", "{name}: {event}");
             fields += compared;
         }
-        // LOGIN, and what libauparse has torn where events are interleaved, is not held against it.
-        assert!(
-            events * 100 >= ours.len() * 95,
-            "{name}: {events} of {}",
-            ours.len()
-        );
-        assert!(
-            fields > events * 10,
-            "{name}: {fields} fields of {events} events"
-        );
+        assert!(fields > 20 * ours.len(), "{name}: {fields} fields");
     }
 }
 

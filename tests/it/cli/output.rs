@@ -102,6 +102,23 @@ fn a_symbolic_link_is_no_output() {
 }
 
 #[test]
+fn a_pipe_that_nobody_reads_is_an_error_and_does_not_hold_up_the_program() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let output = run(auditrd().args(["-i", "-", "-o"]).arg(&pipe));
+    let text = log(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("a pipe that nobody reads"), "{text}");
+}
+
+#[test]
 fn a_full_device_is_an_error_in_one_line() {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let input = data("misc.log");
