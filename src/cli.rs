@@ -102,12 +102,13 @@ pub(crate) struct Args {
     )]
     pub(crate) max_line: Option<usize>,
 
-    /// Records between the reading and the writing thread
+    /// Events between the reading and the writing thread; when live ones need more than this, the
+    /// oldest are dropped and counted
     #[arg(
         long,
-        value_name = "N",
-        default_value_t = 8192,
-        value_parser = count,
+        value_name = "BYTES",
+        default_value = "8M",
+        value_parser = queue,
         env = "AUDITRD_QUEUE",
         help_heading = "Reassembly"
     )]
@@ -289,10 +290,10 @@ fn max_line(text: &str) -> std::result::Result<usize, String> {
     }
 }
 
-fn count(text: &str) -> std::result::Result<usize, String> {
-    match text.parse() {
-        Ok(number @ 1..=1_048_576) => Ok(number),
-        _ => Err("not a number from 1 to 1048576".to_owned()),
+fn queue(text: &str) -> std::result::Result<usize, String> {
+    match bytes(text)? {
+        size @ 65_536..=0x1_0000_0000 => Ok(size),
+        _ => Err("not a size from 64K to 4G".to_owned()),
     }
 }
 

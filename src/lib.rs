@@ -40,6 +40,7 @@ pub mod encode;
 mod error;
 mod model;
 pub mod parse;
+mod queue;
 mod reader;
 mod reassemble;
 mod resolve;
@@ -60,7 +61,8 @@ pub use model::{
     Record, RecordType, Sightings, Timestamp, record_type,
 };
 pub use parse::{AuditMessageTokenMap, tokenize};
-pub use reader::{AuditReader, ClockKind, ReaderConfig, Step};
+pub use queue::{Dropped, Overflow};
+pub use reader::{AuditReader, ClockKind, ReaderConfig, Step, Totals};
 pub use reassemble::{AuditMarshaller, MarshallerConfig, Millis, Tally};
 pub use resolve::{Absent, Host, Proc};
 pub use serials::SerialTracker;

@@ -1,38 +1,36 @@
 //! The reader thread, and the events that its records make.
 //!
-//! The thread does nothing but read: it fills batches and sends them through a bounded channel.
-//! Whoever owns the [`AuditReader`] puts the records together and gets whole events. Empty batches
-//! go back through a second channel.
+//! The thread reads records and puts them together, so that what waits for the marshaller thread is
+//! whole events. It sends them through a queue that is bounded in bytes, and gets their buffers back.
 
 use std::{
     mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, bounded, never};
+use crossbeam_channel::{Receiver, Select, TryRecvError, never};
 
 use crate::{
     clock::LogClock,
     error::Error,
     model::{AuditMessageGroup, Batch, Sightings},
+    queue::{Dropped, Inlet, Outlet, Overflow, Parcel, queue},
     reassemble::{AuditMarshaller, MarshallerConfig, Millis, Tally},
     serials::SerialTracker,
     source::{self, ClientConfig, Fill, LiveSource, Source, Stopper},
 };
-
-/// Records in a batch, about, for the size of the queue.
-const BATCH: usize = 256;
-/// A batch that keeps more memory than this is not used again.
-const SPARE_CAPACITY: usize = 4 << 20;
 
 /// How an [`AuditReader`] reads.
 #[derive(Clone, Debug)]
 pub struct ReaderConfig {
     /// How events are put together.
     pub marshaller: MarshallerConfig,
-    /// Records between the two threads at most. When there are as many, the reader waits.
+    /// Bytes of whole events between the two threads, about.
     pub queue: usize,
+    /// What happens when there are as many.
+    pub overflow: Overflow,
     /// Serials that are late by more than this count as missing.
     pub max_out_of_order: u32,
     /// Which clock tells when an event's time is up.
@@ -51,11 +49,11 @@ pub enum ClockKind {
 impl ReaderConfig {
     /// The usual settings for live records.
     pub fn live(marshaller: MarshallerConfig) -> ReaderConfig {
-        let max_out_of_order = SerialTracker::DEFAULT_WINDOW;
         ReaderConfig {
             marshaller,
-            queue: 8192,
-            max_out_of_order,
+            queue: 8 << 20,
+            overflow: Overflow::DropOldest,
+            max_out_of_order: SerialTracker::DEFAULT_WINDOW,
             clock: ClockKind::Monotonic,
         }
     }
@@ -68,6 +66,7 @@ impl ReaderConfig {
         };
         ReaderConfig {
             clock: ClockKind::Records,
+            overflow: Overflow::Wait,
             ..ReaderConfig::live(marshaller)
         }
     }
@@ -78,14 +77,29 @@ impl ReaderConfig {
 pub enum Step {
     /// An event is whole. Give it back with [`AuditReader::recycle`].
     Event(AuditMessageGroup),
-    /// Something was seen that is no record.
-    Seen(Sightings),
-    /// There is nothing more to read at the moment: a good time to flush.
+    /// There is nothing more to read at the moment: a good time to flush, and to look at the
+    /// [`totals`](AuditReader::totals).
     Idle,
     /// The time or the signal that the caller waits for is there.
     Interrupted,
     /// There will be nothing more.
     End,
+}
+
+/// Everything that was counted so far, by the reader thread.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Totals {
+    /// What became of records and events.
+    pub tally: Tally,
+    /// What was seen besides records.
+    pub seen: Sightings,
+    /// What was dropped because the queue was full.
+    pub dropped: Dropped,
+    /// Serials that never came. See [`SerialTracker`].
+    pub missing: u64,
+    /// Events that are in flight.
+    pub in_flight: u64,
 }
 
 /// Reads records in a thread of its own and puts them together to events.
@@ -112,15 +126,11 @@ pub enum Step {
 #[derive(Debug)]
 #[doc(alias = "NewAuditReader")]
 pub struct AuditReader {
-    batches: Receiver<Batch>,
-    empty: Sender<Batch>,
-    marshaller: AuditMarshaller,
-    serials: SerialTracker,
-    /// What tells the time in a log; live, the batches do.
-    clock: Option<LogClock>,
-    now: Millis,
-    /// When it was `now`.
-    since: Instant,
+    outlet: Outlet,
+    /// The events that are being handed out, and how many of them were.
+    current: Box<Parcel>,
+    next: usize,
+    totals: Arc<Mutex<Totals>>,
     thread: Option<JoinHandle<Result<(), Error>>>,
     stopper: Option<Stopper>,
     /// The caller has been told that there is nothing to read.
@@ -149,20 +159,18 @@ impl AuditReader {
         stopper: Stopper,
         config: ReaderConfig,
     ) -> Result<AuditReader, Error> {
-        let (full, batches) = bounded(config.queue.div_ceil(BATCH).max(1));
-        let (empty, spare) = bounded(2 + config.queue.div_ceil(BATCH));
+        let (inlet, outlet) = queue(config.queue, config.overflow);
+        let totals = Arc::<Mutex<Totals>>::default();
+        let reading = Reading::new(source, inlet, Arc::clone(&totals), config);
         let thread = thread::Builder::new()
             .name("reader".to_owned())
-            .spawn(move || read(source, &full, &spare))
+            .spawn(move || reading.run())
             .map_err(|error| Error::new("start the reader thread", error))?;
         Ok(AuditReader {
-            batches,
-            empty,
-            marshaller: AuditMarshaller::new(config.marshaller),
-            serials: SerialTracker::new(config.max_out_of_order),
-            clock: (config.clock == ClockKind::Records).then(LogClock::new),
-            now: 0,
-            since: Instant::now(),
+            outlet,
+            current: Box::default(),
+            next: 0,
+            totals,
             thread: Some(thread),
             stopper: Some(stopper),
             said_idle: false,
@@ -173,22 +181,19 @@ impl AuditReader {
     /// something on `interrupt`, which is left there.
     pub fn step<T>(&mut self, interrupt: &Receiver<T>, until: Option<Instant>) -> Step {
         loop {
-            if let Some(group) = self.marshaller.pop() {
-                self.said_idle = false;
-                return Step::Event(group);
+            if let Some(group) = self.current.events().get_mut(self.next) {
+                self.next += 1;
+                return Step::Event(mem::take(group));
             }
-            match self.batches.try_recv() {
-                Ok(batch) => {
+            match self.outlet.parcels.try_recv() {
+                Ok(parcel) => {
+                    self.outlet.taken(&parcel);
+                    self.next = 0;
                     self.said_idle = false;
-                    let seen = self.take(batch);
-                    if seen != Sightings::default() {
-                        return Step::Seen(seen);
-                    }
+                    self.outlet
+                        .give_back(mem::replace(&mut self.current, parcel));
                 }
-                Err(TryRecvError::Disconnected) => {
-                    self.marshaller.drain();
-                    return self.marshaller.pop().map_or(Step::End, Step::Event);
-                }
+                Err(TryRecvError::Disconnected) => return Step::End,
                 Err(TryRecvError::Empty) if !self.said_idle => {
                     self.said_idle = true;
                     return Step::Idle;
@@ -202,55 +207,23 @@ impl AuditReader {
         }
     }
 
-    /// Waits for a batch, or until an event's time is up. `false` if it was interrupted.
-    ///
-    /// In a log the records tell the time; but one that is still being written may have no more of
-    /// them for a while, and then time goes on by the clock on the wall.
+    /// Waits for events. `false` if it was interrupted.
     fn wait<T>(&mut self, interrupt: &Receiver<T>, until: Option<Instant>) -> bool {
-        let deadline = self.marshaller.next_deadline().and_then(|deadline| {
-            let left = Duration::from_millis(deadline.saturating_sub(self.now));
-            self.since.checked_add(left)
-        });
-        let first = [deadline, until].into_iter().flatten().min();
         let mut select = Select::new();
-        let batch = select.recv(&self.batches);
+        let events = select.recv(&self.outlet.parcels);
         select.recv(interrupt);
-        let ready = match first {
-            Some(first) => select.ready_deadline(first).ok(),
-            None => Some(select.ready()),
-        };
-        if ready.is_none() && first == deadline {
-            self.marshaller
-                .expire(self.now + millis(self.since.elapsed()));
-            return true;
+        match until {
+            Some(until) => select.ready_deadline(until) == Ok(events),
+            None => select.ready() == events,
         }
-        ready == Some(batch)
     }
 
-    fn take(&mut self, mut batch: Batch) -> Sightings {
-        for record in batch.records() {
-            self.now = match &mut self.clock {
-                Some(clock) => clock.see(record.node, record.id.time),
-                None => batch.at,
-            };
-            if record.node.is_empty() {
-                self.serials.see(record.id.serial);
-            }
-            self.marshaller.push(self.now, record);
-        }
-        self.since = Instant::now();
-        let seen = batch.sightings;
-        batch.clear();
-        if batch.capacity() <= SPARE_CAPACITY {
-            // If the channel is full there are batches enough.
-            let _ = self.empty.try_send(batch);
-        }
-        seen
-    }
-
-    /// Gives an event back, so that its buffers are used for another.
+    /// Gives the event back that was handed out last, so that its buffers are used for another.
     pub fn recycle(&mut self, group: AuditMessageGroup) {
-        self.marshaller.recycle(group);
+        let last = self.next.checked_sub(1);
+        if let Some(place) = last.and_then(|last| self.current.events().get_mut(last)) {
+            *place = group;
+        }
     }
 
     /// Tells the source to stop. Events that are in flight still come.
@@ -258,31 +231,20 @@ impl AuditReader {
         self.stopper = None;
     }
 
-    /// What became of records and events so far.
-    pub fn tally(&self) -> Tally {
-        self.marshaller.tally()
+    /// Everything that was counted so far.
+    pub fn totals(&self) -> Totals {
+        *lock(&self.totals)
     }
 
-    /// How many serials are missing so far. See [`SerialTracker`].
-    pub fn missing(&self) -> u64 {
-        self.serials.missing()
-    }
-
-    /// Ends the reader thread and says how it ended. Serials that could still have come are missing
-    /// from now on.
+    /// Ends the reader thread and says how it ended.
     ///
     /// # Errors
     ///
     /// If reading ended because the source could not be read any more.
     pub fn finish(&mut self) -> Result<(), Error> {
-        self.serials.finish();
-        self.close()
-    }
-
-    fn close(&mut self) -> Result<(), Error> {
         self.stop();
-        // The thread may wait for room in the channel; without a receiver it ends.
-        self.batches = never();
+        // The thread may wait for room in the queue; without a receiver it ends.
+        self.outlet.parcels = never();
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => result,
             Some(Err(panic)) => std::panic::resume_unwind(panic),
@@ -299,7 +261,7 @@ impl Iterator for AuditReader {
             match self.step(&never::<()>(), None) {
                 Step::Event(group) => return Some(group),
                 Step::End => return None,
-                Step::Seen(_) | Step::Idle | Step::Interrupted => {}
+                Step::Idle | Step::Interrupted => {}
             }
         }
     }
@@ -307,36 +269,141 @@ impl Iterator for AuditReader {
 
 impl Drop for AuditReader {
     fn drop(&mut self) {
-        if let Err(error) = self.close() {
+        if let Err(error) = self.finish() {
             log::error!("{error}");
         }
     }
 }
 
-/// The reader thread: fills batches until the source ends or nobody wants them any more.
-fn read(
-    mut source: Box<dyn Source>,
-    full: &Sender<Batch>,
-    spare: &Receiver<Batch>,
-) -> Result<(), Error> {
-    let (start, mut blocked) = (Instant::now(), Duration::ZERO);
-    let mut batch = Batch::default();
-    loop {
-        let fill = source.fill(&mut batch);
-        if batch.has_news() {
-            batch.at = millis(start.elapsed().saturating_sub(blocked));
-            let next = spare.try_recv().unwrap_or_default();
-            let sending = Instant::now();
-            if full.send(mem::replace(&mut batch, next)).is_err() {
-                return Ok(());
+fn lock(totals: &Mutex<Totals>) -> MutexGuard<'_, Totals> {
+    totals.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The reader thread: from a source to a queue of whole events.
+struct Reading {
+    source: Box<dyn Source>,
+    batch: Batch,
+    marshaller: AuditMarshaller,
+    serials: SerialTracker,
+    /// What tells the time in a log.
+    clock: Option<LogClock>,
+    now: Millis,
+    /// When it was `now`.
+    since: Instant,
+    inlet: Inlet,
+    totals: Arc<Mutex<Totals>>,
+}
+
+impl Reading {
+    fn new(
+        source: Box<dyn Source>,
+        inlet: Inlet,
+        totals: Arc<Mutex<Totals>>,
+        config: ReaderConfig,
+    ) -> Reading {
+        Reading {
+            source,
+            batch: Batch::default(),
+            marshaller: AuditMarshaller::new(config.marshaller),
+            serials: SerialTracker::new(config.max_out_of_order),
+            clock: (config.clock == ClockKind::Records).then(LogClock::new),
+            now: 0,
+            since: Instant::now(),
+            inlet,
+            totals,
+        }
+    }
+
+    /// Reads until the source ends or nobody wants its events any more. What is in flight is handed
+    /// over even if reading ends badly.
+    fn run(mut self) -> Result<(), Error> {
+        loop {
+            let deadline = self.deadline();
+            let filled = self.source.fill(&mut self.batch, deadline);
+            let is_over = !matches!(filled, Ok(Fill::More));
+            self.take();
+            if is_over {
+                self.marshaller.drain();
+                self.serials.finish();
             }
-            blocked += sending.elapsed();
-        } else {
-            batch.clear();
+            if !self.hand_over() || is_over {
+                return filled.map(|_| ());
+            }
         }
-        if fill? == Fill::End {
-            return Ok(());
+    }
+
+    /// When the time of the oldest event in flight is up, if nothing comes before.
+    fn deadline(&mut self) -> Option<Instant> {
+        let deadline = self.marshaller.next_deadline()?;
+        let left = Duration::from_millis(deadline.saturating_sub(self.now));
+        self.since.checked_add(left)
+    }
+
+    /// Puts the records of the batch together.
+    ///
+    /// In a log the records tell the time; but one that is still being written may have no more of
+    /// them for a while, and then time goes on by the clock on the wall.
+    fn take(&mut self) {
+        let passed = millis(self.since.elapsed());
+        if self.clock.is_none() {
+            self.now += passed;
+            self.since += Duration::from_millis(passed);
+        } else if self.batch.is_empty() {
+            self.marshaller.expire(self.now + passed);
         }
+        for record in self.batch.records() {
+            if let Some(clock) = &mut self.clock {
+                self.now = clock.see(record.node, record.id.time);
+            }
+            if record.node.is_empty() {
+                self.serials.see(record.id.serial);
+            }
+            self.marshaller.push(self.now, record);
+        }
+        if self.clock.is_none() {
+            self.marshaller.expire(self.now);
+        }
+    }
+
+    /// Sends the events that are whole, and makes public what was counted. `false` if nobody wants
+    /// them any more.
+    fn hand_over(&mut self) -> bool {
+        let mut parcel = Box::<Parcel>::default();
+        while let Some(mut used) = self.inlet.used() {
+            used.empty()
+                .for_each(|group| self.marshaller.recycle(group));
+            parcel = used;
+        }
+        while let Some(group) = self.marshaller.pop() {
+            parcel.push(group);
+        }
+        let seen = mem::take(&mut self.batch.sightings);
+        let has_news = seen != Sightings::default() || !parcel.is_empty();
+        let had_records = !self.batch.is_empty();
+        self.batch.clear();
+        self.count(seen, Dropped::default());
+        if has_news {
+            match self.inlet.send(parcel) {
+                None => return false,
+                Some(dropped) if dropped.events > 0 => self.count(Sightings::default(), dropped),
+                Some(_) => {}
+            }
+        }
+        if (had_records || has_news) && self.clock.is_some() {
+            // The time that was waited for a slow output makes nobody late.
+            self.since = Instant::now();
+        }
+        true
+    }
+
+    fn count(&self, seen: Sightings, dropped: Dropped) {
+        let mut totals = lock(&self.totals);
+        totals.tally = self.marshaller.tally();
+        totals.seen.add(seen);
+        totals.dropped.events += dropped.events;
+        totals.dropped.records += dropped.records;
+        totals.missing = self.serials.missing();
+        totals.in_flight = self.marshaller.in_flight() as u64;
     }
 }
 

@@ -124,7 +124,7 @@ struct Slot {
 const RECORD_COST: usize = 16;
 
 /// A group that keeps more memory than this is not used again.
-const SPARE_CAPACITY: usize = 64 << 10;
+const SPARE_CAPACITY: usize = 16 << 10;
 /// Groups kept for use at most.
 const SPARE_GROUPS: usize = 1024;
 

@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use auditrd::{
-    Arena, AuditMessageGroup, AuditReader, Classifier, Error, Sightings, Sink, Step, Timestamp,
-    encode,
+    Arena, AuditMessageGroup, AuditReader, Classifier, Error, Sink, Step, Timestamp, Totals, encode,
 };
 use crossbeam_channel::{Receiver, TryRecvError};
 
@@ -31,6 +30,8 @@ pub(crate) struct Writer {
     is_live: bool,
     stats_interval: Option<Duration>,
     counters: Counters,
+    /// What the output has been told of.
+    told: Totals,
     told_missing_at: Option<Instant>,
 }
 
@@ -39,9 +40,6 @@ pub(crate) struct Writer {
 struct Counters {
     lines: u64,
     shortened: u64,
-    seen: Sightings,
-    /// Missing serials that the output has been told of.
-    told_missing: u64,
 }
 
 /// How often the output is told of missing serials: they turn out to be missing one after the other.
@@ -61,6 +59,7 @@ impl Writer {
             is_live: args.is_live(),
             stats_interval: args.stats_interval,
             counters: Counters::default(),
+            told: Totals::default(),
             told_missing_at: None,
         }
     }
@@ -89,11 +88,11 @@ impl Writer {
                         continue;
                     }
                 }
-                Step::Seen(seen) => self.seen(seen)?,
                 Step::Idle => self.idle(&reader)?,
                 Step::Interrupted => {}
                 Step::End => break,
             }
+            self.tell_losses(&reader.totals())?;
             self.obey(&mut reader, control)?;
             if let (Some(at), Some(interval)) = (next_stats, self.stats_interval)
                 && Instant::now() >= at
@@ -126,14 +125,25 @@ impl Writer {
         self.sink.wrote()
     }
 
-    /// Counts what is no record. What the kernel dropped before us is said in the output too.
-    fn seen(&mut self, seen: Sightings) -> Result<(), Error> {
-        self.counters.seen.add(seen);
-        if seen.dropped > 0 {
-            self.loss("socket_overflow", seen.dropped)?;
-        }
-        if seen.kernel_lost > 0 {
-            self.loss("kernel_lost", seen.kernel_lost)?;
+    /// Says in the output what was lost that it has not been told of.
+    fn tell_losses(&mut self, totals: &Totals) -> Result<(), Error> {
+        let told = self.told;
+        self.told = *totals;
+        self.told.missing = told.missing;
+        for (reason, count) in [
+            ("socket_overflow", totals.seen.dropped - told.seen.dropped),
+            (
+                "kernel_lost",
+                totals.seen.kernel_lost - told.seen.kernel_lost,
+            ),
+            (
+                "queue_overflow",
+                totals.dropped.events - told.dropped.events,
+            ),
+        ] {
+            if count > 0 {
+                self.loss(reason, count)?;
+            }
         }
         Ok(())
     }
@@ -141,20 +151,18 @@ impl Writer {
     /// Nothing to read: time to write what there is.
     fn idle(&mut self, reader: &AuditReader) -> Result<(), Error> {
         let is_due = |told: Instant| told.elapsed() >= BETWEEN_LOSSES;
-        if reader.missing() > self.counters.told_missing && self.told_missing_at.is_none_or(is_due)
-        {
-            self.tell_missing(reader)?;
+        if self.told_missing_at.is_none_or(is_due) {
+            self.tell_missing(&reader.totals())?;
         }
         self.sink.flush()
     }
 
     /// Says in the output how many serials are missing that it has not been told of. In a log they
     /// may be missing for any reason, and are only counted.
-    fn tell_missing(&mut self, reader: &AuditReader) -> Result<(), Error> {
-        let missing = reader.missing();
-        if self.is_live && missing > self.counters.told_missing {
-            let count = missing - self.counters.told_missing;
-            self.counters.told_missing = missing;
+    fn tell_missing(&mut self, totals: &Totals) -> Result<(), Error> {
+        let count = totals.missing - self.told.missing;
+        if self.is_live && count > 0 {
+            self.told.missing = totals.missing;
             self.told_missing_at = Some(Instant::now());
             self.loss("missing_serials", count)?;
         }
@@ -187,9 +195,11 @@ impl Writer {
     /// Writes what is left, even if reading ended badly.
     fn finish(mut self, mut reader: AuditReader) -> Result<(), Error> {
         let result = reader.finish();
-        self.tell_missing(&reader)?;
+        let totals = reader.totals();
+        self.tell_losses(&totals)?;
+        self.tell_missing(&totals)?;
         self.sink.flush()?;
-        let (tally, seen) = (reader.tally(), self.counters.seen);
+        let (tally, seen) = (totals.tally, totals.seen);
         let bad = seen.malformed + seen.foreign + tally.evicted + tally.truncated;
         let level = if bad > 0 {
             log::Level::Warn
@@ -202,25 +212,29 @@ impl Writer {
 
     /// Prints the counters. Those that were asked for come at any level of quiet but the last.
     fn report(&self, reader: &AuditReader, level: log::Level) {
-        let (tally, counters) = (reader.tally(), &self.counters);
+        let totals = reader.totals();
+        let (tally, seen, counters) = (totals.tally, totals.seen, &self.counters);
         log::log!(
             level,
             "records {} filtered {} malformed {} foreign {} events {} unfinished {} evicted {} \
-             truncated {} lines {} shortened {} overflows {} dropped {} kernel_lost {} missing {}",
+             truncated {} queue_dropped {} queue_dropped_records {} lines {} shortened {} overflows {} \
+             dropped {} kernel_lost {} missing {}",
             tally.records,
             tally.filtered,
-            counters.seen.malformed,
-            counters.seen.foreign,
+            seen.malformed,
+            seen.foreign,
             tally.events,
             tally.unfinished,
             tally.evicted,
             tally.truncated,
+            totals.dropped.events,
+            totals.dropped.records,
             counters.lines,
             counters.shortened,
-            counters.seen.overflows,
-            counters.seen.dropped,
-            counters.seen.kernel_lost,
-            reader.missing(),
+            seen.overflows,
+            seen.dropped,
+            seen.kernel_lost,
+            totals.missing,
         );
     }
 }

@@ -1,7 +1,4 @@
-//! What the reader hands over: many records in one buffer.
-//!
-//! One channel operation and one allocation then serve hundreds of records, and the buffers go
-//! round: the marshaller sends an empty batch back, and its capacity is used again.
+//! What a source hands over: many records in one buffer, which is used again and again.
 
 use std::ops::Range;
 
@@ -59,9 +56,6 @@ pub struct Batch {
     entries: Vec<Entry>,
     /// What was seen besides records.
     pub sightings: Sightings,
-    /// When the records were there, in milliseconds since the reader began; the time that it had to
-    /// wait for the ones that it reads for does not count.
-    pub at: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -111,16 +105,6 @@ impl Batch {
     /// Whether there are no records.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
-    }
-
-    /// Whether there is anything to hand over, records or sightings.
-    pub fn has_news(&self) -> bool {
-        !self.is_empty() || self.sightings != Sightings::default()
-    }
-
-    /// How many bytes of memory the batch holds on to, used or not.
-    pub fn capacity(&self) -> usize {
-        self.bytes.capacity() + self.entries.capacity() * size_of::<Entry>()
     }
 
     /// Empties the batch and keeps its capacity.

@@ -209,36 +209,34 @@ impl LiveSource {
         is_over
     }
 
-    /// Waits for a record, for the time to ask the kernel for its state, or to be told to stop.
-    fn wait(&mut self, batch: &mut Batch) -> Result<(), Error> {
-        let until_check = self.next_check.saturating_duration_since(Instant::now());
-        let waited = match (self.busy, &self.control) {
-            (true, _) => sys::wait([self.stop.as_fd()], Some(NAP)).map(|[stopped]| stopped),
-            (false, Some(_)) => self.wait_for_record(Some(until_check)),
-            (false, None) => self.wait_for_record(None),
+    /// Waits for a record, for a point in time or that to ask the kernel for its state, or to be
+    /// told to stop.
+    fn wait(&mut self, batch: &mut Batch, until: Option<Instant>) -> Result<(), Error> {
+        let check = self.control.is_some().then_some(self.next_check);
+        let waited = if self.busy {
+            sys::wait([self.stop.as_fd()], Some(NAP)).map(|[stopped]| stopped)
+        } else {
+            let first = [check, until].into_iter().flatten().min();
+            sys::wait_until([self.stop.as_fd(), self.client.as_fd()], first)
+                .map(|[stopped, _]| stopped)
         };
         if waited.map_err(|error| Error::new("wait for the audit socket", error))? {
             self.finish(batch);
-        } else if until_check.is_zero() {
+        } else if check.is_some_and(|check| Instant::now() >= check) {
             self.check(batch);
         }
         Ok(())
     }
-
-    fn wait_for_record(&self, timeout: Option<Duration>) -> io::Result<bool> {
-        let [stopped, _] = sys::wait([self.stop.as_fd(), self.client.as_fd()], timeout)?;
-        Ok(stopped)
-    }
 }
 
 impl Source for LiveSource {
-    fn fill(&mut self, batch: &mut Batch) -> Result<Fill, Error> {
+    fn fill(&mut self, batch: &mut Batch, until: Option<Instant>) -> Result<Fill, Error> {
         if let Some(first) = self.first.take() {
             *batch = first;
             return Ok(Fill::More);
         }
         if self.finishing.is_none() {
-            self.wait(batch)?;
+            self.wait(batch, until)?;
         }
         let is_empty = self.receive(batch)?;
         self.busy = is_empty && batch.len() >= MANY;

@@ -12,6 +12,7 @@ use std::{
         unix::fs::OpenOptionsExt,
     },
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use memchr::{memchr, memmem};
@@ -112,7 +113,7 @@ fn open(name: &Path) -> Result<Input, Error> {
 }
 
 impl Source for LogSource {
-    fn fill(&mut self, batch: &mut Batch) -> Result<Fill, Error> {
+    fn fill(&mut self, batch: &mut Batch, until: Option<Instant>) -> Result<Fill, Error> {
         let Some(input) = self.current.as_ref() else {
             self.current = self.inputs.next();
             return Ok(if self.current.is_some() {
@@ -121,10 +122,13 @@ impl Source for LogSource {
                 Fill::End
             });
         };
-        let [stopped, _] = sys::wait([self.stop.as_fd(), input.file.as_fd()], None)
+        let [stopped, readable] = sys::wait_until([self.stop.as_fd(), input.file.as_fd()], until)
             .map_err(|error| Error::new("wait for input", error))?;
         if stopped {
             return Ok(Fill::End);
+        }
+        if !readable {
+            return Ok(Fill::More);
         }
         batch.bytes.append(&mut self.rest);
         match sys::read(input.file.as_fd(), &mut batch.bytes, CHUNK) {

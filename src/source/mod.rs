@@ -10,6 +10,7 @@ use std::{
     io::{self, PipeReader, PipeWriter},
     os::fd::{AsFd, BorrowedFd},
     sync::Arc,
+    time::Instant,
 };
 
 pub use live::LiveSource;
@@ -30,14 +31,15 @@ pub enum Fill {
 
 /// Something that records can be read from.
 pub trait Source: Send {
-    /// Waits for records and adds those that are there to an empty batch, which may stay empty.
+    /// Waits for records, but no longer than until a point in time, and adds those that are there
+    /// to an empty batch, which may stay empty.
     /// When the source is told to stop, it says so with [`Fill::End`].
     ///
     /// # Errors
     ///
     /// If nothing can be read from it any more. A bad record is no error: it is counted in the
     /// batch.
-    fn fill(&mut self, batch: &mut Batch) -> Result<Fill, Error>;
+    fn fill(&mut self, batch: &mut Batch, until: Option<Instant>) -> Result<Fill, Error>;
 }
 
 /// The end that a source watches: it hangs up when the last [`Stopper`] is dropped.

@@ -5,7 +5,7 @@ use std::{
     io, mem,
     os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use libc::{c_int, c_void, socklen_t};
@@ -161,6 +161,17 @@ pub(crate) fn wait<const N: usize>(
     timeout: Option<Duration>,
 ) -> io::Result<[bool; N]> {
     poll(fds, libc::POLLIN, timeout)
+}
+
+/// As [`wait`], but until a point in time.
+pub(crate) fn wait_until<const N: usize>(
+    fds: [BorrowedFd<'_>; N],
+    until: Option<Instant>,
+) -> io::Result<[bool; N]> {
+    wait(
+        fds,
+        until.map(|until| until.saturating_duration_since(Instant::now())),
+    )
 }
 
 /// Waits until a descriptor can be written to.

@@ -19,8 +19,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("source", &["error", "model", "parse"]),
     (
         "reader",
-        &["clock", "error", "model", "reassemble", "serials", "source"],
+        &[
+            "clock",
+            "error",
+            "model",
+            "queue",
+            "reassemble",
+            "serials",
+            "source",
+        ],
     ),
+    ("queue", &["model"]),
     ("clock", &["model", "reassemble"]),
     ("sink", &["error", "source"]),
     ("lib", &[]),
@@ -41,11 +50,20 @@ const ONLY: &[(&str, &str, &[&str])] = &[
 const ALONE: &[(&str, &[&str])] = &[
     ("unsafe", &["source/sys.rs"]),
     ("libc::syscall", &["source/sys.rs"]),
-    ("crossbeam_channel", &["reader.rs", "main.rs", "run.rs"]),
+    (
+        "crossbeam_channel",
+        &["queue.rs", "reader.rs", "main.rs", "run.rs"],
+    ),
     ("thread::", &["reader.rs", "main.rs"]),
     (
         "Instant::now",
-        &["reader.rs", "run.rs", "source/live.rs", "source/netlink.rs"],
+        &[
+            "reader.rs",
+            "run.rs",
+            "source/live.rs",
+            "source/netlink.rs",
+            "source/sys.rs",
+        ],
     ),
     ("serde_json", &["encode/mod.rs"]),
     ("std::env", &[]),

@@ -139,7 +139,7 @@ fn the_length_of_the_queue_changes_nothing() {
     for name in ["fim.log", "proc.log"] {
         let text = fs::read(data(name)).unwrap().repeat(3);
         let usual = replay_raw(&text, &[]);
-        for queue in ["1", "2", "257", "100000"] {
+        for queue in ["64K", "100000", "1M", "1G"] {
             let output = replay_raw(&text, &["--queue", queue]);
             assert!(
                 output.stdout == usual.stdout,

@@ -200,7 +200,7 @@ fn options_can_come_from_the_environment_and_flags_override_them() {
     check(
         &[],
         &[
-            ("AUDITRD_QUEUE", "1"),
+            ("AUDITRD_QUEUE", "64K"),
             ("AUDITRD_EVENT_TIMEOUT", "100ms"),
             ("AUDITRD_MAX_LINE", "64K"),
         ],

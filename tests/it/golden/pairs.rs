@@ -159,7 +159,7 @@ fn without_their_ends_events_are_the_same_or_known_to_be_unfinished() {
 fn one_record_at_a_time_makes_the_same_events() {
     for name in LOGS {
         let log = log(name);
-        same(&output(&log, &["--queue", "1"]), &output(&log, &[]), name);
+        same(&output(&log, &["--queue", "64K"]), &output(&log, &[]), name);
     }
 }
 
