@@ -50,6 +50,16 @@ pub(crate) struct Args {
     )]
     pub(crate) recv_buffer: usize,
 
+    /// Records that may wait in the kernel while we are its audit daemon, if it is not more already
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 8192,
+        env = "AUDITRD_BACKLOG_LIMIT",
+        help_heading = "Source"
+    )]
+    pub(crate) backlog_limit: u32,
+
     /// Lowest type of record to keep, as a number or a name
     #[arg(
         long,

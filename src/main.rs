@@ -112,6 +112,7 @@ fn open(args: &Args) -> Result<AuditReader, Error> {
         let client = ClientConfig {
             membership: args.membership(),
             receive_buffer: args.recv_buffer,
+            backlog_limit: args.backlog_limit,
         };
         return AuditReader::open(&client, args.reader());
     }

@@ -108,7 +108,11 @@ pub struct Totals {
 /// use auditrd::{Arena, AuditReader, ClientConfig, MarshallerConfig, Membership};
 /// use auditrd::{ReaderConfig, parse_audit_event, record_type::*};
 ///
-/// let client = ClientConfig { membership: Membership::ReadLog, receive_buffer: 8 << 20 };
+/// let client = ClientConfig {
+///     membership: Membership::ReadLog,
+///     receive_buffer: 8 << 20,
+///     backlog_limit: 8192,
+/// };
 /// let config = ReaderConfig::live(MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
 /// match AuditReader::open(&client, config) {
 ///     Ok(mut reader) => {

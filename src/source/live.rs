@@ -12,8 +12,8 @@ use crate::{
     model::{Batch, Record, RecordType, Sightings, Timestamp, record_type::AUDIT_REPLACE},
     parse::header,
     source::{
-        Client, ClientConfig, Fill, Membership, NetlinkClient, NetlinkMessage, Source, Stop, sys,
-        wire,
+        Client, ClientConfig, Fill, Membership, NetlinkClient, NetlinkMessage, Source, Stop,
+        backlog::Backlog, sys, wire,
     },
 };
 
@@ -22,6 +22,8 @@ use crate::{
 pub struct LiveSource {
     client: NetlinkClient,
     membership: Membership,
+    /// What the kernel was told of its backlog while we are registered.
+    backlog: Option<Backlog>,
     stop: Stop,
     /// What came while we registered.
     first: Option<Batch>,
@@ -79,14 +81,17 @@ impl LiveSource {
         } else {
             NetlinkClient::open(config)?
         };
+        let mut backlog = None;
         if membership == Membership::Unicast {
             client.register(|message| keep(&message, &mut first))?;
+            backlog = Backlog::set(config.backlog_limit);
         }
         let drops = client.drops().unwrap_or(0);
         let (control, lost) = ask_for_state();
         Ok(LiveSource {
             client,
             membership,
+            backlog,
             stop,
             first: Some(first),
             control,
@@ -185,6 +190,7 @@ impl LiveSource {
         {
             log::warn!("{error}");
         }
+        self.backlog = None;
         // While an answer was waited for, the kernel may have said that it dropped something.
         self.congested = true;
         self.finishing = Some(Finishing {

@@ -1,5 +1,6 @@
 //! Where records come from: the kernel's netlink socket, or logs.
 
+mod backlog;
 mod live;
 mod log;
 mod netlink;

@@ -47,6 +47,9 @@ pub struct ClientConfig {
     pub membership: Membership,
     /// The size of the socket's receive buffer, in bytes.
     pub receive_buffer: usize,
+    /// Records that may wait in the kernel while this process is registered, if it is not more
+    /// already.
+    pub backlog_limit: u32,
 }
 
 /// A datagram from the kernel.
@@ -93,7 +96,11 @@ pub trait Client {
 /// ```
 /// use auditrd::{Client, ClientConfig, Membership, NetlinkClient};
 ///
-/// let config = ClientConfig { membership: Membership::ReadLog, receive_buffer: 1 << 20 };
+/// let config = ClientConfig {
+///     membership: Membership::ReadLog,
+///     receive_buffer: 1 << 20,
+///     backlog_limit: 8192,
+/// };
 /// match NetlinkClient::open(&config) {
 ///     Ok(mut client) => match client.receive(&mut Vec::new()) {
 ///         Ok(message) => println!("{} {}", message.kind, message.data.escape_ascii()),
@@ -237,6 +244,11 @@ impl NetlinkClient {
     /// As getsockopt(2).
     pub fn drops(&self) -> io::Result<u32> {
         sys::drops(self.socket.as_fd())
+    }
+
+    /// Asks the kernel to do something, and waits until it says that it is done.
+    pub(super) fn request(&mut self, kind: u16, payload: &[u8]) -> io::Result<()> {
+        self.ask(kind, payload, Answer::Acknowledgement, |_| false)
     }
 
     fn set_pid(&mut self, pid: u32, mut other: impl FnMut(NetlinkMessage<'_>)) -> io::Result<()> {

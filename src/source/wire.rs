@@ -62,8 +62,11 @@ pub(crate) fn error_number(payload: &[u8]) -> Option<i32> {
         .map(|number| i32::from_ne_bytes(*number).wrapping_neg())
 }
 
-/// The bit that says that `pid` is to be set (`AUDIT_STATUS_PID`).
-const AUDIT_STATUS_PID: u32 = 4;
+/// The bits that say what is to be set: `AUDIT_STATUS_PID`, `AUDIT_STATUS_BACKLOG_LIMIT` and
+/// `AUDIT_STATUS_BACKLOG_WAIT_TIME`.
+const PID: u32 = 4;
+const BACKLOG_LIMIT: u32 = 0x10;
+const BACKLOG_WAIT_TIME: u32 = 0x20;
 
 /// What the kernel says of its audit system (`struct audit_status`, include/uapi/linux/audit.h).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -80,6 +83,8 @@ pub struct AuditStatus {
     pub backlog: u32,
     /// How many may wait.
     pub backlog_limit: u32,
+    /// How long a process waits for room when there are as many, in jiffies; since Linux 3.14.
+    pub backlog_wait_time: Option<u32>,
 }
 
 impl AuditStatus {
@@ -97,15 +102,33 @@ impl AuditStatus {
             lost,
             backlog,
             backlog_limit,
+            // A word of features lies between.
+            backlog_wait_time: next().and(next()),
         })
     }
 }
 
 /// The payload that registers a process as the audit daemon, or with 0 unregisters it.
 pub(crate) fn registration(pid: u32) -> [u8; 44] {
+    settings(PID, &[(3, pid)])
+}
+
+/// The payload that sets how many records may wait in the kernel, and how long a process waits for
+/// room, in jiffies.
+pub(crate) fn backlog(limit: u32, wait_time: u32) -> [u8; 44] {
+    settings(
+        BACKLOG_LIMIT | BACKLOG_WAIT_TIME,
+        &[(5, limit), (9, wait_time)],
+    )
+}
+
+/// A `struct audit_status` of 11 words with a mask and some of them set.
+fn settings(mask: u32, words: &[(usize, u32)]) -> [u8; 44] {
     let mut status = [0; 44];
-    status[..4].copy_from_slice(&AUDIT_STATUS_PID.to_ne_bytes());
-    status[12..16].copy_from_slice(&pid.to_ne_bytes());
+    status[..4].copy_from_slice(&mask.to_ne_bytes());
+    for (index, word) in words {
+        status[4 * index..4 * index + 4].copy_from_slice(&word.to_ne_bytes());
+    }
     status
 }
 
@@ -144,8 +167,13 @@ mod tests {
             backlog_limit: 5,
             lost: 6,
             backlog: 7,
+            backlog_wait_time: None,
         };
-        for length in [32, 36, 40, 44] {
+        for (length, backlog_wait_time) in [(32, None), (36, None), (40, Some(9)), (44, Some(9))] {
+            let expected = AuditStatus {
+                backlog_wait_time,
+                ..expected
+            };
             assert_eq!(AuditStatus::read(&words[..length]), Some(expected));
         }
         assert_eq!(AuditStatus::read(&words[..31]), None);

@@ -10,6 +10,7 @@ pub(crate) mod os;
 use std::{
     collections::BTreeMap,
     fs::{self, File},
+    io::{self, Read},
     os::{
         fd::OwnedFd,
         unix::{fs::PermissionsExt, net::UnixDatagram, process::CommandExt},
@@ -20,7 +21,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::common::{Value, auditrd};
+use crate::common::{Value, auditrd, lines};
 use audit::{
     Audit, count_rules, lost, registered, settings, skip, wait_for_the_kernel, wait_until,
 };
@@ -111,12 +112,98 @@ fn the_registration_is_given_back_and_nothing_else_is_touched() {
     };
     let before = settings();
     let daemon = Daemon::listen(&UNICAST);
+    wait_until("nobody waits for room", || {
+        (settings()["backlog_wait_time"] == "0").then_some(())
+    });
     let mut during = settings();
     assert_eq!(during["pid"], daemon.pid().to_string());
     assert_eq!(daemon.stop().status.code(), Some(0));
     assert_eq!(settings(), before);
     during.insert("pid".to_owned(), "0".to_owned());
+    let wait_time = before["backlog_wait_time"].clone();
+    during.insert("backlog_wait_time".to_owned(), wait_time);
     assert_eq!(during, before);
+}
+
+#[test]
+fn while_registered_more_records_may_wait_and_what_others_set_meanwhile_stays() {
+    let Some(audit) = Audit::borrow() else {
+        return;
+    };
+    let before = settings();
+    let limit = || settings()["backlog_limit"].clone();
+    let daemon = Daemon::listen(&["--unicast", "--backlog-limit", "20000"]);
+    wait_until("there is more room", || (limit() == "20000").then_some(()));
+    assert_eq!(daemon.stop().status.code(), Some(0));
+    assert_eq!(settings(), before);
+
+    let daemon = Daemon::listen(&["--unicast", "--backlog-limit", "20000"]);
+    wait_until("there is more room", || (limit() == "20000").then_some(()));
+    audit.limit("9000");
+    assert_eq!(daemon.stop().status.code(), Some(0));
+    assert_eq!(limit(), "9000");
+}
+
+/// With an output that nobody reads, what happens on the host goes on, the newest events are kept,
+/// and those that are gone are counted, each record of them.
+fn a_stuck_output_holds_nobody_up(mode: &[&str]) {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    let watched = directory();
+    audit.watch(watched.path());
+    let (mut reader, writer) = io::pipe().expect("a pipe");
+    let mut command = auditrd();
+    command
+        .args(mode)
+        .args(["--queue", "256K", "-v"])
+        .stdout(writer);
+    let daemon = Daemon::start_silent(command);
+    daemon.wait_until_listening(!mode.is_empty());
+    let paths = create(watched.path(), 3000);
+    wait_for_the_kernel();
+    daemon.signal(libc::SIGTERM);
+    let mut bytes = Vec::new();
+    reader
+        .read_to_end(&mut bytes)
+        .expect("the pipe can be read");
+    let ended = daemon.ended();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+
+    let events = lines(&bytes);
+    let kept = created(&events, watched.path());
+    assert!(kept.values().all(|times| *times == 1));
+    assert!(kept.contains_key(&paths[2999]), "the newest is kept");
+    let sum = |reason: &str| -> u64 {
+        let said = events.iter().filter(|event| event["reason"] == reason);
+        said.map(|event| event["count"].as_u64().expect("a number"))
+            .sum()
+    };
+    assert_eq!(
+        sum("socket_overflow") + sum("kernel_lost"),
+        0,
+        "{}",
+        ended.stderr
+    );
+    let gone = sum("queue_overflow");
+    assert!(gone > 1000, "{}", ended.stderr);
+    assert_eq!(kept.len() as u64 + gone, 3000 + others(&events));
+}
+
+/// Events that are not about a creation: those of programs, and of the rule itself.
+fn others(events: &[Value]) -> u64 {
+    let is_other = |event: &&Value| event["name"] != "loss_event" && !is_created(event);
+    events.iter().filter(is_other).count() as u64
+}
+
+#[test]
+fn a_stuck_output_holds_nobody_up_beside_others() {
+    a_stuck_output_holds_nobody_up(&MULTICAST);
+}
+
+#[test]
+fn a_stuck_output_holds_nobody_up_as_the_audit_daemon() {
+    a_stuck_output_holds_nobody_up(&UNICAST);
 }
 
 #[test]

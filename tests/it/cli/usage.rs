@@ -75,6 +75,7 @@ fn the_help_names_every_option_with_its_variable() {
         "events",
         "output",
         "recv-buffer",
+        "backlog-limit",
         "queue",
         "max-line",
         "event-timeout",

@@ -36,7 +36,13 @@ impl Daemon {
         command.args(args);
         let unicast = args.iter().any(|arg| arg.as_ref() == "--unicast");
         let daemon = Daemon::start(command);
-        let pid = daemon.pid();
+        daemon.wait_until_listening(unicast);
+        daemon
+    }
+
+    /// Waits until it hears what happens.
+    pub(crate) fn wait_until_listening(&self, unicast: bool) {
+        let pid = self.pid();
         wait_until("auditrd listens", || {
             if unicast {
                 return (registered() == pid).then_some(());
@@ -44,7 +50,12 @@ impl Daemon {
             let groups = audit_sockets().get(&pid).copied();
             groups.is_some_and(|groups| groups & 1 == 1).then_some(())
         });
-        daemon
+    }
+
+    /// Starts a command whose output goes elsewhere.
+    pub(crate) fn start_silent(command: Command) -> Daemon {
+        let directory = TempDir::new().expect("a directory for its log");
+        Daemon::spawn(command, &[], directory)
     }
 
     /// Starts a command, which may be a wrapper of the binary, with a file for its output.
