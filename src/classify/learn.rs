@@ -25,7 +25,7 @@ impl Namer<'_, '_> {
     }
 
     fn descriptor_argument(&self, arg: usize) -> Option<u32> {
-        self.call.args[arg].map(|fd| fd as u32)
+        self.call.arg(arg).map(|fd| fd as u32)
     }
 }
 
@@ -47,8 +47,8 @@ pub(crate) fn forked(namer: &mut Namer) {
 
 /// A descriptor may have been copied.
 pub(crate) fn fcntl(namer: &mut Namer) {
-    if let Some(F_DUPFD | F_DUPFD_CLOEXEC) = namer.call.args[1] {
-        duplicated(namer, 0, namer.call.args[1] == Some(F_DUPFD_CLOEXEC));
+    if let Some(F_DUPFD | F_DUPFD_CLOEXEC) = namer.call.arg(1) {
+        duplicated(namer, 0, namer.call.arg(1) == Some(F_DUPFD_CLOEXEC));
     }
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
         Names::Duplicate(arg) => {
             // dup and dup2 have no flags; their third register holds anything.
             let flags = match super::identify(namer.call).0 {
-                Some("dup3") => namer.call.args[2].unwrap_or(0),
+                Some("dup3") => namer.call.arg(2).unwrap_or(0),
                 _ => 0,
             };
             return duplicated(namer, arg, flags & O_CLOEXEC != 0);
@@ -75,7 +75,7 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
         _ => {}
     }
     let host = namer.host;
-    let file = named.subject.and_then(|subject| subject.file_id());
+    let file = named.subject.and_then(|subject| subject.file);
     if named.unresolved {
         return half_known(namer, named, names, file);
     }
@@ -135,7 +135,7 @@ fn parent(namer: &mut Namer, path: &[u8]) {
         .iter()
         .filter(|p| p.nametype == NameType::Parent);
     if let (Some(parent), None) = (parents.next(), parents.next())
-        && let Some(file) = parent.file_id()
+        && let Some(file) = parent.file
     {
         let directory = text::join(b"/", text::dirname(path), namer.arena);
         let host = namer.host;
@@ -145,7 +145,7 @@ fn parent(namer: &mut Namer, path: &[u8]) {
 
 fn opened(namer: &mut Namer, path: &[u8], named: &Named, flags: Flags) {
     let flags = match flags {
-        Flags::Arg(arg) => namer.call.args[arg],
+        Flags::Arg(arg) => namer.call.arg(arg),
         Flags::Record | Flags::Untold => namer.facts.open_flags,
         Flags::Fixed(flags) => Some(flags),
     };
@@ -156,7 +156,7 @@ fn opened(namer: &mut Namer, path: &[u8], named: &Named, flags: Flags) {
     if namer.call.kind == AUDIT_URINGOP && fd == 0 {
         return;
     }
-    let file = named.subject.and_then(|subject| subject.file_id());
+    let file = named.subject.and_then(|subject| subject.file);
     let mode = Mode {
         close_on_exec: flags.is_some_and(|flags| flags & O_CLOEXEC != 0),
         read_only: flags.is_some_and(|flags| flags & O_ACCMODE == 0),

@@ -98,7 +98,7 @@ impl<'a> Namer<'a, '_> {
 
     fn open(&mut self, dir: Dir, flags: Flags) -> Named<'a> {
         let flags = match flags {
-            Flags::Arg(arg) => self.call.args[arg].unwrap_or(0),
+            Flags::Arg(arg) => self.call.arg(arg).unwrap_or(0),
             Flags::Record => self.facts.open_flags.unwrap_or(0),
             Flags::Untold => self.facts.open_flags.unwrap_or(0),
             Flags::Fixed(flags) => flags,
@@ -120,7 +120,7 @@ impl<'a> Namer<'a, '_> {
                     ..
                 },
             ) => match self.returned_fd() {
-                Some(fd) => self.descriptor(fd, file.file_id()),
+                Some(fd) => self.descriptor(fd, file.file),
                 None => NOWHERE,
             },
             None if self.is_in_root() => NOWHERE,

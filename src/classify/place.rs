@@ -63,7 +63,7 @@ impl<'a, 'm> Namer<'a, 'm> {
         let name = parent.name.unwrap_or_default();
         if entry.is_some() && name.ends_with(b"/") {
             // mkdir("dir/") and rmdir("dir/"): the name with its slash went to the parent.
-            let file = entry.and_then(|entry| entry.file_id());
+            let file = entry.and_then(|entry| entry.file);
             return self.absolute(
                 name,
                 dir,
@@ -76,8 +76,8 @@ impl<'a, 'm> Namer<'a, 'm> {
         let directory = if Some(name) == self.facts.cwd {
             // The process's working directory stands for whatever the name was relative to.
             let evidence = Evidence {
-                parents: [parent.file_id(), None],
-                file: parent.file_id(),
+                parents: [parent.file, None],
+                file: parent.file,
             };
             self.absolute(b".", dir, evidence)
         } else {
@@ -85,7 +85,7 @@ impl<'a, 'm> Namer<'a, 'm> {
                 name,
                 dir,
                 Evidence {
-                    file: parent.file_id(),
+                    file: parent.file,
                     ..Evidence::default()
                 },
             )
@@ -99,7 +99,7 @@ impl<'a, 'm> Namer<'a, 'm> {
     /// The directory, with a `/` at the end, that is given as a file only: the records of io_uring
     /// often have no names.
     fn nameless_parent(&mut self) -> Option<&'a [u8]> {
-        let mut ids = self.of(NameType::Parent).filter_map(|p| p.file_id());
+        let mut ids = self.of(NameType::Parent).filter_map(|p| p.file);
         let parent = ids.next()?;
         if ids.any(|other| other != parent) {
             return None;
@@ -121,12 +121,12 @@ impl<'a, 'm> Namer<'a, 'm> {
             b"" => parent.name.is_none() || parent.name == self.facts.cwd,
             directory => parent.name == Some(directory),
         });
-        let mut ids = parents.filter_map(|parent| parent.file_id());
+        let mut ids = parents.filter_map(|parent| parent.file);
         let first = ids.next();
         let second = ids.find(|id| Some(*id) != first);
         let evidence = Evidence {
             parents: [first, second],
-            file: path.file_id(),
+            file: path.file,
         };
         self.absolute(name, dir, evidence)
     }
@@ -134,7 +134,7 @@ impl<'a, 'm> Namer<'a, 'm> {
     /// The path of a record that has a name, where no directory in the records is its own.
     pub(super) fn place_alone(&mut self, path: &PathRecord<'a>, dir: Dir) -> Placed<'a> {
         let evidence = Evidence {
-            file: path.file_id(),
+            file: path.file,
             ..Evidence::default()
         };
         path.name
@@ -174,7 +174,7 @@ impl<'a, 'm> Namer<'a, 'm> {
 
     /// The path of a descriptor that stands where a directory could stand too, with an empty name.
     pub(super) fn by_descriptor(&mut self, dir: Dir, object: Option<PathRecord<'a>>) -> Placed<'a> {
-        let file = object.and_then(|object| object.file_id());
+        let file = object.and_then(|object| object.file);
         match self.base(dir) {
             Base::Descriptor(fd) => self.descriptor(fd, file),
             Base::Cwd | Base::Untold => {
@@ -208,7 +208,7 @@ impl<'a, 'm> Namer<'a, 'm> {
             Dir::Cwd => Base::Cwd,
             Dir::Untold => Base::Untold,
             // An int: the upper half of the register may hold anything.
-            Dir::Arg(arg) => match self.call.args[arg].map(|value| value as i32) {
+            Dir::Arg(arg) => match self.call.arg(arg).map(|value| value as i32) {
                 Some(AT_FDCWD) => Base::Cwd,
                 Some(fd) => u32::try_from(fd).map_or(Base::Untold, Base::Descriptor),
                 None => Base::Untold,

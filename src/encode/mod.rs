@@ -4,8 +4,8 @@
 //! else. Text that is not UTF-8 comes twice: readable, with U+FFFD for what is not, and exact, as
 //! upper-case hex under the same key with `_hex` behind it.
 //!
-//! The keys are known and need no escaping, so the braces, keys and commas are written as they are;
-//! every value that is text goes through serde_json.
+//! The keys are known and need no escaping, so the braces, keys and commas are written as they are,
+//! and so is text that is plain; all other text goes through serde_json.
 
 mod shorten;
 
@@ -15,69 +15,73 @@ use serde::Serialize;
 
 pub use shorten::line_within;
 
-use crate::model::{AuditEvent, Timestamp};
+use crate::model::{AuditEvent, Identity, Timestamp};
 
 /// Appends the line of an event, its line end included.
 pub fn line(event: &AuditEvent, out: &mut Vec<u8>) {
     let mut object = Object { out };
-    object.first("name", event.kind.name());
-    object.ascii("timestamp", &event.id.time.rfc3339());
-    object.number("sequence", event.id.serial);
-    object.text("node", event.node);
+    object.out.extend_from_slice(br#"{"name":"#);
+    object.quoted(event.kind.name().as_bytes());
+    object.ascii(br#","timestamp":"#, &event.id.time.rfc3339());
+    object.number(br#","sequence":"#, event.id.serial);
+    object.text(br#","node":"#, event.node);
     match event.record_type.name() {
-        Some(name) => object.ascii("type", name.as_bytes()),
-        None => object.ascii("type", event.record_type.to_string().as_bytes()),
+        Some(name) => object.ascii(br#","type":"#, name.as_bytes()),
+        None => object.ascii(br#","type":"#, event.record_type.to_string().as_bytes()),
     }
-    object.text("arch", event.arch);
-    object.text("success", event.success);
-    object.text("syscall", Some(event.syscall.as_bytes()));
-    object.number("exit", event.exit);
-    object.number("ppid", event.ids.ppid);
-    object.number("pid", event.ids.pid);
-    object.number("auid", event.ids.auid);
-    object.number("uid", event.ids.uid);
-    object.number("gid", event.ids.gid);
-    object.number("euid", event.ids.euid);
-    object.number("egid", event.ids.egid);
-    object.number("fsuid", event.ids.fsuid);
-    object.number("fsgid", event.ids.fsgid);
-    object.number("suid", event.ids.suid);
-    object.number("sgid", event.ids.sgid);
-    object.number("session", event.ids.session);
-    object.text("msg", event.msg);
-    object.text("terminal", event.terminal);
-    object.text("hostname", event.hostname);
-    object.text("res", event.res);
-    object.text("tty", event.tty);
-    object.text("comm", event.comm);
-    object.text("key", event.key);
-    object.text("cwd", event.cwd);
-    object.text("exectuable", event.exe);
-    object.text("commandline", event.commandline);
-    object.text("path", event.path);
-    object.text("dest_path", event.dest_path);
-    object.words("argv", event.argv);
+    object.text(br#","arch":"#, event.arch);
+    object.text(br#","success":"#, event.success);
+    object.text(br#","syscall":"#, Some(event.syscall.as_bytes()));
+    object.number(br#","exit":"#, event.exit);
+    object.id(br#","ppid":"#, event.ids.ppid);
+    object.id(br#","pid":"#, event.ids.pid);
+    object.id(br#","auid":"#, event.ids.auid);
+    object.id(br#","uid":"#, event.ids.uid);
+    object.id(br#","gid":"#, event.ids.gid);
+    object.id(br#","euid":"#, event.ids.euid);
+    object.id(br#","egid":"#, event.ids.egid);
+    object.id(br#","fsuid":"#, event.ids.fsuid);
+    object.id(br#","fsgid":"#, event.ids.fsgid);
+    object.id(br#","suid":"#, event.ids.suid);
+    object.id(br#","sgid":"#, event.ids.sgid);
+    object.id(br#","session":"#, event.ids.session);
+    object.text(br#","msg":"#, event.msg);
+    object.text(br#","terminal":"#, event.terminal);
+    object.text(br#","hostname":"#, event.hostname);
+    object.text(br#","res":"#, event.res);
+    object.text(br#","tty":"#, event.tty);
+    object.text(br#","comm":"#, event.comm);
+    object.text(br#","key":"#, event.key);
+    object.text(br#","cwd":"#, event.cwd);
+    object.text(br#","exectuable":"#, event.exe);
+    object.text(br#","commandline":"#, event.commandline);
+    object.text(br#","path":"#, event.path);
+    object.text(br#","dest_path":"#, event.dest_path);
+    object.words(br#","argv":"#, event.argv);
     object.text(
-        "action",
+        br#","action":"#,
         event.action.map(|action| action.name().as_bytes()),
     );
     if let Some(inode) = event.inode {
-        object.ascii("inode", itoa::Buffer::new().format(inode).as_bytes());
+        object.ascii(
+            br#","inode":"#,
+            itoa::Buffer::new().format(inode).as_bytes(),
+        );
     }
-    object.text("dev", event.dev);
-    object.text("mode", event.mode);
-    object.optional("ouid", event.ouid);
-    object.optional("ogid", event.ogid);
-    object.text("error", event.error.map(str::as_bytes));
-    object.flag("path_unresolved", event.path_unresolved);
-    object.text("op", event.op);
-    object.text("acct", event.acct);
-    object.text("addr", event.addr);
-    object.text("cmd", event.cmd);
-    object.fields("fields", event.fields);
-    object.text("subj", event.subj);
-    object.flag("incomplete", event.incomplete);
-    object.flag("truncated", event.truncated);
+    object.text(br#","dev":"#, event.dev);
+    object.text(br#","mode":"#, event.mode);
+    object.optional(br#","ouid":"#, event.ouid);
+    object.optional(br#","ogid":"#, event.ogid);
+    object.text(br#","error":"#, event.error.map(str::as_bytes));
+    object.flag(br#","path_unresolved":"#, event.path_unresolved);
+    object.text(br#","op":"#, event.op);
+    object.text(br#","acct":"#, event.acct);
+    object.text(br#","addr":"#, event.addr);
+    object.text(br#","cmd":"#, event.cmd);
+    object.fields(br#","fields":"#, event.fields);
+    object.text(br#","subj":"#, event.subj);
+    object.flag(br#","incomplete":"#, event.incomplete);
+    object.flag(br#","truncated":"#, event.truncated);
     out.extend_from_slice(b"}\n");
 }
 
@@ -112,66 +116,83 @@ fn json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
     debug_assert!(written.is_ok(), "{written:?}");
 }
 
-/// Writes the keys of one object.
+/// Writes the members of one object. A key comes as it is written, with the comma before it and the
+/// quotes and the colon: its length is known to the compiler then, and it is copied at once.
 struct Object<'a> {
     out: &'a mut Vec<u8>,
 }
 
 impl Object<'_> {
-    fn first(&mut self, key: &str, text: &str) {
-        self.out.extend_from_slice(b"{\"");
-        self.out.extend_from_slice(key.as_bytes());
-        self.out.extend_from_slice(b"\":");
-        json(text, self.out);
-    }
-
-    fn key(&mut self, key: &str) {
-        self.out.extend_from_slice(b",\"");
-        self.out.extend_from_slice(key.as_bytes());
-        self.out.extend_from_slice(b"\":");
-    }
-
-    fn number(&mut self, key: &str, number: impl itoa::Integer) {
-        self.key(key);
+    #[inline]
+    fn number(&mut self, key: &[u8], number: impl itoa::Integer) {
+        self.out.extend_from_slice(key);
         self.out
             .extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
     }
 
-    fn optional(&mut self, key: &str, number: Option<u32>) {
-        if let Some(number) = number {
-            self.number(key, number);
+    /// An id. Most are 0 or unset.
+    #[inline]
+    fn id(&mut self, key: &[u8], id: u32) {
+        self.out.extend_from_slice(key);
+        match id {
+            0..=9 => self.out.push(b'0' + id as u8),
+            Identity::UNSET => self.out.extend_from_slice(b"4294967295"),
+            id => self
+                .out
+                .extend_from_slice(itoa::Buffer::new().format(id).as_bytes()),
         }
     }
 
-    fn flag(&mut self, key: &str, is_set: bool) {
+    #[inline]
+    fn optional(&mut self, key: &[u8], number: Option<u32>) {
+        if let Some(number) = number {
+            self.id(key, number);
+        }
+    }
+
+    #[inline]
+    fn flag(&mut self, key: &[u8], is_set: bool) {
         if is_set {
-            self.key(key);
+            self.out.extend_from_slice(key);
             self.out.extend_from_slice(b"true");
         }
     }
 
     /// Text that needs no escaping.
-    fn ascii(&mut self, key: &str, text: &[u8]) {
-        self.key(key);
+    #[inline]
+    fn ascii(&mut self, key: &[u8], text: &[u8]) {
+        self.out.extend_from_slice(key);
+        self.quoted(text);
+    }
+
+    #[inline]
+    fn quoted(&mut self, text: &[u8]) {
         self.out.push(b'"');
         self.out.extend_from_slice(text);
         self.out.push(b'"');
     }
 
-    fn text(&mut self, key: &str, text: Option<&[u8]>) {
+    #[inline]
+    fn text(&mut self, key: &[u8], text: Option<&[u8]>) {
         let Some(text) = text else { return };
-        self.key(key);
+        self.out.extend_from_slice(key);
         if !string(text, self.out) {
-            self.out.extend_from_slice(b",\"");
-            self.out.extend_from_slice(key.as_bytes());
-            self.out.extend_from_slice(b"_hex\":");
-            hex(text, self.out);
+            self.hex(key, text);
         }
     }
 
-    fn words(&mut self, key: &str, words: Option<&[&[u8]]>) {
+    /// The exact bytes of a text that is not UTF-8, under its key with `_hex` behind it.
+    #[cold]
+    fn hex(&mut self, key: &[u8], text: &[u8]) {
+        let key = key.strip_suffix(b"\":").unwrap_or(key);
+        self.out.extend_from_slice(key);
+        self.out.extend_from_slice(b"_hex\":");
+        hex(text, self.out);
+    }
+
+    fn words(&mut self, key: &[u8], words: Option<&[&[u8]]>) {
         let Some(words) = words else { return };
-        self.key(key);
+        self.out.extend_from_slice(key);
         let mut all_text = true;
         list(b"[]", words.iter(), self.out, |word, out| {
             all_text &= string(word, out)
@@ -179,7 +200,7 @@ impl Object<'_> {
         if all_text {
             return;
         }
-        self.key("argv_hex");
+        self.out.extend_from_slice(br#","argv_hex":"#);
         let words = words.iter().enumerate();
         let bad = words.filter(|(_, word)| str::from_utf8(word).is_err());
         list(b"{}", bad, self.out, |(index, word), out| {
@@ -190,11 +211,11 @@ impl Object<'_> {
         });
     }
 
-    fn fields(&mut self, key: &str, fields: &[(&[u8], &[u8])]) {
+    fn fields(&mut self, key: &[u8], fields: &[(&[u8], &[u8])]) {
         if fields.is_empty() {
             return;
         }
-        self.key(key);
+        self.out.extend_from_slice(key);
         list(b"{}", fields.iter(), self.out, |(key, text), out| {
             string(key, out);
             out.push(b':');
@@ -227,10 +248,49 @@ fn list<T>(
 
 /// Writes bytes as a JSON string, with U+FFFD for each sequence that is no UTF-8. Says whether
 /// there was none.
+#[inline]
 fn string(text: &[u8], out: &mut Vec<u8>) -> bool {
+    if !is_plain(text) {
+        return escaped(text, out);
+    }
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    out.extend_from_slice(text);
+    out.push(b'"');
+    true
+}
+
+fn escaped(text: &[u8], out: &mut Vec<u8>) -> bool {
     let readable = String::from_utf8_lossy(text);
     json(&*readable, out);
     matches!(readable, Cow::Borrowed(_))
+}
+
+/// Whether a text is printable ASCII without anything that JSON escapes, as most of it is. Eight
+/// bytes are looked at together; the last eight may overlap those before them.
+#[inline]
+fn is_plain(text: &[u8]) -> bool {
+    let Some(last) = text.last_chunk() else {
+        return text.iter().all(|byte| special([*byte; 8]) == 0);
+    };
+    let (chunks, _) = text.as_chunks();
+    let found = chunks
+        .iter()
+        .fold(0, |found, chunk| found | special(*chunk));
+    (found | special(*last)) == 0
+}
+
+/// Not 0 if any of the bytes is a control character, a quote, a backslash or not ASCII.
+#[inline]
+fn special(bytes: [u8; 8]) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    let word = u64::from_ne_bytes(bytes);
+    // Subtracting borrows into the high bit where a byte is less; where one is not ASCII the high
+    // bit is there already, and a borrow from the byte below can only come with a find there.
+    let below = |limit: u8| word.wrapping_sub(ONES * u64::from(limit));
+    let equals = |byte: u8| (word ^ (ONES * u64::from(byte))).wrapping_sub(ONES);
+    (word | below(0x20) | equals(b'"') | equals(b'\\')) & HIGH
 }
 
 /// Writes bytes as upper-case hex in quotes.
@@ -244,4 +304,25 @@ fn hex(bytes: &[u8], out: &mut Vec<u8>) {
         ]);
     }
     out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_as_it_is_needs_no_escaping() {
+        for byte in 0..=255u8 {
+            for length in 1..20 {
+                for at in 0..length {
+                    let mut text = vec![b'x'; length];
+                    text[at] = byte;
+                    let plain = matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+                    // DEL need not be escaped, and may be either.
+                    assert!(is_plain(&text) == plain || byte == 0x7f, "{byte} at {at}");
+                }
+            }
+        }
+        assert!(is_plain(b""));
+    }
 }

@@ -11,7 +11,11 @@ use crate::{
         },
     },
     parse::{
-        Argv, PathRecord, Tokens, UserRecord, Value, execve::Pieces, keys, tokenize,
+        Argv, PathRecord, Tokens, UserRecord, Value,
+        execve::Pieces,
+        keys,
+        layout::{Fields, fields, layout},
+        tokenize,
         tokenize::split_enriched,
     },
 };
@@ -60,8 +64,8 @@ pub struct CallRecord<'a> {
     pub success: Option<&'a [u8]>,
     /// The return value; negative for an error.
     pub exit: Option<i64>,
-    /// The first four arguments.
-    pub args: [Option<u64>; 4],
+    /// The first four arguments, in hex as printed.
+    pub(crate) args: [Value<'a>; 4],
     /// How many PATH records the kernel meant to write.
     pub items: Option<u32>,
     /// Who called.
@@ -139,6 +143,11 @@ pub fn facts<'a>(group: &'a AuditMessageGroup, arena: &'a Bump) -> Facts<'a> {
 }
 
 impl<'a> CallRecord<'a> {
+    /// One of the first four arguments, counted from 0.
+    pub(crate) fn arg(&self, index: usize) -> Option<u64> {
+        self.args.get(index)?.hex()
+    }
+
     fn parse(kind: RecordType, body: &'a [u8], arena: &'a Bump) -> CallRecord<'a> {
         let mut call = CallRecord {
             kind,
@@ -146,7 +155,7 @@ impl<'a> CallRecord<'a> {
             number: None,
             success: None,
             exit: None,
-            args: [None; 4],
+            args: [Value::default(); 4],
             items: None,
             ids: Identity::default(),
             tty: None,
@@ -155,51 +164,105 @@ impl<'a> CallRecord<'a> {
             key: None,
             subj: None,
         };
-        let mut tokens = tokenize(body);
-        while let Some(token) = tokens.next() {
-            let value = token.value;
-            match token.key {
-                b"arch" => {
+        let mut fields = fields::<CallField>(body);
+        while let Some((field, value)) = fields.next() {
+            let id = || value.id().unwrap_or(Identity::UNSET);
+            match field {
+                CallField::Arch => {
                     let number = value.hex().and_then(|arch| u32::try_from(arch).ok());
                     call.arch = number.map(|number| (number, value.bytes));
                 }
-                b"syscall" | b"uring_op" => call.number = value.id(),
-                b"success" => call.success = value.literal(),
-                b"exit" => call.exit = value.integer(),
-                b"a0" => call.args[0] = value.hex(),
-                b"a1" => call.args[1] = value.hex(),
-                b"a2" => call.args[2] = value.hex(),
-                b"a3" => call.args[3] = value.hex(),
-                b"items" => call.items = value.id(),
-                b"tty" => call.tty = value.literal(),
-                b"comm" => call.comm = value.optional_text(arena),
-                b"exe" => call.exe = value.optional_text(arena),
-                b"key" => call.key = value.optional_text(arena).map(|text| keys(text, arena)),
-                b"subj" => call.subj = label(body, value, &mut tokens),
-                key => {
-                    call.ids.set(key, value.id());
+                CallField::Syscall | CallField::UringOp => call.number = value.id(),
+                CallField::Success => call.success = value.literal(),
+                CallField::Exit => call.exit = value.integer(),
+                CallField::A0 => call.args[0] = value,
+                CallField::A1 => call.args[1] = value,
+                CallField::A2 => call.args[2] = value,
+                CallField::A3 => call.args[3] = value,
+                CallField::Items => call.items = value.id(),
+                CallField::Ppid => call.ids.ppid = id(),
+                CallField::Pid => call.ids.pid = id(),
+                CallField::Auid => call.ids.auid = id(),
+                CallField::Uid => call.ids.uid = id(),
+                CallField::Gid => call.ids.gid = id(),
+                CallField::Euid => call.ids.euid = id(),
+                CallField::Suid => call.ids.suid = id(),
+                CallField::Fsuid => call.ids.fsuid = id(),
+                CallField::Egid => call.ids.egid = id(),
+                CallField::Sgid => call.ids.sgid = id(),
+                CallField::Fsgid => call.ids.fsgid = id(),
+                CallField::Ses => call.ids.session = id(),
+                CallField::Tty => call.tty = value.literal(),
+                CallField::Comm => call.comm = value.optional_text(arena),
+                CallField::Exe => call.exe = value.optional_text(arena),
+                CallField::Key => {
+                    call.key = value.optional_text(arena).map(|text| keys(text, arena));
                 }
+                CallField::Subj => call.subj = label(body, value, &mut fields),
             }
         }
         call
     }
 }
 
+layout! {
+    /// The fields of SYSCALL (kernel/auditsc.c, `audit_log_exit`), and those of URINGOP
+    /// (`audit_log_uring`), whose order differs a little.
+    enum CallField {
+        Arch = "arch",
+        Syscall = "syscall",
+        Success = "success",
+        Exit = "exit",
+        A0 = "a0",
+        A1 = "a1",
+        A2 = "a2",
+        A3 = "a3",
+        UringOp = "uring_op",
+        Items = "items",
+        Ppid = "ppid",
+        Pid = "pid",
+        Auid = "auid",
+        Uid = "uid",
+        Gid = "gid",
+        Euid = "euid",
+        Suid = "suid",
+        Fsuid = "fsuid",
+        Egid = "egid",
+        Sgid = "sgid",
+        Fsgid = "fsgid",
+        Tty = "tty",
+        Ses = "ses",
+        Comm = "comm",
+        Exe = "exe",
+        Subj = "subj",
+        Key = "key",
+    }
+}
+
 /// An LSM label. AppArmor's are paths, with the mode in parentheses behind a space, and may have
 /// spaces of their own: all words up to the next pair belong to it.
-fn label<'a>(body: &'a [u8], value: Value<'a>, tokens: &mut Tokens<'a>) -> Option<&'a [u8]> {
+fn label<'a>(
+    body: &'a [u8],
+    value: Value<'a>,
+    fields: &mut Fields<'a, CallField>,
+) -> Option<&'a [u8]> {
     let label = value.literal()?;
     let read = |tokens: &Tokens| body.len() - tokens.rest().len();
-    let start = read(tokens).checked_sub(label.len())?;
+    let mut tokens = fields.tokens();
+    let start = read(&tokens).checked_sub(label.len())?;
     let mut ahead = tokens.clone();
     while ahead.next().is_some_and(|token| token.key.is_empty()) {
-        *tokens = ahead.clone();
+        tokens = ahead.clone();
     }
-    body.get(start..read(tokens))
+    fields.go_on(&tokens);
+    body.get(start..read(&tokens))
 }
 
 /// The value of a key in a record that is read for one thing only.
 fn only<'a>(body: &'a [u8], key: &[u8]) -> Option<Value<'a>> {
+    if let Some([b'=', value @ ..]) = body.strip_prefix(key) {
+        return Some(Value::read(value).0);
+    }
     tokenize(body)
         .find(|token| token.key == key)
         .map(|token| token.value)

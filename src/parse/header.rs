@@ -51,6 +51,35 @@ fn number(data: &[u8]) -> Option<(u64, &[u8])> {
     (rest.len() < data.len()).then_some((value, rest))
 }
 
+/// Reads stamps, and knows the last one: mostly the next record is of the same event, and that its
+/// stamp is the same is seen at once.
+#[derive(Debug, Default)]
+pub(crate) struct Stamps {
+    text: Vec<u8>,
+    id: EventId,
+}
+
+impl Stamps {
+    /// As [`header`].
+    #[inline]
+    pub(crate) fn header<'a>(&mut self, data: &'a [u8]) -> Option<(EventId, &'a [u8])> {
+        if let Some(body) = data.strip_prefix(&*self.text)
+            && !self.text.is_empty()
+        {
+            return Some((self.id, body));
+        }
+        let (id, body) = header(data)?;
+        self.text.clear();
+        if let Some(stamp) = data.strip_suffix(body)
+            && stamp.ends_with(b"): ")
+        {
+            self.text.extend_from_slice(stamp);
+            self.id = id;
+        }
+        Some((id, body))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +128,24 @@ mod tests {
             b" audit(1.002:3): x",
         ] {
             check(data, None);
+        }
+    }
+
+    #[test]
+    fn a_stamp_that_is_known_reads_as_any_other() {
+        let mut stamps = Stamps::default();
+        for data in [
+            &b"audit(1.002:3): pid=1"[..],
+            b"audit(1.002:3): ",
+            b"audit(1.002:3):  x",
+            b"audit(1.002:3)",
+            b"audit(1.002:3):x",
+            b"audit(1.002:33): x",
+            b"audit(1.002:3): audit(1.002:3): ",
+            b"audit(",
+            b"audit(1.002:3): x",
+        ] {
+            assert_eq!(stamps.header(data), header(data), "{}", data.escape_ascii());
         }
     }
 }

@@ -7,6 +7,7 @@
 mod execve;
 mod facts;
 mod header;
+mod layout;
 mod path;
 mod tokenize;
 mod user;
@@ -16,6 +17,7 @@ use bumpalo::{Bump, collections::Vec};
 
 pub use execve::Argv;
 pub use facts::{CallRecord, Facts, facts};
+pub(crate) use header::Stamps;
 pub use header::header;
 pub use path::{FileId, NameType, PathRecord};
 pub use tokenize::{AuditMessageTokenMap, Token, Tokens, tokenize};

@@ -2,7 +2,10 @@
 
 use bumpalo::Bump;
 
-use crate::parse::tokenize;
+use crate::parse::{
+    Value,
+    layout::{fields, layout},
+};
 
 /// The part that a file played in a call (include/linux/audit.h, `AUDIT_TYPE_*`).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -50,43 +53,68 @@ pub struct PathRecord<'a> {
     pub ogid: Option<u32>,
     /// The part that the file played.
     pub nametype: NameType,
+    /// Which file it is, where the record says.
+    pub file: Option<FileId>,
 }
 
 impl<'a> PathRecord<'a> {
     pub(crate) fn parse(body: &'a [u8], arena: &'a Bump) -> PathRecord<'a> {
         let mut path = PathRecord::default();
-        for token in tokenize(body) {
-            let value = token.value;
-            match token.key {
-                b"item" => path.item = value.id().unwrap_or(u32::MAX),
-                b"name" => path.name = value.optional_text(arena),
-                b"inode" => path.inode = value.integer().and_then(|n| u64::try_from(n).ok()),
-                b"dev" => path.dev = value.bytes,
-                b"mode" => path.mode = value.bytes,
-                b"ouid" => path.ouid = value.id(),
-                b"ogid" => path.ogid = value.id(),
-                // Kernels before 3.18 of some vendors say objtype for nametype.
-                b"nametype" | b"objtype" => {
+        for (field, value) in fields::<PathField>(body) {
+            match field {
+                PathField::Item => path.item = value.id().unwrap_or(u32::MAX),
+                PathField::Name => path.name = value.optional_text(arena),
+                PathField::Inode => {
+                    path.inode = value.integer().and_then(|n| u64::try_from(n).ok());
+                }
+                PathField::Dev => path.dev = value.bytes,
+                PathField::Mode => path.mode = value.bytes,
+                PathField::Ouid => path.ouid = value.id(),
+                PathField::Ogid => path.ogid = value.id(),
+                PathField::Rdev => {}
+                PathField::Nametype | PathField::Objtype => {
                     path.nametype = name_type(value.bytes);
                     // Only capabilities follow.
                     break;
                 }
-                _ => {}
             }
         }
+        path.file = path.inode.and_then(|inode| {
+            let dev = device(path.dev)?;
+            Some(FileId { dev, inode })
+        });
         path
     }
+}
 
-    /// Which file this is, where the record says.
-    pub fn file_id(&self) -> Option<FileId> {
-        let colon = memchr::memchr(b':', self.dev)?;
-        let (major, minor) = (self.dev.get(..colon)?, self.dev.get(colon + 1..)?);
-        let hex = |bytes| u32::from_str_radix(str::from_utf8(bytes).ok()?, 16).ok();
-        Some(FileId {
-            dev: (hex(major)?, hex(minor)?),
-            inode: self.inode?,
-        })
+layout! {
+    /// The fields of PATH that are looked at, and those between them (kernel/auditsc.c,
+    /// `audit_log_name`). Kernels before 3.18 of some vendors say objtype for nametype.
+    enum PathField {
+        Item = "item",
+        Name = "name",
+        Inode = "inode",
+        Dev = "dev",
+        Mode = "mode",
+        Ouid = "ouid",
+        Ogid = "ogid",
+        Rdev = "rdev",
+        Nametype = "nametype",
+        Objtype = "objtype",
     }
+}
+
+/// The numbers of a device that is printed as `fe:01`.
+fn device(dev: &[u8]) -> Option<(u32, u32)> {
+    let colon = dev.iter().position(|byte| *byte == b':')?;
+    let hex = |bytes| {
+        let value = Value {
+            bytes,
+            quoted: false,
+        };
+        value.hex().and_then(|number| u32::try_from(number).ok())
+    };
+    Some((hex(dev.get(..colon)?)?, hex(dev.get(colon + 1..)?)?))
 }
 
 fn name_type(text: &[u8]) -> NameType {
@@ -114,7 +142,7 @@ mod tests {
         let path = parse(body, &arena);
         assert_eq!(path.name, Some("读/".as_bytes()));
         assert_eq!(
-            path.file_id(),
+            path.file,
             Some(FileId {
                 dev: (0xfd, 0x1a),
                 inode: 16
@@ -131,7 +159,7 @@ mod tests {
     fn a_name_without_a_file_has_no_id() {
         let arena = Bump::new();
         let path = parse("item=0 name=\"/nowhere\" nametype=UNKNOWN cap_fp=0", &arena);
-        assert_eq!((path.file_id(), path.nametype), (None, NameType::Unknown));
+        assert_eq!((path.file, path.nametype), (None, NameType::Unknown));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Nothing is decoded here: a token keeps whether its value stood in quotes, since that alone
 //! tells hex from a literal (see [`Value::text`]).
 
-use memchr::{memchr, memchr2, memrchr};
+use memchr::{memchr, memchr2};
 
 use crate::{model::RecordType, parse::Value};
 
@@ -50,27 +50,14 @@ impl<'a> Iterator for Tokens<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let Some(end) = memchr2(b'=', b' ', self.rest) else {
+        let Some(end) = key_end(self.rest) else {
             return Some(self.word(self.rest.len()));
         };
         let (key, rest) = self.rest.split_at(end);
         let [b'=', rest @ ..] = rest else {
             return Some(self.word(end));
         };
-        let (value, rest) = match rest {
-            [b'"', text @ ..] => quoted(text, memchr(b'"', text)),
-            [b'\'', text @ ..] => quoted(text, memrchr(b'\'', text)),
-            _ => {
-                let (value, rest) = rest.split_at(memchr(b' ', rest).unwrap_or(rest.len()));
-                (
-                    Value {
-                        bytes: value,
-                        quoted: false,
-                    },
-                    rest,
-                )
-            }
-        };
+        let (value, rest) = Value::read(rest);
         self.rest = rest;
         Some(Token { key, value })
     }
@@ -95,16 +82,15 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// A value in quotes that are closed at `end`, and what follows the closing quote.
-fn quoted(text: &[u8], end: Option<usize>) -> (Value<'_>, &[u8]) {
-    let (bytes, rest) = text.split_at(end.unwrap_or(text.len()));
-    (
-        Value {
-            bytes,
-            quoted: true,
-        },
-        rest.get(1..).unwrap_or_default(),
-    )
+/// Where the first `=` or space is. Keys are short, so the first bytes are looked at one by one.
+#[inline]
+fn key_end(text: &[u8]) -> Option<usize> {
+    const SHORT: usize = 16;
+    let is_end = |byte: &u8| matches!(byte, b'=' | b' ');
+    match text.iter().take(SHORT).position(is_end) {
+        None if text.len() > SHORT => memchr2(b'=', b' ', text),
+        end => end,
+    }
 }
 
 /// Separates what a record says from the names that auditd adds behind it.

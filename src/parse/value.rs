@@ -12,6 +12,20 @@ pub struct Value<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// The value at the start of a text, and what follows it.
+    #[inline]
+    pub(crate) fn read(text: &'a [u8]) -> (Value<'a>, &'a [u8]) {
+        match text {
+            [b'"', text @ ..] => quoted(text, memchr::memchr(b'"', text)),
+            [b'\'', text @ ..] => quoted(text, memchr::memrchr(b'\'', text)),
+            _ => {
+                let (bytes, rest) = text.split_at(bare_end(text));
+                let quoted = false;
+                (Value { bytes, quoted }, rest)
+            }
+        }
+    }
+
     /// The text of a field that the kernel or libaudit writes as untrusted: in quotes as it is, or
     /// bare as upper-case hex (kernel/audit.c, `audit_log_untrustedstring`).
     ///
@@ -52,12 +66,20 @@ impl<'a> Value<'a> {
             return None;
         }
         self.bytes.iter().try_fold(0, |value: u64, digit| {
-            Some(value << 4 | u64::from(char::from(*digit).to_digit(16)?))
+            let digit = match digit {
+                b'a'..=b'f' => digit - b'a' + 10,
+                _ => DIGITS[usize::from(*digit)],
+            };
+            (digit < 16).then(|| value << 4 | u64::from(digit))
         })
     }
 
     /// An id. `-1`, which some records print for "unset", is 4294967295.
+    #[inline]
     pub fn id(self) -> Option<u32> {
+        if self.bytes == b"4294967295" {
+            return Some(u32::MAX);
+        }
         match integer(self.bytes)? {
             -1 => Some(u32::MAX),
             number => u32::try_from(number).ok(),
@@ -65,8 +87,51 @@ impl<'a> Value<'a> {
     }
 }
 
+/// Where a bare value ends. Most are shorter than eight bytes, which are looked at together.
+#[inline]
+fn bare_end(text: &[u8]) -> usize {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
+    if let Some(chunk) = text.first_chunk() {
+        let word = u64::from_le_bytes(*chunk) ^ SPACES;
+        // The lowest high bit left is that of the first byte that is 0 now.
+        let found = word.wrapping_sub(ONES) & !word & HIGH;
+        if found != 0 {
+            return found.trailing_zeros() as usize / 8;
+        }
+    }
+    memchr::memchr(b' ', text).unwrap_or(text.len())
+}
+
+/// A value in quotes that are closed at `end`, and what follows the closing quote.
+#[inline]
+fn quoted(text: &[u8], end: Option<usize>) -> (Value<'_>, &[u8]) {
+    let (bytes, rest) = text.split_at(end.unwrap_or(text.len()));
+    let value = Value {
+        bytes,
+        quoted: true,
+    };
+    (value, rest.get(1..).unwrap_or_default())
+}
+
 /// A whole decimal number with an optional minus sign, within 64 bits.
+#[inline]
 pub(crate) fn integer(bytes: &[u8]) -> Option<i64> {
+    /// Digits that fit in 64 bits whatever they are.
+    const SAFE: usize = 18;
+    match bytes {
+        [] => None,
+        [b'0'..=b'9', ..] if bytes.len() <= SAFE => bytes.iter().try_fold(0i64, |value, byte| {
+            let digit = byte.wrapping_sub(b'0');
+            (digit <= 9).then(|| value * 10 + i64::from(digit))
+        }),
+        _ => long_integer(bytes),
+    }
+}
+
+/// As [`integer`], for what is negative or long.
+fn long_integer(bytes: &[u8]) -> Option<i64> {
     let (negative, digits) = match bytes {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),

@@ -1,5 +1,9 @@
 //! When an event of a log is whole.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use crate::model::{
     Record,
     record_type::{AUDIT_PATH, AUDIT_PROCTITLE, AUDIT_SYSCALL, AUDIT_URINGOP},
@@ -36,8 +40,10 @@ impl Progress {
 
 /// How many PATH records a call says that it has.
 fn items(body: &[u8]) -> u32 {
-    let key = b" items=";
-    let value = memchr::memmem::find(body, key).and_then(|at| body.get(at + key.len()..));
+    static KEY: LazyLock<Finder> = LazyLock::new(|| Finder::new(b" items="));
+    let value = KEY
+        .find(body)
+        .and_then(|at| body.get(at + KEY.needle().len()..));
     let digits = value
         .unwrap_or_default()
         .iter()

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     error::Error,
     model::{Batch, Record, RecordType, Sightings, Timestamp, record_type::AUDIT_REPLACE},
-    parse::header,
+    parse::Stamps,
     source::{
         Client, ClientConfig, Fill, Membership, NetlinkClient, NetlinkMessage, Source, Stop,
         backlog::Backlog, sys, wire,
@@ -25,6 +25,7 @@ pub struct LiveSource {
     /// What the kernel was told of its backlog while we are registered.
     backlog: Option<Backlog>,
     stop: Stop,
+    stamps: Stamps,
     /// What came while we registered.
     first: Option<Batch>,
     /// For questions to the kernel, where we may ask them.
@@ -93,6 +94,7 @@ impl LiveSource {
             membership,
             backlog,
             stop,
+            stamps: Stamps::default(),
             first: Some(first),
             control,
             next_check: Instant::now() + CHECK,
@@ -112,7 +114,8 @@ impl LiveSource {
             match self.client.receive(&mut batch.bytes) {
                 Ok(message) => {
                     let (kind, sender, cut) = (message.kind, message.sender, message.cut);
-                    if !take(batch, start + wire::HEADER, kind, sender, cut) {
+                    let start_of_text = start + wire::HEADER;
+                    if !take(batch, start_of_text, kind, sender, cut, &mut self.stamps) {
                         batch.bytes.truncate(start);
                     }
                 }
@@ -257,13 +260,28 @@ impl Source for LiveSource {
 fn keep(message: &NetlinkMessage<'_>, batch: &mut Batch) {
     let start = batch.bytes.len();
     batch.bytes.extend_from_slice(message.data);
-    if !take(batch, start, message.kind, message.sender, message.cut) {
+    let stamps = &mut Stamps::default();
+    if !take(
+        batch,
+        start,
+        message.kind,
+        message.sender,
+        message.cut,
+        stamps,
+    ) {
         batch.bytes.truncate(start);
     }
 }
 
 /// Adds what lies behind `start` in a batch's bytes to its records. Says whether it is one.
-fn take(batch: &mut Batch, start: usize, kind: u16, sender: u32, cut: bool) -> bool {
+fn take(
+    batch: &mut Batch,
+    start: usize,
+    kind: u16,
+    sender: u32,
+    cut: bool,
+    stamps: &mut Stamps,
+) -> bool {
     if sender != 0 {
         // Whoever has CAP_NET_ADMIN can send here; only the kernel is believed.
         batch.sightings.foreign += 1;
@@ -276,7 +294,7 @@ fn take(batch: &mut Batch, start: usize, kind: u16, sender: u32, cut: bool) -> b
         .map_or(0, |last| last + 1);
     let data = data.get(..end).unwrap_or_default();
     let kind = RecordType(kind);
-    match header(data) {
+    match stamps.header(data) {
         Some((id, body)) => {
             let end = start + data.len();
             batch.push(id, kind, 0..0, end - body.len()..end, cut);
@@ -343,7 +361,7 @@ mod tests {
     fn check(kind: RecordType, data: &[u8], sender: u32) -> (Vec<Vec<u8>>, Sightings) {
         let mut batch = Batch::default();
         batch.bytes.extend_from_slice(data);
-        let is_record = take(&mut batch, 0, kind.0, sender, false);
+        let is_record = take(&mut batch, 0, kind.0, sender, false, &mut Stamps::default());
         let bodies: Vec<_> = batch.records().map(|r| r.body.to_vec()).collect();
         assert_eq!(is_record, !bodies.is_empty());
         (bodies, batch.sightings)

@@ -20,7 +20,7 @@ use memchr::{memchr, memmem};
 use crate::{
     error::Error,
     model::{Batch, EventId, RecordType},
-    parse::header,
+    parse::Stamps,
     source::{Fill, Source, Stop, sys},
 };
 
@@ -38,6 +38,7 @@ pub struct LogSource {
     rest: Vec<u8>,
     /// Whether what comes next is the end of a line that was cut already.
     skipping: bool,
+    stamps: Stamps,
     stop: Stop,
 }
 
@@ -61,6 +62,7 @@ impl LogSource {
             current: None,
             rest: Vec::new(),
             skipping: false,
+            stamps: Stamps::default(),
             stop,
         })
     }
@@ -76,6 +78,7 @@ impl LogSource {
             current: None,
             rest: Vec::new(),
             skipping: false,
+            stamps: Stamps::default(),
             stop,
         }
     }
@@ -135,7 +138,7 @@ impl Source for LogSource {
             Ok(0) => {
                 // What there is of the last line is all there will be.
                 if !std::mem::take(&mut self.skipping) {
-                    line(batch, 0..batch.bytes.len(), false);
+                    line(batch, 0..batch.bytes.len(), false, &mut self.stamps);
                 }
                 self.current = None;
             }
@@ -162,7 +165,7 @@ impl LogSource {
         let mut start = 0;
         while let Some(length) = memchr(b'\n', batch.bytes.get(start..).unwrap_or_default()) {
             if !self.skipping {
-                line(batch, start..start + length, false);
+                line(batch, start..start + length, false, &mut self.stamps);
             }
             self.skipping = false;
             start += length + 1;
@@ -172,7 +175,7 @@ impl LogSource {
         }
         let rest = start..batch.bytes.len();
         if rest.len() > MAX_LINE {
-            line(batch, start..start + MAX_LINE, true);
+            line(batch, start..start + MAX_LINE, true, &mut self.stamps);
             self.skipping = true;
         } else {
             self.rest
@@ -184,7 +187,7 @@ impl LogSource {
 
 /// Adds the record in one line to the batch, or counts the line as malformed. Empty lines are
 /// neither.
-fn line(batch: &mut Batch, range: Range<usize>, cut: bool) {
+fn line(batch: &mut Batch, range: Range<usize>, cut: bool, stamps: &mut Stamps) {
     let bytes = batch.bytes.get(range.clone()).unwrap_or_default();
     let text = bytes.strip_suffix(b"\r").unwrap_or(bytes);
     if text.is_empty() {
@@ -192,7 +195,7 @@ fn line(batch: &mut Batch, range: Range<usize>, cut: bool) {
     }
     let cut = cut || text.len() > MAX_LINE;
     let text = text.get(..MAX_LINE).unwrap_or(text);
-    match split(text) {
+    match split(text, stamps) {
         Some(Line {
             node,
             kind,
@@ -217,7 +220,7 @@ struct Line {
     body: Range<usize>,
 }
 
-fn split(text: &[u8]) -> Option<Line> {
+fn split(text: &[u8], stamps: &mut Stamps) -> Option<Line> {
     let (prefix, mut start) = match text.strip_prefix(b"type=") {
         Some(_) => (0..0, 5),
         None => {
@@ -230,7 +233,7 @@ fn split(text: &[u8]) -> Option<Line> {
     start += kind.len() + 1;
     let stamp = text.get(start..)?;
     let stamp = stamp.strip_prefix(b"msg=").unwrap_or(stamp);
-    let (id, body) = header(stamp)?;
+    let (id, body) = stamps.header(stamp)?;
     let end = text.len();
     Some(Line {
         node: node(text, prefix),
@@ -265,7 +268,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: Option<(&str, u16, u32, &str)>) {
-        let got = split(text.as_bytes()).map(|line| {
+        let got = split(text.as_bytes(), &mut Stamps::default()).map(|line| {
             (
                 &text[line.node],
                 line.kind.0,

@@ -40,7 +40,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 /// Where more than the name of a module counts: the paths below it that may be imported.
 const ONLY: &[(&str, &str, &[&str])] = &[
-    ("source", "parse", &["header"]),
+    ("source", "parse", &["Stamps"]),
     ("resolve", "parse", &["FileId"]),
     ("sink", "source", &["sys"]),
     ("clock", "reassemble", &["Millis"]),
