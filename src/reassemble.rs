@@ -108,6 +108,8 @@ pub struct AuditMarshaller {
     last: Option<(Key, usize)>,
     bytes: usize,
     uses: u64,
+    /// The time that nothing waits for any more.
+    expired: Option<Millis>,
 }
 
 type Key = (EventId, u32);
@@ -144,6 +146,7 @@ impl AuditMarshaller {
             last: None,
             bytes: 0,
             uses: 0,
+            expired: None,
         }
     }
 
@@ -183,7 +186,15 @@ impl AuditMarshaller {
     ///
     /// Whoever would have to wait for longer than the timeout has seen the clock step back, as it
     /// does between logs: its time is up too, and must not hold up the events behind it.
+    #[inline]
     pub fn expire(&mut self, now: Millis) {
+        if self.expired != Some(now) {
+            self.expired = Some(now);
+            self.finish_late(now);
+        }
+    }
+
+    fn finish_late(&mut self, now: Millis) {
         let latest = now.saturating_add(self.timeout());
         while let Some((deadline, index, use_number)) = self.queue.front().copied() {
             let is_open = self.slots[index].use_number == use_number;

@@ -31,7 +31,7 @@ pub fn line(event: &AuditEvent, out: &mut Vec<u8>) {
     }
     object.text(br#","arch":"#, event.arch);
     object.text(br#","success":"#, event.success);
-    object.text(br#","syscall":"#, Some(event.syscall.as_bytes()));
+    object.ascii(br#","syscall":"#, event.syscall.as_bytes());
     object.number(br#","exit":"#, event.exit);
     object.id(br#","ppid":"#, event.ids.ppid);
     object.id(br#","pid":"#, event.ids.pid);
@@ -58,10 +58,9 @@ pub fn line(event: &AuditEvent, out: &mut Vec<u8>) {
     object.text(br#","path":"#, event.path);
     object.text(br#","dest_path":"#, event.dest_path);
     object.words(br#","argv":"#, event.argv);
-    object.text(
-        br#","action":"#,
-        event.action.map(|action| action.name().as_bytes()),
-    );
+    if let Some(action) = event.action {
+        object.ascii(br#","action":"#, action.name().as_bytes());
+    }
     if let Some(inode) = event.inode {
         object.ascii(
             br#","inode":"#,
@@ -72,7 +71,9 @@ pub fn line(event: &AuditEvent, out: &mut Vec<u8>) {
     object.text(br#","mode":"#, event.mode);
     object.optional(br#","ouid":"#, event.ouid);
     object.optional(br#","ogid":"#, event.ogid);
-    object.text(br#","error":"#, event.error.map(str::as_bytes));
+    if let Some(error) = event.error {
+        object.ascii(br#","error":"#, error.as_bytes());
+    }
     object.flag(br#","path_unresolved":"#, event.path_unresolved);
     object.text(br#","op":"#, event.op);
     object.text(br#","acct":"#, event.acct);

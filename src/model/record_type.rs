@@ -582,8 +582,18 @@ impl RecordType {
     /// bare number. The case of the letters counts. None when it is none of
     /// these, or the number does not fit in 16 bits.
     pub fn parse(text: &[u8]) -> Option<RecordType> {
-        if let Some(known) = by_name(text) {
-            return Some(known);
+        let known = match text {
+            // These are nearly all of a log, and are found without looking at the table.
+            b"SYSCALL" => Some(AUDIT_SYSCALL),
+            b"PATH" => Some(AUDIT_PATH),
+            b"CWD" => Some(AUDIT_CWD),
+            b"PROCTITLE" => Some(AUDIT_PROCTITLE),
+            b"EXECVE" => Some(AUDIT_EXECVE),
+            b"EOE" => Some(AUDIT_EOE),
+            other => by_name(other),
+        };
+        if known.is_some() {
+            return known;
         }
         let digits = match text.strip_prefix(b"UNKNOWN[") {
             Some(rest) => rest.strip_suffix(b"]")?,

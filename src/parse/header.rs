@@ -40,15 +40,16 @@ pub fn header(data: &[u8]) -> Option<(EventId, &[u8])> {
 
 /// The decimal number at the start of `data`, and what follows it.
 fn number(data: &[u8]) -> Option<(u64, &[u8])> {
+    /// Digits that fit in 64 bits whatever they are.
+    const SAFE: usize = 19;
     let mut value: u64 = 0;
     let mut rest = data;
     while let [digit @ b'0'..=b'9', tail @ ..] = rest {
-        value = value
-            .checked_mul(10)?
-            .checked_add(u64::from(digit - b'0'))?;
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
         rest = tail;
     }
-    (rest.len() < data.len()).then_some((value, rest))
+    let length = data.len() - rest.len();
+    (1..=SAFE).contains(&length).then_some((value, rest))
 }
 
 /// Reads stamps, and knows the last one: mostly the next record is of the same event, and that its

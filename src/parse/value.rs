@@ -77,8 +77,10 @@ impl<'a> Value<'a> {
     /// An id. `-1`, which some records print for "unset", is 4294967295.
     #[inline]
     pub fn id(self) -> Option<u32> {
-        if self.bytes == b"4294967295" {
-            return Some(u32::MAX);
+        match self.bytes {
+            [digit @ b'0'..=b'9'] => return Some(u32::from(digit - b'0')),
+            b"4294967295" => return Some(u32::MAX),
+            _ => {}
         }
         match integer(self.bytes)? {
             -1 => Some(u32::MAX),

@@ -229,7 +229,7 @@ fn split(text: &[u8], stamps: &mut Stamps) -> Option<Line> {
         }
     };
     let kind = text.get(start..)?;
-    let kind = kind.get(..memchr(b' ', kind)?)?;
+    let kind = kind.get(..kind.iter().position(|byte| *byte == b' ')?)?;
     start += kind.len() + 1;
     let stamp = text.get(start..)?;
     let stamp = stamp.strip_prefix(b"msg=").unwrap_or(stamp);
