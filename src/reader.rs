@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, Select, TryRecvError, never};
 use crate::{
     clock::LogClock,
     error::Error,
-    model::{AuditMessageGroup, Batch, Sightings},
+    model::{AuditMessageGroup, Batch, EventId, Sightings},
     queue::{Dropped, Inlet, Outlet, Overflow, Parcel, queue},
     reassemble::{AuditMarshaller, MarshallerConfig, Millis, Tally},
     serials::SerialTracker,
@@ -294,6 +294,8 @@ struct Reading {
     now: Millis,
     /// When it was `now`.
     since: Instant,
+    /// The stamp of the last record.
+    last: Option<EventId>,
     inlet: Inlet,
     totals: Arc<Mutex<Totals>>,
 }
@@ -313,6 +315,7 @@ impl Reading {
             clock: (config.clock == ClockKind::Records).then(LogClock::new),
             now: 0,
             since: Instant::now(),
+            last: None,
             inlet,
             totals,
         }
@@ -356,11 +359,15 @@ impl Reading {
             self.marshaller.expire(self.now + passed);
         }
         for record in self.batch.records() {
-            if let Some(clock) = &mut self.clock {
-                self.now = clock.see(record.node, record.id.time);
-            }
-            if record.node.is_empty() {
-                self.serials.see(record.id.serial);
+            // Nothing is new in the stamp of the event that the record before was of.
+            if self.last != Some(record.id) || !record.node.is_empty() {
+                self.last = Some(record.id);
+                if let Some(clock) = &mut self.clock {
+                    self.now = clock.see(record.node, record.id.time);
+                }
+                if record.node.is_empty() {
+                    self.serials.see(record.id.serial);
+                }
             }
             self.marshaller.push(self.now, record);
         }

@@ -43,8 +43,11 @@ pub(crate) fn title<'a>(title: &'a [u8], arena: &'a Bump) -> &'a [u8] {
     if memchr::memchr(0, title).is_none() {
         return title;
     }
-    let space = |byte: &u8| if *byte == 0 { b' ' } else { *byte };
-    Vec::from_iter_in(title.iter().map(space), arena).into_bump_slice()
+    let line = arena.alloc_slice_copy(title);
+    for byte in line.iter_mut().filter(|byte| **byte == 0) {
+        *byte = b' ';
+    }
+    line
 }
 
 #[cfg(test)]

@@ -272,13 +272,27 @@ fn escaped(text: &[u8], out: &mut Vec<u8>) -> bool {
 #[inline]
 fn is_plain(text: &[u8]) -> bool {
     let Some(last) = text.last_chunk() else {
-        return text.iter().all(|byte| special([*byte; 8]) == 0);
+        return special(short(text)) == 0;
     };
     let (chunks, _) = text.as_chunks();
     let found = chunks
         .iter()
         .fold(0, |found, chunk| found | special(*chunk));
     (found | special(*last)) == 0
+}
+
+/// The bytes of a text shorter than eight, some of them twice and with plain ones between them.
+#[inline]
+fn short(text: &[u8]) -> [u8; 8] {
+    match (text.first_chunk(), text.last_chunk(), text) {
+        (Some([a, b, c, d]), Some([e, f, g, h]), _) => [*a, *b, *c, *d, *e, *f, *g, *h],
+        (_, _, [first, .., last]) => {
+            let middle = text[text.len() / 2];
+            [*first, middle, *last, b'x', b'x', b'x', b'x', b'x']
+        }
+        (_, _, [only]) => [*only; 8],
+        (_, _, []) => [b'x'; 8],
+    }
 }
 
 /// Not 0 if any of the bytes is a control character, a quote, a backslash or not ASCII.

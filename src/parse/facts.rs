@@ -11,11 +11,11 @@ use crate::{
         },
     },
     parse::{
-        Argv, PathRecord, Tokens, UserRecord, Value,
+        Argv, PathRecord, UserRecord, Value,
         execve::Pieces,
         keys,
-        layout::{Fields, fields, layout},
-        tokenize,
+        layout::{Fields, take},
+        offset, tokenize,
         tokenize::split_enriched,
     },
 };
@@ -164,98 +164,59 @@ impl<'a> CallRecord<'a> {
             key: None,
             subj: None,
         };
-        let mut fields = fields::<CallField>(body);
-        while let Some((field, value)) = fields.next() {
-            let id = || value.id().unwrap_or(Identity::UNSET);
-            match field {
-                CallField::Arch => {
-                    let number = value.hex().and_then(|arch| u32::try_from(arch).ok());
-                    call.arch = number.map(|number| (number, value.bytes));
-                }
-                CallField::Syscall | CallField::UringOp => call.number = value.id(),
-                CallField::Success => call.success = value.literal(),
-                CallField::Exit => call.exit = value.integer(),
-                CallField::A0 => call.args[0] = value,
-                CallField::A1 => call.args[1] = value,
-                CallField::A2 => call.args[2] = value,
-                CallField::A3 => call.args[3] = value,
-                CallField::Items => call.items = value.id(),
-                CallField::Ppid => call.ids.ppid = id(),
-                CallField::Pid => call.ids.pid = id(),
-                CallField::Auid => call.ids.auid = id(),
-                CallField::Uid => call.ids.uid = id(),
-                CallField::Gid => call.ids.gid = id(),
-                CallField::Euid => call.ids.euid = id(),
-                CallField::Suid => call.ids.suid = id(),
-                CallField::Fsuid => call.ids.fsuid = id(),
-                CallField::Egid => call.ids.egid = id(),
-                CallField::Sgid => call.ids.sgid = id(),
-                CallField::Fsgid => call.ids.fsgid = id(),
-                CallField::Ses => call.ids.session = id(),
-                CallField::Tty => call.tty = value.literal(),
-                CallField::Comm => call.comm = value.optional_text(arena),
-                CallField::Exe => call.exe = value.optional_text(arena),
-                CallField::Key => {
-                    call.key = value.optional_text(arena).map(|text| keys(text, arena));
-                }
-                CallField::Subj => call.subj = label(body, value, &mut fields),
-            }
+        let mut fields = Fields::new(body);
+        let id = |value: Value| value.id().unwrap_or(Identity::UNSET);
+        // In the order of SYSCALL (kernel/auditsc.c, `audit_log_exit`); that of URINGOP
+        // (`audit_log_uring`) differs a little.
+        while fields.pass() {
+            take!(fields, "arch", value => {
+                let number = value.hex().and_then(|arch| u32::try_from(arch).ok());
+                call.arch = number.map(|number| (number, value.bytes));
+            });
+            take!(fields, "syscall", value => call.number = value.id());
+            take!(fields, "uring_op", value => call.number = value.id());
+            take!(fields, "success", value => call.success = value.literal());
+            take!(fields, "exit", value => call.exit = value.integer());
+            take!(fields, "a0", value => call.args[0] = value);
+            take!(fields, "a1", value => call.args[1] = value);
+            take!(fields, "a2", value => call.args[2] = value);
+            take!(fields, "a3", value => call.args[3] = value);
+            take!(fields, "items", value => call.items = value.id());
+            take!(fields, "ppid", value => call.ids.ppid = id(value));
+            take!(fields, "pid", value => call.ids.pid = id(value));
+            take!(fields, "auid", value => call.ids.auid = id(value));
+            take!(fields, "uid", value => call.ids.uid = id(value));
+            take!(fields, "gid", value => call.ids.gid = id(value));
+            take!(fields, "euid", value => call.ids.euid = id(value));
+            take!(fields, "suid", value => call.ids.suid = id(value));
+            take!(fields, "fsuid", value => call.ids.fsuid = id(value));
+            take!(fields, "egid", value => call.ids.egid = id(value));
+            take!(fields, "sgid", value => call.ids.sgid = id(value));
+            take!(fields, "fsgid", value => call.ids.fsgid = id(value));
+            take!(fields, "tty", value => call.tty = value.literal());
+            take!(fields, "ses", value => call.ids.session = id(value));
+            take!(fields, "comm", value => call.comm = value.optional_text(arena));
+            take!(fields, "exe", value => call.exe = value.optional_text(arena));
+            take!(fields, "subj", value => call.subj = label(body, value, &mut fields));
+            take!(fields, "key", value => {
+                call.key = value.optional_text(arena).map(|text| keys(text, arena));
+            });
         }
         call
     }
 }
 
-layout! {
-    /// The fields of SYSCALL (kernel/auditsc.c, `audit_log_exit`), and those of URINGOP
-    /// (`audit_log_uring`), whose order differs a little.
-    enum CallField {
-        Arch = "arch",
-        Syscall = "syscall",
-        Success = "success",
-        Exit = "exit",
-        A0 = "a0",
-        A1 = "a1",
-        A2 = "a2",
-        A3 = "a3",
-        UringOp = "uring_op",
-        Items = "items",
-        Ppid = "ppid",
-        Pid = "pid",
-        Auid = "auid",
-        Uid = "uid",
-        Gid = "gid",
-        Euid = "euid",
-        Suid = "suid",
-        Fsuid = "fsuid",
-        Egid = "egid",
-        Sgid = "sgid",
-        Fsgid = "fsgid",
-        Tty = "tty",
-        Ses = "ses",
-        Comm = "comm",
-        Exe = "exe",
-        Subj = "subj",
-        Key = "key",
-    }
-}
-
 /// An LSM label. AppArmor's are paths, with the mode in parentheses behind a space, and may have
 /// spaces of their own: all words up to the next pair belong to it.
-fn label<'a>(
-    body: &'a [u8],
-    value: Value<'a>,
-    fields: &mut Fields<'a, CallField>,
-) -> Option<&'a [u8]> {
+fn label<'a>(body: &'a [u8], value: Value<'a>, fields: &mut Fields<'a>) -> Option<&'a [u8]> {
     let label = value.literal()?;
-    let read = |tokens: &Tokens| body.len() - tokens.rest().len();
-    let mut tokens = fields.tokens();
-    let start = read(&tokens).checked_sub(label.len())?;
-    let mut ahead = tokens.clone();
+    let mut end = offset(label, body) + label.len();
+    let mut ahead = fields.tokens();
     while ahead.next().is_some_and(|token| token.key.is_empty()) {
-        tokens = ahead.clone();
+        fields.go_on(&ahead);
+        end = body.len() - ahead.rest().len();
     }
-    fields.go_on(&tokens);
-    body.get(start..read(&tokens))
+    body.get(offset(label, body)..end)
 }
 
 /// The value of a key in a record that is read for one thing only.

@@ -33,3 +33,8 @@ fn keys<'a>(text: &'a [u8], arena: &'a Bump) -> &'a [u8] {
     let comma = |byte: &u8| if *byte == 1 { b',' } else { *byte };
     Vec::from_iter_in(text.iter().map(comma), arena).into_bump_slice()
 }
+
+/// Where a part of a text begins in it.
+fn offset(part: &[u8], text: &[u8]) -> usize {
+    part.as_ptr().addr().saturating_sub(text.as_ptr().addr())
+}

@@ -4,7 +4,7 @@ use bumpalo::Bump;
 
 use crate::parse::{
     Value,
-    layout::{fields, layout},
+    layout::{Fields, take},
 };
 
 /// The part that a file played in a call (include/linux/audit.h, `AUDIT_TYPE_*`).
@@ -60,47 +60,36 @@ pub struct PathRecord<'a> {
 impl<'a> PathRecord<'a> {
     pub(crate) fn parse(body: &'a [u8], arena: &'a Bump) -> PathRecord<'a> {
         let mut path = PathRecord::default();
-        for (field, value) in fields::<PathField>(body) {
-            match field {
-                PathField::Item => path.item = value.id().unwrap_or(u32::MAX),
-                PathField::Name => path.name = value.optional_text(arena),
-                PathField::Inode => {
-                    path.inode = value.integer().and_then(|n| u64::try_from(n).ok());
-                }
-                PathField::Dev => path.dev = value.bytes,
-                PathField::Mode => path.mode = value.bytes,
-                PathField::Ouid => path.ouid = value.id(),
-                PathField::Ogid => path.ogid = value.id(),
-                PathField::Rdev => {}
-                PathField::Nametype | PathField::Objtype => {
-                    path.nametype = name_type(value.bytes);
-                    // Only capabilities follow.
-                    break;
-                }
-            }
+        let mut fields = Fields::new(body);
+        // In the kernel's order (kernel/auditsc.c, `audit_log_name`).
+        while fields.pass() {
+            take!(fields, "item", value => path.item = value.id().unwrap_or(u32::MAX));
+            take!(fields, "name", value => path.name = value.optional_text(arena));
+            take!(fields, "inode", value => {
+                path.inode = value.integer().and_then(|n| u64::try_from(n).ok());
+            });
+            take!(fields, "dev", value => path.dev = value.bytes);
+            take!(fields, "mode", value => path.mode = value.bytes);
+            take!(fields, "ouid", value => path.ouid = value.id());
+            take!(fields, "ogid", value => path.ogid = value.id());
+            // The device that a device file is, not the one that it is on.
+            take!(fields, "rdev", _value => {});
+            // Only capabilities follow.
+            take!(fields, "nametype", value => {
+                path.nametype = name_type(value.bytes);
+                break;
+            });
+            // Kernels before 3.18 of some vendors call it this.
+            take!(fields, "objtype", value => {
+                path.nametype = name_type(value.bytes);
+                break;
+            });
         }
         path.file = path.inode.and_then(|inode| {
             let dev = device(path.dev)?;
             Some(FileId { dev, inode })
         });
         path
-    }
-}
-
-layout! {
-    /// The fields of PATH that are looked at, and those between them (kernel/auditsc.c,
-    /// `audit_log_name`). Kernels before 3.18 of some vendors say objtype for nametype.
-    enum PathField {
-        Item = "item",
-        Name = "name",
-        Inode = "inode",
-        Dev = "dev",
-        Mode = "mode",
-        Ouid = "ouid",
-        Ogid = "ogid",
-        Rdev = "rdev",
-        Nametype = "nametype",
-        Objtype = "objtype",
     }
 }
 

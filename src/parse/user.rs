@@ -7,7 +7,7 @@ use bumpalo::{Bump, collections::Vec};
 
 use crate::{
     model::{Identity, RecordType, record_type::AUDIT_LOGIN},
-    parse::{Value, tokenize, tokenize::split_enriched},
+    parse::{Value, offset, tokenize, tokenize::split_enriched},
 };
 
 /// What a record from user space says.
@@ -229,11 +229,6 @@ fn pairs<'a>(msg: &'a [u8], mut put: impl FnMut(&'a [u8], Value<'a>)) {
     if let Some((key, value)) = last {
         put(key, trimmed(value));
     }
-}
-
-/// Where a part of a text begins in it.
-fn offset(part: &[u8], text: &[u8]) -> usize {
-    part.as_ptr().addr().saturating_sub(text.as_ptr().addr())
 }
 
 /// A bare value without the punctuation behind it: words that have no letter or digit, a comma, and a

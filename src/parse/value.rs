@@ -1,6 +1,6 @@
 //! Single values: numbers, and text that may be written as hex.
 
-use bumpalo::{Bump, collections::Vec};
+use bumpalo::Bump;
 
 /// A value as it stands in a record.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -13,13 +13,12 @@ pub struct Value<'a> {
 
 impl<'a> Value<'a> {
     /// The value at the start of a text, and what follows it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read(text: &'a [u8]) -> (Value<'a>, &'a [u8]) {
         match text {
-            [b'"', text @ ..] => quoted(text, memchr::memchr(b'"', text)),
-            [b'\'', text @ ..] => quoted(text, memchr::memrchr(b'\'', text)),
+            [b'"' | b'\'', ..] => quoted(text),
             _ => {
-                let (bytes, rest) = text.split_at(bare_end(text));
+                let (bytes, rest) = text.split_at(find(b' ', text).unwrap_or(text.len()));
                 let quoted = false;
                 (Value { bytes, quoted }, rest)
             }
@@ -89,32 +88,35 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Where a bare value ends. Most are shorter than eight bytes, which are looked at together.
-#[inline]
-fn bare_end(text: &[u8]) -> usize {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
-    if let Some(chunk) = text.first_chunk() {
-        let word = u64::from_le_bytes(*chunk) ^ SPACES;
-        // The lowest high bit left is that of the first byte that is 0 now.
-        let found = word.wrapping_sub(ONES) & !word & HIGH;
-        if found != 0 {
-            return found.trailing_zeros() as usize / 8;
-        }
-    }
-    memchr::memchr(b' ', text).unwrap_or(text.len())
-}
-
-/// A value in quotes that are closed at `end`, and what follows the closing quote.
-#[inline]
-fn quoted(text: &[u8], end: Option<usize>) -> (Value<'_>, &[u8]) {
+/// A value in quotes, and what follows the closing quote.
+fn quoted(text: &[u8]) -> (Value<'_>, &[u8]) {
+    let (text, end) = match text {
+        [b'"', text @ ..] => (text, find(b'"', text)),
+        [b'\'', text @ ..] => (text, memchr::memrchr(b'\'', text)),
+        text => (text, None),
+    };
     let (bytes, rest) = text.split_at(end.unwrap_or(text.len()));
     let value = Value {
         bytes,
         quoted: true,
     };
     (value, rest.get(1..).unwrap_or_default())
+}
+
+/// Where a byte is first. Most texts are short, so the first word is looked at here.
+#[inline(always)]
+fn find(byte: u8, text: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    if let Some(chunk) = text.first_chunk() {
+        let word = u64::from_le_bytes(*chunk) ^ (ONES * u64::from(byte));
+        // The lowest high bit that is left is that of the first byte that is 0 now.
+        let found = word.wrapping_sub(ONES) & !word & HIGH;
+        if found != 0 {
+            return Some(found.trailing_zeros() as usize / 8);
+        }
+    }
+    memchr::memchr(byte, text)
 }
 
 /// A whole decimal number with an optional minus sign, within 64 bits.
@@ -169,17 +171,15 @@ pub(crate) fn unhex<'a>(hex: &[u8], arena: &'a Bump) -> Option<&'a [u8]> {
     if hex.is_empty() || !hex.len().is_multiple_of(2) {
         return None;
     }
-    let mut bytes = Vec::with_capacity_in(hex.len() / 2, arena);
+    let (pairs, _) = hex.as_chunks();
+    let bytes = arena.alloc_slice_fill_copy(pairs.len(), 0);
     let mut invalid = 0;
-    bytes.extend(hex.chunks_exact(2).map(|pair| {
-        let (high, low) = match pair {
-            [high, low] => (DIGITS[*high as usize], DIGITS[*low as usize]),
-            _ => (255, 255),
-        };
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        let (high, low) = (DIGITS[usize::from(*high)], DIGITS[usize::from(*low)]);
         invalid |= high | low;
-        high << 4 | low & 15
-    }));
-    (invalid < 16).then(|| bytes.into_bump_slice())
+        *byte = high << 4 | low & 15;
+    }
+    (invalid < 16).then_some(bytes)
 }
 
 #[cfg(test)]
@@ -247,5 +247,21 @@ mod tests {
         assert_eq!(bare("4294967295").id(), Some(u32::MAX));
         assert_eq!(bare("-1").id(), Some(u32::MAX));
         assert_eq!(bare("4294967296").id(), None);
+    }
+
+    #[test]
+    fn a_byte_is_found_where_it_is_first() {
+        let text: [u8; 256] = std::array::from_fn(|byte| byte as u8);
+        for start in 0..=255 {
+            let text = &text[start..];
+            for byte in 0..=255 {
+                assert_eq!(
+                    find(byte, text),
+                    memchr::memchr(byte, text),
+                    "{byte} in {text:?}"
+                );
+            }
+        }
+        assert_eq!(find(b'!', b"  \x00 !  !"), Some(4));
     }
 }

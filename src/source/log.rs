@@ -15,7 +15,7 @@ use std::{
     time::Instant,
 };
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr_iter, memmem};
 
 use crate::{
     error::Error,
@@ -39,6 +39,8 @@ pub struct LogSource {
     /// Whether what comes next is the end of a line that was cut already.
     skipping: bool,
     stamps: Stamps,
+    /// Where the lines of a chunk end.
+    ends: Vec<usize>,
     stop: Stop,
 }
 
@@ -63,6 +65,7 @@ impl LogSource {
             rest: Vec::new(),
             skipping: false,
             stamps: Stamps::default(),
+            ends: Vec::new(),
             stop,
         })
     }
@@ -79,6 +82,7 @@ impl LogSource {
             rest: Vec::new(),
             skipping: false,
             stamps: Stamps::default(),
+            ends: Vec::new(),
             stop,
         }
     }
@@ -162,13 +166,15 @@ fn is_transient(error: &io::Error) -> bool {
 impl LogSource {
     /// Cuts what was read into lines. The last one, if it has no end yet, is kept for later.
     fn lines(&mut self, batch: &mut Batch) {
+        self.ends.clear();
+        self.ends.extend(memchr_iter(b'\n', &batch.bytes));
         let mut start = 0;
-        while let Some(length) = memchr(b'\n', batch.bytes.get(start..).unwrap_or_default()) {
+        for end in &self.ends {
             if !self.skipping {
-                line(batch, start..start + length, false, &mut self.stamps);
+                line(batch, start..*end, false, &mut self.stamps);
             }
             self.skipping = false;
-            start += length + 1;
+            start = end + 1;
         }
         if self.skipping {
             return;
@@ -246,6 +252,9 @@ fn split(text: &[u8], stamps: &mut Stamps) -> Option<Line> {
 /// Where the name of the host is in what stands before the type.
 fn node(text: &[u8], prefix: Range<usize>) -> Range<usize> {
     let before = text.get(prefix).unwrap_or_default();
+    if before.is_empty() {
+        return 0..0;
+    }
     let at =
         memmem::find(before, b"node=").filter(|at| *at == 0 || before.get(at - 1) == Some(&b' '));
     match at {
