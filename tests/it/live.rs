@@ -161,7 +161,7 @@ fn a_stuck_output_holds_nobody_up(mode: &[&str]) {
     let daemon = Daemon::start_silent(command);
     daemon.wait_until_listening(!mode.is_empty());
     let paths = create(watched.path(), 3000);
-    wait_for_the_kernel();
+    daemon.wait_until_all_is_read();
     daemon.signal(libc::SIGTERM);
     let mut bytes = Vec::new();
     reader

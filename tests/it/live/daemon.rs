@@ -11,7 +11,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::{
-    audit::{registered, wait_until},
+    audit::{registered, wait_for_the_kernel, wait_until},
     os,
 };
 use crate::common::{Value, auditrd, lines};
@@ -50,6 +50,12 @@ impl Daemon {
             let groups = audit_sockets().get(&pid).copied();
             groups.is_some_and(|groups| groups & 1 == 1).then_some(())
         });
+    }
+
+    /// Waits until it has read all that the kernel has sent it.
+    pub(crate) fn wait_until_all_is_read(&self) {
+        wait_for_the_kernel();
+        wait_until("all is read", || (unread(self.pid()) == 0).then_some(()));
     }
 
     /// Starts a command whose output goes elsewhere.
@@ -148,6 +154,18 @@ pub(crate) fn events(file: &Path) -> Vec<Value> {
     let bytes = fs::read(file).unwrap_or_default();
     let end = bytes.iter().rposition(|byte| *byte == b'\n');
     lines(&bytes[..end.map_or(0, |last| last + 1)])
+}
+
+/// Bytes that wait in an audit socket, by its port.
+fn unread(port: u32) -> u64 {
+    let table = fs::read_to_string("/proc/net/netlink").expect("the table of sockets");
+    let socket = |line: &str| {
+        let mut words = line.split_whitespace().skip(1);
+        let family: i32 = words.next()?.parse().ok()?;
+        let is_ours = family == libc::NETLINK_AUDIT && words.next()?.parse() == Ok(port);
+        is_ours.then(|| words.nth(1)?.parse().ok()).flatten()
+    };
+    table.lines().find_map(socket).expect("the socket is open")
 }
 
 /// The multicast groups of this system's audit sockets, by the sockets' ports. The first socket of
