@@ -1,0 +1,394 @@
+//! What it costs to listen to this kernel, against a loop in C that throws every record away; and how
+//! long an event takes to come out.
+//!
+//! `cargo bench --bench live -- [--files N] [--rounds N] [--binary PATH]`, as root, with auditctl and
+//! cc. Auditing is borrowed and given back, also when the bench is stopped or fails.
+
+#![expect(clippy::print_stdout, reason = "figures go there")]
+
+#[path = "../tests/it/live/audit.rs"]
+#[allow(dead_code, reason = "the tests need more of it")]
+mod audit;
+#[path = "../tests/it/live/os.rs"]
+#[allow(dead_code, reason = "the tests need more of it")]
+mod os;
+mod support;
+
+use std::{
+    env,
+    fs::{self, File},
+    io::{self, BufRead, BufReader, Write},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitCode, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use audit::{Audit, lost, registered, wait_for_the_kernel, wait_until};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use support::{number, option, sys};
+
+fn main() -> ExitCode {
+    if let Some(directory) = option("--create") {
+        create(directory.as_ref());
+        return ExitCode::SUCCESS;
+    }
+    if let Some(directory) = option("--measure") {
+        measure(directory.as_ref());
+        return ExitCode::SUCCESS;
+    }
+    if !support::is_bench() {
+        return ExitCode::SUCCESS;
+    }
+    match borrowed() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("live: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Borrows auditing and lets another process measure, so that it is given back whatever becomes of
+/// that one, and of a terminal's Ctrl-C.
+fn borrowed() -> io::Result<bool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    let Some(mut audit) = Audit::borrow() else {
+        return Ok(true);
+    };
+    let temp = tempfile::tempdir()?;
+    let directory = temp.path().canonicalize()?.join("watched");
+    fs::create_dir(&directory)?;
+    let inside = format!("dir={}", directory.display());
+    audit.rule(&[
+        "always,exit",
+        "-F",
+        "arch=b64",
+        "-S",
+        "openat",
+        "-F",
+        &inside,
+    ]);
+    let mut measuring = again()?
+        .arg("--measure")
+        .arg(&directory)
+        .args(env::args().skip(1))
+        .process_group(0)
+        .spawn()?;
+    loop {
+        if let Some(status) = measuring.try_wait()? {
+            return Ok(status.success());
+        }
+        if stop.load(Ordering::Relaxed) {
+            // With all that it has started.
+            let group = format!("-{}", measuring.id());
+            Command::new("kill")
+                .args(["-TERM", "--", &group])
+                .status()?;
+            measuring.wait()?;
+            return Ok(false);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// This program once more.
+fn again() -> io::Result<Command> {
+    Ok(Command::new(env::current_exe()?))
+}
+
+fn measure(directory: &Path) {
+    let bare = compile(&directory.with_extension("bare"));
+    let binary = option("--binary").unwrap_or_else(|| env!("CARGO_BIN_EXE_auditrd").to_owned());
+    let (files, rounds) = (number("--files", 20_000), number("--rounds", 5));
+    println!("{files} files made, {rounds} times for each; CPU s per million records");
+    println!(
+        "{:<10} {:>7} {:>9} {:>13} {:>9} {:>8} {:>9}",
+        "", "bare", "auditrd", "ratio", "records", "events", "peak MiB"
+    );
+    for mode in ["multicast", "unicast"] {
+        drain(mode, &bare, &binary, directory, files, rounds);
+    }
+    fs::remove_file(bare).expect("the bare loop was there");
+    latency(&binary, directory);
+    start(&binary, directory);
+}
+
+fn compile(bare: &Path) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/bare.c");
+    let status = Command::new("cc")
+        .args(["-O2", "-o"])
+        .arg(bare)
+        .arg(source)
+        .status();
+    assert!(status.is_ok_and(|status| status.success()), "needs cc");
+    bare.to_owned()
+}
+
+/// What a listener has used and said.
+struct Heard {
+    /// CPU seconds per million records.
+    cost: f64,
+    records: u64,
+    lines: u64,
+    dropped: u64,
+    peak: u64,
+}
+
+/// Both listeners in turns, so that what else the machine does happens to both.
+fn drain(mode: &str, bare: &Path, binary: &str, directory: &Path, files: u64, rounds: u64) {
+    let (mut theirs, mut ours, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let they = listen(Command::new(bare).arg(mode), mode, directory, files);
+        let mut auditrd = Command::new(binary);
+        // Programs on the machine may send records of their own in the meantime.
+        auditrd.args(["-v", "--events", "fim"]);
+        if mode == "unicast" {
+            auditrd.arg("--unicast");
+        }
+        let we = listen(&mut auditrd, mode, directory, files);
+        assert_eq!(we.lines, files, "an event for each file");
+        for heard in [&they, &we] {
+            assert_eq!(heard.dropped, 0, "nothing is lost");
+            assert!(heard.records >= 5 * files, "{} records", heard.records);
+        }
+        ratios.push(we.cost / they.cost);
+        theirs.push(they);
+        ours.push(we);
+    }
+    let cost = |heard: &[Heard]| median(heard.iter().map(|heard| heard.cost).collect());
+    let last = ours.last().expect("a round");
+    let spread = ratios
+        .iter()
+        .copied()
+        .fold((f64::MAX, 0f64), |(low, high), ratio| {
+            (low.min(ratio), high.max(ratio))
+        });
+    println!(
+        "{mode:<10} {:>7.2} {:>9.2} {:>5.2} {:>3.2}-{:.2} {:>9} {:>8} {:>9.1}",
+        cost(&theirs),
+        cost(&ours),
+        median(ratios),
+        spread.0,
+        spread.1,
+        last.records,
+        last.lines,
+        ours.iter().map(|heard| heard.peak).max().unwrap_or(0) as f64 / f64::from(1 << 20),
+    );
+    let records = |heard: &[Heard]| heard.iter().map(|heard| heard.records).sum::<u64>();
+    let (theirs, ours) = (records(&theirs), records(&ours));
+    println!("           records of all rounds: {theirs} in the bare loop, {ours} in auditrd");
+}
+
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Starts a listener, has files made, and stops it when the kernel has sent all.
+fn listen(command: &mut Command, mode: &str, directory: &Path, files: u64) -> Heard {
+    let log = directory.with_extension("said");
+    let (out, error) = (File::create(&log), File::options().append(true).open(&log));
+    let is_bare = command.get_program().to_string_lossy().ends_with(".bare");
+    command.stderr(error.expect("a file for its log"));
+    command.stdout(if is_bare {
+        out.expect("a file").into()
+    } else {
+        Stdio::null()
+    });
+    let child = Guard(command.spawn().expect("a listener"));
+    await_listener(&child.0, mode);
+    let before = lost();
+    let made = again()
+        .expect("this program")
+        .arg("--create")
+        .arg(directory)
+        .args(["--count", &files.to_string()])
+        .status();
+    assert!(
+        made.is_ok_and(|status| status.success()),
+        "all files are made"
+    );
+    wait_for_the_kernel();
+    assert_eq!(lost(), before, "the kernel loses nothing");
+    os::kill(child.0.id(), SIGTERM);
+    let usage = sys::wait(&child.0).expect("its end");
+    std::mem::forget(child);
+    remove(directory);
+    let said = fs::read_to_string(&log).expect("what it said");
+    fs::remove_file(&log).expect("it was there");
+    assert!(usage.success, "{said}");
+    let records = counter(&said, "records").expect("how many records");
+    Heard {
+        cost: (usage.user + usage.system).as_secs_f64() * 1e6 / records as f64,
+        records,
+        lines: counter(&said, "lines").unwrap_or(0),
+        dropped: counter(&said, "dropped")
+            .or(counter(&said, "overflows"))
+            .unwrap_or(0),
+        peak: usage.peak,
+    }
+}
+
+/// Removes the files one by one. To open the directory would be an event, which the kernel would keep
+/// for the next audit daemon.
+fn remove(directory: &Path) {
+    let mut number = 0;
+    while fs::remove_file(file(directory, number)).is_ok() {
+        number += 1;
+    }
+}
+
+fn file(directory: &Path, number: u64) -> PathBuf {
+    directory.join(format!("file-{number}"))
+}
+
+/// A listener that is killed if nobody has waited for it.
+struct Guard(Child);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // It may have ended, which is as good.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The number after a word.
+fn counter(text: &str, name: &str) -> Option<u64> {
+    let mut words = text.split_whitespace().skip_while(|word| *word != name);
+    words.nth(1)?.parse().ok()
+}
+
+fn await_listener(child: &Child, mode: &str) {
+    let pid = child.id();
+    wait_until("it listens", || match mode {
+        "unicast" => (registered() == pid).then_some(()),
+        _ => is_member(pid).then_some(()),
+    });
+}
+
+/// Whether a process has an audit socket in the multicast group: protocol 9, group bit 1.
+fn is_member(pid: u32) -> bool {
+    let table = fs::read_to_string("/proc/net/netlink").expect("the table of sockets");
+    table.lines().any(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words.get(1) == Some(&"9")
+            && words.get(2) == Some(&pid.to_string().as_str())
+            && words.get(3).is_some_and(|groups| groups.ends_with('1'))
+    })
+}
+
+/// The workload: makes files in a directory, with an optional pause after each, or each when it is
+/// told to.
+fn create(directory: &Path) {
+    let pause = option("--pause").map(|_| Duration::from_micros(number("--pause", 0)));
+    let mut orders = support::has("--ordered").then(|| io::stdin().lines());
+    for count in 0..number("--count", 1) {
+        if orders
+            .as_mut()
+            .is_some_and(|orders| orders.next().is_none())
+        {
+            return;
+        }
+        let path = file(directory, count);
+        let now = SystemTime::now();
+        File::create(&path).expect("a file");
+        if orders.is_some() {
+            let since = now
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .expect("after 1970");
+            println!("{}", since.as_nanos());
+        }
+        if let Some(pause) = pause {
+            thread::sleep(pause);
+        }
+    }
+}
+
+/// How long it takes from before a system call to its line, with nothing else going on.
+fn latency(binary: &str, directory: &Path) {
+    let mut listener = Guard(
+        Command::new(binary)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts"),
+    );
+    await_listener(&listener.0, "multicast");
+    let mut lines = BufReader::new(listener.0.stdout.take().expect("a pipe"));
+    let events = number("--events", 500);
+    let mut worker = Guard(
+        again()
+            .expect("this program")
+            .arg("--create")
+            .arg(directory)
+            .args(["--ordered", "--count", &events.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts"),
+    );
+    let mut orders = worker.0.stdin.take().expect("a pipe");
+    let mut stamps = BufReader::new(worker.0.stdout.take().expect("a pipe"));
+    let mut taken = Vec::new();
+    for _ in 0..events {
+        thread::sleep(Duration::from_millis(7));
+        orders.write_all(b"\n").expect("it waits for orders");
+        let (mut line, mut stamp) = (String::new(), String::new());
+        lines.read_line(&mut line).expect("a line");
+        let now = SystemTime::now();
+        stamps.read_line(&mut stamp).expect("a time");
+        let begun: u64 = stamp.trim().parse().expect("nanoseconds");
+        let begun = SystemTime::UNIX_EPOCH + Duration::from_nanos(begun);
+        taken.push(now.duration_since(begun).expect("later").as_secs_f64() * 1e3);
+    }
+    taken.sort_by(f64::total_cmp);
+    let at = |part: f64| taken[(part * (taken.len() - 1) as f64) as usize];
+    println!(
+        "idle, from the call to its line: p50 {:.2} ms, p99 {:.2} ms, most {:.2} ms of {events}",
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
+    let status = fs::read_to_string(format!("/proc/{}/status", listener.0.id())).expect("it runs");
+    println!(
+        "idle, resident: {} KiB",
+        counter(&status, "VmRSS:").expect("a size")
+    );
+}
+
+/// How long it takes from its start to the first line, while files are made all the time.
+fn start(binary: &str, directory: &Path) {
+    let taken = (0..number("--starts", 15)).map(|_| {
+        let _worker = Guard(
+            again()
+                .expect("this program")
+                .arg("--create")
+                .arg(directory)
+                .args(["--count", "100000", "--pause", "100"])
+                .spawn()
+                .expect("it starts"),
+        );
+        thread::sleep(Duration::from_millis(30));
+        let start = Instant::now();
+        let mut listener = Guard(
+            Command::new(binary)
+                .stdout(Stdio::piped())
+                .spawn()
+                .expect("it starts"),
+        );
+        let mut lines = BufReader::new(listener.0.stdout.take().expect("a pipe"));
+        lines.read_line(&mut String::new()).expect("a line");
+        start.elapsed().as_secs_f64() * 1e3
+    });
+    println!("start to the first line: {:.2} ms", median(taken.collect()));
+}
