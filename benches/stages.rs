@@ -301,7 +301,7 @@ fn encode<'a>(events: &'a [AuditEvent<'a>]) -> Round<'a> {
 /// The whole way from a log to a sink, both threads, and what it allocates for each event in the
 /// second half of the log. Every event is new to it.
 fn pipeline() -> bool {
-    let (log, size) = log::grown(4).expect("the busy host's log");
+    let (log, size) = log::grown(4, None).expect("the busy host's log");
     let (stopper, stop) = auditrd::stop().expect("a pipe");
     let source = LogSource::open(&[log], stop).expect("the log is there");
     let config = ReaderConfig::log(MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));

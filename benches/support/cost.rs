@@ -56,4 +56,9 @@ impl Cost {
     pub(crate) fn records(&self, size: &Size) -> f64 {
         size.records as f64 / self.cpu.as_secs_f64()
     }
+
+    /// The most memory resident at once, in MiB.
+    pub(crate) fn peak_mib(&self) -> f64 {
+        self.peak as f64 / f64::from(1 << 20)
+    }
 }

@@ -54,15 +54,16 @@ pub(crate) fn sample(records: usize) -> io::Result<Vec<u8>> {
     Ok(sample)
 }
 
-/// The busy host's log so many times over, as a file: every copy later than the one before it, with
-/// serials of its own, so that no event comes twice. It is made once and kept.
-pub(crate) fn grown(copies: u64) -> io::Result<(PathBuf, Size)> {
-    let path = directory().join(format!("mix-{copies}.log"));
+/// The busy host's log, or its first records, so many times over, as a file: every copy later than
+/// the one before it, with serials of its own, so that no event comes twice. It is made once and kept.
+pub(crate) fn grown(copies: u64, records: Option<u64>) -> io::Result<(PathBuf, Size)> {
+    let part = records.map_or(String::new(), |records| format!("-{records}"));
+    let path = directory().join(format!("mix-{copies}{part}.log"));
     if !path.exists() {
         let part = path.with_extension("part");
         let mut out = BufWriter::with_capacity(1 << 16, File::create(&part)?);
         for copy in 0..copies {
-            append(copy, &mut out)?;
+            append(copy, records.unwrap_or(u64::MAX), &mut out)?;
         }
         out.flush()?;
         fs::rename(&part, &path)?;
@@ -75,10 +76,11 @@ pub(crate) fn grown(copies: u64) -> io::Result<(PathBuf, Size)> {
 const SERIALS: u64 = 1_000_000;
 const SECONDS: u64 = 10_000;
 
-fn append(copy: u64, out: &mut impl Write) -> io::Result<()> {
+fn append(copy: u64, records: u64, out: &mut impl Write) -> io::Result<()> {
     let mut lines = lines()?;
-    let mut line = Vec::new();
-    while lines.read_until(b'\n', &mut line)? > 0 {
+    let (mut line, mut left) = (Vec::new(), records);
+    while left > 0 && lines.read_until(b'\n', &mut line)? > 0 {
+        left -= 1;
         match shifted(&line, copy) {
             Some((before, stamp, after)) => {
                 out.write_all(before)?;
@@ -89,6 +91,8 @@ fn append(copy: u64, out: &mut impl Write) -> io::Result<()> {
         }
         line.clear();
     }
+    // A reader that leaves early would have xz complain.
+    io::copy(&mut lines, &mut io::sink())?;
     Ok(())
 }
 

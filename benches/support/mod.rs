@@ -3,6 +3,7 @@
 
 pub(crate) mod cost;
 pub(crate) mod log;
+pub(crate) mod programs;
 pub(crate) mod sys;
 
 /// Whether this is `cargo bench`. `cargo test --benches` starts benches too, and wants no figures.

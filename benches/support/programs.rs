@@ -1,0 +1,253 @@
+//! The programs that read a log: this one, the least that there is to do, and those that others use.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use super::{cost::Cost, log, option, sys};
+
+/// The binary that is measured: this package's, or another one for a comparison.
+pub(crate) fn auditrd() -> String {
+    option("--binary").unwrap_or_else(|| env!("CARGO_BIN_EXE_auditrd").to_owned())
+}
+
+/// If this process was started to count line ends, counts them.
+pub(crate) fn is_scan() -> io::Result<bool> {
+    let Some(path) = option("--scan") else {
+        return Ok(false);
+    };
+    std::hint::black_box(log::scan(Path::new(&path))?);
+    Ok(true)
+}
+
+/// A way to run a program over a log.
+pub(crate) struct Program {
+    pub(crate) name: String,
+    /// What it does with the records.
+    pub(crate) does: &'static str,
+    kind: Kind,
+}
+
+enum Kind {
+    /// The name of the log is the last of its arguments.
+    Argument(PathBuf, Vec<String>),
+    /// The log is its standard input, as a file.
+    Input(PathBuf, Vec<String>),
+    /// The log comes to its standard input through a pipe. What `cat` costs is not counted.
+    Pipe(PathBuf, Vec<String>),
+}
+
+impl Program {
+    /// A program that takes the log as its last argument.
+    pub(crate) fn new(
+        name: &str,
+        does: &'static str,
+        path: impl Into<PathBuf>,
+        args: &[&str],
+    ) -> Program {
+        let args = args.iter().map(|&arg| arg.to_owned()).collect();
+        Program {
+            name: name.to_owned(),
+            does,
+            kind: Kind::Argument(path.into(), args),
+        }
+    }
+
+    /// This process again, to count line ends and nothing else.
+    pub(crate) fn line_ends() -> io::Result<Program> {
+        let this = std::env::current_exe()?;
+        Ok(Program::new(
+            "the bare limit",
+            "finds the line ends",
+            this,
+            &["--scan"],
+        ))
+    }
+
+    /// This package's binary, with all that it does.
+    pub(crate) fn ours() -> Program {
+        Program::new("`auditrd -i FILE`", "all of it", auditrd(), &["-i"])
+    }
+
+    /// The same on a pipe.
+    pub(crate) fn ours_from_pipe() -> Program {
+        let args = vec!["-i".to_owned(), "-".to_owned()];
+        Program {
+            name: "`auditrd -i -`".to_owned(),
+            does: "the same, from a pipe",
+            kind: Kind::Pipe(auditrd().into(), args),
+        }
+    }
+
+    /// The same to a file.
+    pub(crate) fn ours_to_file() -> Program {
+        let output = log::directory().join("events");
+        let output = output.to_string_lossy();
+        let does = "the same, to a file";
+        Program::new("`auditrd -o FILE`", does, auditrd(), &["-o", &output, "-i"])
+    }
+
+    /// laurel, as auditd's plugin is fed, and with the settings that it has by itself. It always
+    /// writes files.
+    fn laurel(directory: &Path) -> io::Result<Program> {
+        let config = directory.join("laurel.toml");
+        let text = format!(
+            "directory = {directory:?}\n[auditlog]\nfile = \"events\"\nsize = 1000000000000\ngenerations = 0\n"
+        );
+        fs::write(&config, text)?;
+        let args = vec!["-c".to_owned(), config.to_string_lossy().into_owned()];
+        Ok(Program {
+            name: "laurel".to_owned(),
+            does: "decodes records as JSON, to a file; resolves no paths",
+            kind: Kind::Input(PathBuf::from("laurel"), args),
+        })
+    }
+
+    /// Those that are installed, and a line on standard error for each that is not.
+    pub(crate) fn peers() -> io::Result<Vec<Program>> {
+        let directory = log::directory();
+        let mut peers = Vec::new();
+        if let Some(version) = version("laurel", "--version") {
+            let laurel = Program::laurel(&directory)?;
+            peers.push(Program {
+                name: format!("laurel {version}"),
+                ..laurel
+            });
+        }
+        let ausearch = version("ausearch", "--version");
+        if let Some(walker) = compiled(&directory) {
+            let auditd = ausearch.as_deref().unwrap_or("");
+            let name = format!("libauparse {auditd}");
+            peers.push(Program::new(
+                &name,
+                "splits records into fields; writes nothing",
+                &walker,
+                &["walk"],
+            ));
+            let does = "decodes each field as text; writes nothing";
+            peers.push(Program::new(&name, does, &walker, &["interpret"]));
+        }
+        if let Some(version) = ausearch {
+            let does = "one line of text per event";
+            let args = ["--format", "csv", "-if"];
+            peers.push(Program::new(
+                &format!("`ausearch --format csv` {version}"),
+                does,
+                "ausearch",
+                &args,
+            ));
+            let does = "decodes each record as text; no events";
+            peers.push(Program::new(
+                &format!("`ausearch -i` {version}"),
+                does,
+                "ausearch",
+                &["-i", "-if"],
+            ));
+        }
+        Ok(peers)
+    }
+
+    /// Runs it over a log and throws away what it writes.
+    pub(crate) fn run(&self, log: &Path) -> io::Result<Cost> {
+        let (mut command, feeder) = self.command(log, None)?;
+        let cost = Cost::of(command.stdout(Stdio::null()).stderr(Stdio::null()));
+        if let Some(cat) = feeder {
+            sys::wait(&cat)?;
+        }
+        // What laurel and we wrote to a file must not be found by the next run.
+        let _ = fs::remove_file(super::log::directory().join("events"));
+        cost
+    }
+
+    /// How often it allocates memory over a whole log, as valgrind counts it.
+    pub(crate) fn allocations(&self, log: &Path) -> Option<u64> {
+        let valgrind = ["--undef-value-errors=no", "--leak-check=no"];
+        let (mut command, feeder) = self.command(log, Some(&valgrind)).ok()?;
+        let output = command.stdout(Stdio::null()).output().ok()?;
+        if let Some(cat) = feeder {
+            sys::wait(&cat).ok()?;
+        }
+        let _ = fs::remove_file(super::log::directory().join("events"));
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let (_, rest) = text.split_once("total heap usage: ")?;
+        rest.split_whitespace()
+            .next()?
+            .replace(',', "")
+            .parse()
+            .ok()
+    }
+
+    /// The command, and the process that feeds it if there is one.
+    fn command(
+        &self,
+        log: &Path,
+        valgrind: Option<&[&str]>,
+    ) -> io::Result<(Command, Option<std::process::Child>)> {
+        let (Kind::Argument(path, args) | Kind::Input(path, args) | Kind::Pipe(path, args)) =
+            &self.kind;
+        let mut command = match valgrind {
+            Some(options) => {
+                let mut command = Command::new("valgrind");
+                command.args(options).arg(path);
+                command
+            }
+            None => Command::new(path),
+        };
+        command.args(args);
+        let mut feeder = None;
+        match &self.kind {
+            Kind::Argument(..) => drop(command.arg(log).stdin(Stdio::null())),
+            Kind::Input(..) => drop(command.stdin(File::open(log)?)),
+            Kind::Pipe(..) => {
+                let mut cat = Command::new("cat")
+                    .arg(log)
+                    .stdout(Stdio::piped())
+                    .spawn()?;
+                command.stdin(cat.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?);
+                feeder = Some(cat);
+            }
+        }
+        Ok((command, feeder))
+    }
+}
+
+/// The first word with a digit in what a program says of its version.
+fn version(program: &str, option: &str) -> Option<String> {
+    let Ok(output) = Command::new(program)
+        .arg(option)
+        .stdin(Stdio::null())
+        .output()
+    else {
+        eprintln!("{program} is not installed, and not measured");
+        return None;
+    };
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    let number = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
+    Some(
+        said.split_whitespace()
+            .find(number)
+            .unwrap_or("")
+            .to_owned(),
+    )
+}
+
+/// The walk over a log with libauparse, if the library and a compiler are there.
+fn compiled(directory: &Path) -> Option<PathBuf> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/auparse.c");
+    let walker = directory.join("auparse");
+    let cc = Command::new("cc")
+        .args(["-O2", "-o"])
+        .arg(&walker)
+        .arg(source)
+        .arg("-l:libauparse.so.0")
+        .output();
+    let is_there = cc.is_ok_and(|output| output.status.success());
+    if !is_there {
+        eprintln!("there is no cc or no libauparse.so.0, and libauparse is not measured");
+    }
+    is_there.then_some(walker)
+}
