@@ -1,0 +1,283 @@
+//! Whether more of something costs more for each byte of it: records, events in flight, names in an
+//! event, arguments and their length.
+//!
+//! `cargo bench --bench growth -- [--runs N]`. It fails if a larger size costs more than one and a half
+//! times as much per byte as any smaller one.
+
+#![expect(clippy::print_stdout, reason = "figures go there")]
+
+mod support;
+
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use auditrd::{
+    Absent, Arena, AuditReader, Classifier, LogSource, MarshallerConfig, ReaderConfig, encode,
+    record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
+};
+use support::{log, number, sys};
+
+/// How much more a byte may cost where there is more of it.
+const LIMIT: f64 = 1.5;
+
+/// The kernel cuts an argument into pieces of about this many bytes (`MAX_EXECVE_AUDIT_LEN`).
+const PIECE: usize = 7500;
+
+/// A curve: what grows, and a log of about the same length for each size of it.
+struct Curve {
+    name: &'static str,
+    sizes: &'static [usize],
+    make: fn(usize) -> String,
+}
+
+const CURVES: &[Curve] = &[
+    Curve {
+        name: "events in flight",
+        sizes: &[100, 1_000, 10_000, 100_000],
+        make: in_flight,
+    },
+    Curve {
+        name: "names in an event",
+        sizes: &[10, 100, 1_000, 10_000],
+        make: names,
+    },
+    Curve {
+        name: "words of a command",
+        sizes: &[4, 64, 1_024, 16_384],
+        make: words,
+    },
+    Curve {
+        name: "bytes of an argument",
+        sizes: &[64, 1 << 10, 64 << 10, 1 << 20],
+        make: |size| argument(size, b'x', "\""),
+    },
+    Curve {
+        name: "bytes of one in hex",
+        sizes: &[64, 1 << 10, 64 << 10, 1 << 20],
+        make: |size| argument(2 * size, b'4', ""),
+    },
+];
+
+fn main() -> ExitCode {
+    if !support::is_bench() {
+        return ExitCode::SUCCESS;
+    }
+    println!(
+        "{:<22} {:>9} {:>8} {:>9} {:>8} {:>8}  against the least before it",
+        "", "", "MB", "ns/record", "ns/byte", "MB/s"
+    );
+    let mut is_linear = records();
+    for curve in CURVES {
+        let mut least = f64::MAX;
+        for &size in curve.sizes {
+            let path = log::directory().join(format!("growth-{}.log", std::process::id()));
+            fs::write(&path, (curve.make)(size)).expect("room for a log");
+            is_linear &= point(curve.name, size, &path, &mut least);
+            fs::remove_file(&path).expect("it was there");
+        }
+    }
+    if is_linear {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("something costs more than {LIMIT} times as much per byte where there is more of it");
+    ExitCode::FAILURE
+}
+
+/// The curve over the length of a log, from the busy host's.
+fn records() -> bool {
+    let mut least = f64::MAX;
+    let sizes = [
+        (10_000, 1, Some(10_000)),
+        (100_000, 1, Some(100_000)),
+        (1_000_000, 6, None),
+    ];
+    sizes
+        .into_iter()
+        .fold(true, |is_linear, (size, copies, records)| {
+            let (log, _) = log::grown(copies, records).expect("the busy host's log");
+            point("records of a log", size, &log, &mut least) && is_linear
+        })
+}
+
+/// Measures one size, and says whether it costs no more than it may.
+fn point(name: &str, size: usize, log: &Path, least: &mut f64) -> bool {
+    let bytes = fs::metadata(log).expect("a log").len() as f64;
+    let (mut time, mut records) = (Duration::MAX, 0);
+    for _ in 0..number("--runs", 5) {
+        let (next, count) = replay(log);
+        time = time.min(next);
+        records = count;
+    }
+    let nanos = time.as_nanos() as f64;
+    let cost = nanos / bytes;
+    let ratio = if *least == f64::MAX {
+        1.0
+    } else {
+        cost / *least
+    };
+    *least = least.min(cost);
+    println!(
+        "{name:<22} {size:>9} {:>8.1} {:>9.0} {cost:>8.2} {:>8.0}  {ratio:>5.2}{}",
+        bytes / 1e6,
+        nanos / records as f64,
+        bytes * 1e3 / nanos,
+        if ratio > LIMIT {
+            "  MORE THAN LINEAR"
+        } else {
+            ""
+        }
+    );
+    ratio <= LIMIT
+}
+
+/// The CPU time that the whole way from a log to its lines takes, in all threads, and how many
+/// records there were.
+fn replay(log: &Path) -> (Duration, u64) {
+    let before = sys::cpu();
+    let (stopper, stop) = auditrd::stop().expect("a pipe");
+    let source = LogSource::open(&[PathBuf::from(log)], stop).expect("a log");
+    let config = ReaderConfig::log(MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
+    let mut reader = AuditReader::spawn(Box::new(source), stopper, config).expect("a thread");
+    let mut classifier = Classifier::new(Box::new(Absent));
+    let (mut arena, mut line) = (Arena::new(), Vec::new());
+    while let Some(group) = reader.next() {
+        assert!(!group.truncated, "an event is cut");
+        if let Some(event) = classifier.classify(&group, &arena) {
+            line.clear();
+            encode::line(&event, &mut line);
+        }
+        arena.reset();
+        reader.recycle(group);
+    }
+    let tally = reader.totals().tally;
+    // The first records of a log may end in the middle of an event.
+    let is_whole = tally.evicted == 0 && tally.unfinished <= 1;
+    assert!(is_whole, "events did not end by themselves: {tally:?}");
+    drop(reader);
+    (sys::cpu() - before, tally.records)
+}
+
+/// Bytes of a log, about.
+const LENGTH: usize = 40 << 20;
+
+fn call(out: &mut String, serial: usize, number: u32, items: usize) {
+    let _ = writeln!(
+        out,
+        "type=SYSCALL msg=audit(1700000000.000:{serial}): arch=c000003e syscall={number} success=yes \
+         exit=3 a0=ffffff9c a1=7ffc0 a2=241 a3=1b6 items={items} ppid=1 pid=2 auid=1000 uid=0 gid=0 \
+         euid=0 suid=0 fsuid=0 egid=0 sgid=0 fsgid=0 tty=pts0 ses=1 comm=\"bench\" exe=\"/bin/bench\" \
+         key=\"k\""
+    );
+}
+
+fn name(out: &mut String, serial: usize, item: usize, kind: &str) {
+    let _ = writeln!(
+        out,
+        "type=PATH msg=audit(1700000000.000:{serial}): item={item} name=\"/srv/d{}/f{item}\" \
+         inode={item} dev=fe:00 mode=0100644 ouid=0 ogid=0 rdev=00:00 nametype={kind} cap_fp=0 \
+         cap_fi=0 cap_fe=0 cap_fver=0 cap_frootid=0",
+        item % 100
+    );
+}
+
+fn title(out: &mut String, serial: usize) {
+    let _ = writeln!(
+        out,
+        "type=PROCTITLE msg=audit(1700000000.000:{serial}): proctitle=\"bench\""
+    );
+}
+
+/// Events of which so many are begun before the first one ends.
+fn in_flight(open: usize) -> String {
+    let mut out = String::with_capacity(LENGTH * 5 / 4);
+    let mut first = 1;
+    while out.len() < LENGTH {
+        let block = first..first + open;
+        block
+            .clone()
+            .for_each(|serial| call(&mut out, serial, 257, 1));
+        block
+            .clone()
+            .for_each(|serial| name(&mut out, serial, 0, "NORMAL"));
+        block.for_each(|serial| title(&mut out, serial));
+        first += open;
+    }
+    out
+}
+
+/// Events with so many names.
+fn names(count: usize) -> String {
+    let mut out = String::with_capacity(LENGTH * 5 / 4);
+    let mut serial = 1;
+    while out.len() < LENGTH {
+        call(&mut out, serial, 257, count);
+        (0..count).for_each(|item| name(&mut out, serial, item, "NORMAL"));
+        title(&mut out, serial);
+        serial += 1;
+    }
+    out
+}
+
+/// Commands with so many words.
+fn words(count: usize) -> String {
+    let mut out = String::with_capacity(LENGTH * 5 / 4);
+    let mut serial = 1;
+    while out.len() < LENGTH {
+        call(&mut out, serial, 59, 0);
+        let mut record = format!("argc={count}");
+        for word in 0..count {
+            let _ = write!(record, " a{word}=\"word-{word}\"");
+            if record.len() > PIECE {
+                execve(&mut out, serial, &record);
+                record.clear();
+            }
+        }
+        execve(&mut out, serial, &record);
+        title(&mut out, serial);
+        serial += 1;
+    }
+    out
+}
+
+/// Commands with an argument that so many bytes are written for, in pieces as the kernel cuts it.
+fn argument(length: usize, byte: u8, quote: &str) -> String {
+    let mut out = String::with_capacity(LENGTH * 5 / 4);
+    let text = char::from(byte).to_string().repeat(length.min(PIECE));
+    let mut serial = 1;
+    while out.len() < LENGTH {
+        call(&mut out, serial, 59, 0);
+        if length <= PIECE {
+            let record = format!("argc=2 a0=\"bench\" a1={quote}{text}{quote}");
+            execve(&mut out, serial, &record);
+        } else {
+            execve(
+                &mut out,
+                serial,
+                &format!("argc=2 a0=\"bench\" a1_len={length}"),
+            );
+            for piece in 0..length.div_ceil(PIECE) {
+                let part = &text[..(length - piece * PIECE).min(PIECE)];
+                execve(
+                    &mut out,
+                    serial,
+                    &format!("a1[{piece}]={quote}{part}{quote}"),
+                );
+            }
+        }
+        title(&mut out, serial);
+        serial += 1;
+    }
+    out
+}
+
+fn execve(out: &mut String, serial: usize, record: &str) {
+    let _ = writeln!(
+        out,
+        "type=EXECVE msg=audit(1700000000.000:{serial}): {record}"
+    );
+}
