@@ -40,7 +40,7 @@ pub(crate) struct Parcel {
 }
 
 /// What a parcel counts for at least. It keeps the number of parcels within the bound on bytes.
-const LEAST: usize = 1024;
+const LEAST: usize = 2048;
 /// Parcels at most where the reader waits: more would only be memory that is not in any cache.
 const AHEAD: usize = 16;
 /// About what a parcel of a log holds, in bytes.
@@ -76,10 +76,10 @@ impl Parcel {
 /// The reader's end.
 #[derive(Debug)]
 pub(crate) struct Inlet {
-    full: Sender<Box<Parcel>>,
+    full: Sender<Parcel>,
     /// The other end of `full`, where the oldest may be dropped.
-    oldest: Option<Receiver<Box<Parcel>>>,
-    used: Receiver<Box<Parcel>>,
+    oldest: Option<Receiver<Parcel>>,
+    used: Receiver<Parcel>,
     bytes: Arc<AtomicUsize>,
     bound: usize,
 }
@@ -87,8 +87,8 @@ pub(crate) struct Inlet {
 /// The marshaller's end.
 #[derive(Debug)]
 pub(crate) struct Outlet {
-    pub(crate) parcels: Receiver<Box<Parcel>>,
-    used: Sender<Box<Parcel>>,
+    pub(crate) parcels: Receiver<Parcel>,
+    used: Sender<Parcel>,
     bytes: Arc<AtomicUsize>,
 }
 
@@ -118,7 +118,7 @@ pub(crate) fn queue(bound: usize, overflow: Overflow) -> (Inlet, Outlet) {
 
 impl Inlet {
     /// Sends a parcel, and says what had to be dropped for it. `None` if nobody wants it.
-    pub(crate) fn send(&mut self, parcel: Box<Parcel>) -> Option<Dropped> {
+    pub(crate) fn send(&mut self, parcel: Parcel) -> Option<Dropped> {
         let Some(oldest) = &self.oldest else {
             return self.full.send(parcel).ok().map(|()| Dropped::default());
         };
@@ -146,7 +146,7 @@ impl Inlet {
     }
 
     /// A parcel that went through and is empty again; `None` if there is none at the moment.
-    pub(crate) fn used(&self) -> Option<Box<Parcel>> {
+    pub(crate) fn used(&self) -> Option<Parcel> {
         self.used.try_recv().ok()
     }
 }
@@ -158,7 +158,7 @@ impl Outlet {
     }
 
     /// Gives a parcel back with the buffers in it, to be used again.
-    pub(crate) fn give_back(&self, parcel: Box<Parcel>) {
+    pub(crate) fn give_back(&self, parcel: Parcel) {
         // If the channel is full there are parcels enough.
         let _ = self.used.try_send(parcel);
     }
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
     use crate::model::{EventId, record_type::AUDIT_CWD};
 
-    fn parcel(serial: u32, bytes: usize) -> Box<Parcel> {
+    fn parcel(serial: u32, bytes: usize) -> Parcel {
         let id = EventId {
             serial,
             ..EventId::default()
@@ -177,7 +177,7 @@ mod tests {
         let mut group = AuditMessageGroup::new(id, b"");
         group.push(AUDIT_CWD, &vec![b'x'; bytes]);
         group.push(AUDIT_CWD, b"");
-        let mut parcel = Box::<Parcel>::default();
+        let mut parcel = Parcel::default();
         parcel.push(group);
         parcel
     }
@@ -215,7 +215,7 @@ mod tests {
         for serial in 0..1000 {
             inlet.send(parcel(serial, 1)).unwrap();
         }
-        assert_eq!(serials(&outlet).len(), 64);
+        assert_eq!(serials(&outlet).len(), 32);
     }
 
     #[test]

@@ -132,7 +132,7 @@ pub struct Totals {
 pub struct AuditReader {
     outlet: Outlet,
     /// The events that are being handed out, and how many of them were.
-    current: Box<Parcel>,
+    current: Parcel,
     next: usize,
     totals: Arc<Mutex<Totals>>,
     thread: Option<JoinHandle<Result<(), Error>>>,
@@ -172,7 +172,7 @@ impl AuditReader {
             .map_err(|error| Error::new("start the reader thread", error))?;
         Ok(AuditReader {
             outlet,
-            current: Box::default(),
+            current: Parcel::default(),
             next: 0,
             totals,
             thread: Some(thread),
@@ -297,6 +297,8 @@ struct Reading {
     /// The stamp of the last record.
     last: Option<EventId>,
     inlet: Inlet,
+    /// Parcels that went through and are empty again.
+    spare: Vec<Parcel>,
     totals: Arc<Mutex<Totals>>,
 }
 
@@ -317,6 +319,7 @@ impl Reading {
             since: Instant::now(),
             last: None,
             inlet,
+            spare: Vec::new(),
             totals,
         }
     }
@@ -379,12 +382,12 @@ impl Reading {
     /// Sends the events that are whole, and makes public what was counted. `false` if nobody wants
     /// them any more.
     fn hand_over(&mut self) -> bool {
-        let mut parcel = Box::<Parcel>::default();
         while let Some(mut used) = self.inlet.used() {
-            used.empty()
-                .for_each(|group| self.marshaller.recycle(group));
-            parcel = used;
+            let groups = used.empty();
+            groups.for_each(|group| self.marshaller.recycle(group));
+            self.spare.push(used);
         }
+        let mut parcel = self.spare.pop().unwrap_or_default();
         while let Some(group) = self.marshaller.pop() {
             parcel.push(group);
         }
@@ -399,6 +402,8 @@ impl Reading {
                 Some(dropped) if dropped.events > 0 => self.count(Sightings::default(), dropped),
                 Some(_) => {}
             }
+        } else {
+            self.spare.push(parcel);
         }
         if (had_records || has_news) && self.clock.is_some() {
             // The time that was waited for a slow output makes nobody late.

@@ -2,6 +2,7 @@
 
 use std::{
     env, io,
+    ops::Range,
     os::fd::AsFd,
     process,
     time::{Duration, Instant, SystemTime},
@@ -12,8 +13,10 @@ use crate::{
     model::{Batch, Record, RecordType, Sightings, Timestamp, record_type::AUDIT_REPLACE},
     parse::Stamps,
     source::{
-        Client, ClientConfig, Fill, Membership, NetlinkClient, NetlinkMessage, Source, Stop,
-        backlog::Backlog, sys, wire,
+        ClientConfig, Fill, Membership, NetlinkClient, NetlinkMessage, Source, Stop,
+        backlog::Backlog,
+        sys::{self, Received},
+        wire::Header,
     },
 };
 
@@ -26,6 +29,8 @@ pub struct LiveSource {
     backlog: Option<Backlog>,
     stop: Stop,
     stamps: Stamps,
+    /// What was received last.
+    datagrams: Vec<Received>,
     /// What came while we registered.
     first: Option<Batch>,
     /// For questions to the kernel, where we may ask them.
@@ -52,10 +57,10 @@ struct Finishing {
     deadline: Instant,
 }
 
-/// Datagrams in one batch at most.
+/// Records in one batch, about, at most.
 const BATCH: usize = 256;
-/// Datagrams at once that mean that more are coming.
-const MANY: usize = 16;
+/// Records at once that mean that more are coming.
+const SEVERAL: usize = 4;
 /// How long those are waited for. A reader that sleeps until the next one has the kernel wake it for
 /// each, which costs the kernel more than the record itself.
 const NAP: Duration = Duration::from_millis(1);
@@ -95,6 +100,7 @@ impl LiveSource {
             backlog,
             stop,
             stamps: Stamps::default(),
+            datagrams: Vec::new(),
             first: Some(first),
             control,
             next_check: Instant::now() + CHECK,
@@ -109,22 +115,26 @@ impl LiveSource {
 
     /// Receives until there is nothing more, or the batch is full. Says whether it is empty now.
     fn receive(&mut self, batch: &mut Batch) -> Result<bool, Error> {
-        for _ in 0..BATCH {
-            let start = batch.bytes.len();
-            match self.client.receive(&mut batch.bytes) {
-                Ok(message) => {
-                    let (kind, sender, cut) = (message.kind, message.sender, message.cut);
-                    let start_of_text = start + wire::HEADER;
-                    if !take(batch, start_of_text, kind, sender, cut, &mut self.stamps) {
-                        batch.bytes.truncate(start);
-                    }
+        while batch.len() < BATCH {
+            self.datagrams.clear();
+            let mut start = batch.bytes.len();
+            let received = self
+                .client
+                .receive_many(&mut batch.bytes, &mut self.datagrams);
+            for datagram in &self.datagrams {
+                let place = start..start + datagram.length;
+                start = place.end;
+                take(batch, place, datagram, &mut self.stamps);
+            }
+            match received {
+                // Less than there was room for is all there was. At the end we make sure.
+                Ok(()) if self.datagrams.len() < sys::MANY && self.finishing.is_none() => {
+                    self.count_late_drops(batch);
+                    return Ok(true);
                 }
+                Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    // The kernel says once that there was no room, and then drops what comes until
-                    // all has been read.
-                    if std::mem::take(&mut self.congested) {
-                        self.count_drops(&mut batch.sightings);
-                    }
+                    self.count_late_drops(batch);
                     return Ok(true);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -137,6 +147,14 @@ impl LiveSource {
             }
         }
         Ok(false)
+    }
+
+    /// The kernel says once that there was no room, and then drops what comes until all has been
+    /// read.
+    fn count_late_drops(&mut self, batch: &mut Batch) {
+        if std::mem::take(&mut self.congested) {
+            self.count_drops(&mut batch.sightings);
+        }
     }
 
     /// Counts what the kernel dropped since the last look. What it could not give to the registered
@@ -248,7 +266,7 @@ impl Source for LiveSource {
             self.wait(batch, until)?;
         }
         let is_empty = self.receive(batch)?;
-        self.busy = is_empty && batch.len() >= MANY;
+        self.busy = is_empty && batch.len() >= SEVERAL;
         match self.is_finished(is_empty, batch) {
             true => Ok(Fill::End),
             false => Ok(Fill::More),
@@ -260,45 +278,46 @@ impl Source for LiveSource {
 fn keep(message: &NetlinkMessage<'_>, batch: &mut Batch) {
     let start = batch.bytes.len();
     batch.bytes.extend_from_slice(message.data);
-    let stamps = &mut Stamps::default();
-    if !take(
-        batch,
-        start,
-        message.kind,
-        message.sender,
-        message.cut,
-        stamps,
-    ) {
-        batch.bytes.truncate(start);
-    }
+    let text = start..batch.bytes.len();
+    let (kind, stamps) = (RecordType(message.kind), &mut Stamps::default());
+    add(batch, text, kind, message.sender, message.cut, stamps);
 }
 
-/// Adds what lies behind `start` in a batch's bytes to its records. Says whether it is one.
-fn take(
+/// Adds a datagram that lies in the batch's bytes to its records.
+fn take(batch: &mut Batch, place: Range<usize>, datagram: &Received, stamps: &mut Stamps) {
+    let data = batch.bytes.get(place.clone()).unwrap_or_default();
+    let (kind, text) = Header::read(data).map_or((0, place.end), |(header, text)| {
+        (header.kind, place.end - text.len())
+    });
+    let text = text..place.end;
+    let kind = RecordType(kind);
+    add(batch, text, kind, datagram.sender, datagram.cut, stamps);
+}
+
+/// Adds the text of a message, which lies in the batch's bytes, to its records, if it is one.
+fn add(
     batch: &mut Batch,
-    start: usize,
-    kind: u16,
+    text: Range<usize>,
+    kind: RecordType,
     sender: u32,
     cut: bool,
     stamps: &mut Stamps,
-) -> bool {
+) {
     if sender != 0 {
         // Whoever has CAP_NET_ADMIN can send here; only the kernel is believed.
         batch.sightings.foreign += 1;
-        return false;
+        return;
     }
-    let data = batch.bytes.get(start..).unwrap_or_default();
+    let data = batch.bytes.get(text.clone()).unwrap_or_default();
     let end = data
         .iter()
         .rposition(|byte| *byte != 0 && *byte != b'\n')
         .map_or(0, |last| last + 1);
     let data = data.get(..end).unwrap_or_default();
-    let kind = RecordType(kind);
     match stamps.header(data) {
         Some((id, body)) => {
-            let end = start + data.len();
+            let end = text.start + data.len();
             batch.push(id, kind, 0..0, end - body.len()..end, cut);
-            return true;
         }
         // Answers to requests, and the kernel's question whether we are still alive.
         None if kind.0 < 1100 || kind == AUDIT_REPLACE => {}
@@ -308,7 +327,6 @@ fn take(
             log::info!("not an audit record of type {kind}: {text}");
         }
     }
-    false
 }
 
 /// Whether a service manager has passed a socket to this very process (sd_listen_fds(3)).
@@ -361,9 +379,16 @@ mod tests {
     fn check(kind: RecordType, data: &[u8], sender: u32) -> (Vec<Vec<u8>>, Sightings) {
         let mut batch = Batch::default();
         batch.bytes.extend_from_slice(data);
-        let is_record = take(&mut batch, 0, kind.0, sender, false, &mut Stamps::default());
-        let bodies: Vec<_> = batch.records().map(|r| r.body.to_vec()).collect();
-        assert_eq!(is_record, !bodies.is_empty());
+        let text = 0..data.len();
+        add(
+            &mut batch,
+            text,
+            kind,
+            sender,
+            false,
+            &mut Stamps::default(),
+        );
+        let bodies = batch.records().map(|r| r.body.to_vec()).collect();
         (bodies, batch.sightings)
     }
 

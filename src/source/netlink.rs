@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     model::record_type::{AUDIT_GET, AUDIT_LIST_RULES, AUDIT_SET},
     source::{
-        sys,
+        sys::{self, Received},
         wire::{
             self, AuditStatus, HEADER, Header, MAX_AUDIT_MESSAGE_LENGTH, NLMSG_DONE, NLMSG_ERROR,
             REQUEST_WITH_ACK,
@@ -235,6 +235,20 @@ impl NetlinkClient {
             done
         })?;
         Ok(rules)
+    }
+
+    /// Receives the datagrams that are there, [`sys::MANY`] at most, at the end of `buffer`, one
+    /// behind the other, and says of each in `datagrams` what it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Client::receive).
+    pub(super) fn receive_many(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        datagrams: &mut Vec<Received>,
+    ) -> io::Result<()> {
+        sys::receive_many(self.socket.as_fd(), buffer, ROOM, datagrams)
     }
 
     /// How many datagrams this socket has lost for want of room in its buffer, since it was opened.

@@ -2,17 +2,20 @@
 #![expect(unsafe_code, reason = "this is where the crate calls the C library")]
 
 use std::{
-    io, mem,
+    array, io, mem,
     os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+    ptr,
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 use libc::{c_int, c_void, socklen_t};
 
-/// What one `recvfrom` brought.
+/// A datagram that was received.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Received {
+    /// How many bytes of it there are in the buffer.
+    pub(crate) length: usize,
     /// The netlink port of the sender; the kernel's is 0 (netlink(7)).
     pub(crate) sender: u32,
     /// Whether the datagram was longer than the room for it.
@@ -137,9 +140,67 @@ pub(crate) fn receive(
     // (by MSG_TRUNC the whole one), or the room if that is less.
     unsafe { buffer.set_len(buffer.len() + whole.min(room)) };
     Ok(Received {
+        length: whole.min(room),
         sender: address.nl_pid,
         cut: whole > room,
     })
+}
+
+/// Datagrams that one call receives at most.
+pub(crate) const MANY: usize = 64;
+
+/// Appends the datagrams that are there, but no more than [`MANY`] and of at most `room` bytes each,
+/// to `buffer`, one behind the other, and says of each in `datagrams` what it is.
+pub(crate) fn receive_many(
+    socket: BorrowedFd<'_>,
+    buffer: &mut Vec<u8>,
+    room: usize,
+    datagrams: &mut Vec<Received>,
+) -> io::Result<()> {
+    buffer.reserve(MANY * room);
+    let start = buffer.spare_capacity_mut().as_mut_ptr().cast::<u8>();
+    let mut addresses = [netlink_address(0); MANY];
+    let mut rooms: [libc::iovec; MANY] = array::from_fn(|index| libc::iovec {
+        iov_base: start.wrapping_add(index * room).cast(),
+        iov_len: room,
+    });
+    let mut headers: [libc::mmsghdr; MANY] = array::from_fn(|index| {
+        // SAFETY: an mmsghdr is integers and pointers only, for which all bits zero is a value.
+        let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
+        header.msg_hdr.msg_name = (&raw mut addresses[index]).cast();
+        header.msg_hdr.msg_namelen = ADDRESS_LENGTH;
+        header.msg_hdr.msg_iov = &raw mut rooms[index];
+        header.msg_hdr.msg_iovlen = 1;
+        header
+    });
+    // SAFETY: each header points to an address and to `room` bytes of its own behind the buffer's
+    // contents, which the reserve above made room for; all of them outlive the call.
+    let received = check(unsafe {
+        libc::recvmmsg(
+            socket.as_raw_fd(),
+            headers.as_mut_ptr(),
+            MANY as libc::c_uint,
+            libc::MSG_DONTWAIT | libc::MSG_TRUNC,
+            ptr::null_mut(),
+        )
+    })?;
+    let mut end = 0;
+    for index in 0..received.cast_unsigned() as usize {
+        let whole = headers[index].msg_len as usize;
+        let length = whole.min(room);
+        // SAFETY: the kernel has written `length` bytes at this place; what came before takes no
+        // more than that, so that both ends lie in the room that was reserved.
+        unsafe { ptr::copy(start.add(index * room), start.add(end), length) };
+        end += length;
+        datagrams.push(Received {
+            length,
+            sender: addresses[index].nl_pid,
+            cut: whole > room,
+        });
+    }
+    // SAFETY: the first `end` bytes behind the old length were written just now.
+    unsafe { buffer.set_len(buffer.len() + end) };
+    Ok(())
 }
 
 /// Appends what one read(2) of at most `room` bytes brings to `buffer`, and says how much it was.
