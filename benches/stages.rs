@@ -21,7 +21,7 @@ use std::{
 
 use auditrd::{
     Absent, Arena, AuditEvent, AuditMarshaller, AuditMessageGroup, AuditReader, Batch, Classifier,
-    Fill, LogSource, MarshallerConfig, ReaderConfig, Sink, Source, Step, encode, parse,
+    Fill, LogSource, MarshallerConfig, ReaderConfig, Sink, SinkConfig, Source, Step, encode, parse,
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
     tokenize,
 };
@@ -307,7 +307,7 @@ fn pipeline() -> bool {
     let config = ReaderConfig::log(MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
     let mut reader = AuditReader::spawn(Box::new(source), stopper, config).expect("a thread");
     let mut classifier = Classifier::new(Box::new(Absent));
-    let mut sink = Sink::file("/dev/null".as_ref()).expect("a sink");
+    let mut sink = Sink::file("/dev/null".as_ref(), SinkConfig::default()).expect("a sink");
     let mut arena = Arena::new();
     let never = crossbeam_channel::never::<()>();
     let (mut events, mut warm) = (0, (0, 0));
@@ -316,7 +316,9 @@ fn pipeline() -> bool {
             Step::Event(group) => {
                 if let Some(event) = classifier.classify(&group, &arena) {
                     encode::line(&event, &mut sink.lines);
-                    sink.wrote().expect("room for a line");
+                    if sink.wrote(1) {
+                        sink.flush(Instant::now()).expect("room for lines");
+                    }
                 }
                 arena.reset();
                 reader.recycle(group);

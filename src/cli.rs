@@ -3,7 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use auditrd::{
-    EventKind, MarshallerConfig, Membership, ReaderConfig, RecordType, SerialTracker,
+    EventKind, Fsync, MarshallerConfig, Membership, ReaderConfig, RecordType, Rotation,
+    SerialTracker, SinkConfig,
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
 };
 use clap::{
@@ -102,6 +103,36 @@ pub(crate) struct Args {
     )]
     pub(crate) output: PathBuf,
 
+    /// Begin a new file before one grows over this; K, M and G are understood [no limit]
+    #[arg(
+        long,
+        value_name = "BYTES",
+        value_parser = file_size,
+        env = "AUDITRD_MAX_SIZE",
+        help_heading = "Output"
+    )]
+    pub(crate) max_size: Option<u64>,
+
+    /// Keep so many old files, FILE.1 the newest; with --max-size [5]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=9999),
+        env = "AUDITRD_MAX_FILES",
+        help_heading = "Output"
+    )]
+    pub(crate) max_files: Option<u32>,
+
+    /// When to have the disk take what was written
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "never",
+        env = "AUDITRD_FSYNC",
+        help_heading = "Output"
+    )]
+    pub(crate) fsync: When,
+
     /// Cut argv, commandline and fields so that a line stays under this; at least 4K [no limit]
     #[arg(
         long,
@@ -155,6 +186,15 @@ pub(crate) struct Args {
     )]
     pub(crate) stats_interval: Option<Duration>,
 
+    /// Write the counters to a file for Prometheus, every 15s or at the stats interval
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "AUDITRD_METRICS_FILE",
+        help_heading = "Diagnostics"
+    )]
+    pub(crate) metrics_file: Option<PathBuf>,
+
     /// Say more on standard error; -vv even more
     #[arg(
         short,
@@ -207,6 +247,17 @@ impl Kind {
     }
 }
 
+/// When files are synced, as it is typed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum When {
+    /// Leave it to the kernel
+    Never,
+    /// About every second
+    Interval,
+    /// After every write
+    Always,
+}
+
 impl Args {
     /// Checks what no single option can check.
     pub(crate) fn validate(self) -> Result<Args> {
@@ -220,7 +271,34 @@ impl Args {
             let text = "--unicast cannot be used with --input: a log has no audit daemon";
             return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
         }
+        if self.max_size.is_some() && self.output.as_os_str() == "-" {
+            let text = "--max-size needs --output FILE: standard output cannot be rotated";
+            return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
+        }
+        if self.max_files.is_some() && self.max_size.is_none() {
+            let text = "--max-files needs --max-size, which says when a file is old";
+            return Err(Args::command().error(ErrorKind::MissingRequiredArgument, text));
+        }
         Ok(self)
+    }
+
+    /// A log can be waited with while its output fails; live events cannot.
+    pub(crate) fn sink(&self) -> SinkConfig {
+        let rotation = self.max_size.map(|max_size| Rotation {
+            max_size,
+            max_files: self.max_files.unwrap_or(5),
+        });
+        let fsync = match self.fsync {
+            When::Never => Fsync::Never,
+            When::Interval => Fsync::Interval,
+            When::Always => Fsync::Always,
+        };
+        SinkConfig {
+            rotation,
+            fsync,
+            waits: !self.is_live(),
+            ..SinkConfig::default()
+        }
     }
 
     pub(crate) fn membership(&self) -> Membership {
@@ -304,6 +382,13 @@ fn queue(text: &str) -> std::result::Result<usize, String> {
     match bytes(text)? {
         size @ 65_536..=0x1_0000_0000 => Ok(size),
         _ => Err("not a size from 64K to 4G".to_owned()),
+    }
+}
+
+fn file_size(text: &str) -> std::result::Result<u64, String> {
+    match u64::try_from(bytes(text)?) {
+        Ok(size @ 4096..) => Ok(size),
+        _ => Err("a file needs 4096 bytes at least".to_owned()),
     }
 }
 

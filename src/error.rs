@@ -31,6 +31,15 @@ impl Error {
         }
     }
 
+    /// The same cause with what it kept from being done in the end.
+    #[must_use]
+    pub(crate) fn over(self, tried: impl Into<String>) -> Error {
+        Error {
+            tried: tried.into(),
+            ..self
+        }
+    }
+
     /// Why it failed. It is part of this error's text, so it is not its `source()`.
     pub fn cause(&self) -> &io::Error {
         &self.cause

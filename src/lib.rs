@@ -66,7 +66,7 @@ pub use reader::{AuditReader, ClockKind, ReaderConfig, Step, Totals};
 pub use reassemble::{AuditMarshaller, MarshallerConfig, Millis, Tally};
 pub use resolve::{Absent, Host, Proc};
 pub use serials::SerialTracker;
-pub use sink::Sink;
+pub use sink::{Fsync, Rotation, Sink, SinkConfig, SinkTally};
 pub use source::{
     AuditStatus, Client, ClientConfig, Fill, LiveSource, LogSource, MAX_AUDIT_MESSAGE_LENGTH,
     Membership, NetlinkClient, NetlinkMessage, Source, Stop, Stopper, stop,

@@ -2,6 +2,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test ends there"))]
 
 mod cli;
+mod counters;
+mod losses;
+mod metrics;
 mod run;
 
 use std::{
@@ -70,8 +73,8 @@ fn run(args: &Args) -> Result<()> {
         Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1]).context("cannot wait for signals")?;
     // Before anything is read: a log must not be half replayed into an output that is not there.
     let sink = match args.output.to_str() {
-        Some("-") => Sink::stdout(),
-        _ => Sink::file(&args.output),
+        Some("-") => Sink::stdout(args.sink()),
+        _ => Sink::file(&args.output, args.sink()),
     }?;
     let reader = open(args)?;
     let host: Box<dyn Host + Send> = if args.is_live() {

@@ -69,6 +69,10 @@ pub struct Tally {
     pub records: u64,
     /// Records of a type that was not asked for.
     pub filtered: u64,
+    /// Records that only say that their event ends, and are no part of it.
+    pub ends: u64,
+    /// Records that were left out of their event because it was too large.
+    pub left_out: u64,
     /// Events that came out.
     pub events: u64,
     /// Events whose end did not come in time, or before the end of input.
@@ -161,6 +165,7 @@ impl AuditMarshaller {
             self.tally.filtered += 1;
             return;
         }
+        self.tally.ends += u64::from(record.kind == AUDIT_EOE || !kept);
         let key = (record.id, self.node(record.node));
         let Some(index) = self
             .find(key)
@@ -323,6 +328,7 @@ impl AuditMarshaller {
             self.bytes += more;
         } else {
             slot.group.truncated = true;
+            self.tally.left_out += 1;
         }
         self.tally.truncated += u64::from(slot.group.truncated && !was_truncated);
     }

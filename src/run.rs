@@ -3,11 +3,16 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use auditrd::{
-    Arena, AuditMessageGroup, AuditReader, Classifier, Error, Sink, Step, Timestamp, Totals, encode,
+    Arena, AuditMessageGroup, AuditReader, Classifier, Error, Sink, Step, Timestamp, encode,
 };
-use crossbeam_channel::{Receiver, TryRecvError};
+use crossbeam_channel::{Receiver, Select, TryRecvError};
 
-use crate::cli::{Args, Kind};
+use crate::{
+    cli::{Args, Kind},
+    counters::{Counters, Figures},
+    losses::Losses,
+    metrics::MetricsFile,
+};
 
 /// What the main thread tells the marshaller.
 #[derive(Clone, Copy, Debug)]
@@ -29,24 +34,16 @@ pub(crate) struct Writer {
     max_line: Option<usize>,
     is_live: bool,
     stats_interval: Option<Duration>,
+    metrics: Option<MetricsFile>,
     counters: Counters,
-    /// What the output has been told of.
-    told: Totals,
-    told_missing_at: Option<Instant>,
+    losses: Losses,
 }
-
-/// What the writer counts; the reader has counters of its own.
-#[derive(Debug, Default)]
-struct Counters {
-    lines: u64,
-    shortened: u64,
-}
-
-/// How often the output is told of missing serials: they turn out to be missing one after the other.
-const BETWEEN_LOSSES: Duration = Duration::from_secs(10);
 
 /// Events between two looks at what the main thread has to say, while records keep coming.
 const EVENTS_PER_LOOK: u32 = 256;
+
+/// How often the file of metrics is written, unless counters are printed at an interval.
+const METRICS_INTERVAL: Duration = Duration::from_secs(15);
 
 impl Writer {
     pub(crate) fn new(args: &Args, classifier: Classifier, sink: Sink) -> Writer {
@@ -58,9 +55,9 @@ impl Writer {
             max_line: args.max_line,
             is_live: args.is_live(),
             stats_interval: args.stats_interval,
+            metrics: args.metrics_file.clone().map(MetricsFile::new),
             counters: Counters::default(),
-            told: Totals::default(),
-            told_missing_at: None,
+            losses: Losses::default(),
         }
     }
 
@@ -68,51 +65,76 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// If the source cannot be read or the output cannot be written any more.
+    /// If the source cannot be read any more, or the output cannot be written and is not to be
+    /// waited for.
     pub(crate) fn run(
         mut self,
         mut reader: AuditReader,
         control: &Receiver<Control>,
     ) -> Result<(), Error> {
-        let mut next_stats = self
-            .stats_interval
-            .map(|interval| Instant::now() + interval);
+        let result = self
+            .work(&mut reader, control)
+            .and_then(|()| self.finish(&mut reader, control));
+        self.write_metrics(&reader);
+        result
+    }
+
+    fn work(&mut self, reader: &mut AuditReader, control: &Receiver<Control>) -> Result<(), Error> {
+        let metrics_interval = self.metrics.as_ref().map(|_| METRICS_INTERVAL);
+        let interval = self.stats_interval.or(metrics_interval);
+        let mut next_stats = interval.map(|interval| Instant::now() + interval);
+        self.write_metrics(reader);
+        let mut until = next_stats;
         let mut events = 0u32;
         loop {
-            match reader.step(control, next_stats) {
+            let step = if self.sink.must_wait() {
+                wait(control, until);
+                Step::Interrupted
+            } else {
+                reader.step(control, until)
+            };
+            match step {
                 Step::Event(group) => {
                     self.event(&group)?;
                     reader.recycle(group);
                     events = events.wrapping_add(1);
-                    if !events.is_multiple_of(EVENTS_PER_LOOK) {
+                    if !events.is_multiple_of(EVENTS_PER_LOOK) && !self.sink.must_wait() {
                         continue;
                     }
                 }
-                Step::Idle => self.idle(&reader)?,
+                Step::Idle => self.idle(reader)?,
                 Step::Interrupted => {}
-                Step::End => break,
+                Step::End => return Ok(()),
             }
-            self.tell_losses(&reader.totals())?;
-            self.obey(&mut reader, control)?;
-            if let (Some(at), Some(interval)) = (next_stats, self.stats_interval)
+            self.losses.note(&reader.totals());
+            self.tend()?;
+            self.obey(reader, control)?;
+            if let (Some(at), Some(interval)) = (next_stats, interval)
                 && Instant::now() >= at
             {
-                self.report(&reader, log::Level::Error);
+                if self.stats_interval.is_some() {
+                    self.report(reader, log::Level::Error);
+                }
+                self.write_metrics(reader);
                 next_stats = Some(at.max(Instant::now() - interval) + interval);
             }
+            // Nothing is waited for without a look here in between.
+            let dates = [next_stats, self.sink.next_due()];
+            until = dates.into_iter().flatten().min();
         }
-        self.finish(reader)
     }
 
     fn event(&mut self, group: &AuditMessageGroup) -> Result<(), Error> {
         self.arena.reset();
+        let records = u32::try_from(group.len()).unwrap_or(u32::MAX);
         let Some(mut event) = self.classifier.classify(group, &self.arena) else {
+            self.counters.no_line += u64::from(records);
             return Ok(());
         };
         if !self.kinds.iter().any(|kind| kind.matches(event.kind)) {
+            self.counters.no_line += u64::from(records);
             return Ok(());
         }
-        self.counters.lines += 1;
         let start = self.sink.lines.len();
         encode::line(&event, &mut self.sink.lines);
         if let Some(max) = self.max_line
@@ -122,69 +144,69 @@ impl Writer {
             self.counters.shortened += 1;
             encode::line_within(&mut event, max, &self.arena, &mut self.sink.lines);
         }
-        self.sink.wrote()
-    }
-
-    /// Says in the output what was lost that it has not been told of.
-    fn tell_losses(&mut self, totals: &Totals) -> Result<(), Error> {
-        let told = self.told;
-        self.told = *totals;
-        self.told.missing = told.missing;
-        for (reason, count) in [
-            ("socket_overflow", totals.seen.dropped - told.seen.dropped),
-            (
-                "kernel_lost",
-                totals.seen.kernel_lost - told.seen.kernel_lost,
-            ),
-            (
-                "queue_overflow",
-                totals.dropped.events - told.dropped.events,
-            ),
-        ] {
-            if count > 0 {
-                self.loss(reason, count)?;
-            }
+        if self.sink.wrote(records) {
+            self.flush()?;
         }
         Ok(())
     }
 
     /// Nothing to read: time to write what there is.
     fn idle(&mut self, reader: &AuditReader) -> Result<(), Error> {
-        let is_due = |told: Instant| told.elapsed() >= BETWEEN_LOSSES;
-        if self.told_missing_at.is_none_or(is_due) {
-            self.tell_missing(&reader.totals())?;
+        let totals = reader.totals();
+        self.losses.note(&totals);
+        // In a log serials may be missing for any reason, and are only counted.
+        if self.is_live {
+            self.losses.note_missing(&totals, Instant::now());
         }
-        self.sink.flush()
+        self.flush()
     }
 
-    /// Says in the output how many serials are missing that it has not been told of. In a log they
-    /// may be missing for any reason, and are only counted.
-    fn tell_missing(&mut self, totals: &Totals) -> Result<(), Error> {
-        let count = totals.missing - self.told.missing;
-        if self.is_live && count > 0 {
-            self.told.missing = totals.missing;
-            self.told_missing_at = Some(Instant::now());
-            self.loss("missing_serials", count)?;
+    /// Writes the lines that there are. After an outage, what it has cost comes before what follows.
+    fn flush(&mut self) -> Result<(), Error> {
+        self.tell()?;
+        self.sink.flush(Instant::now())?;
+        self.losses.add("output_failed", self.sink.take_lost());
+        if !self.losses.is_empty() && !self.sink.is_failing() {
+            self.tell()?;
+            self.sink.flush(Instant::now())?;
         }
         Ok(())
     }
 
-    fn loss(&mut self, reason: &str, count: u64) -> Result<(), Error> {
-        log::warn!("lost: {count} by {reason}");
-        let now = Timestamp::from_system(SystemTime::now());
-        encode::loss(now, reason, count, &mut self.sink.lines);
-        self.sink.wrote()
+    /// Does what is due without new lines: tries a failed output again, syncs what was written.
+    fn tend(&mut self) -> Result<(), Error> {
+        match self.sink.next_due() {
+            Some(due) if due <= Instant::now() => self.flush(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Adds a line for each loss. While the output fails, such a line might be given up like any
+    /// other.
+    fn tell(&mut self) -> Result<(), Error> {
+        if self.sink.is_failing() {
+            return Ok(());
+        }
+        for (reason, count) in self.losses.tell() {
+            let now = Timestamp::from_system(SystemTime::now());
+            encode::loss(now, reason, count, &mut self.sink.lines);
+            if self.sink.wrote(0) {
+                self.sink.flush(Instant::now())?;
+            }
+        }
+        Ok(())
     }
 
     fn obey(&mut self, reader: &mut AuditReader, control: &Receiver<Control>) -> Result<(), Error> {
         loop {
             match control.try_recv() {
-                Ok(Control::Stop) => reader.stop(),
+                Ok(Control::Stop) => {
+                    reader.stop();
+                    self.sink.stop_waiting();
+                }
                 Ok(Control::Reopen) => {
-                    // The old file goes on to be written to: better there than nowhere.
-                    if let Err(error) = self.sink.reopen() {
-                        log::error!("{error}");
-                    }
+                    self.sink.reopen(Instant::now())?;
+                    self.flush()?;
                 }
                 Ok(Control::Stats) => self.report(reader, log::Level::Error),
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => return Ok(()),
@@ -193,48 +215,63 @@ impl Writer {
     }
 
     /// Writes what is left, even if reading ended badly.
-    fn finish(mut self, mut reader: AuditReader) -> Result<(), Error> {
+    fn finish(
+        &mut self,
+        reader: &mut AuditReader,
+        control: &Receiver<Control>,
+    ) -> Result<(), Error> {
         let result = reader.finish();
         let totals = reader.totals();
-        self.tell_losses(&totals)?;
-        self.tell_missing(&totals)?;
-        self.sink.flush()?;
+        self.losses.note(&totals);
+        if self.is_live {
+            self.losses.note_all_missing(&totals);
+        }
+        self.flush()?;
+        while self.sink.is_waiting() {
+            wait(control, self.sink.next_due());
+            self.obey(reader, control)?;
+            self.tend()?;
+        }
+        let mut written = self.sink.finish(Instant::now());
+        if written.is_ok() {
+            // An outage that ended only now has its line yet to come.
+            self.flush()?;
+            written = self.sink.finish(Instant::now());
+        }
         let (tally, seen) = (totals.tally, totals.seen);
         let bad = seen.malformed + seen.foreign + tally.evicted + tally.truncated;
-        let level = if bad > 0 {
+        let level = if bad + self.sink.tally().unwritten > 0 {
             log::Level::Warn
         } else {
             log::Level::Info
         };
-        self.report(&reader, level);
-        result
+        self.report(reader, level);
+        written.and(result)
     }
 
     /// Prints the counters. Those that were asked for come at any level of quiet but the last.
     fn report(&self, reader: &AuditReader, level: log::Level) {
-        let totals = reader.totals();
-        let (tally, seen, counters) = (totals.tally, totals.seen, &self.counters);
         log::log!(
             level,
-            "records {} filtered {} malformed {} foreign {} events {} unfinished {} evicted {} \
-             truncated {} queue_dropped {} queue_dropped_records {} lines {} shortened {} overflows {} \
-             dropped {} kernel_lost {} missing {}",
-            tally.records,
-            tally.filtered,
-            seen.malformed,
-            seen.foreign,
-            tally.events,
-            tally.unfinished,
-            tally.evicted,
-            tally.truncated,
-            totals.dropped.events,
-            totals.dropped.records,
-            counters.lines,
-            counters.shortened,
-            seen.overflows,
-            seen.dropped,
-            seen.kernel_lost,
-            totals.missing,
+            "{}",
+            Figures::now(&reader.totals(), &self.counters, &self.sink)
         );
+    }
+
+    fn write_metrics(&mut self, reader: &AuditReader) {
+        if let Some(file) = &mut self.metrics {
+            file.write(&Figures::now(&reader.totals(), &self.counters, &self.sink).prometheus());
+        }
+    }
+}
+
+/// Waits for a message, which is left there, but no longer than until a point in time.
+fn wait(control: &Receiver<Control>, until: Option<Instant>) {
+    let mut select = Select::new();
+    select.recv(control);
+    match until {
+        // Whichever it was, the caller looks at both.
+        Some(until) => drop(select.ready_deadline(until)),
+        None => drop(select.ready()),
     }
 }

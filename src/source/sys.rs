@@ -316,3 +316,11 @@ fn get_option<const N: usize>(
 pub(crate) fn standard_output() -> io::Result<OwnedFd> {
     io::stdout().as_fd().try_clone_to_owned()
 }
+
+/// The user and the group that the file system takes us for.
+pub(crate) fn effective_ids() -> (u32, u32) {
+    // SAFETY: geteuid(2) takes nothing and cannot fail.
+    let user = unsafe { libc::geteuid() };
+    // SAFETY: getegid(2) takes nothing and cannot fail.
+    (user, unsafe { libc::getegid() })
+}

@@ -1,6 +1,8 @@
 //! Running the binary and reading its lines.
 
 use std::{
+    collections::BTreeMap,
+    fs,
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
@@ -42,10 +44,26 @@ pub(crate) fn replay(log: impl AsRef<[u8]> + Send, args: &[&str]) -> Vec<Value> 
     lines(&output.stdout)
 }
 
-/// As `replay`, whatever comes of it.
+/// As `replay`, whatever comes of it; but if it ends well, every record is accounted for.
 pub(crate) fn replay_raw(log: impl AsRef<[u8]> + Send, args: &[&str]) -> Output {
+    let directory = tempfile::tempdir().expect("a directory for the counters");
+    let metrics = directory.path().join("metrics");
+    let output = replay_with(log, args, &metrics);
+    if output.status.success() {
+        let counters = Counters::of_metrics(&fs::read_to_string(metrics).expect("counters"));
+        counters.assert_they_add_up();
+        let lines = output.stdout.iter().filter(|byte| **byte == b'\n').count();
+        if !args.contains(&"-o") {
+            assert_eq!(counters["lines"], lines as u64, "{args:?}");
+        }
+    }
+    output
+}
+
+fn replay_with(log: impl AsRef<[u8]> + Send, args: &[&str], metrics: &Path) -> Output {
     let mut child = auditrd()
-        .args(["-i", "-"])
+        .args(["-i", "-", "--metrics-file"])
+        .arg(metrics)
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -60,6 +78,62 @@ pub(crate) fn replay_raw(log: impl AsRef<[u8]> + Send, args: &[&str]) -> Output 
             .wait_with_output()
             .expect("the binary can be waited for")
     })
+}
+
+/// What a process has counted, by name.
+#[derive(Debug)]
+pub(crate) struct Counters(BTreeMap<String, u64>);
+
+impl Counters {
+    /// Reads the line on standard error.
+    pub(crate) fn of_log(line: &str) -> Counters {
+        let text = line.trim().strip_prefix("auditrd: ").expect("a log line");
+        let words: Vec<&str> = text.split(' ').collect();
+        let pair = |pair: &[&str]| (pair[0].to_owned(), pair[1].parse().expect("a number"));
+        Counters(words.chunks(2).map(pair).collect())
+    }
+
+    /// Reads the file for Prometheus.
+    pub(crate) fn of_metrics(text: &str) -> Counters {
+        let pair = |line: &str| {
+            let (name, value) = line.strip_prefix("auditrd_")?.split_once(' ')?;
+            let name = name.strip_suffix("_total").unwrap_or(name);
+            Some((name.to_owned(), value.parse().ok()?))
+        };
+        Counters(text.lines().filter_map(pair).collect())
+    }
+
+    /// Asserts that every record that was read is in one place, now that none is on its way.
+    #[track_caller]
+    pub(crate) fn assert_they_add_up(&self) {
+        self.assert_they_add_up_but_for(0);
+        assert_eq!((self["in_flight"], self["pending"]), (0, 0), "{self:?}");
+    }
+
+    /// The same, while so many records are part of events that wait for their end.
+    #[track_caller]
+    pub(crate) fn assert_they_add_up_but_for(&self, in_flight: u64) {
+        let places = [
+            "filtered",
+            "ends",
+            "left_out",
+            "no_line",
+            "written",
+            "unwritten_records",
+            "queue_dropped_records",
+        ];
+        let sum: u64 = places.iter().map(|place| self[place]).sum();
+        assert_eq!(self["records"], sum + in_flight, "{self:?}");
+    }
+}
+
+impl std::ops::Index<&str> for Counters {
+    type Output = u64;
+
+    fn index(&self, name: &str) -> &u64 {
+        let value = self.0.get(name);
+        value.unwrap_or_else(|| panic!("there is no {name}: {self:?}"))
+    }
 }
 
 /// Lines of output as JSON; each must be one whole object.

@@ -34,7 +34,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sink", &["error", "source"]),
     ("lib", &[]),
     ("cli", &[]),
-    ("run", &["cli"]),
+    ("counters", &[]),
+    ("losses", &[]),
+    ("metrics", &[]),
+    ("run", &["cli", "counters", "losses", "metrics"]),
     ("main", &[]),
 ];
 

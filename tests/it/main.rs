@@ -2,12 +2,13 @@
 //!
 //! `cli` runs the binary as a process. `golden` drives the captures in `tests/data` through the real
 //! pipeline. `hostile` feeds it what no kernel writes. `traps` has one test for each odd record that
-//! was seen in the wild. `oracle` asks libauparse and shells for a second opinion. `layering` holds the imports against the architecture. `live` and `truth`
+//! was seen in the wild. `disk` takes the output away while it is written to. `oracle` asks libauparse and shells for a second opinion. `layering` holds the imports against the architecture. `live` and `truth`
 //! run against this kernel.
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
 
 mod cli;
 mod common;
+mod disk;
 mod golden;
 mod hostile;
 mod layering;

@@ -53,6 +53,11 @@ impl Running {
         stdin.write_all(text.as_ref()).expect("the process reads");
     }
 
+    /// Its standard input, for a thread to write to.
+    pub(crate) fn take_stdin(&mut self) -> ChildStdin {
+        self.stdin.take().expect("stdin is open")
+    }
+
     /// Waits for the next event.
     #[track_caller]
     pub(crate) fn event(&mut self) -> Value {

@@ -2,15 +2,16 @@
 
 use std::{
     fs::{self, File, Permissions},
-    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
+    os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink},
     path::Path,
     process::{Command, Stdio},
 };
 
 use super::{assert_one_line, log, run};
 use crate::{
-    common::{auditrd, data, lines},
-    process::login,
+    common::{Counters, auditrd, data, lines},
+    live::audit::skip,
+    process::{Running, login},
 };
 
 /// The binary behind a shell that prepares something first.
@@ -128,12 +129,37 @@ fn a_full_device_is_an_error_in_one_line() {
         1,
         "cannot write to standard output: No space left on device",
     );
-    let output = run(auditrd().arg("-i").arg(&input).args(["-o", "/dev/full"]));
-    assert_one_line(
-        &output,
-        1,
-        "cannot write to /dev/full: No space left on device",
+}
+
+/// Waits until a replay has said that its output fails, and gives up. Returns the last line of its
+/// log and what it has counted.
+fn given_up(command: &mut Command) -> (String, Counters) {
+    let mut running = Running::start(command.args(["-v", "--stats-interval", "1h"]));
+    let said = running.log_line();
+    assert!(said.contains("cannot write to "), "{said}");
+    running.signal("TERM");
+    let (status, _, log) = running.wait();
+    assert_eq!(status.code(), Some(1), "{log}");
+    let mut lines = log.lines().rev();
+    let last = lines.next().unwrap().to_owned();
+    let counters = Counters::of_log(lines.next().unwrap());
+    counters.assert_they_add_up();
+    assert!(lines.next().is_none(), "{log}");
+    (last, counters)
+}
+
+#[test]
+fn a_replay_waits_for_an_output_that_is_full_until_it_is_told_not_to() {
+    let input = data("misc.log");
+    let mut command = auditrd();
+    command.arg("-i").arg(&input).args(["-o", "/dev/full"]);
+    let (last, counters) = given_up(&mut command);
+    let unwritten = counters["unwritten"];
+    assert_eq!(
+        last,
+        format!("auditrd: cannot write {unwritten} lines to /dev/full: No space left on device")
     );
+    assert!(counters["lines"] == 0 && unwritten > 0);
 }
 
 #[test]
@@ -144,16 +170,17 @@ fn a_disk_that_is_full_holds_whole_lines() {
         let before = fs::read(&file).unwrap_or_default();
         // A file that may not grow any more ends a write in the middle, as a full disk does.
         let limit = format!("trap '' XFSZ; ulimit -f {blocks}");
-        let output = run(after(&limit)
-            .arg("-i")
-            .arg(data("misc.log"))
-            .arg("-o")
-            .arg(&file));
-        assert_eq!(output.status.code(), Some(1));
-        assert_eq!(log(&output).lines().count(), 1, "{}", log(&output));
+        let (_, counters) = given_up(
+            after(&limit)
+                .arg("-i")
+                .arg(data("misc.log"))
+                .arg("-o")
+                .arg(&file),
+        );
         let after = fs::read(&file).unwrap();
         assert!(after.starts_with(&before));
-        lines(&after);
+        let written = lines(&after).len() - lines(&before).len();
+        assert_eq!(counters["lines"], written as u64);
     }
     assert!(lines(&fs::read(&file).unwrap()).len() > 3);
     assert!(
@@ -243,4 +270,56 @@ fn text_of_others_is_not_removed_but_ended() {
         text.starts_with("a note without an end\n{\"name\":\"user_event\","),
         "{text}"
     );
+}
+
+#[test]
+fn a_directory_that_others_may_write_to_is_refused_and_said_which_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let input = log_of(directory.path(), &login(1));
+    let open = directory.path().join("open");
+    fs::create_dir_all(open.join("below")).unwrap();
+    for (mode, is_refused) in [(0o777, true), (0o1777, false), (0o755, false)] {
+        fs::set_permissions(&open, Permissions::from_mode(mode)).unwrap();
+        for file in [open.join("events"), open.join("below/events")] {
+            let output = run(auditrd().arg("-i").arg(&input).arg("-o").arg(&file));
+            assert_eq!(output.status.code(), Some(i32::from(is_refused)));
+            assert_eq!(file.exists(), !is_refused);
+            if is_refused {
+                let text = log(&output);
+                let expected = format!("{} is not safe: others may write to it", open.display());
+                assert!(
+                    text.contains(&expected) && text.lines().count() == 1,
+                    "{text}"
+                );
+            } else {
+                fs::remove_file(file).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_of_somebody_else_is_refused_and_left_alone() {
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return skip("needs root, to give a file away");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let input = log_of(directory.path(), &login(1));
+    let file = directory.path().join("events");
+    fs::write(&file, "theirs\n").unwrap();
+    chown(&file, Some(65_534), None).unwrap();
+    let output = run(auditrd().arg("-i").arg(&input).arg("-o").arg(&file));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        log(&output).contains("belongs to somebody else"),
+        "{}",
+        log(&output)
+    );
+    assert_eq!(fs::read(&file).unwrap(), b"theirs\n");
+}
+
+#[test]
+fn what_cannot_be_rotated_is_refused() {
+    let output = run(auditrd().args(["-i", "-", "-o", "/dev/null", "--max-size", "1M"]));
+    assert_one_line(&output, 1, "cannot rotate /dev/null: it is no regular file");
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    common::{Value, auditrd, data, lines},
+    common::{Counters, Value, auditrd, data, lines},
     process::{Running, deletion, end, login},
 };
 
@@ -172,14 +172,12 @@ fn the_counters_account_for_every_record() {
     }
     running.signal("USR1");
     let line = running.log_line();
-    let counter = |name: &str| -> u64 {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let at = words.iter().position(|word| *word == name).unwrap();
-        words[at + 1].parse().unwrap()
-    };
+    let counters = Counters::of_log(&line);
+    counters.assert_they_add_up_but_for(4 - 1);
+    let counter = |name| counters[name];
     assert_eq!(counter("records"), 1 + 5 + 4 + 1);
-    assert_eq!(counter("filtered"), 2);
-    assert_eq!(counter("malformed"), 1);
+    assert_eq!((counter("filtered"), counter("ends")), (2, 1));
+    assert_eq!((counter("malformed"), counter("in_flight")), (1, 1));
     assert_eq!((counter("events"), counter("lines")), (3, 3));
     let (status, output, _) = running.close();
     assert!(status.success());

@@ -124,6 +124,20 @@ fn what_cannot_be_understood_is_wrong_usage() {
 }
 
 #[test]
+fn rotation_takes_a_file_and_a_size() {
+    refused(&["--max-size", "1M"], &[], &["--max-size", "--output"]);
+    refused(&["-o", "f", "--max-files", "3"], &[], &["--max-size"]);
+    refused(
+        &["-o", "f", "--max-size", "1"],
+        &[],
+        &["--max-size", "4096"],
+    );
+    let files = ["-o", "f", "--max-size", "1M", "--max-files", "0"];
+    refused(&files, &[], &["--max-files"]);
+    refused(&["--fsync", "often"], &[], &["often", "--fsync"]);
+}
+
+#[test]
 fn min_above_max_is_wrong_usage_and_both_are_named() {
     refused(
         &["--min", "SYSCALL", "--max", "1200"],

@@ -1,0 +1,119 @@
+//! Old files by number: FILE.1 is the newest of them, FILE.N the oldest.
+//!
+//! Every step is one rename to a name that is free, or to the last one, whose file has had its time.
+//! A crash between two steps leaves a number free, and the next rotation fills it: no file is lost,
+//! and none comes out of order.
+
+use std::{
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Makes way for a new file under this name, and keeps so many old ones.
+///
+/// # Errors
+///
+/// If a file cannot be renamed. What was renamed before it stays so, and does no harm.
+pub(super) fn shift(file: &Path, keep: u32) -> io::Result<()> {
+    for (from, to) in plan(keep, |number| {
+        fs::symlink_metadata(name(file, number)).is_ok()
+    }) {
+        fs::rename(name(file, from), name(file, to))?;
+    }
+    Ok(())
+}
+
+/// The renames in their order, by number; 0 is the file itself.
+fn plan(keep: u32, is_there: impl Fn(u32) -> bool) -> Vec<(u32, u32)> {
+    let last = (1..keep).find(|number| !is_there(*number)).unwrap_or(keep);
+    (0..last).rev().map(|number| (number, number + 1)).collect()
+}
+
+fn name(file: &Path, number: u32) -> PathBuf {
+    if number == 0 {
+        return file.to_owned();
+    }
+    let mut name = OsString::from(file);
+    name.push(format!(".{number}"));
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// Files by number, each with its age as a serial: the newest has the highest.
+    type Files = BTreeMap<u32, u32>;
+
+    fn run(files: &mut Files, steps: &[(u32, u32)]) {
+        for (from, to) in steps {
+            let moved = files.remove(from).unwrap();
+            files.insert(*to, moved);
+        }
+    }
+
+    #[test]
+    fn the_newest_is_kept_and_the_oldest_goes() {
+        let mut files = Files::new();
+        for serial in 0..10 {
+            files.insert(0, serial);
+            let steps = plan(3, |number| files.contains_key(&number));
+            run(&mut files, &steps);
+        }
+        assert_eq!(files, Files::from([(1, 9), (2, 8), (3, 7)]));
+    }
+
+    #[test]
+    fn a_crash_between_two_renames_loses_and_swaps_nothing() {
+        for keep in 1..6 {
+            for old in 0..=keep {
+                for crash in 0..=old + 1 {
+                    let mut files: Files = (1..=old).map(|number| (number, 100 - number)).collect();
+                    files.insert(0, 100);
+                    let before: Vec<u32> = files.values().copied().collect();
+                    let steps = plan(keep, |number| files.contains_key(&number));
+                    let done = steps.len().min(crash as usize);
+                    run(&mut files, &steps[..done]);
+                    // The file is begun again, if it is not there, and rotated once more.
+                    files.entry(0).or_insert(101);
+                    let steps = plan(keep, |number| files.contains_key(&number));
+                    run(&mut files, &steps);
+                    let after: Vec<u32> = files.values().copied().collect();
+                    assert!(
+                        after.is_sorted_by(|newer, older| newer > older),
+                        "{after:?}"
+                    );
+                    let all = after.iter().filter(|serial| **serial <= 100).count();
+                    // Only the oldest may have gone, once for each rotation that had no room.
+                    let oldest_gone = before.len() - all;
+                    assert!(before.starts_with(&after[after.len() - all..]));
+                    assert!(oldest_gone <= 2, "{before:?} {after:?}");
+                    assert!(files.len() <= keep as usize && !files.contains_key(&0));
+                    if before.len() <= keep as usize && done < before.len() {
+                        assert_eq!(oldest_gone, 0, "{before:?} {after:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn files_are_renamed_whatever_their_name_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("events.log");
+        for text in ["one", "two", "three", "four"] {
+            fs::write(&file, text).unwrap();
+            shift(&file, 2).unwrap();
+            assert!(!file.exists());
+        }
+        let read = |name| fs::read_to_string(directory.path().join(name)).unwrap();
+        assert_eq!(
+            (read("events.log.1"), read("events.log.2")),
+            ("four".into(), "three".into())
+        );
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+    }
+}
