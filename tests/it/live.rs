@@ -21,7 +21,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::common::{Value, auditrd, lines};
+use crate::common::{Counters, Value, auditrd, lines};
 use audit::{
     Audit, count_rules, lost, registered, settings, skip, wait_for_the_kernel, wait_until,
 };
@@ -190,6 +190,9 @@ fn a_stuck_output_holds_nobody_up(mode: &[&str]) {
     let gone = sum("queue_overflow");
     assert!(gone > 1000, "{}", ended.stderr);
     assert_eq!(kept.len() as u64 + gone, 3000, "{}", ended.stderr);
+    let counters = Counters::of_log(ended.stderr.lines().last().expect("the counters"));
+    counters.assert_they_add_up();
+    assert_eq!(gone, counters["queue_dropped"]);
 }
 
 #[test]
