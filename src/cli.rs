@@ -132,6 +132,24 @@ pub(crate) struct Args {
         help_heading = "Output"
     )]
     pub(crate) fsync: When,
+    /// How events are written: auditrd's own keys, Elastic Common Schema, or go-audit's groups
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "auditrd",
+        env = "AUDITRD_FORMAT",
+        help_heading = "Output"
+    )]
+    pub(crate) format: Format,
+
+    /// Write events as aligned rows for eyes, coloured on a terminal
+    #[arg(
+        long,
+        env = "AUDITRD_PRETTY",
+        value_parser = FalseyValueParser::new(),
+        help_heading = "Output"
+    )]
+    pub(crate) pretty: bool,
 
     /// Cut argv, commandline and fields so that a line stays under this; at least 4K [no limit]
     #[arg(
@@ -226,7 +244,9 @@ SIGUSR1 prints the counters.
 Examples:
   sudo auditrd --min 1100 --max 1400        events as they happen
   auditrd -i /var/log/audit/audit.log       events of a log
-  xzcat old.log.xz | auditrd -i - | jq .    events of a stream";
+  xzcat old.log.xz | auditrd -i - | jq .    events of a stream
+  auditrd -i audit.log --pretty             rows for eyes
+  auditrd -i audit.log --format ecs         for Elasticsearch";
 
 /// A kind of event, as it is typed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -258,6 +278,14 @@ pub(crate) enum When {
     Always,
 }
 
+/// A format of event lines, as it is typed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Format {
+    Auditrd,
+    Ecs,
+    Raw,
+}
+
 impl Args {
     /// Checks what no single option can check.
     pub(crate) fn validate(self) -> Result<Args> {
@@ -271,7 +299,7 @@ impl Args {
             let text = "--unicast cannot be used with --input: a log has no audit daemon";
             return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
         }
-        if self.max_size.is_some() && self.output.as_os_str() == "-" {
+        if self.max_size.is_some() && self.is_to_stdout() {
             let text = "--max-size needs --output FILE: standard output cannot be rotated";
             return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
         }
@@ -279,7 +307,27 @@ impl Args {
             let text = "--max-files needs --max-size, which says when a file is old";
             return Err(Args::command().error(ErrorKind::MissingRequiredArgument, text));
         }
+        if let Some(text) = self.contradiction() {
+            return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
+        }
         Ok(self)
+    }
+
+    /// What options ask of each other that cannot be.
+    fn contradiction(&self) -> Option<&'static str> {
+        let is_raw = self.format == Format::Raw;
+        let all = [Kind::Process, Kind::Fim, Kind::User];
+        if self.pretty && self.format != Format::Auditrd {
+            Some("--pretty cannot be used with --format: rows for eyes are a format of their own")
+        } else if self.pretty && self.max_line.is_some() {
+            Some("--pretty cannot be used with --max-line: rows are cut to the terminal's width")
+        } else if is_raw && self.max_line.is_some() {
+            Some("--format raw cannot be used with --max-line: records are written as they came")
+        } else if is_raw && !all.iter().all(|kind| self.events.contains(kind)) {
+            Some("--format raw cannot be used with --events: use --min and --max to choose records")
+        } else {
+            None
+        }
     }
 
     /// A log can be waited with while its output fails; live events cannot.
@@ -299,6 +347,11 @@ impl Args {
             waits: !self.is_live(),
             ..SinkConfig::default()
         }
+    }
+
+    /// Whether the events go to standard output.
+    pub(crate) fn is_to_stdout(&self) -> bool {
+        self.output.as_os_str() == "-"
     }
 
     pub(crate) fn membership(&self) -> Membership {

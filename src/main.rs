@@ -3,8 +3,10 @@
 
 mod cli;
 mod counters;
+mod format;
 mod losses;
 mod metrics;
+mod progress;
 mod run;
 
 use std::{
@@ -23,6 +25,7 @@ use signal_hook::{
 };
 
 use cli::Args;
+use progress::Progress;
 use run::{Control, Writer};
 
 /// The exit status for what is not permitted, after auditd(8).
@@ -32,8 +35,9 @@ fn main() -> ExitCode {
     let args = Args::parse()
         .validate()
         .unwrap_or_else(|error| error.exit());
-    start_log(&args);
-    match run(&args) {
+    let progress = Progress::hidden();
+    start_log(&args, &progress);
+    match run(&args, progress) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let cause = error.downcast_ref::<Error>();
@@ -51,8 +55,8 @@ fn main() -> ExitCode {
 
 /// Log lines go to standard error and begin with the program's name. Control characters in them
 /// come from records, and do not reach the terminal.
-fn start_log(args: &Args) {
-    env_logger::Builder::new()
+fn start_log(args: &Args, progress: &Progress) {
+    let log = env_logger::Builder::new()
         .filter_level(args.log_level())
         .format(|out, record| {
             let text: String = record
@@ -63,12 +67,15 @@ fn start_log(args: &Args) {
                 .collect();
             writeln!(out, "auditrd: {text}")
         })
-        .init();
+        .build();
+    log::set_max_level(log.filter());
+    // There is no other log that could have been set before.
+    let _ = log::set_boxed_logger(progress.around(log));
 }
 
 /// Reads and writes until there is nothing more, or a signal says so. The main thread waits for
 /// signals; the reader has a thread and so has everything behind it.
-fn run(args: &Args) -> Result<()> {
+fn run(args: &Args, mut progress: Progress) -> Result<()> {
     let mut signals =
         Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1]).context("cannot wait for signals")?;
     // Before anything is read: a log must not be half replayed into an output that is not there.
@@ -76,13 +83,13 @@ fn run(args: &Args) -> Result<()> {
         Some("-") => Sink::stdout(args.sink()),
         _ => Sink::file(&args.output, args.sink()),
     }?;
-    let reader = open(args)?;
+    let reader = open(args, &mut progress)?;
     let host: Box<dyn Host + Send> = if args.is_live() {
         Box::new(Proc)
     } else {
         Box::new(Absent)
     };
-    let writer = Writer::new(args, Classifier::new(host), sink);
+    let writer = Writer::new(args, Classifier::new(host), sink, progress);
     let (control, controlled) = unbounded();
     thread::scope(|scope| {
         let wake_main = Waker(signals.handle());
@@ -110,7 +117,7 @@ impl Drop for Waker {
     }
 }
 
-fn open(args: &Args) -> Result<AuditReader, Error> {
+fn open(args: &Args, progress: &mut Progress) -> Result<AuditReader, Error> {
     if args.is_live() {
         let client = ClientConfig {
             membership: args.membership(),
@@ -121,6 +128,7 @@ fn open(args: &Args) -> Result<AuditReader, Error> {
     }
     let (stopper, stop) = auditrd::stop()?;
     let source = LogSource::open(&args.input, stop)?;
+    progress.show(&source, args);
     AuditReader::spawn(Box::new(source), stopper, args.reader())
 }
 

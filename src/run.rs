@@ -3,15 +3,17 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use auditrd::{
-    Arena, AuditMessageGroup, AuditReader, Classifier, Error, Sink, Step, Timestamp, encode,
+    Arena, AuditMessageGroup, AuditReader, Classifier, Error, Sink, Step, Timestamp, encode::raw,
 };
 use crossbeam_channel::{Receiver, Select, TryRecvError};
 
 use crate::{
     cli::{Args, Kind},
     counters::{Counters, Figures},
+    format::Form,
     losses::Losses,
     metrics::MetricsFile,
+    progress::Progress,
 };
 
 /// What the main thread tells the marshaller.
@@ -30,6 +32,8 @@ pub(crate) struct Writer {
     classifier: Classifier,
     sink: Sink,
     arena: Arena,
+    form: Form,
+    progress: Progress,
     kinds: Vec<Kind>,
     max_line: Option<usize>,
     is_live: bool,
@@ -46,11 +50,18 @@ const EVENTS_PER_LOOK: u32 = 256;
 const METRICS_INTERVAL: Duration = Duration::from_secs(15);
 
 impl Writer {
-    pub(crate) fn new(args: &Args, classifier: Classifier, sink: Sink) -> Writer {
+    pub(crate) fn new(
+        args: &Args,
+        classifier: Classifier,
+        sink: Sink,
+        progress: Progress,
+    ) -> Writer {
         Writer {
             classifier,
             sink,
             arena: Arena::new(),
+            form: Form::new(args),
+            progress,
             kinds: args.events.clone(),
             max_line: args.max_line,
             is_live: args.is_live(),
@@ -107,6 +118,7 @@ impl Writer {
                 Step::End => return Ok(()),
             }
             self.losses.note(&reader.totals());
+            self.progress.update();
             self.tend()?;
             self.obey(reader, control)?;
             if let (Some(at), Some(interval)) = (next_stats, interval)
@@ -125,8 +137,15 @@ impl Writer {
     }
 
     fn event(&mut self, group: &AuditMessageGroup) -> Result<(), Error> {
-        self.arena.reset();
         let records = u32::try_from(group.len()).unwrap_or(u32::MAX);
+        if matches!(self.form, Form::Raw) {
+            raw::line(group, &mut self.sink.lines);
+            if self.sink.wrote(records) {
+                self.flush()?;
+            }
+            return Ok(());
+        }
+        self.arena.reset();
         let Some(mut event) = self.classifier.classify(group, &self.arena) else {
             self.counters.no_line += u64::from(records);
             return Ok(());
@@ -136,13 +155,14 @@ impl Writer {
             return Ok(());
         }
         let start = self.sink.lines.len();
-        encode::line(&event, &mut self.sink.lines);
+        self.form.line(&event, &mut self.sink.lines);
         if let Some(max) = self.max_line
             && self.sink.lines.len() - start > max
         {
             self.sink.lines.truncate(start);
             self.counters.shortened += 1;
-            encode::line_within(&mut event, max, &self.arena, &mut self.sink.lines);
+            self.form
+                .line_within(&mut event, max, &self.arena, &mut self.sink.lines);
         }
         if self.sink.wrote(records) {
             self.flush()?;
@@ -189,7 +209,7 @@ impl Writer {
         }
         for (reason, count) in self.losses.tell() {
             let now = Timestamp::from_system(SystemTime::now());
-            encode::loss(now, reason, count, &mut self.sink.lines);
+            self.form.loss(now, reason, count, &mut self.sink.lines);
             if self.sink.wrote(0) {
                 self.sink.flush(Instant::now())?;
             }

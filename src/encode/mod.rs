@@ -7,13 +7,17 @@
 //! The keys are known and need no escaping, so the braces, keys and commas are written as they are,
 //! and so is text that is plain; all other text goes through serde_json.
 
+pub mod ecs;
+mod nested;
+pub mod pretty;
+pub mod raw;
 mod shorten;
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 
-pub use shorten::line_within;
+pub use shorten::{line_within, within};
 
 use crate::model::{AuditEvent, Identity, Timestamp};
 

@@ -13,6 +13,17 @@ pub fn line_within<'a>(
     arena: &'a Bump,
     out: &mut std::vec::Vec<u8>,
 ) {
+    within(event, max, arena, out, line);
+}
+
+/// As [`line_within`], for any way to write an event.
+pub fn within<'a>(
+    event: &mut AuditEvent<'a>,
+    max: usize,
+    arena: &'a Bump,
+    out: &mut std::vec::Vec<u8>,
+    mut write: impl FnMut(&AuditEvent<'a>, &mut std::vec::Vec<u8>),
+) {
     event.truncated = true;
     let start = out.len();
     // A byte may take six in JSON, and hex twice as many again: halving finds the length soon.
@@ -21,7 +32,7 @@ pub fn line_within<'a>(
         budget /= 2;
         cut(event, budget, arena);
         out.truncate(start);
-        line(event, out);
+        write(event, out);
         if out.len() - start <= max || budget == 0 {
             return;
         }
@@ -54,7 +65,7 @@ fn cut<'a>(event: &mut AuditEvent<'a>, budget: usize, arena: &'a Bump) {
         &mut event.addr,
         &mut event.subj,
     ] {
-        *text = text.map(|text| within(text, budget));
+        *text = text.map(|text| start(text, budget));
     }
     let mut left = budget;
     if let Some(argv) = event.argv {
@@ -72,13 +83,13 @@ fn cut<'a>(event: &mut AuditEvent<'a>, budget: usize, arena: &'a Bump) {
 /// used up.
 fn take<'a>(text: &'a [u8], left: &mut usize) -> Option<&'a [u8]> {
     *left = left.checked_sub(3).filter(|left| *left > 0)?;
-    let text = within(text, *left);
+    let text = start(text, *left);
     *left -= text.len();
     Some(text)
 }
 
 /// The beginning of a text, not cut inside a character.
-fn within(text: &[u8], length: usize) -> &[u8] {
+fn start(text: &[u8], length: usize) -> &[u8] {
     let mut end = length.min(text.len());
     let is_inside = |end: usize| text.get(end).is_some_and(|byte| byte & 0xc0 == 0x80);
     if (1..4).any(|back| end >= back && !is_inside(end - back)) {

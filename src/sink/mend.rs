@@ -9,8 +9,8 @@ use std::{
 
 use memchr::memrchr;
 
-/// How every line begins.
-const BEGINNING: &[u8] = b"{\"name\":\"";
+/// How lines begin, in each of the formats.
+const BEGINNINGS: [&[u8]; 3] = [b"{\"name\":\"", b"{\"@timestamp\":\"", b"{\"sequence\":"];
 /// How much is read at once on the way back to the last line end.
 const CHUNK: u64 = 64 << 10;
 
@@ -42,10 +42,14 @@ fn try_to_mend(mut file: &File, path: &Path) -> io::Result<()> {
     if start == metadata.len() {
         return Ok(());
     }
-    let mut buffer = [0; BEGINNING.len()];
+    let mut buffer = [0; 16];
     let length = reader.read_at(&mut buffer, start)?;
     let beginning = buffer.get(..length).unwrap_or_default();
-    if BEGINNING.starts_with(beginning) {
+    let is_ours = |ours: &&[u8]| {
+        let length = ours.len().min(beginning.len());
+        !beginning.is_empty() && ours.get(..length) == beginning.get(..length)
+    };
+    if BEGINNINGS.iter().any(is_ours) {
         log::warn!(
             "removed a torn line of {} bytes from {}",
             metadata.len() - start,

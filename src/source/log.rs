@@ -12,6 +12,10 @@ use std::{
         unix::fs::OpenOptionsExt,
     },
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Instant,
 };
 
@@ -41,6 +45,8 @@ pub struct LogSource {
     stamps: Stamps,
     /// Where the lines of a chunk end.
     ends: Vec<usize>,
+    /// Bytes that were read, for those who watch.
+    bytes_read: Arc<AtomicU64>,
     stop: Stop,
 }
 
@@ -66,6 +72,7 @@ impl LogSource {
             skipping: false,
             stamps: Stamps::default(),
             ends: Vec::new(),
+            bytes_read: Arc::default(),
             stop,
         })
     }
@@ -83,6 +90,7 @@ impl LogSource {
             skipping: false,
             stamps: Stamps::default(),
             ends: Vec::new(),
+            bytes_read: Arc::default(),
             stop,
         }
     }
@@ -146,7 +154,10 @@ impl Source for LogSource {
                 }
                 self.current = None;
             }
-            Ok(_) => self.lines(batch),
+            Ok(length) => {
+                self.bytes_read.fetch_add(length as u64, Ordering::Relaxed);
+                self.lines(batch);
+            }
             Err(error) if is_transient(&error) => self.rest.append(&mut batch.bytes),
             Err(error) => {
                 return Err(Error::new(format!("read {}", input.name.display()), error));
@@ -164,6 +175,20 @@ fn is_transient(error: &io::Error) -> bool {
 }
 
 impl LogSource {
+    /// How many bytes there are to read, if all that is left to open are regular files.
+    pub fn length(&self) -> Option<u64> {
+        let lengths = self.inputs.as_slice().iter().map(|input| {
+            let metadata = input.file.metadata().ok()?;
+            metadata.is_file().then_some(metadata.len())
+        });
+        lengths.sum()
+    }
+
+    /// How many bytes were read so far. It goes on counting while the source is read elsewhere.
+    pub fn bytes_read(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.bytes_read)
+    }
+
     /// Cuts what was read into lines. The last one, if it has no end yet, is kept for later.
     fn lines(&mut self, batch: &mut Batch) {
         self.ends.clear();

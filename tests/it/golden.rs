@@ -18,16 +18,16 @@ const ALL: [&str; 4] = ["--min", "1000", "--max", "2999"];
 
 /// Logs with their events beside them: three captures of a real kernel, whose `truth.jsonl` the
 /// workload wrote itself, and small logs made by hand.
-const LOGS: [&str; 9] = [
+pub(crate) const LOGS: [&str; 9] = [
     "fim", "proc", "misc", "hosts", "enriched", "types", "machines", "old", "users",
 ];
 
-fn log(name: &str) -> Vec<u8> {
+pub(crate) fn log(name: &str) -> Vec<u8> {
     fs::read(data(&format!("{name}.log"))).expect("there is a log")
 }
 
 /// The lines that come of a log.
-fn output(log: &[u8], args: &[&str]) -> Vec<u8> {
+pub(crate) fn output(log: &[u8], args: &[&str]) -> Vec<u8> {
     let output = replay_raw(log, &[&ALL[..], args].concat());
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.is_empty(), "{said}");

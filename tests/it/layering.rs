@@ -37,7 +37,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("counters", &[]),
     ("losses", &[]),
     ("metrics", &[]),
-    ("run", &["cli", "counters", "losses", "metrics"]),
+    ("format", &["cli"]),
+    ("progress", &["cli"]),
+    (
+        "run",
+        &["cli", "counters", "format", "losses", "metrics", "progress"],
+    ),
     ("main", &[]),
 ];
 

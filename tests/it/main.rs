@@ -1,14 +1,17 @@
 //! Tests of the whole program, each named for the promise that it keeps.
 //!
 //! `cli` runs the binary as a process. `golden` drives the captures in `tests/data` through the real
-//! pipeline. `hostile` feeds it what no kernel writes. `traps` has one test for each odd record that
-//! was seen in the wild. `disk` takes the output away while it is written to. `oracle` asks libauparse and shells for a second opinion. `layering` holds the imports against the architecture. `live` and `truth`
+//! pipeline, `formats` the other formats and the programs that read them. `hostile` feeds it what no
+//! kernel writes. `traps` has one test for each odd record that was seen in the wild. `disk` takes the
+//! output away while it is written to. `oracle` asks libauparse and shells for a second opinion.
+//! `layering` holds the imports against the architecture. `live` and `truth`
 //! run against this kernel.
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
 
 mod cli;
 mod common;
 mod disk;
+mod formats;
 mod golden;
 mod hostile;
 mod layering;

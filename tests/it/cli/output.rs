@@ -255,6 +255,29 @@ fn a_torn_line_is_removed_wherever_it_was_torn() {
 }
 
 #[test]
+fn a_torn_line_of_another_format_is_removed_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let input = log_of(directory.path(), &login(1));
+    for format in ["ecs", "raw"] {
+        let file = directory.path().join(format);
+        let write = || {
+            let mut command = auditrd();
+            command
+                .arg("-i")
+                .arg(&input)
+                .args(["--format", format, "-o"]);
+            assert!(run(command.arg(&file)).status.success());
+            fs::read(&file).unwrap()
+        };
+        let line = write();
+        for end in [1, 8, 16, 30, line.len() - 1] {
+            fs::write(&file, [&line, &line[..end]].concat()).unwrap();
+            assert_eq!(write(), [&line[..], &line].concat(), "{format} {end}");
+        }
+    }
+}
+
+#[test]
 fn text_of_others_is_not_removed_but_ended() {
     let directory = tempfile::tempdir().unwrap();
     let input = log_of(directory.path(), &login(1));

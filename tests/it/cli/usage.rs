@@ -76,6 +76,8 @@ fn the_help_names_every_option_with_its_variable() {
         "output",
         "recv-buffer",
         "backlog-limit",
+        "format",
+        "pretty",
         "queue",
         "max-line",
         "event-timeout",
@@ -155,6 +157,34 @@ fn a_log_has_no_audit_daemon_to_be() {
         &[("AUDITRD_UNICAST", "0")],
         &["process", "fim", "user"],
     );
+}
+
+#[test]
+fn formats_that_have_no_such_part_say_so() {
+    for (args, words) in [
+        (&["--format", "xml"][..], &["xml", "--format"][..]),
+        (&["--pretty", "--format", "ecs"], &["--pretty", "--format"]),
+        (
+            &["--pretty", "--max-line", "8K"],
+            &["--pretty", "--max-line"],
+        ),
+        (
+            &["--format", "raw", "--max-line", "8K"],
+            &["--format raw", "--max-line"],
+        ),
+        (
+            &["--format", "raw", "--events", "fim"],
+            &["--format raw", "--events", "--min"],
+        ),
+    ] {
+        refused(args, &[], words);
+    }
+    refused(
+        &[],
+        &[("AUDITRD_PRETTY", "1"), ("AUDITRD_FORMAT", "raw")],
+        &["--pretty"],
+    );
+    check(&[], &[("AUDITRD_PRETTY", "0")], &["process", "fim", "user"]);
 }
 
 #[test]

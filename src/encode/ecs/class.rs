@@ -1,0 +1,70 @@
+//! Which categories and types of the Elastic Common Schema an event has.
+//!
+//! Both are closed lists, and each category allows some of the types only (ECS 9.4, `event.category`
+//! and `event.type`).
+
+use crate::model::{Action, AuditEvent, EventKind, RecordType, record_type::*};
+
+/// `event.category`, which few events lack, and `event.type`.
+pub(super) type Class = (Option<&'static str>, &'static [&'static str]);
+
+pub(super) fn class(event: &AuditEvent) -> Class {
+    match event.kind {
+        EventKind::Process => (Some("process"), &["start"]),
+        EventKind::Fim => (Some("file"), event.action.map_or(&["info"], file)),
+        EventKind::User => user(event.record_type),
+    }
+}
+
+fn file(action: Action) -> &'static [&'static str] {
+    match action {
+        Action::Opened | Action::Read | Action::Mapped => &["access"],
+        Action::Created | Action::Linked | Action::Symlinked => &["creation"],
+        Action::Modified
+        | Action::Renamed
+        | Action::Attributes
+        | Action::Mounted
+        | Action::Unmounted => &["change"],
+        Action::Deleted => &["deletion"],
+        Action::Closed | Action::Duplicated => &["info"],
+    }
+}
+
+fn user(kind: RecordType) -> Class {
+    match kind {
+        AUDIT_LOGIN | AUDIT_USER_LOGIN | AUDIT_CRYPTO_LOGIN => (Some("authentication"), &["start"]),
+        AUDIT_USER_LOGOUT | AUDIT_CRYPTO_LOGOUT => (Some("authentication"), &["end"]),
+        AUDIT_USER_AUTH | AUDIT_USER_ACCT | AUDIT_USER_ERR | AUDIT_GRP_AUTH | AUDIT_CRED_ACQ
+        | AUDIT_CRED_DISP | AUDIT_CRED_REFR => (Some("authentication"), &["info"]),
+        AUDIT_USER_START => (Some("session"), &["start"]),
+        AUDIT_USER_END => (Some("session"), &["end"]),
+        AUDIT_ADD_USER => (Some("iam"), &["user", "creation"]),
+        AUDIT_DEL_USER => (Some("iam"), &["user", "deletion"]),
+        AUDIT_USER_MGMT
+        | AUDIT_USER_CHAUTHTOK
+        | AUDIT_ACCT_LOCK
+        | AUDIT_ACCT_UNLOCK
+        | AUDIT_CHUSER_ID
+        | AUDIT_USER_ROLE_CHANGE
+        | AUDIT_ROLE_ASSIGN
+        | AUDIT_ROLE_REMOVE => (Some("iam"), &["user", "change"]),
+        AUDIT_ADD_GROUP => (Some("iam"), &["group", "creation"]),
+        AUDIT_DEL_GROUP => (Some("iam"), &["group", "deletion"]),
+        AUDIT_GRP_MGMT | AUDIT_GRP_CHAUTHTOK | AUDIT_CHGRP_ID => {
+            (Some("iam"), &["group", "change"])
+        }
+        AUDIT_USER_CMD | AUDIT_SERVICE_START => (Some("process"), &["start"]),
+        AUDIT_SERVICE_STOP => (Some("process"), &["end"]),
+        AUDIT_USER_TTY => (Some("process"), &["info"]),
+        AUDIT_SYSTEM_BOOT => (Some("host"), &["start"]),
+        AUDIT_SYSTEM_SHUTDOWN => (Some("host"), &["end"]),
+        AUDIT_SYSTEM_RUNLEVEL => (Some("host"), &["change"]),
+        AUDIT_USYS_CONFIG | AUDIT_USER_MAC_CONFIG_CHANGE | AUDIT_USER_MAC_POLICY_LOAD => {
+            (Some("configuration"), &["change"])
+        }
+        AUDIT_SOFTWARE_UPDATE => (Some("package"), &["change"]),
+        // Intrusion detection programs send what they noticed and what they did about it.
+        RecordType(2100..=2299) => (Some("intrusion_detection"), &["info"]),
+        _ => (None, &["info"]),
+    }
+}

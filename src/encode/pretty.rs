@@ -1,0 +1,276 @@
+//! Events for eyes: one row each, aligned, and coloured if that is wanted.
+//!
+//! When, what was done, who did it, and to what. What records say is never trusted with the
+//! terminal: control characters, and those that turn or hide text, are shown as escapes.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::ecs::is_fork;
+use crate::model::{AuditEvent, EventKind, Identity, Timestamp};
+
+/// How rows look.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct View {
+    /// Whether there are colours.
+    pub color: bool,
+    /// Columns of the terminal; longer rows are cut to fit.
+    pub width: Option<usize>,
+}
+
+const PLAIN: Style = Style::new();
+const DIM: Style = Style::new().dimmed();
+const PROCESS: Style = AnsiColor::Green.on_default();
+const FILE: Style = AnsiColor::Cyan.on_default();
+const USER: Style = AnsiColor::Magenta.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
+
+/// Columns of what was done and of who did it; what is longer moves the rest of its row.
+const ACTION: usize = 14;
+const WHO: usize = 34;
+
+/// Appends the row of an event, its line end included.
+pub fn line(event: &AuditEvent, view: View, out: &mut Vec<u8>) {
+    let mut row = Row::default();
+    row.time(event.id.time);
+    if let Some(node) = event.node {
+        row.add(DIM, &visible(node));
+        row.add(PLAIN, " ");
+    }
+    let failed = matches!(event.success, Some(b"no" | b"failed"));
+    let style = match event.kind {
+        _ if failed => BAD,
+        EventKind::Process => PROCESS,
+        EventKind::Fim => FILE,
+        EventKind::User => USER,
+    };
+    row.column(style, &action(event), ACTION);
+    row.column(PLAIN, &who(event), WHO);
+    let what = if failed { BAD } else { PLAIN };
+    row.add(what, &subject(event));
+    if let Some(dest) = event.dest_path {
+        row.add(DIM, " -> ");
+        row.add(what, &visible(dest));
+    }
+    if failed {
+        row.add(BAD, " ");
+        row.add(BAD, event.error.unwrap_or("failed"));
+    }
+    for (is_so, word) in [
+        (event.path_unresolved, " (path unresolved)"),
+        (event.incomplete, " (incomplete)"),
+        (event.truncated, " (truncated)"),
+    ] {
+        if is_so {
+            row.add(DOUBTFUL, word);
+        }
+    }
+    if let Some(key) = event.key {
+        row.add(DIM, &format!(" key={}", visible(key)));
+    }
+    row.write(view, out);
+}
+
+/// Appends the row that says that something was lost, and how much of it.
+pub fn loss(time: Timestamp, reason: &str, count: u64, view: View, out: &mut Vec<u8>) {
+    let mut row = Row::default();
+    row.time(time);
+    row.column(BAD, "lost", ACTION);
+    row.add(BAD, &format!("{count} by {reason}"));
+    row.write(view, out);
+}
+
+fn action(event: &AuditEvent) -> String {
+    match (event.kind, event.action) {
+        (_, Some(action)) => action.name().to_owned(),
+        (EventKind::Process, None) if is_fork(event) => "forked".to_owned(),
+        (EventKind::Process, None) => "executed".to_owned(),
+        _ => event.record_type.to_string().to_ascii_lowercase(),
+    }
+}
+
+/// `uid=0 auid=1000 sudo[42]`; ids that are not set are left out.
+fn who<'a>(event: &AuditEvent<'a>) -> String {
+    let ids = &event.ids;
+    let mut text = String::new();
+    for (name, id) in [("uid", ids.uid), ("auid", ids.auid)] {
+        if id != Identity::UNSET {
+            let _ = write!(text, "{name}={id} ");
+        }
+    }
+    let base = |exe: &'a [u8]| exe.rsplit(|byte| *byte == b'/').next();
+    let name = event.comm.or_else(|| event.exe.and_then(base));
+    text += &visible(name.unwrap_or_default());
+    if ids.pid != Identity::UNSET {
+        let _ = write!(text, "[{}]", ids.pid);
+    }
+    text
+}
+
+/// What it was done to, or with.
+fn subject(event: &AuditEvent) -> String {
+    match event.kind {
+        EventKind::Process if is_fork(event) && event.exit < 0 => String::new(),
+        EventKind::Process if is_fork(event) => format!("pid {}", event.exit),
+        // The command line of a failed call without arguments is that of the program that tried.
+        EventKind::Process if event.argv.is_none() => visible(event.path.unwrap_or(b"?")),
+        EventKind::Process => visible(event.commandline.unwrap_or_default()),
+        EventKind::Fim => visible(event.path.unwrap_or(b"?")),
+        EventKind::User => said(event),
+    }
+}
+
+/// What a program said, in the order of interest.
+fn said(event: &AuditEvent) -> String {
+    let mut text = String::new();
+    for (name, value) in [
+        ("op", event.op),
+        ("acct", event.acct),
+        ("addr", event.addr.or(event.hostname)),
+        ("terminal", event.terminal),
+        ("cmd", event.cmd),
+        ("exe", event.exe),
+    ] {
+        if let Some(value) = value {
+            let _ = write!(text, "{name}={} ", visible(value));
+        }
+    }
+    for (name, value) in event.fields {
+        let _ = write!(text, "{}={} ", visible(name), visible(value));
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+/// Parts of one row, which know nothing of escapes yet.
+#[derive(Default)]
+struct Row {
+    parts: Vec<(Style, String)>,
+}
+
+impl Row {
+    fn time(&mut self, time: Timestamp) {
+        let text = time.to_string().replace('T', " ").replace('Z', "  ");
+        self.add(DIM, &text);
+    }
+
+    fn add(&mut self, style: Style, text: &str) {
+        self.parts.push((style, text.to_owned()));
+    }
+
+    fn column(&mut self, style: Style, text: &str, width: usize) {
+        let fill = width.saturating_sub(text.width()).max(1);
+        self.add(style, text);
+        self.add(PLAIN, &" ".repeat(fill));
+    }
+
+    fn write(&self, view: View, out: &mut Vec<u8>) {
+        let length: usize = self.parts.iter().map(|(_, text)| text.width()).sum();
+        let mut left = match view.width {
+            Some(width) if length > width => width.saturating_sub(1),
+            _ => usize::MAX,
+        };
+        let is_cut = left != usize::MAX;
+        for (style, text) in &self.parts {
+            let end = fitting(text, &mut left);
+            let text = text.get(..end).unwrap_or_default();
+            let style = if view.color { *style } else { PLAIN };
+            // Writing to memory cannot fail.
+            let _ = std::io::Write::write_fmt(out, format_args!("{style}{text}{style:#}"));
+            if left == 0 {
+                break;
+            }
+        }
+        if is_cut {
+            out.extend_from_slice("…".as_bytes());
+        }
+        out.push(b'\n');
+    }
+}
+
+/// How many bytes of a text fit into the columns that are left, which they use up.
+fn fitting(text: &str, left: &mut usize) -> usize {
+    for (at, c) in text.char_indices() {
+        let width = c.width().unwrap_or(0);
+        if width > *left {
+            *left = 0;
+            return at;
+        }
+        *left -= width;
+    }
+    text.len()
+}
+
+/// Bytes as text that does nothing to a terminal.
+fn visible(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_control() || is_invisible(c) {
+                text.extend(c.escape_default());
+            } else {
+                text.push(c);
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
+
+/// Whether a character turns, joins, hides or breaks text without being seen: Unicode's general
+/// categories Cf, Zl and Zp, and letters that are blank.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
+        | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
+        | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_record_says_moves_the_cursor_or_turns_text() {
+        for (text, expected) in [
+            (&b"a\x1b[2Jb\rc\n"[..], "a\\u{1b}[2Jb\\rc\\n"),
+            (b"\xff\xfeok\xc3", "\\xff\\xfeok\\xc3"),
+            (
+                "\u{202e}gpj.exe\u{9b}".as_bytes(),
+                "\\u{202e}gpj.exe\\u{9b}",
+            ),
+            ("ünï/日本".as_bytes(), "ünï/日本"),
+        ] {
+            assert_eq!(visible(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_row_is_cut_at_the_width_of_the_terminal_and_never_inside_a_character() {
+        for width in 1..12 {
+            let mut row = Row::default();
+            row.add(BAD, "日本");
+            row.add(PLAIN, "abcdef");
+            let (mut out, view) = (
+                Vec::new(),
+                View {
+                    color: false,
+                    width: Some(width),
+                },
+            );
+            row.write(view, &mut out);
+            let text = String::from_utf8(out).unwrap();
+            let text = text.trim_end_matches('\n');
+            assert!(text.width() <= width, "{text} in {width}");
+            assert_eq!(text.ends_with('…'), width < 10, "{text} in {width}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The records of an event as they came, in the message groups that go-audit writes.
+//!
+//! `{"sequence":…,"timestamp":"sec.msec","messages":[{"type":…,"data":"…"}],"uid_map":{}}`. The data
+//! of a message is what follows `audit(…): `. go-audit fills `uid_map` with the names of users; here
+//! it is empty, because a name may take a question to a directory service, and the users of a log
+//! are those of another host.
+//!
+//! Data that is not UTF-8 has U+FFFD where it is not, as with go-audit, and its exact bytes in
+//! upper-case hex as `data_hex`. `node`, `incomplete` and `truncated` are there when there is
+//! something to say, and are not go-audit's.
+
+use super::{list, nested::Nested};
+use crate::model::AuditMessageGroup;
+
+/// Appends the line of a group, its line end included.
+///
+/// ```
+/// use auditrd::{AuditMessageGroup, EventId, Timestamp, encode::raw, record_type::AUDIT_CWD};
+///
+/// let time = Timestamp { seconds: 1700000000, millis: 7 };
+/// let mut group = AuditMessageGroup::new(EventId { time, serial: 5 }, b"");
+/// group.push(AUDIT_CWD, b"cwd=\"/\"");
+/// let mut lines = Vec::new();
+/// raw::line(&group, &mut lines);
+/// let expected = r#"{"sequence":5,"timestamp":"1700000000.007","messages":[{"type":1307,"data":"cwd=\"/\""}],"uid_map":{}}"#;
+/// assert_eq!(String::from_utf8(lines).unwrap().trim_end(), expected);
+/// ```
+pub fn line(group: &AuditMessageGroup, out: &mut Vec<u8>) {
+    let time = group.id.time;
+    let timestamp = format!("{}.{:03}", time.seconds, time.millis);
+    Nested::write(out, |line| {
+        line.number("sequence", Some(group.id.serial));
+        line.text("timestamp", Some(timestamp.as_bytes()));
+        line.value("messages", |out| {
+            list(b"[]", group.messages(), out, |message, out| {
+                Nested::write(out, |object| {
+                    object.number("type", Some(message.kind.0));
+                    object.text("data", Some(message.data));
+                    if str::from_utf8(message.data).is_err() {
+                        object.hex("data_hex", message.data);
+                    }
+                });
+            });
+        });
+        line.value("uid_map", |out| out.extend_from_slice(b"{}"));
+        line.text("node", Some(&*group.node).filter(|node| !node.is_empty()));
+        line.flag("incomplete", group.incomplete);
+        line.flag("truncated", group.truncated);
+    });
+    out.push(b'\n');
+}

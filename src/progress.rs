@@ -1,0 +1,106 @@
+//! How far a long replay is, for whoever waits for it at a terminal.
+
+use std::{
+    fs::File,
+    io::{IsTerminal, stderr, stdout},
+    os::{fd::AsFd, unix::fs::MetadataExt},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use auditrd::LogSource;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use log::{Log, Metadata, Record};
+
+use crate::cli::Args;
+
+/// Logs of fewer bytes are read before anyone would look.
+const LONG: u64 = 16 << 20;
+const TEMPLATE: &str = "{bar:30} {bytes:>10} of {total_bytes}, {binary_bytes_per_sec}, {eta} left";
+
+/// A bar on standard error, hidden until there is something to show.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    read: Arc<AtomicU64>,
+}
+
+impl Progress {
+    /// Nothing to see yet. The log has to know the bar before there is one.
+    pub(crate) fn hidden() -> Progress {
+        Progress {
+            bar: ProgressBar::hidden(),
+            read: Arc::default(),
+        }
+    }
+
+    /// Shows a bar for logs whose length is known, if standard error is a terminal that the events
+    /// do not go to as well.
+    pub(crate) fn show(&mut self, source: &LogSource, args: &Args) {
+        if let Some(length) = source.length()
+            && length >= LONG
+            && args.quiet == 0
+            && has_terminal_of_its_own(args)
+        {
+            let style = ProgressStyle::with_template(TEMPLATE);
+            self.bar
+                .set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            self.bar.set_length(length);
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            self.read = source.bytes_read();
+        }
+    }
+
+    /// Says how far it is; how often that is drawn is the bar's business.
+    pub(crate) fn update(&self) {
+        if !self.bar.is_hidden() {
+            self.bar.set_position(self.read.load(Ordering::Relaxed));
+        }
+    }
+
+    /// A log whose lines take the place of the bar, which comes back below them.
+    pub(crate) fn around(&self, log: impl Log + 'static) -> Box<dyn Log> {
+        Box::new(AroundBar {
+            log,
+            bar: self.bar.clone(),
+        })
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn has_terminal_of_its_own(args: &Args) -> bool {
+    let device = |fd: &dyn AsFd| {
+        let file = File::from(fd.as_fd().try_clone_to_owned().ok()?);
+        Some(file.metadata().ok()?.rdev())
+    };
+    let shared =
+        args.is_to_stdout() && stdout().is_terminal() && device(&stdout()) == device(&stderr());
+    stderr().is_terminal() && !shared
+}
+
+struct AroundBar<L> {
+    log: L,
+    bar: ProgressBar,
+}
+
+impl<L: Log> Log for AroundBar<L> {
+    fn enabled(&self, metadata: &Metadata) -> bool {
+        self.log.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record) {
+        if self.enabled(record.metadata()) {
+            self.bar.suspend(|| self.log.log(record));
+        }
+    }
+
+    fn flush(&self) {
+        self.log.flush();
+    }
+}

@@ -1,0 +1,6 @@
+//! The formats beside the default one, and what is made for whoever reads the lines.
+
+mod ecs;
+mod pretty;
+mod raw;
+mod terminal;

@@ -1,0 +1,204 @@
+//! `--format ecs`, against the field list of the Elastic Common Schema.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
+
+use crate::{
+    common::{Value, data, lines, replay},
+    golden::{LOGS, log, output},
+};
+
+/// The schema, as far as it is used.
+struct Schema {
+    fields: BTreeMap<String, (String, bool)>,
+    values: BTreeMap<String, BTreeSet<String>>,
+    categories: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Schema {
+    fn read() -> Schema {
+        let text = fs::read_to_string(data("ecs_fields.txt")).unwrap();
+        let (mut fields, mut values, mut categories) =
+            (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            let rest = words[2..].iter().cloned().collect();
+            match &*words[0] {
+                "field" => {
+                    let field = (words[2].clone(), words[3] == "array");
+                    fields.insert(words[1].clone(), field);
+                }
+                "values" => drop(values.insert(words[1].clone(), rest)),
+                _ => drop(categories.insert(words[1].clone(), rest)),
+            }
+        }
+        Schema {
+            fields,
+            values,
+            categories,
+        }
+    }
+
+    /// Asserts that a line has only fields of the schema, each of its type, and its own.
+    fn check(&self, line: &Value) {
+        for (name, value) in leaves("", line) {
+            if name.starts_with("auditrd.") {
+                continue;
+            }
+            let (kind, is_array) = self
+                .fields
+                .get(&name)
+                .unwrap_or_else(|| panic!("{name} is no field: {line}"));
+            let values = match value.as_array() {
+                Some(values) => values.clone(),
+                None => vec![value.clone()],
+            };
+            assert_eq!(value.is_array(), *is_array, "{name}: {line}");
+            assert!(!values.is_empty(), "{name}: {line}");
+            for value in values {
+                let is_right = match &**kind {
+                    "long" => value.is_i64() || value.is_u64(),
+                    "ip" => value
+                        .as_str()
+                        .is_some_and(|ip| ip.parse::<std::net::IpAddr>().is_ok()),
+                    "date" => value.as_str().is_some_and(|time| time.ends_with('Z')),
+                    _ => value.is_string(),
+                };
+                assert!(is_right, "{name} is no {kind}: {line}");
+                if let Some(allowed) = self.values.get(&name) {
+                    assert!(allowed.contains(value.as_str().unwrap()), "{name}: {line}");
+                }
+            }
+        }
+        let event = &line["event"];
+        if let Some(category) = event["category"][0].as_str() {
+            let allowed = &self.categories[category];
+            for kind in event["type"].as_array().unwrap() {
+                assert!(
+                    allowed.contains(kind.as_str().unwrap()),
+                    "{category}: {line}"
+                );
+            }
+        }
+        for always in ["kind", "type", "action", "provider"] {
+            assert!(!event[always].is_null(), "{always}: {line}");
+        }
+    }
+}
+
+/// Every value of nested objects by its name with dots.
+fn leaves(prefix: &str, value: &Value) -> Vec<(String, Value)> {
+    match value.as_object() {
+        Some(object) => {
+            assert!(!object.is_empty(), "{prefix} is empty");
+            let names = object.iter().flat_map(|(key, value)| {
+                let separator = if prefix.is_empty() { "" } else { "." };
+                leaves(&format!("{prefix}{separator}{key}"), value)
+            });
+            names.collect()
+        }
+        None => vec![(prefix.to_owned(), value.clone())],
+    }
+}
+
+fn ecs(log: &[u8]) -> Vec<Value> {
+    lines(&output(log, &["--format", "ecs"]))
+}
+
+#[test]
+fn every_line_has_only_fields_of_the_schema_and_its_own() {
+    let schema = Schema::read();
+    for name in LOGS {
+        let events = ecs(&log(name));
+        assert!(events.len() > 1);
+        events.iter().for_each(|event| schema.check(event));
+    }
+}
+
+#[test]
+fn nothing_that_the_default_format_says_is_missing() {
+    for name in LOGS {
+        let events = lines(&output(&log(name), &[]));
+        let others = ecs(&log(name));
+        assert_eq!(events.len(), others.len());
+        for (event, other) in events.iter().zip(&others) {
+            let said: Vec<Value> = leaves("", other)
+                .into_iter()
+                .flat_map(|(_, value)| match value {
+                    Value::Array(values) => values,
+                    value => vec![value],
+                })
+                .collect();
+            for (key, value) in leaves("", event) {
+                let is_there = match (&*key, &value) {
+                    ("name" | "success" | "mode", _) => true,
+                    ("exit", _) => event["syscall"] == "" || said.contains(&value),
+                    ("syscall", Value::String(text)) if text.is_empty() => true,
+                    ("key", Value::String(keys)) => {
+                        keys.split(',').all(|key| said.contains(&key.into()))
+                    }
+                    (_, Value::Number(id)) if id.as_u64() == Some(u64::from(u32::MAX)) => true,
+                    (_, Value::Number(id)) => {
+                        said.contains(&value) || said.contains(&id.to_string().into())
+                    }
+                    (_, Value::Array(words)) => words.iter().all(|word| said.contains(word)),
+                    _ => said.contains(&value),
+                };
+                assert!(is_there, "{key} {value} is not in {other}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_name_of_the_host_is_that_of_its_log_and_never_of_the_replaying_one() {
+    let events = ecs(&log("hosts"));
+    assert!(
+        events
+            .iter()
+            .any(|event| event["host"]["hostname"].is_string())
+    );
+    for event in ecs(&log("fim")) {
+        assert!(event.get("host").is_none(), "{event}");
+    }
+}
+
+#[test]
+fn a_user_that_logs_in_is_not_the_user_of_the_program_that_lets_it_in() {
+    let events = ecs(&log("users"));
+    let auth = &events[0];
+    assert_eq!(auth["user"], serde_json::json!({"name": "alice"}));
+    assert_eq!(auth["process"]["real_user"]["id"], "0");
+    assert_eq!(auth["source"]["ip"], "192.0.2.7");
+    assert_eq!(auth["event"]["category"][0], "authentication");
+}
+
+#[test]
+fn of_two_names_the_file_is_the_one_whose_inode_it_is() {
+    let events = ecs(&log("fim"));
+    let find = |action: &str| {
+        let is_it = |event: &&Value| event["event"]["action"] == action;
+        events
+            .iter()
+            .find(is_it)
+            .unwrap_or_else(|| panic!("{action}"))
+    };
+    let renamed = find("renamed");
+    assert!(renamed["auditrd"]["path"].is_string() && renamed["file"]["path"].is_string());
+    assert_ne!(renamed["auditrd"]["path"], renamed["file"]["path"]);
+    let link = find("symlinked");
+    assert_eq!(link["file"]["type"], "symlink", "{link}");
+    assert!(link["file"]["target_path"].is_string(), "{link}");
+}
+
+#[test]
+fn a_long_line_is_cut_to_the_limit_and_says_so() {
+    let events = replay(log("proc"), &["--format", "ecs", "--max-line", "4096"]);
+    let cut = |event: &&Value| event["auditrd"]["truncated"] == true;
+    assert!(events.iter().filter(cut).count() > 1);
+    for event in &events {
+        assert!(event.to_string().len() < 4096);
+    }
+}
