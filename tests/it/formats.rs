@@ -3,4 +3,5 @@
 mod ecs;
 mod pretty;
 mod raw;
+mod schema;
 mod terminal;

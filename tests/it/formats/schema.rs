@@ -1,0 +1,139 @@
+//! The JSON Schema of the default format.
+
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+};
+
+use auditrd::{Timestamp, encode};
+
+use crate::{
+    common::{Value, data, lines, replay},
+    golden::{LOGS, log, output},
+    process::login,
+};
+
+/// Whether each line is as the schema says, or why not. None where nothing here can tell.
+fn verdicts(input: &[u8]) -> Option<Vec<String>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let has_validator = |python: &&str| {
+        let mut command = Command::new(python);
+        command.args(["-c", "from jsonschema import Draft202012Validator"]);
+        command.stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    let Some(python) = ["python3", "/usr/bin/python3"]
+        .into_iter()
+        .find(has_validator)
+    else {
+        eprintln!("skipped: python3 has no jsonschema (python3-jsonschema) to hold lines against");
+        return None;
+    };
+    let mut child = Command::new(python)
+        .arg(root.join("tests/it/formats/schema.py"))
+        .arg(root.join("packaging/schema/auditrd-event.schema.json"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let output = thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(input).unwrap());
+        child.wait_with_output().unwrap()
+    });
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    Some(text.lines().map(str::to_owned).collect())
+}
+
+#[track_caller]
+fn assert_valid(input: &[u8]) {
+    let Some(verdicts) = verdicts(input) else {
+        return;
+    };
+    let lines: Vec<&[u8]> = input.split_inclusive(|byte| *byte == b'\n').collect();
+    assert_eq!(verdicts.len(), lines.len());
+    for (verdict, line) in verdicts.iter().zip(lines) {
+        assert_eq!(verdict, "ok", "{}", String::from_utf8_lossy(line));
+    }
+}
+
+#[test]
+fn every_line_of_every_log_is_as_the_schema_says() {
+    let mut all: Vec<u8> = LOGS
+        .iter()
+        .flat_map(|name| output(&log(name), &[]))
+        .collect();
+    for entry in fs::read_dir(data("")).unwrap() {
+        let path = entry.unwrap().path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "ndjson")
+        {
+            all.extend(fs::read(path).unwrap());
+        }
+    }
+    assert_valid(&all);
+}
+
+#[test]
+fn a_loss_is_as_the_schema_says() {
+    let mut line = Vec::new();
+    encode::loss(Timestamp::default(), "socket_overflow", 7, &mut line);
+    assert_valid(&line);
+}
+
+#[test]
+fn lines_that_are_wrong_are_not_as_the_schema_says() {
+    let user = replay(login(1), &[]).remove(0);
+    let fim = lines(&output(&log("fim"), &[])).remove(0);
+    let process = lines(&output(&log("proc"), &[])).remove(0);
+    let with = |event: &Value, key: &str, value: Value| {
+        let mut event = event.clone();
+        event[key] = value;
+        event
+    };
+    let without = |event: &Value, key: &str| {
+        let mut event = event.clone();
+        assert!(
+            event.as_object_mut().unwrap().remove(key).is_some(),
+            "{key}"
+        );
+        event
+    };
+    let wrong = [
+        with(&user, "name", "other_event".into()),
+        with(&user, "extra", 1.into()),
+        with(&user, "pid", "7".into()),
+        with(&user, "uid", (-1).into()),
+        with(&user, "auid", 4_294_967_296u64.into()),
+        with(&user, "timestamp", "2026-11-22 16:43:37".into()),
+        with(&user, "acct_hex", "ff".into()),
+        with(&user, "msg_hex", "".into()),
+        with(&without(&user, "acct"), "acct_hex", "FF".into()),
+        with(&user, "pid_hex", "FF".into()),
+        with(&user, "argv", Value::Array(Vec::new())),
+        with(&user, "fields", serde_json::json!({"a": 1})),
+        with(&user, "incomplete", false.into()),
+        without(&user, "sequence"),
+        without(&fim, "action"),
+        with(&fim, "action", "looked".into()),
+        with(&fim, "inode", 5.into()),
+        with(&fim, "msg", "x".into()),
+        with(&process, "action", "opened".into()),
+        with(&process, "argv_hex", serde_json::json!({"x": "FF"})),
+        serde_json::json!({"name": "loss_event", "timestamp": "2026-11-22T16:43:37.963Z"}),
+        serde_json::json!([]),
+    ];
+    let text: String = wrong.iter().map(|event| format!("{event}\n")).collect();
+    let Some(verdicts) = verdicts(text.as_bytes()) else {
+        return;
+    };
+    assert_eq!(verdicts.len(), wrong.len());
+    for (verdict, event) in verdicts.iter().zip(&wrong) {
+        assert_ne!(verdict, "ok", "{event}");
+    }
+}
