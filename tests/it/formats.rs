@@ -1,7 +1,12 @@
-//! The formats beside the default one, and what is made for whoever reads the lines.
+//! The formats beside the default one, and the programs that are given the lines.
 
 mod ecs;
 mod pretty;
 mod raw;
+mod readme;
 mod schema;
+mod shippers;
+mod spark;
+mod stores;
 mod terminal;
+mod tools;

@@ -5,6 +5,8 @@ use std::{
     fs,
 };
 
+use auditrd::Timestamp;
+
 use crate::{
     common::{Value, data, lines, replay},
     golden::{LOGS, log, output},
@@ -115,6 +117,18 @@ fn every_line_has_only_fields_of_the_schema_and_its_own() {
         assert!(events.len() > 1);
         events.iter().for_each(|event| schema.check(event));
     }
+}
+
+#[test]
+fn a_loss_has_only_fields_of_the_schema_and_its_own() {
+    let mut line = Vec::new();
+    let host = Some(&b"web1"[..]);
+    auditrd::encode::ecs::loss(Timestamp::default(), host, "kernel_lost", 7, &mut line);
+    let loss = &lines(&line)[0];
+    Schema::read().check(loss);
+    assert_eq!(loss["event"]["kind"], "pipeline_error");
+    assert_eq!(loss["auditrd"]["count"], 7);
+    assert_eq!(loss["host"]["hostname"], "web1");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::{
 
 use auditrd::{Timestamp, encode};
 
+use super::tools::python_with;
 use crate::{
     common::{Value, data, lines, replay},
     golden::{LOGS, log, output},
@@ -19,19 +20,7 @@ use crate::{
 /// Whether each line is as the schema says, or why not. None where nothing here can tell.
 fn verdicts(input: &[u8]) -> Option<Vec<String>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let has_validator = |python: &&str| {
-        let mut command = Command::new(python);
-        command.args(["-c", "from jsonschema import Draft202012Validator"]);
-        command.stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    };
-    let Some(python) = ["python3", "/usr/bin/python3"]
-        .into_iter()
-        .find(has_validator)
-    else {
-        eprintln!("skipped: python3 has no jsonschema (python3-jsonschema) to hold lines against");
-        return None;
-    };
+    let python = python_with("from jsonschema import Draft202012Validator")?;
     let mut child = Command::new(python)
         .arg(root.join("tests/it/formats/schema.py"))
         .arg(root.join("packaging/schema/auditrd-event.schema.json"))

@@ -1,0 +1,37 @@
+//! Programs that a machine may lack. `.ci/tools` installs them.
+
+use std::{
+    env,
+    process::{Command, Stdio},
+};
+
+/// Whether a program is there. Says in one line what is skipped where it is not.
+pub(super) fn is_there(program: &str) -> bool {
+    let status = quiet(Command::new("sh").args(["-c", "command -v \"$0\"", program]));
+    status || skip(program)
+}
+
+/// A Python that has a module, such as the one that TEST_PYTHON names.
+pub(super) fn python_with(import: &str) -> Option<String> {
+    let named = env::var("TEST_PYTHON").ok();
+    let pythons = ["python3", "/usr/bin/python3"].map(str::to_owned);
+    let mut pythons = named.into_iter().chain(pythons);
+    let found = pythons.find(|python| quiet(Command::new(python).args(["-c", import])));
+    if found.is_none() {
+        skip(&format!("a python3 that can do '{import}'"));
+    }
+    found
+}
+
+fn quiet(command: &mut Command) -> bool {
+    let command = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn skip(what: &str) -> bool {
+    eprintln!("skipped: there is no {what} here; .ci/tools installs it");
+    false
+}
