@@ -234,6 +234,9 @@ fn rest(event: &AuditEvent, object: &mut Nested) {
     let of_two = event.dest_path.is_some() && event.action != Some(Action::Symlinked);
     let is_process = event.kind == EventKind::Process;
     object.text("path", event.path.filter(|_| of_two || is_process));
+    let is_known = |success: &&[u8]| outcome(Some(success)) != b"unknown";
+    object.text("success", event.success.filter(|text| !is_known(text)));
+    object.text("mode", event.mode.filter(|text| mode(text).is_none()));
     object.fields("fields", event.fields);
     object.text("subj", event.subj);
     object.flag("path_unresolved", event.path_unresolved);
@@ -247,6 +250,8 @@ fn exact(event: &AuditEvent, hex: &mut Nested) {
     let is_bad = |text: &[u8]| str::from_utf8(text).is_err();
     for (key, text) in [
         ("node", event.node),
+        ("arch", event.arch),
+        ("success", event.success),
         ("msg", event.msg),
         ("terminal", event.terminal),
         ("hostname", event.hostname),
@@ -259,6 +264,8 @@ fn exact(event: &AuditEvent, hex: &mut Nested) {
         ("commandline", event.commandline),
         ("path", event.path),
         ("dest_path", event.dest_path),
+        ("dev", event.dev),
+        ("mode", event.mode),
         ("op", event.op),
         ("acct", event.acct),
         ("addr", event.addr),

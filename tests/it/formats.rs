@@ -1,6 +1,7 @@
 //! The formats beside the default one, and the programs that are given the lines.
 
 mod ecs;
+mod noise;
 mod pretty;
 mod raw;
 mod readme;

@@ -13,14 +13,14 @@ use crate::{
 };
 
 /// The schema, as far as it is used.
-struct Schema {
+pub(super) struct Schema {
     fields: BTreeMap<String, (String, bool)>,
     values: BTreeMap<String, BTreeSet<String>>,
     categories: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Schema {
-    fn read() -> Schema {
+    pub(super) fn read() -> Schema {
         let text = fs::read_to_string(data("ecs_fields.txt")).unwrap();
         let (mut fields, mut values, mut categories) =
             (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
@@ -44,7 +44,7 @@ impl Schema {
     }
 
     /// Asserts that a line has only fields of the schema, each of its type, and its own.
-    fn check(&self, line: &Value) {
+    pub(super) fn check(&self, line: &Value) {
         for (name, value) in leaves("", line) {
             if name.starts_with("auditrd.") {
                 continue;

@@ -1,0 +1,70 @@
+//! Every format over logs whose bytes were changed.
+
+use super::ecs::Schema;
+use crate::{
+    common::{Value, lines, replay_raw},
+    golden::{LOGS, log},
+};
+
+/// All logs, with bytes changed here and there to what no text has.
+fn noise(step: usize) -> Vec<u8> {
+    let mut log: Vec<u8> = LOGS.iter().flat_map(|name| log(name)).collect();
+    let odd = [0xff, 0x1b, b'"', 0x80, 0x7f, b'\\', 0xc3, b'='];
+    for (count, at) in (step..log.len()).step_by(step).enumerate() {
+        if log[at] != b'\n' {
+            log[at] = odd[count % odd.len()];
+        }
+    }
+    log
+}
+
+fn output(log: &[u8], args: &[&str]) -> Vec<u8> {
+    let output = replay_raw(
+        log,
+        &[&["-q", "--min", "1000", "--max", "2999"], args].concat(),
+    );
+    assert!(output.status.success(), "{output:?}");
+    output.stdout
+}
+
+/// How many texts of an event have their exact bytes beside them.
+fn exact(event: &Value) -> usize {
+    let Some(object) = event.as_object() else {
+        return 0;
+    };
+    let of = |(key, value): (&String, &Value)| match value {
+        Value::Object(words) if key == "argv_hex" => words.len(),
+        Value::String(_) => usize::from(key.ends_with("_hex")),
+        nested => exact(nested),
+    };
+    object.iter().map(of).sum()
+}
+
+fn leaves(value: &Value) -> usize {
+    match value.as_object() {
+        Some(object) => object.values().map(leaves).sum(),
+        None => usize::from(!value.is_null()),
+    }
+}
+
+#[test]
+fn changed_bytes_break_no_line_of_any_format_and_none_is_forgotten() {
+    let schema = Schema::read();
+    for step in [89, 211, 1009] {
+        let log = noise(step);
+        let events = lines(&output(&log, &[]));
+        let other = lines(&output(&log, &["--format", "ecs"]));
+        assert_eq!(events.len(), other.len());
+        let mut bytes = 0;
+        for (event, other) in events.iter().zip(&other) {
+            schema.check(other);
+            assert_eq!(exact(event), leaves(&other["auditrd"]["hex"]), "{event}");
+            bytes += exact(event);
+        }
+        assert!(bytes > 10);
+        assert!(lines(&output(&log, &["--format", "raw"])).len() >= events.len());
+        let rows = String::from_utf8(output(&log, &["--pretty"])).expect("rows are UTF-8");
+        assert_eq!(rows.lines().count(), events.len());
+        assert!(rows.lines().all(|row| !row.contains(char::is_control)));
+    }
+}
