@@ -18,7 +18,7 @@ pub(super) fn python_with(import: &str) -> Option<String> {
     let mut pythons = named.into_iter().chain(pythons);
     let found = pythons.find(|python| quiet(Command::new(python).args(["-c", import])));
     if found.is_none() {
-        skip(&format!("a python3 that can do '{import}'"));
+        skip(&format!("python3 that can do '{import}'"));
     }
     found
 }
