@@ -60,7 +60,6 @@ pub(super) fn call<'a>(
     event: AuditEvent<'a>,
     call: &CallRecord<'a>,
     facts: &Facts<'a>,
-    arena: &'a Bump,
 ) -> AuditEvent<'a> {
     let missing = call
         .items
@@ -84,9 +83,6 @@ pub(super) fn call<'a>(
         key: call.key,
         cwd: facts.cwd,
         exe: call.exe,
-        commandline: facts
-            .proctitle
-            .map(|title| commandline::title(title, arena)),
         error: (exit < 0).then(|| errno_name(exit)).flatten(),
         subj: call.subj.or(facts.contexts),
         incomplete: !ended || missing,
@@ -114,18 +110,36 @@ pub(super) fn process<'a>(
     }
 }
 
-pub(super) fn fork(event: AuditEvent<'_>) -> AuditEvent<'_> {
+pub(super) fn fork<'a>(
+    event: AuditEvent<'a>,
+    facts: &Facts<'a>,
+    arena: &'a Bump,
+) -> AuditEvent<'a> {
     AuditEvent {
         kind: EventKind::Process,
+        commandline: title(facts, arena),
         ..event
     }
 }
 
-pub(super) fn file<'a>(event: AuditEvent<'a>, named: &Named<'a>) -> AuditEvent<'a> {
+/// The process title on one line.
+fn title<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Option<&'a [u8]> {
+    facts
+        .title(arena)
+        .map(|title| commandline::title(title, arena))
+}
+
+pub(super) fn file<'a>(
+    event: AuditEvent<'a>,
+    named: &Named<'a>,
+    facts: &Facts<'a>,
+    arena: &'a Bump,
+) -> AuditEvent<'a> {
     let some = |text: &'a [u8]| (!text.is_empty()).then_some(text);
     let subject = named.subject.unwrap_or_default();
     AuditEvent {
         kind: EventKind::Fim,
+        commandline: title(facts, arena),
         path: named.path,
         dest_path: named.dest_path,
         action: Some(named.action),
@@ -193,9 +207,6 @@ pub(super) fn orphan<'a>(
 ) -> Option<AuditEvent<'a>> {
     let event = AuditEvent {
         cwd: facts.cwd,
-        commandline: facts
-            .proctitle
-            .map(|title| commandline::title(title, arena)),
         incomplete: true,
         ..event
     };
@@ -229,5 +240,7 @@ pub(super) fn orphan<'a>(
             ..event
         },
         &named,
+        facts,
+        arena,
     ))
 }

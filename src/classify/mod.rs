@@ -59,7 +59,7 @@ impl Classifier {
         let Some(call) = &call_of(&facts) else {
             return events::orphan(event, &facts, arena);
         };
-        let event = events::call(event, call, &facts, arena);
+        let event = events::call(event, call, &facts);
         let (name, call_kind) = identify(call);
         let event = AuditEvent {
             syscall: name.unwrap_or_else(|| unknown_syscall(call.number, arena)),
@@ -86,12 +86,12 @@ impl Classifier {
             }
             Call::Fork => {
                 learn::forked(&mut namer);
-                Some(events::fork(event))
+                Some(events::fork(event, &facts, arena))
             }
             Call::File(action, names) => {
                 let named = namer.file(action, names);
                 learn::file(&mut namer, &named, names);
-                Some(events::file(event, &named))
+                Some(events::file(event, &named, &facts, arena))
             }
             Call::Fcntl => {
                 learn::fcntl(&mut namer);

@@ -36,8 +36,8 @@ pub struct Facts<'a> {
     pub paths: Vec<'a, PathRecord<'a>>,
     /// The arguments of the program that was started.
     pub argv: Option<Argv<'a>>,
-    /// The command line as the process shows it, its parts ended by NUL; cut at 128 bytes.
-    pub proctitle: Option<&'a [u8]>,
+    /// The PROCTITLE record, which is long and often not needed.
+    proctitle: Option<&'a [u8]>,
     /// `open_how.flags` of openat2, which its arguments only point to.
     pub open_flags: Option<u64>,
     /// `open_how.resolve` of openat2: how the name is to be looked up.
@@ -109,29 +109,27 @@ pub fn facts<'a>(group: &'a AuditMessageGroup, arena: &'a Bump) -> Facts<'a> {
                 .get_or_insert_with(|| UserRecord::parse(kind, message.data, arena));
             continue;
         }
-        let (body, _) = split_enriched(kind, message.data);
+        let body = || split_enriched(kind, message.data).0;
         match kind {
-            AUDIT_SYSCALL => facts.call = Some(CallRecord::parse(kind, body, arena)),
+            AUDIT_SYSCALL => facts.call = Some(CallRecord::parse(kind, body(), arena)),
             AUDIT_URINGOP => {
                 facts.operations += 1;
                 facts
                     .uring
-                    .get_or_insert_with(|| CallRecord::parse(kind, body, arena));
+                    .get_or_insert_with(|| CallRecord::parse(kind, body(), arena));
             }
-            AUDIT_MAC_TASK_CONTEXTS | AUDIT_IPE_ACCESS if body.starts_with(b"subj_") => {
-                facts.contexts = Some(body);
+            AUDIT_MAC_TASK_CONTEXTS | AUDIT_IPE_ACCESS if message.data.starts_with(b"subj_") => {
+                facts.contexts = Some(body());
             }
-            AUDIT_PATH => facts.paths.push(PathRecord::parse(body, arena)),
-            AUDIT_CWD => facts.cwd = only(body, b"cwd").and_then(|v| v.optional_text(arena)),
-            AUDIT_EXECVE => pieces.add(body),
-            AUDIT_PROCTITLE => {
-                facts.proctitle = only(body, b"proctitle").and_then(|v| title(v, arena))
-            }
+            AUDIT_PATH => facts.paths.push(PathRecord::parse(body(), arena)),
+            AUDIT_CWD => facts.cwd = only(body(), b"cwd").and_then(|v| v.optional_text(arena)),
+            AUDIT_EXECVE => pieces.add(body()),
+            AUDIT_PROCTITLE => facts.proctitle = Some(message.data),
             AUDIT_OPENAT2 => {
-                facts.open_flags = only(body, b"oflag").and_then(octal);
-                facts.open_resolve = only(body, b"resolve").and_then(prefixed_hex);
+                facts.open_flags = only(body(), b"oflag").and_then(octal);
+                facts.open_resolve = only(body(), b"resolve").and_then(prefixed_hex);
             }
-            AUDIT_MMAP => facts.mmap_fd = only(body, b"fd").and_then(|v| v.id()).map(u64::from),
+            AUDIT_MMAP => facts.mmap_fd = only(body(), b"fd").and_then(|v| v.id()).map(u64::from),
             _ => {}
         }
     }
@@ -140,6 +138,18 @@ pub fn facts<'a>(group: &'a AuditMessageGroup, arena: &'a Bump) -> Facts<'a> {
     }
     facts.argv = pieces.finish(arena);
     facts
+}
+
+impl<'a> Facts<'a> {
+    /// The command line as the process shows it, its parts ended by NUL, without the one at its end;
+    /// cut at 128 bytes. The kernel writes `proctitle="(null)"` where it has none, in quotes for once.
+    pub(crate) fn title(&self, arena: &'a Bump) -> Option<&'a [u8]> {
+        let (body, _) = split_enriched(AUDIT_PROCTITLE, self.proctitle?);
+        let text = only(body, b"proctitle")?
+            .optional_text(arena)
+            .filter(|text| text != b"(null)")?;
+        Some(text.strip_suffix(b"\0").unwrap_or(text))
+    }
 }
 
 impl<'a> CallRecord<'a> {
@@ -227,15 +237,6 @@ fn only<'a>(body: &'a [u8], key: &[u8]) -> Option<Value<'a>> {
     tokenize(body)
         .find(|token| token.key == key)
         .map(|token| token.value)
-}
-
-/// The process title without the NUL at its end. The kernel writes `proctitle="(null)"` where it
-/// has none, in quotes for once.
-fn title<'a>(value: Value<'a>, arena: &'a Bump) -> Option<&'a [u8]> {
-    let text = value
-        .optional_text(arena)
-        .filter(|text| text != b"(null)")?;
-    Some(text.strip_suffix(b"\0").unwrap_or(text))
 }
 
 fn octal(value: Value<'_>) -> Option<u64> {
