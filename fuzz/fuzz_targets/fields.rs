@@ -1,0 +1,46 @@
+//! The body of one record of any type: its tokens are parts of it in order, and its event is a
+//! line.
+#![no_main]
+
+use auditrd::{
+    Arena, AuditMessageGroup, AuditMessageTokenMap, EventId, RecordType, encode, parse_audit_event,
+    tokenize,
+};
+use auditrd_fuzz::{check_distinct, check_lines};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: (u16, &[u8])| {
+    let (kind, body) = input;
+    let kind = RecordType(1000 + kind % 2000);
+    let mut arena = Arena::new();
+    let mut at = body.as_ptr().addr();
+    for token in tokenize(body) {
+        for part in [token.key, token.value.bytes] {
+            if !part.is_empty() {
+                assert!(part.as_ptr().addr() >= at, "tokens are in order");
+                at = part.as_ptr().addr() + part.len();
+            }
+        }
+        assert!(token.value.text(&arena).len() <= token.value.bytes.len());
+        if let Some(number) = token.value.integer() {
+            assert!(number.to_string().len() <= token.value.bytes.len());
+        }
+        let _ = (token.value.id(), token.value.hex(), token.value.literal());
+    }
+    assert!(at <= body.as_ptr().addr() + body.len());
+    let map = AuditMessageTokenMap::new(kind, body);
+    for token in map.tokens.iter().take(16) {
+        if let Ok(key) = str::from_utf8(token.key) {
+            assert!(map.get(key).is_some());
+        }
+    }
+    arena.reset();
+    let mut group = AuditMessageGroup::new(EventId::default(), b"");
+    group.push(kind, body);
+    if let Some(event) = parse_audit_event(&group, &arena) {
+        check_distinct(event.fields.iter().map(|(name, _)| *name));
+        let mut lines = Vec::new();
+        encode::line(&event, &mut lines);
+        assert_eq!(check_lines(&lines).len(), 1);
+    }
+});

@@ -1,0 +1,94 @@
+//! Whole logs, from bytes to lines: whatever they are, every line is JSON with the keys that it
+//! must have, within the limit where there is one, and it makes no difference where the stream was
+//! cut.
+#![no_main]
+
+use std::io::Write;
+
+use arbitrary::Arbitrary;
+use auditrd::{
+    Absent, Arena, AuditMarshaller, Batch, Classifier, Fill, LogSource, MarshallerConfig,
+    RecordType, Source, encode, record_type::AUDIT_GET,
+};
+use auditrd_fuzz::check_lines;
+use libfuzzer_sys::fuzz_target;
+
+/// What a pipe holds.
+const PIPE: usize = 65_536;
+/// A line without any text is shorter.
+const MAX_LINE: usize = 4096;
+
+#[derive(Arbitrary, Debug)]
+struct Input<'a> {
+    cut: u16,
+    log: &'a [u8],
+}
+
+fuzz_target!(|input: Input| {
+    let log = input.log.get(..PIPE).unwrap_or(input.log);
+    let whole = events(&[log]);
+    check_lines(&whole.lines);
+    for line in check_lines(&whole.short) {
+        assert!(serde_json::to_vec(&line).is_ok());
+    }
+    let lines = whole.short.split_inclusive(|byte| *byte == b'\n');
+    assert!(lines.map(<[u8]>::len).all(|length| length <= MAX_LINE));
+    let (before, after) = log.split_at(usize::from(input.cut).min(log.len()));
+    if !before.is_empty() && !after.is_empty() {
+        assert!(events(&[before, after]).lines == whole.lines);
+    }
+});
+
+#[derive(Default)]
+struct Events {
+    lines: Vec<u8>,
+    /// The same with a limit to their length.
+    short: Vec<u8>,
+}
+
+/// What comes of a log that is read in these parts.
+fn events(parts: &[&[u8]]) -> Events {
+    let (stopper, stop) = auditrd::stop().expect("a pipe");
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    let mut source = LogSource::from_fd(reader.into(), stop);
+    let config = MarshallerConfig {
+        ends_at_proctitle: true,
+        ..MarshallerConfig::new(AUDIT_GET, RecordType(2999))
+    };
+    let mut marshaller = AuditMarshaller::new(config);
+    let mut classifier = Classifier::new(Box::new(Absent));
+    let (mut arena, mut batch) = (Arena::new(), Batch::default());
+    let mut events = Events::default();
+    let mut take = |marshaller: &mut AuditMarshaller| {
+        while let Some(group) = marshaller.pop() {
+            if let Some(mut event) = classifier.classify(&group, &arena) {
+                encode::line(&event, &mut events.lines);
+                encode::line_within(&mut event, MAX_LINE, &arena, &mut events.short);
+            }
+            arena.reset();
+            marshaller.recycle(group);
+        }
+    };
+    // The first call opens the input.
+    let _ = source.fill(&mut batch, None);
+    for part in parts.iter().filter(|part| !part.is_empty()) {
+        writer.write_all(part).expect("the pipe has room");
+        source.fill(&mut batch, None).expect("the pipe can be read");
+        for record in batch.records() {
+            marshaller.push(0, record);
+        }
+        batch.clear();
+        take(&mut marshaller);
+    }
+    drop(writer);
+    while source.fill(&mut batch, None).expect("the pipe can be read") == Fill::More {
+        for record in batch.records() {
+            marshaller.push(0, record);
+        }
+        batch.clear();
+    }
+    marshaller.drain();
+    take(&mut marshaller);
+    drop(stopper);
+    events
+}

@@ -1,0 +1,172 @@
+//! Records of any events in any order at any time: each comes out once at most, with its own event
+//! and in its own order, and no bound is passed.
+#![no_main]
+
+use std::{collections::HashMap, time::Duration};
+
+use arbitrary::Arbitrary;
+use auditrd::{
+    AuditMarshaller, AuditMessageGroup, EventId, MarshallerConfig, Record, RecordType, Timestamp,
+    record_type::*,
+};
+use libfuzzer_sys::fuzz_target;
+
+#[derive(Arbitrary, Debug)]
+struct Input {
+    is_log: bool,
+    max_events: u8,
+    max_bytes: u16,
+    steps: Vec<Step>,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Step {
+    Push {
+        serial: u8,
+        second: u8,
+        node: u8,
+        kind: Kind,
+        length: u8,
+        cut: bool,
+    },
+    Wait(u16),
+    StepBack(u16),
+    Pop,
+    Drain,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Kind {
+    Syscall,
+    Path,
+    Cwd,
+    Execve,
+    Title,
+    End,
+    Login,
+    Other(u16),
+}
+
+impl Kind {
+    fn number(self) -> RecordType {
+        match self {
+            Kind::Syscall => AUDIT_SYSCALL,
+            Kind::Path => AUDIT_PATH,
+            Kind::Cwd => AUDIT_CWD,
+            Kind::Execve => AUDIT_EXECVE,
+            Kind::Title => AUDIT_PROCTITLE,
+            Kind::End => AUDIT_EOE,
+            Kind::Login => AUDIT_USER_LOGIN,
+            Kind::Other(number) => RecordType(number),
+        }
+    }
+}
+
+const NODES: [&[u8]; 4] = [b"", b"a", b"b", b"a b"];
+
+/// What must be true of the events that came out so far.
+#[derive(Default)]
+struct Seen {
+    groups: u64,
+    records: u64,
+    /// The number of the last record that came out for each event.
+    last: HashMap<(EventId, Vec<u8>), u64>,
+}
+
+impl Seen {
+    fn take(&mut self, group: &AuditMessageGroup) {
+        self.groups += 1;
+        for message in group.messages() {
+            self.records += 1;
+            let text = str::from_utf8(message.data).expect("as it was pushed");
+            let mut words = text.split(' ');
+            let number: u64 = words
+                .next()
+                .and_then(|word| word.parse().ok())
+                .expect("a number");
+            let serial = words.next().and_then(|word| word.parse().ok());
+            assert_eq!(serial, Some(group.id.serial), "a record of another event");
+            let last = self.last.entry((group.id, group.node.clone())).or_default();
+            assert!(*last < number, "twice, or out of order");
+            *last = number;
+        }
+    }
+}
+
+fuzz_target!(|input: Input| {
+    let config = MarshallerConfig {
+        timeout: Duration::from_secs(2),
+        ends_at_proctitle: input.is_log,
+        max_events: 1 + usize::from(input.max_events),
+        max_bytes: 256 + usize::from(input.max_bytes),
+        max_event_bytes: 256,
+        ..MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC)
+    };
+    let max_events = config.max_events;
+    let mut marshaller = AuditMarshaller::new(config);
+    let (mut seen, mut now, mut pushed) = (Seen::default(), 1_000_000, 0);
+    for step in &input.steps {
+        match step {
+            Step::Push {
+                serial,
+                second,
+                node,
+                kind,
+                length,
+                cut,
+            } => {
+                pushed += 1;
+                let body = format!(
+                    "{pushed} {serial} items={} {:1$}",
+                    length % 4,
+                    usize::from(*length)
+                );
+                marshaller.push(
+                    now,
+                    Record {
+                        id: EventId {
+                            time: Timestamp {
+                                seconds: u64::from(second % 4),
+                                millis: 0,
+                            },
+                            serial: u32::from(*serial),
+                        },
+                        kind: kind.number(),
+                        node: NODES[usize::from(node % 4)],
+                        body: body.as_bytes(),
+                        cut: *cut,
+                    },
+                );
+            }
+            Step::Wait(by) => {
+                now += u64::from(*by);
+                marshaller.expire(now);
+                assert!(
+                    marshaller
+                        .next_deadline()
+                        .is_none_or(|deadline| deadline > now)
+                );
+            }
+            Step::StepBack(by) => now -= u64::from(*by).min(now),
+            Step::Pop => {
+                if let Some(group) = marshaller.pop() {
+                    seen.take(&group);
+                    marshaller.recycle(group);
+                }
+            }
+            Step::Drain => marshaller.drain(),
+        }
+        assert!(marshaller.in_flight() <= max_events);
+    }
+    marshaller.drain();
+    assert_eq!(
+        (marshaller.in_flight(), marshaller.next_deadline()),
+        (0, None)
+    );
+    while let Some(group) = marshaller.pop() {
+        seen.take(&group);
+    }
+    let tally = marshaller.tally();
+    assert_eq!((tally.records, tally.events), (pushed, seen.groups));
+    assert!(seen.records + tally.filtered <= pushed);
+});

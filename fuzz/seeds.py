@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""Cuts the logs in tests/data into seeds for the fuzz targets: one of each kind of record and event.
+
+A seed begins with the bytes that its target reads before the text: see the type of its input.
+"""
+
+import hashlib
+import pathlib
+import re
+import struct
+
+HERE = pathlib.Path(__file__).parent
+RECORD = re.compile(rb"(?:.*?)type=(\S+) msg=(audit\([^)]*\)): ?(.*)", re.S)
+TYPES = {b"SYSCALL": 1300, b"PATH": 1302, b"CWD": 1307, b"EXECVE": 1309, b"EOE": 1320,
+         b"PROCTITLE": 1327, b"LOGIN": 1006, b"URINGOP": 1336, b"OPENAT2": 1337, b"MMAP": 1323}
+SMALL = 8192
+
+
+def keep(target, seed):
+    directory = HERE / "corpus" / target
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / hashlib.sha1(seed).hexdigest()).write_bytes(seed)
+
+
+def shape(body):
+    """The keys of a record, and of which kind each value is."""
+    pairs = re.findall(rb"([\w\[\]-]+)=(\"|'|\(|\?|-|[0-9A-F]+\b|.)", body)
+    return tuple((re.sub(rb"\d+", b"0", key), value[:1] if not value.isalnum() else b"0")
+                 for key, value in pairs)
+
+
+def main():
+    seen, events = set(), {}
+    for log in sorted((HERE.parent / "tests/data").glob("*.log")):
+        for line in log.read_bytes().splitlines():
+            match = RECORD.fullmatch(line)
+            if not match:
+                continue
+            kind, stamp, body = match.groups()
+            events.setdefault((log, line[:match.start(1)], stamp), []).append((kind, body, line))
+            if (kind, shape(body)) not in seen and len(body) < SMALL:
+                seen.add((kind, shape(body)))
+                number = TYPES.get(kind, 1100)
+                keep("fields", struct.pack("<H", number - 1000) + body)
+                keep("header", stamp + b": " + body[:40])
+    known = set()
+    for records in events.values():
+        what = tuple((kind, shape(body)) for kind, body, _ in records)
+        text = b"\n".join(line for _, _, line in records) + b"\n"
+        if what in known or len(text) > 4 * SMALL:
+            continue
+        known.add(what)
+        keep("line", struct.pack("<H", len(text) // 2) + text)
+        arguments = [body for kind, body, _ in records if kind == b"EXECVE"]
+        if arguments:
+            keep("execve", struct.pack("<I", 1 << 31) + b"\n".join(arguments))
+            words = re.findall(rb" a\d+=\"([^\"]*)", b"".join(arguments))
+            keep("execve", struct.pack("<IHB", 0, 64, len(words) % 256) + b"\0".join(words))
+
+
+main()
