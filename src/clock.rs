@@ -15,6 +15,8 @@ const NEAR: i64 = 3_600_000;
 const CONVINCING: u32 = 256;
 /// Hosts whose clocks are known at most.
 const HOSTS: usize = 65_536;
+/// Bytes of their names at most. A name is as long as a line allows, which a host's never is.
+const NAMES: usize = 16 << 20;
 
 /// Tells the time to the reassembly of a log.
 #[derive(Debug, Default)]
@@ -23,6 +25,8 @@ pub(crate) struct LogClock {
     /// The clock of records that name no host.
     plain: HostClock,
     hosts: HashMap<Vec<u8>, HostClock>,
+    /// Bytes of the names of the hosts.
+    names: usize,
 }
 
 #[derive(Debug, Default)]
@@ -45,9 +49,11 @@ impl LogClock {
             &mut self.plain
         } else {
             if !self.hosts.contains_key(node) {
-                if self.hosts.len() >= HOSTS {
+                if self.hosts.len() >= HOSTS || self.names >= NAMES {
                     self.hosts.clear();
+                    self.names = 0;
                 }
+                self.names += node.len();
                 self.hosts.insert(node.to_vec(), HostClock::default());
             }
             self.hosts.get_mut(node).unwrap_or(&mut self.plain)
@@ -112,5 +118,16 @@ mod tests {
             .map(|second| clock.see(b"", at(500 + second)))
             .max();
         assert!(last > Some(30_000), "{last:?}");
+    }
+
+    #[test]
+    fn hosts_with_long_names_are_forgotten_before_they_fill_the_memory() {
+        let mut clock = LogClock::new();
+        for host in 0..100 {
+            let name = format!("{host}{}", "n".repeat(1 << 20));
+            clock.see(name.as_bytes(), at(100));
+            let held: usize = clock.hosts.keys().map(Vec::len).sum();
+            assert!(held <= NAMES + name.len(), "{held}");
+        }
     }
 }

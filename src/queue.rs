@@ -120,7 +120,7 @@ impl Inlet {
     /// Sends a parcel, and says what had to be dropped for it. `None` if nobody wants it.
     pub(crate) fn send(&mut self, parcel: Parcel) -> Option<Dropped> {
         let Some(oldest) = &self.oldest else {
-            return self.full.send(parcel).ok().map(|()| Dropped::default());
+            return self.wait(parcel).map(|()| Dropped::default());
         };
         let cost = parcel.cost();
         let mut dropped = Dropped::default();
@@ -143,6 +143,14 @@ impl Inlet {
             parcel = back;
         }
         Some(dropped)
+    }
+
+    /// Waits for room. A parcel with as much in it as several takes the places of several, so that
+    /// the queue is bounded in bytes here too; those behind it are empty.
+    fn wait(&self, parcel: Parcel) -> Option<()> {
+        let places = (parcel.cost() / USUAL).min(self.full.capacity().unwrap_or(1));
+        self.full.send(parcel).ok()?;
+        (1..places).try_for_each(|_| self.full.send(Parcel::default()).ok())
     }
 
     /// A parcel that went through and is empty again; `None` if there is none at the moment.
@@ -225,6 +233,19 @@ mod tests {
         let dropped = inlet.send(parcel(2, 1 << 20)).unwrap();
         assert_eq!(dropped.events, 1);
         assert_eq!(serials(&outlet), [2]);
+    }
+
+    #[test]
+    fn a_huge_event_takes_the_place_of_many_where_the_reader_waits() {
+        let (mut inlet, outlet) = queue(1 << 20, Overflow::Wait);
+        inlet.send(parcel(1, 1 << 10)).unwrap();
+        assert_eq!(outlet.parcels.len(), 1);
+        inlet.send(parcel(2, 512 << 10)).unwrap();
+        assert_eq!(outlet.parcels.len(), 1 + 8);
+        let taken: Vec<_> = outlet.parcels.try_iter().collect();
+        assert_eq!(taken.iter().filter(|parcel| !parcel.is_empty()).count(), 2);
+        inlet.send(parcel(3, 64 << 20)).unwrap();
+        assert!(outlet.parcels.is_full());
     }
 
     #[test]

@@ -43,6 +43,9 @@ pub(crate) struct Writer {
     losses: Losses,
 }
 
+/// An arena that has grown past this is given back: one huge event must not cost its memory for ever.
+const SPARE_ARENA: usize = 4 << 20;
+
 /// Events between two looks at what the main thread has to say, while records keep coming.
 const EVENTS_PER_LOOK: u32 = 256;
 
@@ -144,6 +147,9 @@ impl Writer {
                 self.flush()?;
             }
             return Ok(());
+        }
+        if self.arena.allocated_bytes() > SPARE_ARENA {
+            self.arena = Arena::new();
         }
         self.arena.reset();
         let Some(mut event) = self.classifier.classify(group, &self.arena) else {

@@ -24,10 +24,15 @@ use place::Namer;
 
 /// Hosts whose paths are remembered at a time; logs of more are rare.
 const NODES: usize = 64;
+/// Bytes of all that is remembered of all hosts, about. Few hosts fill it as little as many idle ones.
+const MEMORY: usize = 128 << 20;
+/// Events between two looks at how much it is.
+const BETWEEN_LOOKS: u32 = 1024;
 
 /// Turns the records of events into events, and remembers what they say of paths.
 pub struct Classifier {
     memories: Vec<(Vec<u8>, Resolver)>,
+    events: u32,
     host: Box<dyn Host + Send>,
 }
 
@@ -37,6 +42,7 @@ impl Classifier {
     pub fn new(host: Box<dyn Host + Send>) -> Classifier {
         Classifier {
             memories: Vec::new(),
+            events: 0,
             host,
         }
     }
@@ -65,6 +71,10 @@ impl Classifier {
             syscall: name.unwrap_or_else(|| unknown_syscall(call.number, arena)),
             ..event
         };
+        self.events = self.events.wrapping_add(1);
+        if self.events.is_multiple_of(BETWEEN_LOOKS) {
+            forget(&mut self.memories, MEMORY);
+        }
         let memory = memory(&mut self.memories, &group.node);
         let mut namer = Namer {
             call,
@@ -140,6 +150,20 @@ fn memory<'m>(memories: &'m mut Vec<(Vec<u8>, Resolver)>, node: &[u8]) -> &'m mu
             memories.len() - 1
         });
     &mut memories[index].1
+}
+
+/// Forgets the hosts that are remembered for longest until the rest takes no more than `bound` bytes.
+/// The last one stays: it has bounds of its own.
+fn forget(memories: &mut Vec<(Vec<u8>, Resolver)>, bound: usize) {
+    let size = |(name, memory): &(Vec<u8>, Resolver)| name.capacity() + memory.size();
+    let mut left: usize = memories.iter().map(size).sum();
+    let excess = memories.iter().take_while(|memory| {
+        let is_over = left > bound;
+        left -= size(memory);
+        is_over
+    });
+    let excess = excess.count().min(memories.len().saturating_sub(1));
+    memories.drain(..excess);
 }
 
 /// The call that an event is about. Where the SYSCALL record is only that of the io_uring_enter

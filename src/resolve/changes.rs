@@ -2,7 +2,9 @@
 
 use crate::{
     parse::FileId,
-    resolve::{Caller, Descriptor, Host, Mode, NODE_BOUND, Process, Resolver, tree::Node},
+    resolve::{
+        Caller, Descriptor, Host, Mode, NODE_BOUND, Process, Resolver, TREE_BOUND, tree::Node,
+    },
 };
 
 impl Resolver {
@@ -188,7 +190,7 @@ impl Resolver {
     }
 
     fn hold(&mut self, path: &[u8]) -> Node {
-        if self.tree.len() > NODE_BOUND {
+        if self.tree.len() > NODE_BOUND || self.tree.size() > TREE_BOUND {
             let clock = self.clock;
             *self = Resolver {
                 clock,

@@ -30,6 +30,9 @@ const TABLE_BOUND: usize = 32_768;
 /// Names in the tree. Only paths of unusual depth reach this; everything is forgotten then.
 const NODE_BOUND: usize = 262_144;
 
+/// Bytes of the tree, which only a log with names that are longer than any file's reaches first.
+const TREE_BOUND: usize = 64 << 20;
+
 /// How many generations of forks an inherited descriptor is followed through.
 const ANCESTORS: usize = 8;
 
@@ -114,6 +117,12 @@ impl Resolver {
             clock: 0,
             path: Vec::new(),
         }
+    }
+
+    /// How much memory it takes, in bytes, about.
+    pub(crate) fn size(&self) -> usize {
+        let tables = self.descriptors.size() + self.files.size() + self.processes.size();
+        tables + self.tree.size() + self.path.capacity()
     }
 
     /// The path of an open descriptor. If the record says which file it is, the answer is about

@@ -46,6 +46,11 @@ impl<K: Eq + Hash + Copy, V> Recent<K, V> {
         self.young.insert(key, value);
     }
 
+    /// How much memory it takes, in bytes, about.
+    pub(crate) fn size(&self) -> usize {
+        (self.young.capacity() + self.old.capacity()) * size_of::<(K, V)>()
+    }
+
     /// Takes an entry out.
     pub(crate) fn remove(&mut self, key: K) -> Option<V> {
         self.young.remove(&key).or_else(|| self.old.remove(&key))

@@ -19,6 +19,8 @@ pub(crate) struct Tree {
     free: Vec<u32>,
     children: HashTable<u32>,
     hasher: DefaultHashBuilder,
+    /// Memory of all names, those of free slots among them.
+    bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +32,16 @@ struct Slot {
     file: Option<FileId>,
     /// Whether its parent knows it. What was removed or replaced is not, but may still be held.
     attached: bool,
+}
+
+impl Slot {
+    /// Gives it a name, and returns how much more memory that takes.
+    fn call(&mut self, name: &[u8]) -> usize {
+        let before = self.name.capacity();
+        self.name.clear();
+        self.name.extend_from_slice(name);
+        self.name.capacity() - before
+    }
 }
 
 const ROOT: u32 = 0;
@@ -46,6 +58,7 @@ impl Tree {
             free: Vec::new(),
             children: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
+            bytes: 0,
         }
     }
 
@@ -126,8 +139,7 @@ impl Tree {
         self.detach(node);
         let slot = &mut self.slots[node.0 as usize];
         let parent = std::mem::replace(&mut slot.parent, directory.0);
-        slot.name.clear();
-        slot.name.extend_from_slice(name);
+        self.bytes += slot.call(name);
         self.attach(node.0);
         self.release(Node(parent));
     }
@@ -153,6 +165,13 @@ impl Tree {
             end = start - 1;
         }
         true
+    }
+
+    /// How much memory it takes, in bytes, about.
+    pub(crate) fn size(&self) -> usize {
+        let slots = self.slots.capacity() * size_of::<Slot>();
+        let places = self.free.capacity() + self.children.capacity();
+        slots + places * size_of::<u32>() + self.bytes
     }
 
     /// How many nodes there are, the root among them.
@@ -181,8 +200,7 @@ impl Tree {
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         });
         let slot = &mut self.slots[at as usize];
-        slot.name.clear();
-        slot.name.extend_from_slice(name);
+        self.bytes += slot.call(name);
         slot.parent = parent;
         slot.uses = 0;
         slot.file = None;

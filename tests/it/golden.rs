@@ -26,6 +26,12 @@ pub(crate) fn log(name: &str) -> Vec<u8> {
     fs::read(data(&format!("{name}.log"))).expect("there is a log")
 }
 
+/// How many events a log makes.
+pub(crate) fn count_lines(name: &str) -> u64 {
+    let expected = fs::read(data(&format!("{name}.ndjson"))).expect("its events");
+    lines(&expected).len() as u64
+}
+
 /// The lines that come of a log.
 pub(crate) fn output(log: &[u8], args: &[&str]) -> Vec<u8> {
     let output = replay_raw(log, &[&ALL[..], args].concat());

@@ -4,6 +4,7 @@
 //! events before and after are all there.
 
 mod floods;
+mod memory;
 mod mutations;
 mod oddities;
 

@@ -5,7 +5,7 @@
 //! kernel writes. `traps` has one test for each odd record that was seen in the wild. `disk` takes the
 //! output away while it is written to. `oracle` asks libauparse and shells for a second opinion.
 //! `layering` holds the imports against the architecture. `live` and `truth`
-//! run against this kernel.
+//! run against this kernel, and `soak` for as long as one likes.
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
 
 mod cli;
@@ -19,5 +19,6 @@ mod live;
 mod oracle;
 mod process;
 mod score;
+mod soak;
 mod traps;
 mod truth;

@@ -1,0 +1,216 @@
+//! What a log may make the program hold in memory, whatever is in it.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    process::Stdio,
+    thread,
+};
+
+use crate::{common::auditrd, process::login};
+
+/// What nothing may pass, in MiB: what the README promises. It takes events of the largest size
+/// that is kept, 16 MiB, whose lines are many times as long.
+const ANYTHING: u64 = 512;
+/// What many small things may not pass, in MiB, however many there are.
+const MANY: u64 = 256;
+
+/// The serial of the record that ends each stream.
+const LAST: u32 = 4_000_000_000;
+
+/// The most memory that the program ever had resident, in MiB, after it has read a stream.
+///
+/// The stream is made while it is written: no more of it than a piece is in memory here.
+fn peak(stream: impl Iterator<Item = String> + Send) -> u64 {
+    let mut command = auditrd();
+    command.args(["-q", "-i", "-", "--min", "1000", "--max", "2999"]);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut stdin = child.stdin.take().expect("stdin is a pipe");
+    let mut stdout = BufReader::with_capacity(1 << 20, child.stdout.take().expect("a pipe"));
+    let status = format!("/proc/{}/status", child.id());
+    let peak = thread::scope(|scope| {
+        let writer = scope.spawn(move || {
+            for piece in stream {
+                stdin.write_all(piece.as_bytes()).expect("all is read");
+            }
+            // Behind an end of line, for a stream that has none.
+            let last = "\n".to_owned() + &login(LAST);
+            stdin.write_all(last.as_bytes()).expect("all is read");
+            stdin
+        });
+        let last = format!("\"sequence\":{LAST},");
+        let mut line = Vec::new();
+        while memchr::memmem::find(&line, last.as_bytes()).is_none() {
+            line.clear();
+            let length = stdout.read_until(b'\n', &mut line).expect("a pipe");
+            assert_ne!(length, 0, "it ended early");
+        }
+        let status = fs::read_to_string(status).expect("the process is alive");
+        drop(writer.join().expect("all was written"));
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
+        kib.and_then(|kib| kib.parse::<u64>().ok())
+            .expect("a number of KiB")
+            / 1024
+    });
+    assert!(child.wait().expect("it ends").success());
+    peak
+}
+
+#[track_caller]
+fn check(bound: u64, stream: impl Iterator<Item = String> + Send) {
+    let peak = peak(stream);
+    assert!(peak < bound, "{peak} MiB");
+}
+
+/// Joins pieces so that they are not written one by one.
+fn by_the_thousand(pieces: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
+    let mut pieces = pieces.peekable();
+    std::iter::from_fn(move || {
+        pieces.peek()?;
+        Some(pieces.by_ref().take(1000).collect())
+    })
+}
+
+fn record(kind: &str, serial: u32, body: &str) -> String {
+    format!("type={kind} msg=audit(1700000000.000:{serial}): {body}\n")
+}
+
+fn call(serial: u32, number: u32, exit: u32, pid: u32) -> String {
+    let body = format!(
+        "arch=c000003e syscall={number} success=yes exit={exit} items=1 ppid=1 pid={pid} uid=0"
+    );
+    record("SYSCALL", serial, &body)
+}
+
+/// An event of a process that opened a new file in a new directory.
+fn opening(serial: u32, prefix: &str) -> String {
+    let path =
+        format!("item=0 name=\"/{prefix}{serial}/n\" inode={serial} dev=fe:01 nametype=CREATE");
+    call(serial, 257, 3, serial) + &record("PATH", serial, &path) + &record("EOE", serial, "")
+}
+
+/// Of many things: more than any table holds. Built without optimization it takes too long to read a
+/// million, and what is more makes no difference.
+const MILLION: u32 = if cfg!(debug_assertions) {
+    200_000
+} else {
+    1_000_000
+};
+
+#[test]
+fn a_million_events_that_never_end_are_bounded() {
+    check(
+        MANY,
+        by_the_thousand((0..MILLION).map(|serial| call(serial, 39, 0, 5))),
+    );
+}
+
+#[test]
+fn a_million_records_of_one_event_are_bounded() {
+    for body in ["", "item=0 name=\"/d/n\" inode=3 dev=fe:01 nametype=DELETE"] {
+        let paths = (0..MILLION).map(|_| record("PATH", 7, body));
+        let event = [call(7, 87, 0, 5)].into_iter().chain(paths);
+        check(MANY, by_the_thousand(event.chain([record("EOE", 7, "")])));
+    }
+}
+
+#[test]
+fn any_number_of_processes_files_and_directories_is_bounded() {
+    check(
+        MANY,
+        by_the_thousand((0..MILLION / 2).map(|serial| opening(serial, "directory"))),
+    );
+}
+
+#[test]
+fn a_million_hosts_are_bounded() {
+    let hosts = (0..MILLION).map(|host| format!("node=host{host} {}", call(7, 39, 0, 5)));
+    check(MANY, by_the_thousand(hosts));
+}
+
+#[test]
+fn many_busy_hosts_are_bounded() {
+    let lines = |host: u32, event: &str| -> String {
+        event
+            .lines()
+            .map(|line| format!("node=host{host} {line}\n"))
+            .collect()
+    };
+    let events = (0..MILLION / 100).flat_map(|serial| {
+        let event = opening(serial, "a/directory/with/a/name/of/its/own/");
+        (0..64).map(move |host| lines(host, &event))
+    });
+    check(MANY, by_the_thousand(events));
+}
+
+#[test]
+fn names_as_long_as_a_line_are_bounded() {
+    let long = "n".repeat(1_000_000);
+    let name = long.clone();
+    check(ANYTHING, (0..400).map(move |serial| opening(serial, &name)));
+    let hosts = (0..400).map(move |host| format!("node={long}{host} {}", call(7, 87, 0, 5)));
+    check(ANYTHING, hosts);
+}
+
+#[test]
+fn a_million_arguments_are_bounded() {
+    let words = |first: u32| {
+        (first..first + 500)
+            .map(|word| format!(" a{word}=\"x\""))
+            .collect()
+    };
+    let records = (0..MILLION)
+        .step_by(500)
+        .map(move |first| -> String { words(first) });
+    let exec = records.map(|words| record("EXECVE", 7, &words));
+    let event = [call(7, 59, 0, 5)].into_iter().chain(exec);
+    check(MANY, event.chain([record("EOE", 7, "")]));
+}
+
+#[test]
+fn arguments_of_64_mib_are_bounded() {
+    for byte in ["41", "FF"] {
+        let piece = byte.repeat(3500);
+        let pieces = (0..2 * (64 << 20) / 7000).map(move |part| {
+            let header = if part == 0 {
+                "argc=1 a0_len=134217728 "
+            } else {
+                ""
+            };
+            record("EXECVE", 7, &format!("{header}a0[{part}]={piece}"))
+        });
+        let event = [call(7, 59, 0, 5)].into_iter().chain(pieces);
+        check(ANYTHING, event.chain([record("EOE", 7, "")]));
+    }
+}
+
+#[test]
+fn huge_events_in_a_row_are_bounded() {
+    let word = "41".repeat(500_000);
+    let events = (0..20).flat_map(move |serial| {
+        let word = word.clone();
+        let exec = (0..15).map(move |n| record("EXECVE", serial, &format!("a{n}={word}")));
+        [call(serial, 59, 0, 5)]
+            .into_iter()
+            .chain(exec)
+            .chain([record("EOE", serial, "")])
+    });
+    check(ANYTHING, events);
+}
+
+#[test]
+fn gaps_in_the_serials_take_no_memory() {
+    let gaps = (0..20_000u32).map(|n| login(n.wrapping_mul(1_234_567) % LAST));
+    check(64, by_the_thousand(gaps));
+}
+
+#[test]
+fn a_line_of_a_gibibyte_is_bounded() {
+    let piece = "x".repeat(1 << 20);
+    check(64, (0..1024).map(move |_| piece.clone()));
+}

@@ -1,0 +1,197 @@
+//! Hours in minutes: at full rate for as long as one likes, with memory that stays where it is and
+//! counters that add up.
+//!
+//! `SOAK_SECONDS=1800 cargo test --release --test it soak -- --nocapture` takes half an hour, and says
+//! what it saw. Otherwise it is a few seconds, to show that it works. The audit subsystem is borrowed
+//! for slices of `SOAK_SLICE` seconds (20), so that other tests get their turn.
+
+mod load;
+mod subject;
+
+use std::{
+    env, fs,
+    io::{self, Write},
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::live::audit::{Audit, settings, wait_for_the_kernel};
+use subject::{Subject, Summary};
+
+fn seconds(name: &str, usual: u64) -> Duration {
+    let text = env::var(name).ok();
+    let seconds = text.map(|text| text.parse().expect("a number of seconds"));
+    Duration::from_secs(seconds.unwrap_or(usual))
+}
+
+fn duration() -> Duration {
+    seconds("SOAK_SECONDS", 6)
+}
+
+/// What is seen is said at once, past the test harness.
+fn say(text: &str) {
+    // Nothing can be done about a standard error that is closed.
+    let _ = writeln!(io::stderr(), "soak: {text}");
+}
+
+/// By how much resident memory may grow after the first third of the time, in KiB: the buffers of
+/// the two threads grow to the largest that they ever need, and not all at once.
+const SLACK: u64 = 16 << 10;
+
+#[track_caller]
+fn assert_flat(name: &str, resident: &[u64]) {
+    let warm = resident.len() / 3;
+    let (Some(first), Some(most)) = (resident.get(warm), resident.iter().skip(warm).max()) else {
+        panic!("{name}: no samples");
+    };
+    say(&format!(
+        "{name}: {} KiB resident after a third of the time, {most} KiB at most after it",
+        first
+    ));
+    assert!(*most <= first + SLACK, "{name}: {resident:?}");
+}
+
+#[test]
+fn live_at_full_rate_memory_stays_flat_and_counters_add_up() {
+    let slice = seconds("SOAK_SLICE", 20).min(duration() / 2);
+    let end = Instant::now() + duration();
+    let mut modes = [&[][..], &["--unicast"][..]].into_iter().cycle();
+    let mut slices = 0;
+    while slices < 2 || Instant::now() < end {
+        let mode = modes.next().expect("it goes round");
+        if !live_slice(mode, slice) {
+            return;
+        }
+        slices += 1;
+    }
+}
+
+/// Listens for a while to a process that makes, renames and removes files as fast as it can. `false`
+/// if that is not possible here.
+fn live_slice(mode: &[&str], time: Duration) -> bool {
+    let Some(mut audit) = Audit::borrow() else {
+        return false;
+    };
+    let before = settings();
+    let directory = tempfile::tempdir().expect("a directory");
+    let watched = directory.path().canonicalize().expect("a directory");
+    audit.watch(&watched);
+    for arch in ["arch=b64", "arch=b32"] {
+        let exec = [
+            "always,exit",
+            "-F",
+            arch,
+            "-S",
+            "execve",
+            "-F",
+            "exe=/usr/bin/true",
+        ];
+        audit.rule(&exec);
+    }
+    let subject = Subject::listen(mode);
+    let worker = load::start(&watched);
+    let resident = subject.watch(time, || worker.is_alive());
+    let made = worker.stop();
+    wait_for_the_kernel();
+    let summary = subject.stop();
+    let name = mode.first().unwrap_or(&"multicast");
+    account(name, &watched, made, &summary, time);
+    assert_flat(name, &resident);
+    let mut after = settings();
+    after.remove("backlog_wait_time");
+    let mut before = before;
+    before.remove("backlog_wait_time");
+    assert_eq!(after, before, "the state of auditing is as it was");
+    true
+}
+
+/// Every call that was made is a line, or is among what was counted as lost.
+fn account(name: &str, watched: &Path, made: load::Made, summary: &Summary, time: Duration) {
+    let count = |key| summary.counter(key);
+    let lost_events = count("queue_dropped");
+    let lost_records = count("dropped") + count("kernel_lost");
+    let seen = summary.below(watched);
+    let total = made.files + made.programs;
+    say(&format!(
+        "{name}: {total} calls in {} s, {} lines of them, {} records; lost: {lost_events} events from the \
+         queue, {} records in the socket, {} in the kernel",
+        time.as_secs(),
+        seen.files + seen.programs,
+        count("records"),
+        count("dropped"),
+        count("kernel_lost"),
+    ));
+    assert_eq!(summary.lines, count("lines"), "{}", summary.log);
+    assert_eq!(
+        summary.losses > 0,
+        lost_events + lost_records > 0,
+        "{}",
+        summary.log
+    );
+    let missing = total - (seen.files + seen.programs);
+    if lost_events + lost_records == 0 {
+        assert_eq!(missing, 0, "{}", summary.log);
+    } else {
+        // A lost record costs one event at most, and those that are lost may not be of this load.
+        assert!(
+            missing <= lost_events + lost_records,
+            "{missing}: {}",
+            summary.log
+        );
+    }
+    assert_eq!(
+        (count("malformed"), count("foreign"), count("evicted")),
+        (0, 0, 0),
+        "{}",
+        summary.log
+    );
+}
+
+#[test]
+fn in_a_log_without_end_memory_stays_flat_and_counters_add_up() {
+    let stop = AtomicBool::new(false);
+    let (mut subject, mut input) = Subject::replay();
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut log = load::EndlessLog::new();
+            while !stop.load(Ordering::Relaxed) {
+                input.write_all(log.more()).expect("all is read");
+            }
+            drop(input);
+            log.written()
+        });
+        let resident = subject.watch(duration(), || !writer.is_finished());
+        stop.store(true, Ordering::Relaxed);
+        let written = writer.join().expect("all was written");
+        subject.wait();
+        let summary = subject.summary();
+        say(&format!(
+            "log: {} records of {} events in {} s, {} lines",
+            written.records,
+            written.events,
+            duration().as_secs(),
+            summary.lines
+        ));
+        let count = |key| summary.counter(key);
+        assert_eq!(
+            (count("records"), count("malformed")),
+            (written.records, 0),
+            "{}",
+            summary.log
+        );
+        assert_eq!(count("events"), written.events, "{}", summary.log);
+        assert_eq!(summary.lines, count("lines"), "{}", summary.log);
+        assert_eq!(summary.lines, written.lines, "{}", summary.log);
+        assert_flat("log", &resident);
+    });
+}
+
+fn resident(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it is alive");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    kib.and_then(|kib| kib.parse().ok())
+        .expect("a number of KiB")
+}

@@ -1,0 +1,166 @@
+//! What the program is kept busy with.
+
+use std::{
+    collections::HashMap,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{
+    common::data,
+    golden,
+    live::{audit::wait_until, os},
+};
+
+/// What all names of the load begin with, and nothing else.
+pub(super) const NAME: &[u8] = b"/soak-file-";
+
+/// Calls that were made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Made {
+    /// Files created, renamed and removed.
+    pub(super) files: u64,
+    /// Programs started.
+    pub(super) programs: u64,
+}
+
+/// A process that works until it is stopped.
+pub(super) struct Worker {
+    pid: u32,
+    /// Work goes on while this is there.
+    signal: PathBuf,
+    result: PathBuf,
+}
+
+/// Files between two looks at whether to stop, and between two programs.
+const ROUND: u64 = 500;
+
+/// Starts to make, rename and remove files in a directory, and programs too.
+pub(super) fn start(directory: &Path) -> Worker {
+    let state = |name: &str| directory.with_extension(name);
+    let (signal, result) = (state("go"), state("result"));
+    fs::write(&signal, "").expect("a file");
+    let pid = os::fork(|| {
+        let mut made = Made::default();
+        while signal.exists() {
+            for number in made.files..made.files + ROUND {
+                let file = directory.join(format!("soak-file-{number}"));
+                let other = directory.join(format!("soak-file-{number}.new"));
+                File::create_new(&file).expect("a new file");
+                fs::rename(&file, &other).expect("a new name");
+                fs::remove_file(&other).expect("it is there");
+            }
+            made.files += ROUND;
+            let status = Command::new("/usr/bin/true").status();
+            assert!(status.expect("it runs").success());
+            made.programs += 1;
+        }
+        let result_text = format!("{} {}", 3 * made.files, made.programs);
+        fs::write(&result, result_text).expect("a file");
+    });
+    Worker {
+        pid,
+        signal,
+        result,
+    }
+}
+
+impl Worker {
+    pub(super) fn is_alive(&self) -> bool {
+        Path::new(&format!("/proc/{}/stat", self.pid)).exists() && !self.result.exists()
+    }
+
+    /// Stops it, and says what it did.
+    pub(super) fn stop(self) -> Made {
+        fs::remove_file(&self.signal).expect("it is there");
+        assert!(os::wait(self.pid), "the load came to its end");
+        let text = wait_until("the load says what it did", || {
+            fs::read_to_string(&self.result).ok()
+        });
+        let mut numbers = text
+            .split(' ')
+            .map(|number| number.parse().expect("a number"));
+        let mut next = || numbers.next().expect("two numbers");
+        Made {
+            files: next(),
+            programs: next(),
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Where a check has failed, it must not go on for ever.
+        let _ = fs::remove_file(&self.signal);
+        let _ = fs::remove_file(&self.result);
+    }
+}
+
+/// The captures over and over, each time with other serials and later stamps.
+pub(super) struct EndlessLog {
+    /// Text, with the place of a stamp before each.
+    pieces: Vec<(usize, String)>,
+    /// Events in one round, and lines that they make.
+    events: u64,
+    lines: u64,
+    records: u64,
+    rounds: u64,
+    round: Vec<u8>,
+}
+
+/// What was written of an endless log.
+pub(super) struct Written {
+    pub(super) records: u64,
+    pub(super) events: u64,
+    pub(super) lines: u64,
+}
+
+impl EndlessLog {
+    pub(super) fn new() -> EndlessLog {
+        let (mut pieces, mut stamps) = (Vec::new(), HashMap::new());
+        let (mut lines, mut records) = (0, 0);
+        for name in ["fim", "proc"] {
+            let log = fs::read_to_string(data(&format!("{name}.log"))).expect("a log");
+            lines += golden::count_lines(name);
+            for line in log.lines() {
+                records += 1;
+                let (head, rest) = line.split_once("msg=audit(").expect("a stamp");
+                let (stamp, body) = rest.split_once(')').expect("a stamp");
+                let next = stamps.len();
+                let number = *stamps.entry(stamp.to_owned()).or_insert(next);
+                pieces.push((number, format!("{head}msg=audit(\0){body}\n")));
+            }
+        }
+        EndlessLog {
+            pieces,
+            events: stamps.len() as u64,
+            lines,
+            records,
+            rounds: 0,
+            round: Vec::new(),
+        }
+    }
+
+    /// One more round of it.
+    pub(super) fn more(&mut self) -> &[u8] {
+        self.round.clear();
+        let (second, first) = (1_700_000_000 + self.rounds / 10, self.rounds * self.events);
+        for (number, text) in &self.pieces {
+            let (head, tail) = text.split_once('\0').expect("a place for the stamp");
+            let serial = (first + *number as u64) % (1 << 32);
+            let stamp = format!("{second}.{:03}:{serial}", self.rounds % 10 * 100);
+            self.round.extend([head, &stamp, tail].concat().bytes());
+        }
+        self.rounds += 1;
+        &self.round
+    }
+
+    pub(super) fn written(&self) -> Written {
+        Written {
+            records: self.rounds * self.records,
+            events: self.rounds * self.events,
+            lines: self.rounds * self.lines,
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The program under load: its lines are counted and not kept.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Read, Seek},
+    path::Path,
+    process::{Child, ChildStdin, ChildStdout, Stdio},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use memchr::memmem;
+
+use super::{load::Made, resident};
+use crate::{
+    common::auditrd,
+    live::{
+        audit::{registered, wait_until},
+        daemon::audit_sockets,
+        os,
+    },
+};
+
+/// A running `auditrd`, killed when this is dropped.
+pub(super) struct Subject {
+    child: Child,
+    log: File,
+    counter: Option<JoinHandle<Counts>>,
+}
+
+/// What was seen of its output.
+#[derive(Default)]
+struct Counts {
+    lines: u64,
+    losses: u64,
+    /// Events about files whose path has a name of the load in it.
+    files: u64,
+    programs: u64,
+}
+
+/// What is known at its end.
+pub(super) struct Summary {
+    /// Lines that are events.
+    pub(super) lines: u64,
+    /// Lines that say that something was lost.
+    pub(super) losses: u64,
+    /// What it wrote to its standard error.
+    pub(super) log: String,
+    seen: Made,
+}
+
+impl Subject {
+    /// Starts it and waits until it hears what happens.
+    pub(super) fn listen(mode: &[&str]) -> Subject {
+        let (subject, _) = Subject::start(mode, Stdio::null());
+        let pid = subject.child.id();
+        wait_until("auditrd listens", || {
+            let listens = match mode {
+                [] => audit_sockets()
+                    .get(&pid)
+                    .is_some_and(|groups| groups & 1 == 1),
+                _ => registered() == pid,
+            };
+            listens.then_some(())
+        });
+        subject
+    }
+
+    /// Starts it on a log that is written to the pipe.
+    pub(super) fn replay() -> (Subject, ChildStdin) {
+        let args = ["-i", "-", "--min", "1000", "--max", "2999"];
+        let (subject, input) = Subject::start(&args, Stdio::piped());
+        (subject, input.expect("a pipe"))
+    }
+
+    fn start(args: &[&str], input: Stdio) -> (Subject, Option<ChildStdin>) {
+        let log = tempfile::tempfile().expect("a file for its log");
+        let mut child = auditrd()
+            .arg("-v")
+            .args(args)
+            .stdin(input)
+            .stdout(Stdio::piped())
+            .stderr(log.try_clone().expect("a file for its log"))
+            .spawn()
+            .expect("the binary runs");
+        let output = child.stdout.take().expect("a pipe");
+        let input = child.stdin.take();
+        let counter = Some(thread::spawn(move || count(output)));
+        (
+            Subject {
+                child,
+                log,
+                counter,
+            },
+            input,
+        )
+    }
+
+    /// Looks at its memory for some time.
+    pub(super) fn watch(&self, time: Duration, mut go_on: impl FnMut() -> bool) -> Vec<u64> {
+        let end = Instant::now() + time;
+        let mut samples = Vec::new();
+        while Instant::now() < end {
+            assert!(go_on(), "the load has ended");
+            thread::sleep(Duration::from_millis(250));
+            samples.push(resident(self.child.id()));
+        }
+        samples
+    }
+
+    /// Asks it to stop.
+    pub(super) fn stop(mut self) -> Summary {
+        os::kill(self.child.id(), libc::SIGTERM);
+        self.wait();
+        self.summary()
+    }
+
+    /// Waits until it has ended by itself, as it does at the end of its input.
+    pub(super) fn wait(&mut self) {
+        let status = self.child.wait().expect("a child can be waited for");
+        assert!(status.success(), "{status}: {}", self.log());
+    }
+
+    /// What came of it, once it has ended.
+    pub(super) fn summary(&mut self) -> Summary {
+        let counter = self.counter.take().expect("there is one summary");
+        let counts = counter.join().expect("its output can be read");
+        Summary {
+            lines: counts.lines,
+            losses: counts.losses,
+            log: self.log(),
+            seen: Made {
+                files: counts.files,
+                programs: counts.programs,
+            },
+        }
+    }
+
+    fn log(&mut self) -> String {
+        let mut log = String::new();
+        self.log.rewind().expect("a file");
+        self.log.read_to_string(&mut log).expect("the log is UTF-8");
+        log
+    }
+}
+
+impl Drop for Subject {
+    fn drop(&mut self) {
+        // It may have ended, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Summary {
+    /// A counter of its last report.
+    #[track_caller]
+    pub(super) fn counter(&self, name: &str) -> u64 {
+        let report = self.log.lines().rfind(|line| line.contains(" malformed "));
+        let mut words = report.expect("a report").split_whitespace();
+        words.find(|word| *word == name).expect("the counter");
+        words
+            .next()
+            .and_then(|word| word.parse().ok())
+            .expect("a number")
+    }
+
+    /// What of a load in a directory is in its lines.
+    pub(super) fn below(&self, _directory: &Path) -> Made {
+        self.seen
+    }
+}
+
+fn count(output: ChildStdout) -> Counts {
+    let mut output = BufReader::with_capacity(1 << 20, output);
+    let (mut counts, mut line) = (Counts::default(), Vec::new());
+    let file = memmem::Finder::new(super::load::NAME);
+    let program = memmem::Finder::new(b"\"path\":\"/usr/bin/true\"");
+    loop {
+        line.clear();
+        if output
+            .read_until(b'\n', &mut line)
+            .expect("a pipe can be read")
+            == 0
+        {
+            return counts;
+        }
+        assert!(
+            line.starts_with(b"{\"name\":\"") && line.ends_with(b"}\n"),
+            "a torn line"
+        );
+        if line.starts_with(b"{\"name\":\"loss_event\"") {
+            counts.losses += 1;
+            continue;
+        }
+        counts.lines += 1;
+        counts.files +=
+            u64::from(line.starts_with(b"{\"name\":\"fim") && file.find(&line).is_some());
+        counts.programs +=
+            u64::from(line.starts_with(b"{\"name\":\"process") && program.find(&line).is_some());
+    }
+}
