@@ -7,6 +7,7 @@ mod floods;
 mod memory;
 mod mutations;
 mod oddities;
+mod properties;
 
 use std::{
     io::Write,

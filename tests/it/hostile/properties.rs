@@ -1,0 +1,277 @@
+//! What is so of any records, and not only of those that somebody thought of.
+//!
+//! The library is driven without its threads: the same steps, from records to lines.
+
+use auditrd::{
+    Absent, Arena, AuditMarshaller, AuditMessageGroup, Classifier, EventId, MarshallerConfig,
+    Record, RecordType, Timestamp, encode, parse_audit_event,
+    record_type::{
+        AUDIT_CWD, AUDIT_EOE, AUDIT_EXECVE, AUDIT_PATH, AUDIT_PROCTITLE, AUDIT_SYSCALL,
+        AUDIT_USER_LOGIN,
+    },
+};
+use proptest::{collection::vec, prelude::*, sample::select};
+
+use crate::golden::check_line;
+
+/// One record, its event by number.
+#[derive(Clone, Debug)]
+struct Given {
+    event: u8,
+    kind: RecordType,
+    body: Vec<u8>,
+}
+
+impl Given {
+    fn record(&self) -> Record<'_> {
+        Record {
+            id: EventId {
+                time: Timestamp {
+                    seconds: 1_700_000_000,
+                    millis: 0,
+                },
+                serial: self.event.into(),
+            },
+            kind: self.kind,
+            // Every second event is of another host.
+            node: if self.event.is_multiple_of(2) { b"" } else { b"host" },
+            body: &self.body,
+            cut: false,
+        }
+    }
+}
+
+/// A value as records have them: words, numbers, hex, quotes, and none of these.
+fn value() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        select(vec![
+            "(null)", "?", "/a/b", "\"/tmp\"", "ffffff9c", "3", "-2", "2F746D70", "\"", "'"
+        ])
+        .prop_map(|text| text.as_bytes().to_vec()),
+        any::<u32>().prop_map(|number| number.to_string().into_bytes()),
+        vec(any::<u8>(), 0..12),
+        vec(any::<u8>(), 0..12).prop_map(|text| [b"\"", &text[..], b"\""].concat()),
+    ]
+}
+
+fn body() -> impl Strategy<Value = Vec<u8>> {
+    let key = select(vec![
+        "arch=c000003e syscall",
+        "syscall",
+        "success",
+        "exit",
+        "items",
+        "pid",
+        "a0",
+        "a1",
+        "a2",
+        "comm",
+        "exe",
+        "key",
+        "cwd",
+        "item",
+        "name",
+        "nametype",
+        "inode",
+        "dev",
+        "mode",
+        "proctitle",
+        "argc",
+        "a0_len",
+        "a1[0]",
+        "a1[1]",
+        "op",
+        "acct",
+        "msg",
+        "subj",
+        "\u{1d}UID",
+    ]);
+    vec((key, value()), 0..8).prop_map(|pairs| {
+        let pairs = pairs
+            .iter()
+            .map(|(key, value)| [key.as_bytes(), b"=", value].concat());
+        pairs.collect::<Vec<_>>().join(&b' ')
+    })
+}
+
+fn given() -> impl Strategy<Value = Given> {
+    let kinds = [
+        AUDIT_SYSCALL,
+        AUDIT_PATH,
+        AUDIT_CWD,
+        AUDIT_EXECVE,
+        AUDIT_PROCTITLE,
+        AUDIT_USER_LOGIN,
+        AUDIT_EOE,
+    ];
+    let kind = prop_oneof![
+        9 => select(kinds.to_vec()),
+        1 => (1000u16..3000).prop_map(RecordType)
+    ];
+    (0u8..6, kind, body()).prop_map(|(event, kind, body)| Given { event, kind, body })
+}
+
+fn groups(records: &[Given]) -> Vec<AuditMessageGroup> {
+    let mut marshaller =
+        AuditMarshaller::new(MarshallerConfig::new(RecordType(1000), RecordType(2999)));
+    for given in records {
+        marshaller.push(0, given.record());
+    }
+    marshaller.drain();
+    std::iter::from_fn(|| marshaller.pop()).collect()
+}
+
+/// The line of each event, and another no longer than `max`.
+fn lines(records: &[Given], max: usize) -> Vec<(String, String)> {
+    let mut classifier = Classifier::new(Box::new(Absent));
+    let mut lines = Vec::new();
+    for group in groups(records) {
+        let arena = Arena::new();
+        if let Some(mut event) = classifier.classify(&group, &arena) {
+            let (mut line, mut short) = (Vec::new(), Vec::new());
+            encode::line(&event, &mut line);
+            encode::line_within(&mut event, max, &arena, &mut short);
+            let text = |line| String::from_utf8(line).expect("lines are UTF-8");
+            lines.push((text(line), text(short)));
+        }
+    }
+    lines
+}
+
+/// Without the memory of what came before, which is what the order of events may change.
+fn lines_alone(records: &[Given]) -> Vec<String> {
+    let mut lines: Vec<String> = groups(records)
+        .iter()
+        .filter_map(|group| {
+            let (arena, mut line) = (Arena::new(), Vec::new());
+            encode::line(&parse_audit_event(group, &arena)?, &mut line);
+            Some(String::from_utf8(line).expect("lines are UTF-8"))
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+/// The bodies of the EXECVE records that the kernel prints for some arguments: quoted if every byte
+/// is printable and neither a space nor a quote, and else hex; in pieces what is longer than `limit`
+/// (kernel/auditsc.c, `audit_log_execve_info`, where the limit is 7,500).
+fn printed(argv: &[Vec<u8>], limit: usize) -> Vec<Vec<u8>> {
+    let is_plain = |text: &[u8]| text.iter().all(|byte| matches!(byte, 0x21 | 0x23..=0x7e));
+    let print = |text: &[u8]| match is_plain(text) {
+        true => [b"\"", text, b"\""].concat(),
+        false => text
+            .iter()
+            .flat_map(|byte| format!("{byte:02X}").into_bytes())
+            .collect(),
+    };
+    let mut records = vec![format!("argc={}", argv.len()).into_bytes()];
+    for (index, word) in argv.iter().enumerate() {
+        let length = if is_plain(word) {
+            word.len()
+        } else {
+            2 * word.len()
+        };
+        let last = records.last_mut().expect("there is one");
+        if length <= limit && last.len() + length < limit {
+            last.extend([format!(" a{index}=").as_bytes(), &print(word)].concat());
+        } else if length <= limit {
+            records.push([format!(" a{index}=").as_bytes(), &print(word)].concat());
+        } else {
+            for (part, piece) in word.chunks(limit / 2).enumerate() {
+                let header = if part == 0 {
+                    format!(" a{index}_len={length}")
+                } else {
+                    String::new()
+                };
+                let key = format!("{header} a{index}[{part}]=");
+                records.push([key.as_bytes(), &print(piece)].concat());
+            }
+        }
+    }
+    records
+}
+
+fn word() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        6 => vec(0x20u8..0x7f, 0..20),
+        3 => vec(1u8.., 0..20),
+        1 => vec(0x21u8..0x23, 0..400),
+        1 => vec(1u8.., 0..400),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn every_line_is_json_of_the_right_shape_and_no_longer_than_the_limit(
+        records in vec(given(), 0..40),
+        max in 4096usize..8192,
+    ) {
+        for (line, short) in lines(&records, max) {
+            check_line(line.trim_end());
+            check_line(short.trim_end());
+            prop_assert!(short.len() <= max, "{} > {max}", short.len());
+        }
+    }
+
+    #[test]
+    fn it_makes_no_difference_how_the_records_of_events_are_interleaved(
+        records in vec(given(), 0..40),
+        turns in vec(any::<prop::sample::Index>(), 40),
+    ) {
+        // What comes behind the end of an event is another one, so ends come last.
+        let (ends, records): (Vec<_>, Vec<_>) = records
+            .into_iter()
+            .partition(|given| given.kind == AUDIT_EOE);
+        let mut left: Vec<Vec<Given>> = (0..6)
+            .map(|event| records.iter().filter(|given| given.event == event).cloned().collect())
+            .collect();
+        let mut mixed = Vec::new();
+        for turn in turns {
+            left.retain(|event| !event.is_empty());
+            if !left.is_empty() {
+                let event = turn.index(left.len());
+                mixed.push(left[event].remove(0));
+            }
+        }
+        mixed.extend(left.concat());
+        prop_assert_eq!(
+            lines_alone(&[mixed, ends.clone()].concat()),
+            lines_alone(&[records, ends].concat())
+        );
+    }
+
+    #[test]
+    fn arguments_that_the_kernel_prints_are_read_as_they_were(
+        argv in vec(word(), 1..40),
+        limit in prop_oneof![Just(7500usize), 16usize..200],
+        turn in any::<prop::sample::Index>(),
+    ) {
+        let mut records = printed(&argv, limit);
+        let turn = turn.index(records.len());
+        // A relay may bring them in any order.
+        records.rotate_left(turn);
+        let mut group = AuditMessageGroup::new(EventId::default(), b"");
+        group.push(AUDIT_SYSCALL, b"arch=c000003e syscall=59 success=yes exit=0 items=0 pid=5");
+        for record in &records {
+            group.push(AUDIT_EXECVE, record);
+        }
+        let arena = Arena::new();
+        let event = parse_audit_event(&group, &arena).expect("an execve is an event");
+        let got: Vec<Vec<u8>> = event.argv.expect("arguments").iter().map(|w| w.to_vec()).collect();
+        prop_assert_eq!(&got, &argv);
+        prop_assert!(!event.incomplete);
+
+        let mut line = Vec::new();
+        encode::line(&event, &mut line);
+        let line: serde_json::Value = serde_json::from_slice(&line).expect("JSON");
+        for (index, word) in argv.iter().enumerate() {
+            match str::from_utf8(word) {
+                Ok(text) => prop_assert_eq!(&line["argv"][index], text),
+                Err(_) => {
+                    let hex: String = word.iter().map(|byte| format!("{byte:02X}")).collect();
+                    prop_assert_eq!(&line["argv_hex"][index.to_string()], &hex);
+                }
+            }
+        }
+    }
+}
