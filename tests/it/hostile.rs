@@ -3,6 +3,7 @@
 //! Whatever it is, the program ends well, every line of its output is as it should be, and the good
 //! events before and after are all there.
 
+mod fixtures;
 mod floods;
 mod memory;
 mod mutations;

@@ -34,7 +34,11 @@ impl Given {
             },
             kind: self.kind,
             // Every second event is of another host.
-            node: if self.event.is_multiple_of(2) { b"" } else { b"host" },
+            node: if self.event.is_multiple_of(2) {
+                b""
+            } else {
+                b"host"
+            },
             body: &self.body,
             cut: false,
         }

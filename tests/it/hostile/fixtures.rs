@@ -1,0 +1,99 @@
+//! Every beginning of every kind of record in `tests/data`, and every changed byte of it.
+
+use std::{collections::HashSet, fs};
+
+use auditrd::{Arena, AuditMessageGroup, RecordType, encode, parse, parse_audit_event};
+use serde::de::IgnoredAny;
+
+use crate::common::data;
+
+/// What takes the place of a byte.
+const BYTES: [u8; 9] = [0, b' ', b'"', b'=', 0xff, b')', b'9', b'\'', 0x1d];
+/// Events that are longer are of the same kinds as shorter ones.
+const LONG: usize = 4000;
+
+/// The records of an event.
+type Event = Vec<(RecordType, Vec<u8>)>;
+
+/// The keys of a record, which tell its kind from others.
+fn shape(kind: RecordType, body: &[u8]) -> Vec<u8> {
+    let keys = auditrd::tokenize(body).flat_map(|token| [token.key, b" "].concat());
+    kind.0.to_be_bytes().into_iter().chain(keys).collect()
+}
+
+/// The events of all logs, without those that have nothing new in them.
+fn events() -> Vec<Event> {
+    let mut known = HashSet::new();
+    let mut events = Vec::new();
+    for entry in fs::read_dir(data("")).expect("there are logs") {
+        let path = entry.expect("there are logs").path();
+        if path.extension().is_none_or(|extension| extension != "log") {
+            continue;
+        }
+        let log = fs::read(&path).expect("a log");
+        let mut last = None;
+        let mut event = Event::new();
+        for line in log.split(|byte| *byte == b'\n') {
+            let text = String::from_utf8_lossy(line);
+            let Some((head, _)) = text.split_once(" msg=") else {
+                continue;
+            };
+            let kind = head.rsplit("type=").next().unwrap_or_default();
+            let kind = RecordType::parse(kind.as_bytes()).expect("a type");
+            let (id, body) = parse::header(&line[head.len() + 5..]).expect("a stamp");
+            if last.replace(id) != Some(id) {
+                events.push(std::mem::take(&mut event));
+            }
+            event.push((kind, body.to_vec()));
+        }
+        events.push(event);
+    }
+    events.retain(|event| {
+        let shapes: Vec<_> = event
+            .iter()
+            .map(|(kind, body)| shape(*kind, body))
+            .collect();
+        let length: usize = event.iter().map(|(_, body)| body.len()).sum();
+        length < LONG && known.insert(shapes)
+    });
+    events
+}
+
+/// Makes a line of an event in which one record was replaced; it must be JSON if there is one.
+fn check(event: &Event, index: usize, body: &[u8], group: &mut AuditMessageGroup, arena: &Arena) {
+    group.reuse(group.id, b"");
+    for (at, (kind, whole)) in event.iter().enumerate() {
+        group.push(*kind, if at == index { body } else { whole });
+    }
+    if let Some(event) = parse_audit_event(group, arena) {
+        let mut line = Vec::new();
+        encode::line(&event, &mut line);
+        let json = serde_json::from_slice::<IgnoredAny>(&line);
+        assert!(json.is_ok(), "{}", line.escape_ascii());
+    }
+}
+
+#[test]
+fn no_beginning_and_no_changed_byte_of_any_record_breaks_a_line() {
+    let (mut arena, mut group) = (Arena::new(), AuditMessageGroup::default());
+    let mut known = HashSet::new();
+    let mut cases = 0;
+    for event in &events() {
+        for (index, (kind, body)) in event.iter().enumerate() {
+            if !known.insert(shape(*kind, body)) {
+                continue;
+            }
+            for at in 0..body.len() {
+                check(event, index, &body[..at], &mut group, &arena);
+                let mut changed = body.clone();
+                for other in BYTES {
+                    changed[at] = other;
+                    check(event, index, &changed, &mut group, &arena);
+                    arena.reset();
+                }
+                cases += 1 + BYTES.len();
+            }
+        }
+    }
+    assert!(cases > 50_000, "{cases}");
+}
