@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, Write},
     process::Stdio,
     thread,
 };
@@ -51,6 +51,8 @@ fn peak(stream: impl Iterator<Item = String> + Send) -> u64 {
         }
         let status = fs::read_to_string(status).expect("the process is alive");
         drop(writer.join().expect("all was written"));
+        // What was in flight comes now.
+        io::copy(&mut stdout, &mut io::sink()).expect("a pipe");
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
         kib.and_then(|kib| kib.parse::<u64>().ok())
