@@ -11,7 +11,6 @@ mod subject;
 use std::{
     env, fs,
     io::{self, Write},
-    path::Path,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
@@ -77,27 +76,20 @@ fn live_slice(mode: &[&str], time: Duration) -> bool {
     let before = settings();
     let directory = tempfile::tempdir().expect("a directory");
     let watched = directory.path().canonicalize().expect("a directory");
+    let program = load::program(&watched);
     audit.watch(&watched);
+    let exe = format!("exe={}", program.display());
     for arch in ["arch=b64", "arch=b32"] {
-        let exec = [
-            "always,exit",
-            "-F",
-            arch,
-            "-S",
-            "execve",
-            "-F",
-            "exe=/usr/bin/true",
-        ];
-        audit.rule(&exec);
+        audit.rule(&["always,exit", "-F", arch, "-S", "execve", "-F", &exe]);
     }
-    let subject = Subject::listen(mode);
-    let worker = load::start(&watched);
+    let subject = Subject::listen(mode, &program);
+    let worker = load::start(&watched, &program);
     let resident = subject.watch(time, || worker.is_alive());
     let made = worker.stop();
     wait_for_the_kernel();
     let summary = subject.stop();
     let name = mode.first().unwrap_or(&"multicast");
-    account(name, &watched, made, &summary, time);
+    account(name, made, &summary, time);
     assert_flat(name, &resident);
     let mut after = settings();
     after.remove("backlog_wait_time");
@@ -108,11 +100,11 @@ fn live_slice(mode: &[&str], time: Duration) -> bool {
 }
 
 /// Every call that was made is a line, or is among what was counted as lost.
-fn account(name: &str, watched: &Path, made: load::Made, summary: &Summary, time: Duration) {
+fn account(name: &str, made: load::Made, summary: &Summary, time: Duration) {
     let count = |key| summary.counter(key);
     let lost_events = count("queue_dropped");
     let lost_records = count("dropped") + count("kernel_lost");
-    let seen = summary.below(watched);
+    let seen = summary.seen;
     let total = made.files + made.programs;
     say(&format!(
         "{name}: {total} calls in {} s, {} lines of them, {} records; lost: {lost_events} events from the \

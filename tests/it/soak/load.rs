@@ -36,8 +36,15 @@ pub(super) struct Worker {
 /// Files between two looks at whether to stop, and between two programs.
 const ROUND: u64 = 500;
 
-/// Starts to make, rename and remove files in a directory, and programs too.
-pub(super) fn start(directory: &Path) -> Worker {
+/// A program of the load's own in a directory: others may start any other one meanwhile.
+pub(super) fn program(directory: &Path) -> PathBuf {
+    let program = directory.join("soak-program");
+    fs::copy("/bin/true", &program).expect("there is a program that does nothing");
+    program
+}
+
+/// Starts to make, rename and remove files in a directory, and to run the program.
+pub(super) fn start(directory: &Path, program: &Path) -> Worker {
     let state = |name: &str| directory.with_extension(name);
     let (signal, result) = (state("go"), state("result"));
     fs::write(&signal, "").expect("a file");
@@ -52,7 +59,7 @@ pub(super) fn start(directory: &Path) -> Worker {
                 fs::remove_file(&other).expect("it is there");
             }
             made.files += ROUND;
-            let status = Command::new("/usr/bin/true").status();
+            let status = Command::new(program).status();
             assert!(status.expect("it runs").success());
             made.programs += 1;
         }

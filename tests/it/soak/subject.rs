@@ -46,13 +46,14 @@ pub(super) struct Summary {
     pub(super) losses: u64,
     /// What it wrote to its standard error.
     pub(super) log: String,
-    seen: Made,
+    /// What of the load is in its lines.
+    pub(super) seen: Made,
 }
 
 impl Subject {
     /// Starts it and waits until it hears what happens.
-    pub(super) fn listen(mode: &[&str]) -> Subject {
-        let (subject, _) = Subject::start(mode, Stdio::null());
+    pub(super) fn listen(mode: &[&str], program: &Path) -> Subject {
+        let (subject, _) = Subject::start(mode, Stdio::null(), program);
         let pid = subject.child.id();
         wait_until("auditrd listens", || {
             let listens = match mode {
@@ -69,11 +70,11 @@ impl Subject {
     /// Starts it on a log that is written to the pipe.
     pub(super) fn replay() -> (Subject, ChildStdin) {
         let args = ["-i", "-", "--min", "1000", "--max", "2999"];
-        let (subject, input) = Subject::start(&args, Stdio::piped());
+        let (subject, input) = Subject::start(&args, Stdio::piped(), Path::new(""));
         (subject, input.expect("a pipe"))
     }
 
-    fn start(args: &[&str], input: Stdio) -> (Subject, Option<ChildStdin>) {
+    fn start(args: &[&str], input: Stdio, program: &Path) -> (Subject, Option<ChildStdin>) {
         let log = tempfile::tempfile().expect("a file for its log");
         let mut child = auditrd()
             .arg("-v")
@@ -85,7 +86,8 @@ impl Subject {
             .expect("the binary runs");
         let output = child.stdout.take().expect("a pipe");
         let input = child.stdin.take();
-        let counter = Some(thread::spawn(move || count(output)));
+        let program = format!("\"path\":\"{}\"", program.display());
+        let counter = Some(thread::spawn(move || count(output, &program)));
         (
             Subject {
                 child,
@@ -164,18 +166,13 @@ impl Summary {
             .and_then(|word| word.parse().ok())
             .expect("a number")
     }
-
-    /// What of a load in a directory is in its lines.
-    pub(super) fn below(&self, _directory: &Path) -> Made {
-        self.seen
-    }
 }
 
-fn count(output: ChildStdout) -> Counts {
+fn count(output: ChildStdout, program: &str) -> Counts {
     let mut output = BufReader::with_capacity(1 << 20, output);
     let (mut counts, mut line) = (Counts::default(), Vec::new());
     let file = memmem::Finder::new(super::load::NAME);
-    let program = memmem::Finder::new(b"\"path\":\"/usr/bin/true\"");
+    let program = memmem::Finder::new(program);
     loop {
         line.clear();
         if output
