@@ -3,8 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use auditrd::{
-    EventKind, Fsync, MarshallerConfig, Membership, ReaderConfig, RecordType, Rotation,
-    SerialTracker, SinkConfig,
+    Confinement, Duty, Error, EventKind, Fsync, MarshallerConfig, Membership, ReaderConfig,
+    RecordType, Rotation, SerialTracker, SinkConfig, User,
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
 };
 use clap::{
@@ -194,6 +194,33 @@ pub(crate) struct Args {
     )]
     pub(crate) max_out_of_order: u32,
 
+    /// Change to this user once everything is open; its name or number
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "AUDITRD_USER",
+        help_heading = "Security"
+    )]
+    pub(crate) user: Option<String>,
+
+    /// Change to this group, in place of the user's own
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "AUDITRD_GROUP",
+        help_heading = "Security"
+    )]
+    pub(crate) group: Option<String>,
+
+    /// Do not confine system calls and files (seccomp, Landlock); capabilities are dropped all the same
+    #[arg(
+        long,
+        env = "AUDITRD_NO_CONFINE",
+        value_parser = FalseyValueParser::new(),
+        help_heading = "Security"
+    )]
+    pub(crate) no_confine: bool,
+
     /// Print the counters to standard error this often
     #[arg(
         long,
@@ -382,6 +409,23 @@ impl Args {
             max_out_of_order: self.max_out_of_order,
             ..config
         }
+    }
+
+    /// What to give up before the first record is looked at.
+    pub(crate) fn confinement(&self) -> std::result::Result<Confinement, Error> {
+        let duty = if self.is_live() {
+            Duty::Listen
+        } else {
+            Duty::Replay
+        };
+        let mut confinement = Confinement::new(duty);
+        confinement.user = User::find(self.user.as_deref(), self.group.as_deref())?;
+        confinement.filters = !self.no_confine;
+        if self.output.as_os_str() != "-" {
+            confinement.writable.push(self.output.clone());
+        }
+        confinement.writable.extend(self.metrics_file.clone());
+        Ok(confinement)
     }
 
     pub(crate) fn log_level(&self) -> log::LevelFilter {

@@ -59,21 +59,31 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Names may come from anywhere; none of them gets to speak to the terminal.
-        let tried = self
-            .tried
-            .chars()
-            .map(|c| if c.is_control() { '?' } else { c });
-        write!(
-            f,
-            "cannot {}: {}",
-            tried.collect::<String>(),
-            reason(&self.cause)
-        )?;
+        write!(f, "cannot {}: {}", plain(&self.tried), reason(&self.cause))?;
         self.help.map_or(Ok(()), |help| write!(f, "; {help}"))
     }
 }
 
 impl std::error::Error for Error {}
+
+/// Text for a terminal: what would move its cursor, change its colours or turn the direction of its
+/// letters around is a question mark, and so is what cannot be seen.
+///
+/// ```
+/// assert_eq!(auditrd::plain("a\u{1b}[2J \u{202e}é"), "a?[2J ?é");
+/// ```
+pub fn plain(text: &str) -> String {
+    let speaks = |c: char| {
+        // Formats of Unicode: zero width, directions and their isolates, line and paragraph ends,
+        // the byte order mark, and tags.
+        let is_format = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+        c.is_control() || is_format
+    };
+    let shown = |c| if speaks(c) { '?' } else { c };
+    text.chars().map(shown).collect()
+}
 
 /// The text of an error without the number that std puts behind it.
 fn reason(error: &io::Error) -> String {

@@ -36,8 +36,10 @@
 
 mod classify;
 mod clock;
+mod confine;
 pub mod encode;
 mod error;
+mod inspector;
 mod model;
 pub mod parse;
 mod queue;
@@ -55,7 +57,9 @@ pub use classify::{
     Classifier, errno_name, is_exec_syscall, is_fim_syscall, parse_audit_event, syscall_name,
     syscall_number, uring_op_name,
 };
-pub use error::Error;
+pub use confine::{Confinement, Duty, User};
+pub use error::{Error, plain};
+pub use inspector::Inspector;
 pub use model::{
     Action, Arch, AuditEvent, AuditMessage, AuditMessageGroup, Batch, EventId, EventKind, Identity,
     Record, RecordType, Sightings, Timestamp, record_type,

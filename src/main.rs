@@ -16,7 +16,10 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use auditrd::{Absent, AuditReader, Classifier, ClientConfig, Error, Host, LogSource, Proc, Sink};
+use auditrd::{
+    Absent, AuditReader, Classifier, ClientConfig, Error, Host, Inspector, LiveSource, LogSource,
+    Sink, Source, Stop,
+};
 use clap::Parser;
 use crossbeam_channel::{Sender, unbounded};
 use signal_hook::{
@@ -53,18 +56,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// Log lines go to standard error and begin with the program's name. Control characters in them
-/// come from records, and do not reach the terminal.
+/// Log lines go to standard error and begin with the program's name. What records and names say in
+/// them does not speak to the terminal.
 fn start_log(args: &Args, progress: &Progress) {
     let log = env_logger::Builder::new()
         .filter_level(args.log_level())
         .format(|out, record| {
-            let text: String = record
-                .args()
-                .to_string()
-                .chars()
-                .map(|c| if c.is_control() { '?' } else { c })
-                .collect();
+            let text = auditrd::plain(&record.args().to_string());
             writeln!(out, "auditrd: {text}")
         })
         .build();
@@ -76,20 +74,27 @@ fn start_log(args: &Args, progress: &Progress) {
 /// Reads and writes until there is nothing more, or a signal says so. The main thread waits for
 /// signals; the reader has a thread and so has everything behind it.
 fn run(args: &Args, mut progress: Progress) -> Result<()> {
-    let mut signals =
-        Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1]).context("cannot wait for signals")?;
-    // Before anything is read: a log must not be half replayed into an output that is not there.
-    let sink = match args.output.to_str() {
-        Some("-") => Sink::stdout(args.sink()),
-        _ => Sink::file(&args.output, args.sink()),
-    }?;
-    let reader = open(args, &mut progress)?;
+    let confinement = args.confinement()?;
+    // Before anything is open that it should not have.
     let host: Box<dyn Host + Send> = if args.is_live() {
-        Box::new(Proc)
+        let user = confinement.user.as_ref();
+        Box::new(Inspector::start(user, confinement.filters)?)
     } else {
         Box::new(Absent)
     };
+    let mut signals =
+        Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1]).context("cannot wait for signals")?;
+    // Before anything is read: a log must not be half replayed into an output that is not there.
+    let sink = confinement.as_user(|| match args.output.to_str() {
+        Some("-") => Sink::stdout(args.sink()),
+        _ => Sink::file(&args.output, args.sink()),
+    })?;
+    let (stopper, stop) = auditrd::stop()?;
+    let source = open(args, stop, &mut progress)?;
     let writer = Writer::new(args, Classifier::new(host), sink, progress);
+    // Before there is another thread: each has rights of its own.
+    confinement.enter()?;
+    let reader = AuditReader::spawn(source, stopper, args.reader())?;
     let (control, controlled) = unbounded();
     thread::scope(|scope| {
         let wake_main = Waker(signals.handle());
@@ -117,19 +122,18 @@ impl Drop for Waker {
     }
 }
 
-fn open(args: &Args, progress: &mut Progress) -> Result<AuditReader, Error> {
+fn open(args: &Args, stop: Stop, progress: &mut Progress) -> Result<Box<dyn Source>, Error> {
     if args.is_live() {
         let client = ClientConfig {
             membership: args.membership(),
             receive_buffer: args.recv_buffer,
             backlog_limit: args.backlog_limit,
         };
-        return AuditReader::open(&client, args.reader());
+        return Ok(Box::new(LiveSource::open(&client, stop)?));
     }
-    let (stopper, stop) = auditrd::stop()?;
     let source = LogSource::open(&args.input, stop)?;
     progress.show(&source, args);
-    AuditReader::spawn(Box::new(source), stopper, args.reader())
+    Ok(Box::new(source))
 }
 
 /// Turns signals into messages until the marshaller closes them. Whoever asks twice to stop does

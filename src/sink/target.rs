@@ -58,6 +58,9 @@ impl Target {
                 match number {
                     Some(libc::ELOOP) => error.help("it is a symbolic link, which is not followed"),
                     Some(libc::ENXIO) => error.help("it is a pipe that nobody reads"),
+                    Some(libc::EACCES) => error.help(
+                        "the directory must belong to the user that this runs as (see --user)",
+                    ),
                     _ => error,
                 }
             })?;

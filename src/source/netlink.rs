@@ -70,7 +70,13 @@ pub struct NetlinkMessage<'a> {
 impl NetlinkMessage<'_> {
     /// Whether this is the kernel's acknowledgement, or refusal, of a request.
     fn answers(&self, sequence: u32) -> bool {
-        self.sender == 0 && self.kind == NLMSG_ERROR && self.sequence == sequence
+        self.is_kernels(NLMSG_ERROR) && self.sequence == sequence
+    }
+
+    /// Whether this is of a type, and the kernel has sent it. Whoever has CAP_NET_ADMIN can send
+    /// here too.
+    fn is_kernels(&self, kind: u16) -> bool {
+        self.sender == 0 && self.kind == kind
     }
 }
 
@@ -214,10 +220,11 @@ impl NetlinkClient {
     pub fn status(&mut self) -> io::Result<AuditStatus> {
         let mut status = None;
         self.ask(AUDIT_GET.0, &[], Answer::Messages, |message| {
-            if message.kind == AUDIT_GET.0 {
+            let is_status = message.is_kernels(AUDIT_GET.0);
+            if is_status {
                 status = AuditStatus::read(message.data);
             }
-            message.kind == AUDIT_GET.0
+            is_status
         })?;
         status.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
     }
@@ -230,8 +237,8 @@ impl NetlinkClient {
     pub fn count_rules(&mut self) -> io::Result<usize> {
         let (mut rules, mut done) = (0, false);
         self.ask(AUDIT_LIST_RULES.0, &[], Answer::Messages, |message| {
-            rules += usize::from(message.kind == AUDIT_LIST_RULES.0);
-            done |= message.kind == NLMSG_DONE;
+            rules += usize::from(message.is_kernels(AUDIT_LIST_RULES.0));
+            done |= message.is_kernels(NLMSG_DONE);
             done
         })?;
         Ok(rules)
@@ -381,11 +388,16 @@ fn set_receive_buffer(socket: BorrowedFd<'_>, bytes: usize) {
 /// Which process is registered as the audit daemon.
 fn holder() -> Option<String> {
     let pid = NetlinkClient::control().ok()?.status().ok()?.pid;
+    Some(format!("{} is", describe(pid)))
+}
+
+/// A process by its number and its name.
+pub(crate) fn describe(pid: u32) -> String {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     let name: String = name
         .trim_end()
         .chars()
         .filter(|c| !c.is_control())
         .collect();
-    Some(format!("process {pid} ({name}) is"))
+    format!("process {pid} ({name})")
 }

@@ -324,3 +324,35 @@ pub(crate) fn effective_ids() -> (u32, u32) {
     // SAFETY: getegid(2) takes nothing and cannot fail.
     (user, unsafe { libc::getegid() })
 }
+
+/// Starts a process that does one thing and ends. It hears of no signal that asks a service to stop
+/// or to do something: those are for its parent.
+///
+/// There must be no other thread: what one of them has locked would be locked for ever in the child.
+pub(crate) fn fork(child: impl FnOnce()) -> io::Result<()> {
+    // SAFETY: the caller has no other thread, so the child finds memory as the parent has left it.
+    if check(unsafe { libc::fork() })? != 0 {
+        return Ok(());
+    }
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1] {
+        // SAFETY: to ignore a signal needs no handler.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+    child();
+    // SAFETY: _exit(2) takes an integer. What the parent has registered for its end is not run.
+    unsafe { libc::_exit(0) }
+}
+
+/// Closes every descriptor from this number on. None of them may be used after that, which holds in
+/// a process that was made for one thing.
+pub(crate) fn close_from(first: c_int) {
+    // SAFETY: close_range(2) takes three integers; the caller uses none of the descriptors again.
+    let closed = unsafe { libc::syscall(libc::SYS_close_range, first, c_int::MAX, 0) };
+    if closed < 0 {
+        // Linux 5.9 brought that call. A process that was just started has few descriptors.
+        for fd in first..1024 {
+            // SAFETY: as above; a number that is not open makes it fail.
+            unsafe { libc::close(fd) };
+        }
+    }
+}

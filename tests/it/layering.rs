@@ -31,6 +31,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("queue", &["model"]),
     ("clock", &["model", "reassemble"]),
+    ("confine", &["classify", "error", "model"]),
+    (
+        "inspector",
+        &["confine", "error", "parse", "resolve", "source"],
+    ),
     ("sink", &["error", "source"]),
     ("lib", &[]),
     ("cli", &[]),
@@ -51,6 +56,9 @@ const ONLY: &[(&str, &str, &[&str])] = &[
     ("source", "parse", &["Stamps"]),
     ("resolve", "parse", &["FileId"]),
     ("sink", "source", &["sys"]),
+    ("inspector", "source", &["sys"]),
+    ("inspector", "parse", &["FileId"]),
+    ("confine", "classify", &["syscall_number"]),
     ("clock", "reassemble", &["Millis"]),
 ];
 
@@ -62,7 +70,16 @@ const ALONE: &[(&str, &[&str])] = &[
         "crossbeam_channel",
         &["queue.rs", "reader.rs", "main.rs", "run.rs"],
     ),
-    ("thread::", &["reader.rs", "main.rs"]),
+    (
+        "thread::",
+        // These two change the rights of the thread that runs, before there is another.
+        &[
+            "reader.rs",
+            "main.rs",
+            "confine/capabilities.rs",
+            "confine/user.rs",
+        ],
+    ),
     (
         "Instant::now",
         &[

@@ -19,6 +19,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use auditrd::{Confinement, Duty, User};
 use tempfile::TempDir;
 
 use crate::common::{Counters, Value, auditrd, lines};
@@ -28,19 +29,19 @@ use audit::{
 use daemon::{Daemon, audit_sockets, events};
 
 /// A user who may nothing.
-const NOBODY: u32 = 65534;
+pub(crate) const NOBODY: u32 = 65534;
 /// A type of message that programs may send, which stands alone: no record ends it.
-const USER_LOGIN: u16 = 1112;
+pub(crate) const USER_LOGIN: u16 = 1112;
 
-const MULTICAST: [&str; 0] = [];
-const UNICAST: [&str; 1] = ["--unicast"];
+pub(crate) const MULTICAST: [&str; 0] = [];
+pub(crate) const UNICAST: [&str; 1] = ["--unicast"];
 
-fn is_created(event: &Value) -> bool {
+pub(crate) fn is_created(event: &Value) -> bool {
     event["name"] == "fim_event" && event["action"] == "created"
 }
 
 /// How often each path below a directory was created.
-fn created(events: &[Value], directory: &Path) -> BTreeMap<String, usize> {
+pub(crate) fn created(events: &[Value], directory: &Path) -> BTreeMap<String, usize> {
     let mut paths = BTreeMap::new();
     for event in events.iter().filter(|event| is_created(event)) {
         let path = event["path"].as_str().expect("a path");
@@ -63,18 +64,18 @@ fn create_all(paths: &[String]) {
 }
 
 /// Creates files in a process of its own, since one that is older than auditing may not be audited.
-fn create(directory: &Path, count: usize) -> Vec<String> {
+pub(crate) fn create(directory: &Path, count: usize) -> Vec<String> {
     let paths = paths(directory, count);
     assert!(os::wait(os::fork(|| create_all(&paths))), "all are there");
     paths
 }
 
-fn each_once(paths: Vec<String>) -> BTreeMap<String, usize> {
+pub(crate) fn each_once(paths: Vec<String>) -> BTreeMap<String, usize> {
     paths.into_iter().map(|path| (path, 1)).collect()
 }
 
 /// A directory whose name has no symbolic links in it, as rules want it.
-fn directory() -> TempDir {
+pub(crate) fn directory() -> TempDir {
     let temp = std::env::temp_dir().canonicalize().expect("a directory");
     TempDir::new_in(temp).expect("a directory")
 }
@@ -287,7 +288,7 @@ fn whoever_may_not_read_is_told_which_capability_it_takes() {
 }
 
 /// Lets a command run as nobody, who must be able to reach the binary.
-fn as_nobody(mut command: Command) -> Command {
+pub(crate) fn as_nobody(mut command: Command) -> Command {
     command.uid(NOBODY).gid(NOBODY).current_dir("/");
     command
 }
@@ -373,7 +374,7 @@ fn sigterm_ends_it_however_much_goes_on_happening() {
 }
 
 /// A command that gets a descriptor as a service manager passes it.
-fn activated(fd: OwnedFd) -> Command {
+pub(crate) fn activated(fd: OwnedFd) -> Command {
     let mut command = Command::new("/bin/sh");
     let run = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\"";
     command.args(["-c", run]).arg(auditrd().get_program());
@@ -420,27 +421,71 @@ fn a_descriptor_that_is_no_audit_socket_is_refused() {
     }
 }
 
-#[test]
-fn a_message_that_is_not_the_kernels_is_dropped_and_counted() {
+/// Sends what looks like the kernel's to a daemon, and asks it what it made of that.
+fn forge(mode: &[&str]) {
     let Some(_audit) = Audit::borrow() else {
         return;
     };
-    let daemon = Daemon::listen(&["-v"]);
+    let daemon = Daemon::listen(mode);
     let port = daemon.pid();
     assert!(audit_sockets().contains_key(&port));
     let forged = "audit(1700000000.000:7): pid=1 uid=0 auid=0 ses=1 msg='op=login acct=\"forged\"'";
-    let sent = (0..3).filter(|_| os::send(port, USER_LOGIN, forged.as_bytes()).is_ok());
-    if sent.count() < 3 {
+    // A message of a program; a file event's end; an answer to a question, which says that nobody is
+    // registered; and an acknowledgement of a request.
+    let (status, answer) = ([0; 44], [0; 20]);
+    let messages = [
+        (USER_LOGIN, forged.as_bytes()),
+        (1320, b"audit(1700000000.000:7): "),
+        (1000, &status),
+        (2, &answer),
+    ];
+    let send = |kind, data| os::send(port, kind, data);
+    let sent = messages
+        .iter()
+        .filter(|(kind, data)| send(*kind, data).is_ok());
+    if sent.count() < messages.len() {
         // Which is as well, but then there is nothing to count.
         return skip("needs a kernel that lets processes send to each other's audit sockets");
     }
     os::send(0, USER_LOGIN, b"op=login acct=\"true\" res=success").expect("root may");
     daemon.wait_for(1, "the true message", |event| event["acct"] == "true");
     daemon.signal(libc::SIGUSR1);
-    daemon.wait_for_log("foreign 3 ");
+    daemon.wait_for_log("foreign 4 ");
     let ended = daemon.stop();
     let is_forged = |event: &Value| event.to_string().contains("forged");
     assert!(!ended.events.iter().any(is_forged), "{:?}", ended.events);
+    assert!(ended.stderr.contains("malformed 0 "), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("registered"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_message_that_is_not_the_kernels_is_dropped_and_counted() {
+    forge(&MULTICAST);
+}
+
+#[test]
+fn a_message_to_the_audit_daemon_that_is_not_the_kernels_is_dropped_and_counted() {
+    forge(&UNICAST);
+}
+
+#[test]
+fn who_is_not_root_cannot_even_send_one() {
+    let Some(_audit) = Audit::borrow() else {
+        return;
+    };
+    let daemon = Daemon::listen(&MULTICAST);
+    let port = daemon.pid();
+    let number = NOBODY.to_string();
+    let mut nobody = Confinement::new(Duty::Replay);
+    nobody.user = User::find(Some(&number), Some(&number)).expect("a number");
+    nobody.filters = false;
+    let sent = os::fork_with_code(|| {
+        nobody.enter().expect("rights can be given up");
+        let sent = os::send(port, USER_LOGIN, b"audit(1700000000.000:7): forged");
+        sent.map_or_else(|error| error.raw_os_error().expect("the kernel's"), |()| 0)
+    });
+    assert_eq!(os::status(sent).code(), Some(libc::EPERM));
+    assert_eq!(daemon.stop().status.code(), Some(0));
 }
 
 #[test]

@@ -4,12 +4,13 @@
 //! pipeline, `formats` the other formats and the programs that read them. `hostile` feeds it what no
 //! kernel writes. `traps` has one test for each odd record that was seen in the wild. `disk` takes the
 //! output away while it is written to. `oracle` asks libauparse and shells for a second opinion.
-//! `layering` holds the imports against the architecture. `live` and `truth`
-//! run against this kernel, and `soak` for as long as one likes.
+//! `layering` holds the imports against the architecture. `confine` tries what the program gave up.
+//! `live` and `truth` run against this kernel, and `soak` for as long as one likes.
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
 
 mod cli;
 mod common;
+mod confine;
 mod disk;
 mod formats;
 mod golden;

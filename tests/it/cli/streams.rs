@@ -1,6 +1,6 @@
 //! Standard input, output and error while they are pipes.
 
-use std::{fs, process::Command};
+use std::{ffi::OsStr, fs, process::Command};
 
 use super::log;
 use crate::{
@@ -130,8 +130,22 @@ fn nothing_in_a_record_speaks_to_the_terminal() {
     let is_control = |byte: &u8| matches!(byte, 0..=9 | 11..=31 | 127);
     assert!(!output.stdout.iter().any(is_control));
 
-    let output = super::run(auditrd().arg("-i").arg(escapes));
-    assert!(!output.stderr.iter().any(is_control), "{:?}", log(&output));
+    // Names in errors: an input, an output, a user.
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join(escapes)).unwrap();
+    let output = directory.path().join(escapes);
+    for args in [
+        [OsStr::new("-i"), OsStr::new(escapes)],
+        [OsStr::new("-i"), directory.path().join(escapes).as_os_str()],
+        [OsStr::new("-o"), output.as_os_str()],
+        [OsStr::new("--user"), OsStr::new(escapes)],
+    ] {
+        let output = super::run(auditrd().args(["-i", "-"]).args(args));
+        assert_ne!(output.status.code(), Some(0), "{args:?}");
+        let said = log(&output);
+        assert!(said.starts_with("auditrd: cannot "), "{said:?}");
+        assert!(!output.stderr.iter().any(is_raw), "{said:?}");
+    }
 }
 
 #[test]

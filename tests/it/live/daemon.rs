@@ -112,6 +112,14 @@ impl Daemon {
         wait_until(what, found);
     }
 
+    /// The process that looks into others for it.
+    pub(crate) fn inspector(&self) -> u32 {
+        let pid = self.pid();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let children = children.expect("it has children");
+        children.trim().parse().expect("it has one child")
+    }
+
     /// Waits until its log says something.
     pub(crate) fn wait_for_log(&self, text: &str) {
         wait_until(text, || self.stderr().contains(text).then_some(()));

@@ -10,9 +10,12 @@ use std::{
     mem,
     os::{
         fd::{AsRawFd, FromRawFd, OwnedFd},
-        unix::{net::UnixDatagram, process::CommandExt},
+        unix::{
+            net::UnixDatagram,
+            process::{CommandExt, ExitStatusExt},
+        },
     },
-    process::Command,
+    process::{Command, ExitStatus},
 };
 
 use libc::{c_int, c_long};
@@ -143,6 +146,14 @@ pub(crate) fn pass(command: &mut Command, fd: OwnedFd) {
 
 /// Runs a workload in a child process, and returns its id.
 pub(crate) fn fork(workload: impl FnOnce()) -> u32 {
+    fork_with_code(|| {
+        workload();
+        0
+    })
+}
+
+/// As `fork`; the child ends with the code that the workload returns, or with 1 if it panics.
+pub(crate) fn fork_with_code(workload: impl FnOnce() -> i32) -> u32 {
     // SAFETY: the child does what the workload does, which is system calls and allocations (glibc
     // and musl take care of their allocators), and leaves without running what the parent has
     // registered.
@@ -152,7 +163,7 @@ pub(crate) fn fork(workload: impl FnOnce()) -> u32 {
             std::panic::set_hook(Box::new(|panic| drop(writeln!(io::stderr(), "{panic}"))));
             let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(workload));
             // SAFETY: _exit(2) takes an integer and does not return.
-            unsafe { libc::_exit(i32::from(done.is_err())) }
+            unsafe { libc::_exit(done.unwrap_or(1)) }
         }
         pid => u32::try_from(pid).expect("a child can be forked"),
     }
@@ -160,15 +171,40 @@ pub(crate) fn fork(workload: impl FnOnce()) -> u32 {
 
 /// Waits for a child of `fork`, and says whether its workload came to its end.
 pub(crate) fn wait(pid: u32) -> bool {
+    status(pid).success()
+}
+
+/// Waits for a child of `fork`, and says how it ended.
+pub(crate) fn status(pid: u32) -> ExitStatus {
     let mut status = 0;
     loop {
         // SAFETY: the status is an int that outlives the call.
         let waited = unsafe { libc::waitpid(pid.cast_signed(), &raw mut status, 0) };
         match check(waited) {
-            Ok(_) => return status == 0,
+            Ok(_) => return ExitStatus::from_raw(status),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => panic!("{error}"),
         }
+    }
+}
+
+/// A system call without arguments, or with zeros for them, which are no pointers to anything.
+pub(crate) fn bare_syscall(number: c_long) -> i64 {
+    // SAFETY: where the kernel wants a pointer it finds null, which it takes for none or refuses.
+    unsafe { syscall(number, [0; 6]) }
+}
+
+/// Asks for memory that can be written and run.
+pub(crate) fn map_to_run() -> io::Result<()> {
+    let (flags, access) = (
+        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+        libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
+    );
+    // SAFETY: the kernel chooses a place where nothing is.
+    let place = unsafe { libc::mmap(std::ptr::null_mut(), 4096, access, flags, -1, 0) };
+    match place {
+        libc::MAP_FAILED => Err(io::Error::last_os_error()),
+        _ => Ok(()),
     }
 }
 
@@ -234,4 +270,14 @@ pub(crate) fn receive_fd(socket: &UnixDatagram) -> i64 {
     });
     assert_eq!(received, 1, "{}", io::Error::last_os_error());
     i64::from(control[2] as u32)
+}
+
+/// Makes a file in an open directory.
+pub(crate) fn create_at(directory: &File, name: &std::ffi::CStr) -> io::Result<()> {
+    let flags = libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY | libc::O_CLOEXEC;
+    // SAFETY: the name is a string that ends with NUL and outlives the call.
+    let fd = check(unsafe { libc::openat(directory.as_raw_fd(), name.as_ptr(), flags, 0o600) })?;
+    // SAFETY: the kernel has just returned `fd`, and nobody else owns it.
+    drop(unsafe { OwnedFd::from_raw_fd(fd) });
+    Ok(())
 }

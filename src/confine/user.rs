@@ -1,0 +1,161 @@
+//! Users to become.
+
+use std::io;
+
+use rustix::{
+    io::Errno,
+    process::{Gid, Uid, getegid, geteuid, getgroups},
+    thread::{set_keep_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid},
+};
+
+use crate::error::Error;
+
+/// A user to become, with its groups.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct User {
+    name: String,
+    uid: Uid,
+    gid: Gid,
+    groups: Vec<Gid>,
+}
+
+impl User {
+    /// Looks a user and a group up, by their names or numbers. Without a group it is the user's own;
+    /// without a user it is the one who runs this. The user's other groups come along.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such user or group.
+    pub fn find(user: Option<&str>, group: Option<&str>) -> Result<Option<User>, Error> {
+        let (name, uid, own_group) = match user {
+            Some(name) => find_user(name)?,
+            None if group.is_none() => return Ok(None),
+            None => ("this user".to_owned(), geteuid().as_raw(), None),
+        };
+        let gid = match (group, own_group) {
+            (Some(group), _) => find_group(group)?,
+            (None, Some(gid)) => gid,
+            (None, None) => {
+                let error = io::Error::new(io::ErrorKind::NotFound, "no such user");
+                return Err(Error::new(format!("find the group of user {name}"), error)
+                    .help("a user by a mere number needs --group"));
+            }
+        };
+        let others = user.and_then(|_| uzers::get_user_groups(&name, gid));
+        let mut groups: Vec<u32> = others.iter().flatten().map(uzers::Group::gid).collect();
+        groups.push(gid);
+        groups.sort_unstable();
+        groups.dedup();
+        Ok(Some(User {
+            name,
+            uid: Uid::from_raw(uid),
+            gid: Gid::from_raw(gid),
+            groups: groups.into_iter().map(Gid::from_raw).collect(),
+        }))
+    }
+
+    /// Whether nothing is to be changed, which takes no right.
+    fn is_this(&self) -> bool {
+        (self.uid, self.gid) == (geteuid(), getegid())
+    }
+
+    /// Does something as this user and comes back.
+    pub(super) fn act<T>(&self, act: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        if self.is_this() {
+            return act();
+        }
+        let (uid, gid) = (geteuid(), getegid());
+        let groups = getgroups().map_err(|error| self.failed(error))?;
+        let switch = |uid: Uid, gid: Gid, groups: &[Gid]| {
+            set_thread_groups(groups)?;
+            set_thread_res_gid(None, gid, None)?;
+            set_thread_res_uid(None, uid, None)
+        };
+        switch(self.uid, self.gid, &self.groups).map_err(|error| self.failed(error))?;
+        let result = act();
+        // Back in the other order: only root may change groups.
+        set_thread_res_uid(None, uid, None)
+            .and_then(|()| switch(uid, gid, &groups))
+            .map_err(|error| Error::new("come back from another user", error.into()))?;
+        result
+    }
+
+    /// Becomes this user in every sense; capabilities that are permitted stay so.
+    pub(super) fn become_for_good(&self) -> Result<(), Error> {
+        if self.is_this() {
+            return Ok(());
+        }
+        let switch = || {
+            set_keep_capabilities(true)?;
+            set_thread_groups(&self.groups)?;
+            set_thread_res_gid(self.gid, self.gid, self.gid)?;
+            set_thread_res_uid(self.uid, self.uid, self.uid)?;
+            set_keep_capabilities(false)
+        };
+        switch().map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: Errno) -> Error {
+        Error::new(format!("become {}", self.name), error.into())
+            .help("needs root, or CAP_SETUID and CAP_SETGID")
+    }
+}
+
+/// The name, the number and the group of a user; one that is a mere number has no group.
+fn find_user(text: &str) -> Result<(String, u32, Option<u32>), Error> {
+    let by_number = |number| match uzers::get_user_by_uid(number) {
+        Some(user) => Some(user),
+        None => uzers::get_user_by_name(text),
+    };
+    let number = text.parse().ok();
+    let user = match number {
+        Some(number) => by_number(number),
+        None => uzers::get_user_by_name(text),
+    };
+    match (user, number) {
+        (Some(user), _) => {
+            let name = user.name().to_string_lossy().into_owned();
+            Ok((name, user.uid(), Some(user.primary_group_id())))
+        }
+        (None, Some(number)) => Ok((text.to_owned(), number, None)),
+        (None, None) => Err(no_such("user", text)),
+    }
+}
+
+fn find_group(text: &str) -> Result<u32, Error> {
+    match uzers::get_group_by_name(text) {
+        Some(group) => Ok(group.gid()),
+        None => text.parse().map_err(|_| no_such("group", text)),
+    }
+}
+
+fn no_such(what: &str, name: &str) -> Error {
+    let error = io::Error::new(io::ErrorKind::NotFound, "there is none of that name");
+    Error::new(format!("find the {what} {name}"), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_and_groups_are_names_or_numbers() {
+        let root = User::find(Some("root"), None).unwrap().unwrap();
+        assert_eq!(root.uid.as_raw(), 0);
+        assert_eq!(User::find(Some("0"), None).unwrap(), Some(root));
+        let user = User::find(Some("7654321"), Some("7654322"))
+            .unwrap()
+            .unwrap();
+        assert_eq!((user.uid.as_raw(), user.gid.as_raw()), (7654321, 7654322));
+        assert_eq!(user.groups, [user.gid]);
+        assert_eq!(User::find(None, None).unwrap(), None);
+    }
+
+    #[test]
+    fn who_is_not_there_is_named() {
+        let text = |user, group| User::find(user, group).unwrap_err().to_string();
+        assert!(text(Some("no-such-user"), None).contains("the user no-such-user"));
+        assert!(text(Some("root"), Some("no-such-group")).contains("the group no-such-group"));
+        assert!(text(Some("7654321"), None).contains("needs --group"));
+    }
+}

@@ -1,0 +1,147 @@
+//! What is given up is tried, by a process that has given it up, and looked for in the running program.
+
+mod attempts;
+mod users;
+
+use std::{collections::BTreeMap, fs};
+
+use crate::{
+    common::auditrd,
+    live::{MULTICAST, UNICAST, audit::Audit, daemon::Daemon, os},
+    process::{Running, login},
+};
+
+/// The capabilities of the one that listens: to control auditing.
+const AUDIT_CONTROL: &str = "0000000040000000";
+/// Those of the one that looks into processes: to read any name, and to look into any process.
+const INSPECT: &str = "0000000000080004";
+const NONE: &str = "0000000000000000";
+
+/// What the kernel says of a process.
+fn status(pid: u32) -> BTreeMap<String, String> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).expect("it is alive");
+    let pair = |line: &str| {
+        let (name, value) = line.split_once(':')?;
+        Some((name.to_owned(), value.trim().to_owned()))
+    };
+    text.lines().filter_map(pair).collect()
+}
+
+/// Holds each thread of a process against what it may have kept.
+fn has_kept(pid: u32, capabilities: &str, seccomp: &str) {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("it is alive");
+    for thread in threads {
+        let thread = thread.unwrap().file_name().into_string().unwrap();
+        let status = status(thread.parse().unwrap());
+        for set in ["CapPrm", "CapEff"] {
+            assert_eq!(status[set], capabilities, "{set} of {status:?}");
+        }
+        for set in ["CapInh", "CapAmb"] {
+            assert_eq!(status[set], NONE, "{set} of {status:?}");
+        }
+        if os::is_root() {
+            assert_eq!(status["CapBnd"], NONE, "{status:?}");
+        }
+        assert_eq!(status["NoNewPrivs"], "1", "{status:?}");
+        if status.contains_key("Seccomp") {
+            assert_eq!(status["Seccomp"], seccomp, "{status:?}");
+        }
+    }
+}
+
+fn listens_with(args: &[&str], seccomp: &str) {
+    let Some(_audit) = Audit::borrow() else {
+        return;
+    };
+    let daemon = Daemon::listen(args);
+    // Its threads are there when something has come through them.
+    os::send(
+        0,
+        crate::live::USER_LOGIN,
+        b"op=login acct=\"it\" res=success",
+    )
+    .expect("root may");
+    daemon.wait_for(1, "a message", |event| event["acct"] == "it");
+    has_kept(daemon.pid(), AUDIT_CONTROL, seccomp);
+    has_kept(daemon.inspector(), INSPECT, seccomp);
+    let inspector = daemon.inspector();
+    let ended = daemon.stop();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    crate::live::audit::wait_until("the inspector ends too", || {
+        fs::metadata(format!("/proc/{inspector}/exe"))
+            .is_err()
+            .then_some(())
+    });
+}
+
+#[test]
+fn who_listens_keeps_one_capability_and_a_filter() {
+    listens_with(&MULTICAST, "2");
+}
+
+#[test]
+fn the_audit_daemon_keeps_one_capability_and_a_filter() {
+    listens_with(&UNICAST, "2");
+}
+
+#[test]
+fn without_confinement_the_capabilities_go_all_the_same() {
+    listens_with(&["--no-confine"], "0");
+}
+
+#[test]
+fn who_replays_keeps_nothing() {
+    let mut command = auditrd();
+    let mut running = Running::start(command.args(["-i", "-"]));
+    running.write(login(1));
+    running.event();
+    has_kept(running.pid(), NONE, "2");
+    let (status, _, log) = running.close();
+    assert!(status.success(), "{log}");
+    assert_eq!(log, "");
+}
+
+#[test]
+fn nobody_else_holds_what_the_program_has_open() {
+    let Some(_audit) = Audit::borrow() else {
+        return;
+    };
+    let daemon = Daemon::listen(&MULTICAST);
+    let open = |pid| -> Vec<String> {
+        let links = fs::read_dir(format!("/proc/{pid}/fd")).expect("it is alive");
+        let link = |entry: std::io::Result<fs::DirEntry>| {
+            let target = fs::read_link(entry.unwrap().path()).unwrap();
+            target.to_string_lossy().into_owned()
+        };
+        links.map(link).collect()
+    };
+    let output = daemon.output().display().to_string();
+    assert!(open(daemon.pid()).contains(&output));
+    let its = open(daemon.inspector());
+    assert!(its.len() <= 4 && !its.contains(&output), "{its:?}");
+}
+
+#[test]
+fn a_program_that_looks_into_processes_is_missed_when_it_is_gone() {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    let watched = crate::live::directory();
+    audit.watch(watched.path());
+    let daemon = Daemon::listen(&MULTICAST);
+    os::kill(daemon.inspector(), libc::SIGKILL);
+    let directory = fs::File::open(watched.path()).unwrap();
+    for name in [c"one", c"two"] {
+        assert!(os::wait(os::fork(
+            || os::create_at(&directory, name).unwrap()
+        )));
+    }
+    daemon.wait_for(2, "the events", crate::live::is_created);
+    let ended = daemon.stop();
+    let said = ended
+        .stderr
+        .matches("the process that looks into others is gone");
+    assert_eq!(said.count(), 1, "{}", ended.stderr);
+    let unresolved = |event: &crate::common::Value| event["path_unresolved"] == true;
+    assert!(ended.events.iter().all(unresolved), "{:?}", ended.events);
+}
