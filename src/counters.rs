@@ -68,6 +68,7 @@ impl Figures {
             ("dropped", seen.dropped, "Datagrams that the kernel dropped at the socket."),
             ("kernel_lost", seen.kernel_lost, "Records that the kernel lost."),
             ("missing", totals.missing, "Serial numbers that never came."),
+            ("interruptions", seen.interruptions, "Times that something began to keep records from coming."),
             ("output_failures", out.failures, "Times that the output began to fail."),
             ("rotations", out.rotations, "Files left because they were full."),
             ("syncs", out.syncs, "Times that the disk was asked to take what was written."),

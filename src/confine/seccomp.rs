@@ -156,6 +156,7 @@ const WRITER: &[&str] = &[
     "readlink",
     "readlinkat",
     "readv",
+    "recvmmsg",
     "recvmsg",
     "rename",
     "renameat",

@@ -34,6 +34,9 @@ pub struct Sightings {
     pub kernel_lost: u64,
     /// Datagrams that did not come from the kernel (netlink port id not 0).
     pub foreign: u64,
+    /// Times that something began to keep records from coming: auditing was turned off, all rules
+    /// were removed, or the registration as the audit daemon was lost.
+    pub interruptions: u64,
 }
 
 impl Sightings {
@@ -44,6 +47,7 @@ impl Sightings {
         self.dropped += other.dropped;
         self.kernel_lost += other.kernel_lost;
         self.foreign += other.foreign;
+        self.interruptions += other.interruptions;
     }
 }
 

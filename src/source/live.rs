@@ -10,12 +10,16 @@ use std::{
 
 use crate::{
     error::Error,
-    model::{Batch, Record, RecordType, Sightings, Timestamp, record_type::AUDIT_REPLACE},
+    model::{
+        Batch, Record, RecordType, Sightings, Timestamp,
+        record_type::{AUDIT_CONFIG_CHANGE, AUDIT_REPLACE},
+    },
     parse::Stamps,
     source::{
         ClientConfig, Fill, Membership, NetlinkClient, NetlinkMessage, Source, Stop,
         backlog::Backlog,
         sys::{self, Received},
+        watch::{Registration, Watch},
         wire::Header,
     },
 };
@@ -42,8 +46,7 @@ pub struct LiveSource {
     congested: bool,
     /// So much came at once that there will soon be more.
     busy: bool,
-    /// Another daemon has taken the registration from us.
-    replaced: bool,
+    watch: Watch,
     /// We were told to stop.
     finishing: Option<Finishing>,
 }
@@ -66,6 +69,8 @@ const SEVERAL: usize = 4;
 const NAP: Duration = Duration::from_millis(1);
 /// How often the kernel is asked for its state.
 const CHECK: Duration = Duration::from_secs(5);
+/// How soon it is asked when it has said that something was changed.
+const SOON: Duration = Duration::from_millis(100);
 /// How much later a record must be for all that happened before the end to have come: records are
 /// stamped at the start of a call, by a coarse clock, and sent at its end.
 const SLACK: Duration = Duration::from_millis(100);
@@ -93,7 +98,7 @@ impl LiveSource {
             backlog = Backlog::set(config.backlog_limit);
         }
         let drops = client.drops().unwrap_or(0);
-        let (control, lost) = ask_for_state();
+        let (control, lost, watch) = ask_for_state();
         Ok(LiveSource {
             client,
             membership,
@@ -108,7 +113,7 @@ impl LiveSource {
             drops,
             congested: false,
             busy: false,
-            replaced: false,
+            watch,
             finishing: None,
         })
     }
@@ -173,31 +178,47 @@ impl LiveSource {
         }
     }
 
-    /// Asks the kernel what it has lost, and whether we are still its daemon if we should be.
+    /// Where something was changed it is time to ask what, soon, as such records come in numbers.
+    fn look_for_changes(&mut self, batch: &mut Batch) {
+        let is_change = |record: &Record<'_>| record.kind == AUDIT_CONFIG_CHANGE;
+        let mut interruptions = 0;
+        for record in batch.records().filter(is_change) {
+            if self.control.is_some() {
+                self.next_check = self.next_check.min(Instant::now() + SOON);
+            } else {
+                interruptions += self.watch.hear(&record);
+            }
+        }
+        batch.sightings.interruptions += interruptions;
+    }
+
+    /// Asks the kernel what it has lost, and whether it still audits, and for us.
     fn check(&mut self, batch: &mut Batch) {
         self.next_check = Instant::now() + CHECK;
-        let Some(Ok(status)) = self.control.as_mut().map(NetlinkClient::status) else {
+        let Some(control) = self.control.as_mut() else {
             return;
         };
+        let Ok(status) = control.status() else {
+            return;
+        };
+        let rules = control.count_rules().ok();
         batch.sightings.kernel_lost += u64::from(status.lost.wrapping_sub(self.lost));
         self.lost = status.lost;
+        batch.sightings.interruptions += self.watch.see(&status, rules);
         if self.membership == Membership::Unicast {
             self.check_registration(status.pid, batch);
         }
     }
 
-    /// Registers again where the kernel has forgotten us.
+    /// Registers again where the registration is free.
     fn check_registration(&mut self, pid: u32, batch: &mut Batch) {
-        if pid == process::id() {
-            self.replaced = false;
-        } else if pid == 0 {
+        let (registration, interruptions) = self.watch.see_registration(pid);
+        batch.sightings.interruptions += interruptions;
+        if registration == Registration::Free {
             match self.client.register(|message| keep(&message, batch)) {
-                Ok(()) => log::warn!("the kernel had dropped the audit daemon; registered again"),
+                Ok(()) => self.watch.registered_again(),
                 Err(error) => log::warn!("{error}"),
             }
-        } else if !self.replaced {
-            self.replaced = true;
-            log::warn!("process {pid} is registered as the audit daemon now");
         }
     }
 
@@ -206,7 +227,7 @@ impl LiveSource {
     fn finish(&mut self, batch: &mut Batch) {
         self.check(batch);
         if self.membership == Membership::Unicast
-            && !self.replaced
+            && !self.watch.is_replaced()
             && let Err(error) = self.client.unregister(|message| keep(&message, batch))
         {
             log::warn!("{error}");
@@ -266,6 +287,7 @@ impl Source for LiveSource {
             self.wait(batch, until)?;
         }
         let is_empty = self.receive(batch)?;
+        self.look_for_changes(batch);
         self.busy = is_empty && batch.len() >= SEVERAL;
         match self.is_finished(is_empty, batch) {
             true => Ok(Fill::End),
@@ -341,7 +363,7 @@ fn is_socket_passed() -> bool {
 
 /// Opens a socket for questions, and says what would keep records from coming. Only those who may
 /// control auditing may ask; they also get how many records the kernel had lost before.
-fn ask_for_state() -> (Option<NetlinkClient>, u32) {
+fn ask_for_state() -> (Option<NetlinkClient>, u32, Watch) {
     let state = NetlinkClient::control().map(|mut control| (control.status(), control));
     let (status, mut control) = match state {
         Ok((Ok(status), control)) => (status, control),
@@ -349,25 +371,27 @@ fn ask_for_state() -> (Option<NetlinkClient>, u32) {
             log::info!(
                 "cannot ask whether auditing is on: {error}; if nothing comes, see `auditctl -s`"
             );
-            return (None, 0);
+            return (None, 0, Watch::default());
         }
         Err(error) => {
             log::info!("{error}");
-            return (None, 0);
+            return (None, 0, Watch::default());
         }
     };
+    let rules = control.count_rules();
     if status.enabled == 0 {
         log::warn!(
             "auditing is off, so no events will come; turn it on with `auditctl -e 1`, or for \
              good with audit=1 on the kernel command line"
         );
-    } else if let Ok(0) = control.count_rules() {
+    } else if let Ok(0) = rules {
         log::warn!(
             "no audit rules are loaded, so only messages of programs will come; see \
              auditctl(8), for example `auditctl -a always,exit -F arch=b64 -S execve`"
         );
     }
-    (Some(control), status.lost)
+    let watch = Watch::new(&status, rules.unwrap_or(0));
+    (Some(control), status.lost, watch)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod live;
 mod log;
 mod netlink;
 pub(crate) mod sys;
+mod watch;
 mod wire;
 
 use std::{

@@ -5,10 +5,11 @@
 //! kernel writes. `traps` has one test for each odd record that was seen in the wild. `disk` takes the
 //! output away while it is written to. `oracle` asks libauparse and shells for a second opinion.
 //! `layering` holds the imports against the architecture. `confine` tries what the program gave up.
-//! `live` and `truth` run against this kernel, and `soak` for as long as one likes.
+//! `live`, `coexist` and `truth` run against this kernel, and `soak` for as long as one likes.
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
 
 mod cli;
+mod coexist;
 mod common;
 mod confine;
 mod disk;

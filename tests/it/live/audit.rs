@@ -119,6 +119,13 @@ impl Audit {
         self.try_rule(rule).expect("the kernel takes the rule");
     }
 
+    /// Removes all rules.
+    pub(crate) fn flush(&mut self) {
+        control(&["-D"]);
+        self.rules.clear();
+        self.raw_rules.clear();
+    }
+
     /// Adds a rule that auditctl may not have words for.
     pub(crate) fn raw_rule(&mut self, words: &[u32]) -> Result<(), String> {
         let rule: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
