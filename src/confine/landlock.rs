@@ -34,9 +34,9 @@ pub(super) fn restrict(duty: Duty, writable: &[PathBuf]) {
         return;
     }
     match try_to_restrict(duty, writable) {
-        Ok(RulesetStatus::FullyEnforced) => log::info!("files are confined by Landlock"),
+        Ok(RulesetStatus::FullyEnforced) => log::debug!("files are confined by Landlock"),
         Ok(RulesetStatus::PartiallyEnforced) => {
-            log::info!("files are confined by Landlock, as far as this kernel has it");
+            log::debug!("files are confined by Landlock, as far as this kernel has it");
         }
         Ok(RulesetStatus::NotEnforced) => {
             log::info!("this kernel has no Landlock to confine files")
@@ -81,6 +81,12 @@ fn place(file: &Path) -> (PathBuf, BitFlags<AccessFs>) {
     }
     let absolute = absolute(file).unwrap_or_else(|_| file.to_owned());
     let directory = absolute.parent().unwrap_or(&absolute);
+    if !directory.is_dir() {
+        // It may be made later; what is there of the way to it counts.
+        let there = directory.ancestors().find(|above| above.is_dir());
+        let there = there.filter(|above| above.parent().is_some());
+        return (there.unwrap_or(directory).to_owned(), WRITE);
+    }
     let above = directory.parent().filter(|above| above.parent().is_some());
     match above {
         Some(above) if is_own(directory, file) => (above.to_owned(), WRITE),

@@ -206,7 +206,7 @@ pub(super) fn restrict(duty: Duty) {
         apply.try_for_each(|result| result.map_err(|error| error.to_string()))
     });
     match applied {
-        Ok(()) => log::log!(duty.level(), "system calls are confined by seccomp"),
+        Ok(()) => log::debug!("system calls are confined by seccomp"),
         Err(error) => {
             log::log!(
                 duty.level(),
