@@ -5,6 +5,7 @@
 
 use std::{
     fs::DirEntry,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf, absolute},
 };
 
@@ -89,9 +90,17 @@ fn place(file: &Path) -> (PathBuf, BitFlags<AccessFs>) {
     }
     let above = directory.parent().filter(|above| above.parent().is_some());
     match above {
-        Some(above) if is_own(directory, file) => (above.to_owned(), WRITE),
+        Some(above) if is_own(directory, file) || is_mounted(directory, above) => {
+            (above.to_owned(), WRITE)
+        }
         _ => (directory.to_owned(), WRITE),
     }
+}
+
+/// Whether another file system begins at a directory; one may be mounted in its place.
+fn is_mounted(directory: &Path, above: &Path) -> bool {
+    let device = |path: &Path| path.metadata().map(|metadata| metadata.dev());
+    device(directory).ok() != device(above).ok()
 }
 
 /// Whether there is nothing in a directory but a file and what was made of it, such as `FILE.1`.
