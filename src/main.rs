@@ -6,6 +6,7 @@ mod counters;
 mod format;
 mod losses;
 mod metrics;
+mod notify;
 mod progress;
 mod run;
 

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use auditrd::{
-    Arena, AuditMessageGroup, AuditReader, Classifier, Error, Sink, Step, Timestamp, encode::raw,
+    Arena, AuditMessageGroup, AuditReader, Classifier, Error, Sink, Step, Timestamp, Totals,
+    encode::raw,
 };
 use crossbeam_channel::{Receiver, Select, TryRecvError};
 
@@ -13,6 +14,7 @@ use crate::{
     format::Form,
     losses::Losses,
     metrics::MetricsFile,
+    notify::Notify,
     progress::Progress,
 };
 
@@ -41,6 +43,7 @@ pub(crate) struct Writer {
     metrics: Option<MetricsFile>,
     counters: Counters,
     losses: Losses,
+    notify: Notify,
 }
 
 /// An arena that has grown past this is given back: one huge event must not cost its memory for ever.
@@ -72,6 +75,7 @@ impl Writer {
             metrics: args.metrics_file.clone().map(MetricsFile::new),
             counters: Counters::default(),
             losses: Losses::default(),
+            notify: Notify::from_environment(),
         }
     }
 
@@ -98,7 +102,8 @@ impl Writer {
         let interval = self.stats_interval.or(metrics_interval);
         let mut next_stats = interval.map(|interval| Instant::now() + interval);
         self.write_metrics(reader);
-        let mut until = next_stats;
+        self.notify.ready(Instant::now());
+        let mut until = [next_stats, self.notify.due()].into_iter().flatten().min();
         let mut events = 0u32;
         loop {
             let step = if self.sink.must_wait() {
@@ -133,8 +138,11 @@ impl Writer {
                 self.write_metrics(reader);
                 next_stats = Some(at.max(Instant::now() - interval) + interval);
             }
+            let sink = &self.sink;
+            self.notify
+                .alive(Instant::now(), || status(&reader.totals(), sink));
             // Nothing is waited for without a look here in between.
-            let dates = [next_stats, self.sink.next_due()];
+            let dates = [next_stats, self.sink.next_due(), self.notify.due()];
             until = dates.into_iter().flatten().min();
         }
     }
@@ -227,12 +235,15 @@ impl Writer {
         loop {
             match control.try_recv() {
                 Ok(Control::Stop) => {
+                    self.notify.stopping();
                     reader.stop();
                     self.sink.stop_waiting();
                 }
                 Ok(Control::Reopen) => {
+                    self.notify.reloading();
                     self.sink.reopen(Instant::now())?;
                     self.flush()?;
+                    self.notify.ready(Instant::now());
                 }
                 Ok(Control::Stats) => self.report(reader, log::Level::Error),
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => return Ok(()),
@@ -300,4 +311,16 @@ fn wait(control: &Receiver<Control>, until: Option<Instant>) {
         Some(until) => drop(select.ready_deadline(until)),
         None => drop(select.ready()),
     }
+}
+
+/// How it is going, in one line for people.
+fn status(totals: &Totals, sink: &Sink) -> String {
+    format!(
+        "{} lines of {} records; lost {} in the socket, {} in the queue, {} in the kernel",
+        sink.tally().lines,
+        totals.tally.records,
+        totals.seen.dropped,
+        totals.dropped.records,
+        totals.seen.kernel_lost,
+    )
 }

@@ -1,6 +1,7 @@
 //! The binary as a process: options, files, streams, signals and exit statuses.
 
 mod files;
+mod manager;
 mod output;
 mod signals;
 mod streams;

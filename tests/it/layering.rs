@@ -42,11 +42,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("counters", &[]),
     ("losses", &[]),
     ("metrics", &[]),
+    ("notify", &[]),
     ("format", &["cli"]),
     ("progress", &["cli"]),
     (
         "run",
-        &["cli", "counters", "format", "losses", "metrics", "progress"],
+        &[
+            "cli", "counters", "format", "losses", "metrics", "notify", "progress",
+        ],
     ),
     ("main", &[]),
 ];

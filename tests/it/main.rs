@@ -5,7 +5,8 @@
 //! kernel writes. `traps` has one test for each odd record that was seen in the wild. `disk` takes the
 //! output away while it is written to. `oracle` asks libauparse and shells for a second opinion.
 //! `layering` holds the imports against the architecture. `confine` tries what the program gave up.
-//! `live`, `coexist` and `truth` run against this kernel, and `soak` for as long as one likes.
+//! `units`, `rules` and `shipped` ask the tools that the files beside the binary are for. `live`,
+//! `coexist` and `truth` run against this kernel, and `soak` for as long as one likes.
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
 
 mod cli;
@@ -24,3 +25,4 @@ mod score;
 mod soak;
 mod traps;
 mod truth;
+mod units;

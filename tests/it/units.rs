@@ -1,0 +1,175 @@
+//! The units in `systemd/`, as systemd's own tools judge them.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use crate::{
+    common::auditrd,
+    live::{
+        audit::{Audit, registered, skip, wait_until},
+        daemon::{Daemon, audit_sockets},
+    },
+};
+
+/// The services, and the most exposure (systemd-analyze(1)) that each may have, in tenths.
+const SERVICES: &[(&str, &str)] = &[
+    ("auditrd.service", "3"),
+    ("auditrd-multicast.service", "10"),
+    ("auditrd-unicast.service", "10"),
+];
+
+fn units() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd")
+}
+
+fn analyze(args: &[&str], directory: &Path) -> Option<Output> {
+    let mut command = Command::new("systemd-analyze");
+    let output = command
+        .args(args)
+        .current_dir(directory)
+        .env("SYSTEMD_UNIT_PATH", format!("{}:", directory.display()))
+        .output();
+    output.map_err(|_| skip("needs systemd-analyze")).ok()
+}
+
+#[track_caller]
+fn assert_clean(output: &Output) {
+    let text = [&output.stdout[..], &output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    assert!(output.status.success(), "{text}");
+    assert!(!text.contains("auditrd"), "{text}");
+}
+
+/// A service without its comments.
+fn directives(service: &str) -> Vec<String> {
+    let text = fs::read_to_string(units().join(service)).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn systemd_finds_no_fault_with_the_units() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut args = vec!["verify", "--man=no", "--recursive-errors=no"];
+    let names = ["auditrd.socket"];
+    let names: Vec<_> = SERVICES
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(names)
+        .collect();
+    for name in &names {
+        // Where it is installed to there is none yet.
+        let text = fs::read_to_string(units().join(name)).unwrap();
+        let text = text.replace("/usr/bin/auditrd", env!("CARGO_BIN_EXE_auditrd"));
+        fs::write(directory.path().join(name), text).unwrap();
+    }
+    let paths: Vec<String> = names.iter().map(|name| format!("./{name}")).collect();
+    args.extend(paths.iter().map(String::as_str));
+    if let Some(output) = analyze(&args, directory.path()) {
+        assert_clean(&output);
+    }
+}
+
+#[test]
+fn the_services_are_exposed_no_more_than_this() {
+    for (service, threshold) in SERVICES {
+        let threshold = format!("--threshold={threshold}");
+        let args = ["security", "--offline=true", "--no-pager", &threshold];
+        let path = format!("./{service}");
+        let Some(output) = analyze(&[&args[..], &[&path]].concat(), &units()) else {
+            return;
+        };
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{service}: {text}");
+        assert!(text.contains("Overall exposure level"), "{service}: {text}");
+    }
+}
+
+/// What differs between the services is what they are for: how they get their socket.
+#[test]
+fn the_services_are_confined_alike() {
+    const MAY_DIFFER: &[&str] = &[
+        "Description",
+        "After",
+        "Requires",
+        "Conflicts",
+        "ExecStart",
+        "AmbientCapabilities",
+        "CapabilityBoundingSet",
+        "PrivateNetwork",
+        "PrivateUsers",
+        "RestrictAddressFamilies",
+        "Also",
+    ];
+    let common = |service| -> BTreeSet<String> {
+        let is_common = |line: &String| {
+            let key = line.split('=').next().unwrap_or_default();
+            !MAY_DIFFER.contains(&key)
+        };
+        directives(service).into_iter().filter(is_common).collect()
+    };
+    let expected = common("auditrd.service");
+    assert!(expected.contains("NoNewPrivileges=yes"));
+    for (service, _) in SERVICES {
+        assert_eq!(common(service), expected, "{service}");
+    }
+}
+
+#[test]
+fn the_default_service_has_no_right_and_no_network() {
+    let directives = directives("auditrd.service");
+    for line in [
+        "AmbientCapabilities=",
+        "CapabilityBoundingSet=",
+        "PrivateNetwork=yes",
+        "PrivateUsers=yes",
+        "RestrictAddressFamilies=AF_UNIX",
+    ] {
+        assert!(directives.iter().any(|found| found == line), "{line}");
+    }
+}
+
+/// The services that open their sockets themselves, as their users and with their capabilities.
+#[test]
+fn the_one_capability_of_a_service_is_enough() {
+    let Some(_audit) = Audit::borrow() else {
+        return;
+    };
+    for (service, _) in SERVICES {
+        let directives = directives(service);
+        let value = |key: &str| {
+            let line = directives.iter().find_map(|line| line.strip_prefix(key));
+            line.unwrap_or_default().to_owned()
+        };
+        let capability = value("AmbientCapabilities=CAP_").to_lowercase();
+        assert_eq!(
+            value("AmbientCapabilities="),
+            value("CapabilityBoundingSet=")
+        );
+        if capability.is_empty() {
+            continue;
+        }
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+            .arg(format!("--inh-caps=-all,+{capability}"))
+            .arg(format!("--ambient-caps=-all,+{capability}"))
+            .arg(format!("--bounding-set=-all,+{capability}"))
+            .arg(auditrd().get_program())
+            .args(value("ExecStart=/usr/bin/auditrd").split_whitespace());
+        let daemon = Daemon::start_on_stdout(command);
+        let pid = daemon.pid();
+        wait_until(service, || {
+            let is_member = audit_sockets()
+                .get(&pid)
+                .is_some_and(|groups| groups & 1 == 1);
+            (is_member || registered() == pid).then_some(())
+        });
+        let ended = daemon.stop();
+        assert!(ended.status.success(), "{service}: {}", ended.stderr);
+    }
+}
