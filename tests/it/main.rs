@@ -21,6 +21,7 @@ mod layering;
 mod live;
 mod oracle;
 mod process;
+mod rules;
 mod score;
 mod soak;
 mod traps;

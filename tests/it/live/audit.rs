@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     env,
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Write},
     path::Path,
     process::{Command, Output},
@@ -132,6 +132,16 @@ impl Audit {
         os::request(ADD_RULE, &rule).map_err(|error| error.to_string())?;
         self.raw_rules.push(rule);
         Ok(())
+    }
+
+    /// Loads a file of rules as a boot does.
+    pub(crate) fn load(&mut self, file: &Path) {
+        let text = fs::read_to_string(file).expect("the rules can be read");
+        for rule in text.lines().filter_map(|line| line.strip_prefix("-a ")) {
+            self.rules
+                .push(rule.split_whitespace().map(str::to_owned).collect());
+        }
+        control(&["-R", &file.display().to_string()]);
     }
 
     /// Records what happens to files in a directory.

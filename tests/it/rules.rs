@@ -1,0 +1,193 @@
+//! The rules that are shipped: that auditctl and the kernel take them, and that they see what they
+//! are for and nothing else.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use auditrd::{Arch, syscall_number, uring_op_name};
+
+use crate::{
+    common::Value,
+    live::{
+        audit::{Audit, count_rules, skip},
+        daemon::Daemon,
+        os,
+    },
+};
+
+/// Each file of rules for system calls, with what its `b64` and `b32` are.
+const FILES: &[(&str, Arch, Arch)] = &[
+    ("30-auditrd.rules", Arch::X86_64, Arch::I386),
+    ("30-auditrd-aarch64.rules", Arch::Aarch64, Arch::Arm),
+];
+const IO_URING: &str = "31-auditrd-io_uring.rules";
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("packaging/rules")
+        .join(name)
+}
+
+/// The rules of a file, without comments. Nothing but rules may be in it, since it is put together
+/// with those of others.
+fn rules(name: &str) -> Vec<String> {
+    let text = fs::read_to_string(path(name)).unwrap();
+    let lines = text.lines().filter(|line| !line.is_empty());
+    let rules: Vec<String> = lines
+        .filter(|line| !line.starts_with('#'))
+        .map(str::to_owned)
+        .collect();
+    assert!(rules.iter().all(|rule| rule.starts_with("-a ")), "{name}");
+    rules
+}
+
+/// What follows a word of a rule.
+fn after<'r>(rule: &'r str, word: &str) -> &'r str {
+    let rest = rule.split(word).nth(1).unwrap_or_else(|| panic!("{rule}"));
+    rest.split_whitespace().next().unwrap_or_default()
+}
+
+#[test]
+fn every_call_of_a_rule_is_one_of_its_architecture() {
+    for (file, b64, b32) in FILES {
+        for rule in rules(file) {
+            let arch = match after(&rule, "arch=") {
+                "b64" => *b64,
+                "b32" => *b32,
+                other => panic!("{other}"),
+            };
+            for call in after(&rule, "-S ").split(',') {
+                let is_number = call.parse::<u32>().is_ok();
+                assert!(
+                    is_number || syscall_number(arch, call).is_some(),
+                    "{file}: {call}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_call_that_has_no_name_yet_is_the_one_that_the_rules_mean() {
+    for (number, name) in [
+        ("452", "fchmodat2"),
+        ("463", "setxattrat"),
+        ("466", "removexattrat"),
+        ("469", "file_setattr"),
+    ] {
+        for (file, b64, b32) in FILES {
+            for arch in [*b64, *b32] {
+                let found = syscall_number(arch, name).map(|number| number.to_string());
+                assert_eq!(found.as_deref(), Some(number), "{arch:?}");
+            }
+            let text = fs::read_to_string(path(file)).unwrap();
+            assert!(text.contains(number), "{file}");
+        }
+    }
+}
+
+/// The rules for this machine with a directory in the place of /etc.
+fn rules_for(directory: &Path) -> tempfile::NamedTempFile {
+    let text = fs::read_to_string(path("30-auditrd.rules")).unwrap();
+    let text = text.replace("dir=/etc ", &format!("dir={} ", directory.display()));
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+/// What the rules are for, each thing once; and what they are not for.
+fn touch(directory: &Path) {
+    let at = |name: &str| directory.join(name);
+    fs::write(at("a"), "text").unwrap();
+    fs::read(at("a")).unwrap();
+    fs::metadata(at("a")).unwrap();
+    OpenOptions::new().append(true).open(at("a")).unwrap();
+    fs::set_permissions(at("a"), fs::Permissions::from_mode(0o600)).unwrap();
+    fs::rename(at("a"), at("b")).unwrap();
+    fs::hard_link(at("b"), at("c")).unwrap();
+    std::os::unix::fs::symlink("b", at("d")).unwrap();
+    fs::create_dir(at("e")).unwrap();
+    fs::remove_dir(at("e")).unwrap();
+    fs::remove_file(at("b")).unwrap();
+    assert!(Command::new("true").status().unwrap().success());
+}
+
+#[test]
+fn the_kernel_takes_the_rules_and_they_see_what_they_are_for() {
+    if !cfg!(target_arch = "x86_64") {
+        return skip("the rules that are loaded here are those of x86_64");
+    }
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    let temp = std::env::temp_dir().canonicalize().unwrap();
+    let directory = tempfile::TempDir::new_in(temp).unwrap();
+    let file = rules_for(directory.path());
+    let before = count_rules();
+    audit.load(file.path());
+    assert_eq!(count_rules() - before, rules("30-auditrd.rules").len());
+
+    let daemon = Daemon::listen(&["--events", "process,fim"]);
+    assert!(os::wait(os::fork(|| touch(directory.path()))));
+    let below = directory.path().to_str().unwrap();
+    let is_ours = |event: &Value| event["path"].as_str().is_some_and(|p| p.starts_with(below));
+    daemon.wait_for(1, "the last file is removed", |event| {
+        is_ours(event) && event["action"] == "deleted" && event["path"] == format!("{below}/b")
+    });
+    daemon.wait_for(1, "a program is started", |event| event["comm"] == "true");
+    let events = daemon.stop().events;
+    let actions: Vec<&str> = events
+        .iter()
+        .filter(|event| event["key"] == "fim")
+        .filter(|event| is_ours(event) || event["dest_path"].to_string().contains(below))
+        .map(|event| event["action"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "created",
+        "opened",
+        "attributes",
+        "renamed",
+        "linked",
+        "symlinked",
+        "created",
+        "deleted",
+        "deleted",
+    ];
+    assert_eq!(actions, expected);
+    let started = |event: &&Value| event["comm"] == "true" && event["name"] == "process_event";
+    let started: Vec<&Value> = events.iter().filter(started).collect();
+    assert_eq!(started.len(), 1, "{started:?}");
+    assert_eq!(started[0]["key"], "process");
+}
+
+/// The version of auditctl, its first two numbers.
+fn auditctl_version() -> Option<(u32, u32)> {
+    let output = Command::new("auditctl").arg("-v").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let mut numbers = text.split_whitespace().last()?.split('.');
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+#[test]
+fn the_kernel_takes_the_rules_for_io_uring() {
+    let operations: Vec<&str> = (0..64).filter_map(uring_op_name).collect();
+    for rule in rules(IO_URING) {
+        for operation in after(&rule, "-S ").split(',') {
+            assert!(operations.contains(&operation), "{operation}");
+        }
+    }
+    if auditctl_version().is_none_or(|version| version < (3, 1)) {
+        return skip(&format!("{IO_URING} needs auditctl 3.1 or later"));
+    }
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    let before = count_rules();
+    audit.load(&path(IO_URING));
+    assert_eq!(count_rules() - before, rules(IO_URING).len());
+}
