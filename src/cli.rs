@@ -19,7 +19,7 @@ use clap::{
 /// works beside auditd and needs CAP_AUDIT_READ. Every option can be set in the environment as
 /// AUDITRD_<OPTION>.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(version = VERSION, max_term_width = 100, after_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// Replay a log instead; - is standard input, and several are read one after the other
     #[arg(
@@ -261,6 +261,9 @@ pub(crate) struct Args {
     pub(crate) quiet: u8,
 }
 
+/// The version, and the commit that it was built from where that is known; build.rs finds out.
+const VERSION: &str = env!("AUDITRD_VERSION");
+
 const AFTER_HELP: &str = "\
 Exit status: 0 asked to stop, end of input, or the reader of the output went away;
 1 it could not do its work; 2 wrong usage; 4 not permitted.
@@ -269,11 +272,15 @@ Signals: SIGTERM and SIGINT finish what is in flight and end; SIGHUP opens the o
 SIGUSR1 prints the counters.
 
 Examples:
-  sudo auditrd --min 1100 --max 1400        events as they happen
-  auditrd -i /var/log/audit/audit.log       events of a log
-  xzcat old.log.xz | auditrd -i - | jq .    events of a stream
-  auditrd -i audit.log --pretty             rows for eyes
-  auditrd -i audit.log --format ecs         for Elasticsearch";
+  Source:       sudo auditrd                              events as they happen
+                auditrd -i /var/log/audit/audit.log       events of a log
+                xzcat old.log.xz | auditrd -i - | jq .    events of a stream
+  Filter:       sudo auditrd --min 1006 --events process,user
+  Output:       sudo auditrd -o /var/log/auditrd/events.json --max-line 32K
+                auditrd -i audit.log --pretty             rows for eyes
+                auditrd -i audit.log --format ecs         for Elasticsearch
+  Reassembly:   auditrd -i slow.log --event-timeout 10s
+  Diagnostics:  sudo auditrd -v --stats-interval 1m";
 
 /// A kind of event, as it is typed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -491,6 +498,8 @@ fn file_size(text: &str) -> std::result::Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
+    mod shipped;
+
     use super::*;
 
     #[test]
