@@ -23,6 +23,7 @@ mod oracle;
 mod process;
 mod rules;
 mod score;
+mod shipped;
 mod soak;
 mod traps;
 mod truth;
