@@ -180,7 +180,8 @@ pub(crate) fn receive_many(
             socket.as_raw_fd(),
             headers.as_mut_ptr(),
             MANY as libc::c_uint,
-            libc::MSG_DONTWAIT | libc::MSG_TRUNC,
+            // An unsigned number with musl.
+            (libc::MSG_DONTWAIT | libc::MSG_TRUNC) as _,
             ptr::null_mut(),
         )
     })?;
