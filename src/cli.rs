@@ -279,6 +279,7 @@ Examples:
   Output:       sudo auditrd -o /var/log/auditrd/events.json --max-line 32K
                 auditrd -i audit.log --pretty             rows for eyes
                 auditrd -i audit.log --format ecs         for Elasticsearch
+  Security:     sudo auditrd --user auditrd -o /var/log/auditrd/events.json
   Reassembly:   auditrd -i slow.log --event-timeout 10s
   Diagnostics:  sudo auditrd -v --stats-interval 1m";
 

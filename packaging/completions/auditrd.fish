@@ -19,10 +19,13 @@ complete -c auditrd -l max-line -d 'Cut argv, commandline and fields so that a l
 complete -c auditrd -l queue -d 'Events between the reading and the writing thread; when live ones need more than this, the oldest are dropped and counted' -r
 complete -c auditrd -l event-timeout -d 'Finish an event whose end does not come after this long' -r
 complete -c auditrd -l max-out-of-order -d 'Count a serial as missing that is late by more than this' -r
+complete -c auditrd -l user -d 'Change to this user once everything is open; its name or number' -r
+complete -c auditrd -l group -d 'Change to this group, in place of the user\'s own' -r
 complete -c auditrd -l stats-interval -d 'Print the counters to standard error this often' -r
 complete -c auditrd -l metrics-file -d 'Write the counters to a file for Prometheus, every 15s or at the stats interval' -r -F
 complete -c auditrd -l unicast -d 'Register as the kernel\'s audit daemon; needs CAP_AUDIT_CONTROL and that no other one runs'
 complete -c auditrd -l pretty -d 'Write events as aligned rows for eyes, coloured on a terminal'
+complete -c auditrd -l no-confine -d 'Do not confine system calls and files (seccomp, Landlock); capabilities are dropped all the same'
 complete -c auditrd -s v -l verbose -d 'Say more on standard error; -vv even more'
 complete -c auditrd -s q -l quiet -d 'Say less on standard error; -qq nothing'
 complete -c auditrd -s h -l help -d 'Print help (see more with \'--help\')'
