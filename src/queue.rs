@@ -42,9 +42,7 @@ pub(crate) struct Parcel {
 /// What a parcel counts for at least. It keeps the number of parcels within the bound on bytes.
 const LEAST: usize = 2048;
 /// Parcels at most where the reader waits: more would only be memory that is not in any cache.
-const AHEAD: usize = 16;
-/// About what a parcel of a log holds, in bytes.
-const USUAL: usize = 64 << 10;
+const AHEAD: usize = 8;
 
 impl Parcel {
     /// Adds an event.
@@ -80,6 +78,8 @@ pub(crate) struct Inlet {
     /// The other end of `full`, where the oldest may be dropped.
     oldest: Option<Receiver<Parcel>>,
     used: Receiver<Parcel>,
+    /// Parcels that came back while room was waited for.
+    spare: Vec<Parcel>,
     bytes: Arc<AtomicUsize>,
     bound: usize,
 }
@@ -95,16 +95,17 @@ pub(crate) struct Outlet {
 /// A queue of about so many bytes.
 pub(crate) fn queue(bound: usize, overflow: Overflow) -> (Inlet, Outlet) {
     let parcels = match overflow {
-        Overflow::Wait => (bound / USUAL).clamp(1, AHEAD),
+        Overflow::Wait => AHEAD,
         Overflow::DropOldest => (bound / LEAST).max(1),
     };
     let (full, receiver) = bounded(parcels);
-    let (returned, used) = bounded(parcels.min(4 * AHEAD) + 2);
+    let (returned, used) = bounded(parcels.min(8 * AHEAD) + 2);
     let bytes = Arc::new(AtomicUsize::new(0));
     let inlet = Inlet {
         full,
         oldest: (overflow == Overflow::DropOldest).then(|| receiver.clone()),
         used,
+        spare: Vec::new(),
         bytes: Arc::clone(&bytes),
         bound,
     };
@@ -119,43 +120,55 @@ pub(crate) fn queue(bound: usize, overflow: Overflow) -> (Inlet, Outlet) {
 impl Inlet {
     /// Sends a parcel, and says what had to be dropped for it. `None` if nobody wants it.
     pub(crate) fn send(&mut self, parcel: Parcel) -> Option<Dropped> {
-        let Some(oldest) = &self.oldest else {
-            return self.wait(parcel).map(|()| Dropped::default());
-        };
-        let cost = parcel.cost();
+        if self.oldest.is_none() {
+            self.wait_for_room(parcel.cost())?;
+        }
         let mut dropped = Dropped::default();
-        let mut drop_oldest = || {
-            // The marshaller may have been quicker, and then there is room all the same.
-            if let Ok(mut parcel) = oldest.try_recv() {
-                self.bytes.fetch_sub(parcel.cost(), Ordering::Relaxed);
-                dropped.events += parcel.events.len() as u64;
-                dropped.records += parcel.empty().map(|event| event.len() as u64).sum::<u64>();
-            }
-        };
-        let is_over = || self.bytes.load(Ordering::Relaxed) + cost > self.bound;
-        while is_over() && !self.full.is_empty() {
-            drop_oldest();
-        }
-        self.bytes.fetch_add(cost, Ordering::Relaxed);
+        while self.is_over(parcel.cost()) && self.drop_oldest(&mut dropped) {}
+        self.bytes.fetch_add(parcel.cost(), Ordering::Relaxed);
         let mut parcel = parcel;
-        while let Err(TrySendError::Full(back)) = self.full.try_send(parcel) {
-            drop_oldest();
-            parcel = back;
+        loop {
+            match self.full.try_send(parcel) {
+                Ok(()) => return Some(dropped),
+                Err(TrySendError::Disconnected(_)) => return None,
+                Err(TrySendError::Full(back)) => parcel = back,
+            }
+            self.drop_oldest(&mut dropped);
         }
-        Some(dropped)
     }
 
-    /// Waits for room. A parcel with as much in it as several takes the places of several, so that
-    /// the queue is bounded in bytes here too; those behind it are empty.
-    fn wait(&self, parcel: Parcel) -> Option<()> {
-        let places = (parcel.cost() / USUAL).min(self.full.capacity().unwrap_or(1));
-        self.full.send(parcel).ok()?;
-        (1..places).try_for_each(|_| self.full.send(Parcel::default()).ok())
+    /// Waits until there is room for a parcel, or nothing else in the queue. Each parcel that was
+    /// used up comes back, so there is one to wait for as long as there is another in the queue.
+    fn wait_for_room(&mut self, cost: usize) -> Option<()> {
+        while (self.is_over(cost) && !self.full.is_empty()) || self.full.is_full() {
+            self.spare.push(self.used.recv().ok()?);
+        }
+        Some(())
     }
 
-    /// A parcel that went through and is empty again; `None` if there is none at the moment.
-    pub(crate) fn used(&self) -> Option<Parcel> {
-        self.used.try_recv().ok()
+    fn is_over(&self, cost: usize) -> bool {
+        self.bytes.load(Ordering::Relaxed) + cost > self.bound
+    }
+
+    /// Takes the oldest parcel out again. `false` if there is none: the marshaller may have been
+    /// quicker, and then there is room all the same.
+    fn drop_oldest(&mut self, dropped: &mut Dropped) -> bool {
+        let Some(mut parcel) = self
+            .oldest
+            .as_ref()
+            .and_then(|oldest| oldest.try_recv().ok())
+        else {
+            return false;
+        };
+        self.bytes.fetch_sub(parcel.cost(), Ordering::Relaxed);
+        dropped.events += parcel.events.len() as u64;
+        dropped.records += parcel.empty().map(|event| event.len() as u64).sum::<u64>();
+        true
+    }
+
+    /// A parcel that went through, with the buffers in it; `None` if there is none at the moment.
+    pub(crate) fn used(&mut self) -> Option<Parcel> {
+        self.spare.pop().or_else(|| self.used.try_recv().ok())
     }
 }
 
@@ -236,16 +249,26 @@ mod tests {
     }
 
     #[test]
-    fn a_huge_event_takes_the_place_of_many_where_the_reader_waits() {
+    fn a_huge_event_waits_until_there_is_nothing_else_in_the_queue() {
         let (mut inlet, outlet) = queue(1 << 20, Overflow::Wait);
-        inlet.send(parcel(1, 1 << 10)).unwrap();
-        assert_eq!(outlet.parcels.len(), 1);
-        inlet.send(parcel(2, 512 << 10)).unwrap();
-        assert_eq!(outlet.parcels.len(), 1 + 8);
-        let taken: Vec<_> = outlet.parcels.try_iter().collect();
-        assert_eq!(taken.iter().filter(|parcel| !parcel.is_empty()).count(), 2);
-        inlet.send(parcel(3, 64 << 20)).unwrap();
-        assert!(outlet.parcels.is_full());
+        for serial in 0..3 {
+            inlet.send(parcel(serial, 1 << 10)).unwrap();
+        }
+        let (sent, waits) = std::sync::mpsc::channel();
+        let sender = std::thread::spawn(move || {
+            inlet.send(parcel(3, 64 << 20)).unwrap();
+            sent.send(()).unwrap();
+        });
+        for serial in 0..4 {
+            assert!(serial == 3 || waits.try_recv().is_err(), "{serial}");
+            let mut parcel = outlet.parcels.recv().unwrap();
+            outlet.taken(&parcel);
+            assert_eq!(parcel.events()[0].id.serial, serial);
+            if serial < 3 {
+                outlet.give_back(parcel);
+            }
+        }
+        sender.join().unwrap();
     }
 
     #[test]
