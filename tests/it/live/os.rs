@@ -6,8 +6,7 @@
 
 use std::{
     fs::File,
-    io::{self, Write},
-    mem,
+    io, mem,
     os::{
         fd::{AsRawFd, FromRawFd, OwnedFd},
         unix::{
@@ -159,14 +158,28 @@ pub(crate) fn fork_with_code(workload: impl FnOnce() -> i32) -> u32 {
     // registered.
     match unsafe { libc::fork() } {
         0 => {
-            // The test harness keeps what a test says, but this process it does not know.
-            std::panic::set_hook(Box::new(|panic| drop(writeln!(io::stderr(), "{panic}"))));
+            // No lock of std may be waited for here: another thread may have had it when there was
+            // one process, and is not there to give it back.
             let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(workload));
+            if let Err(panic) = &done {
+                // The test harness keeps what a test says, but this process it does not know.
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                let text = text.or(panic.downcast_ref::<&str>().copied());
+                say(text.unwrap_or("a child of the test panicked"));
+            }
             // SAFETY: _exit(2) takes an integer and does not return.
             unsafe { libc::_exit(done.unwrap_or(1)) }
         }
         pid => u32::try_from(pid).expect("a child can be forked"),
     }
+}
+
+/// Writes a line to standard error without taking std's lock on it.
+fn say(text: &str) {
+    let line = [text, "\n"].concat();
+    // SAFETY: the line is readable for its length and outlives the call. Nothing can be done about a
+    // standard error that is closed.
+    unsafe { libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), line.len()) };
 }
 
 /// Waits for a child of `fork`, and says whether its workload came to its end.
