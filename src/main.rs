@@ -1,14 +1,7 @@
 //! The command `auditrd`.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test ends there"))]
 
-mod cli;
-mod counters;
-mod format;
-mod losses;
-mod metrics;
-mod notify;
-mod progress;
-mod run;
+mod command;
 
 use std::{
     io::Write,
@@ -28,9 +21,11 @@ use signal_hook::{
     iterator::{Handle, Signals},
 };
 
-use cli::Args;
-use progress::Progress;
-use run::{Control, Writer};
+use command::{
+    cli::Args,
+    progress::Progress,
+    run::{Control, Writer},
+};
 
 /// The exit status for what is not permitted, after auditd(8).
 const NOT_PERMITTED: u8 = 4;

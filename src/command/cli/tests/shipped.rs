@@ -11,7 +11,7 @@ use clap_complete::{Generator, Shell, generate};
 use clap_mangen::Man;
 use serde_json::Value;
 
-use crate::cli::Args;
+use crate::command::cli::Args;
 
 /// The day that the manual pages bear: that of the release.
 const DATE: &str = "2026-11-22";

@@ -14,7 +14,7 @@ use auditrd::LogSource;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use log::{Log, Metadata, Record};
 
-use crate::cli::Args;
+use super::cli::Args;
 
 /// Logs of fewer bytes are read before anyone would look.
 const LONG: u64 = 16 << 20;

@@ -13,6 +13,8 @@ use clap::{
     error::{ErrorKind, Result},
 };
 
+use super::values::{bytes, duration, file_size, max_line, queue};
+
 /// Read the Linux audit subsystem and write process, file and user events as JSON lines.
 ///
 /// Without a source option the records come live from the kernel's read-only multicast group, which
@@ -132,6 +134,7 @@ pub(crate) struct Args {
         help_heading = "Output"
     )]
     pub(crate) fsync: When,
+
     /// How events are written: auditrd's own keys, Elastic Common Schema, or go-audit's groups
     #[arg(
         long,
@@ -448,55 +451,6 @@ impl Args {
     }
 }
 
-/// A number of bytes: `8192`, `64K`, `64M`, `1G`.
-fn bytes(text: &str) -> std::result::Result<usize, String> {
-    let upper = text.to_ascii_uppercase();
-    let (digits, shift) = match upper.as_bytes().last() {
-        Some(b'K') => (&upper[..upper.len() - 1], 10),
-        Some(b'M') => (&upper[..upper.len() - 1], 20),
-        Some(b'G') => (&upper[..upper.len() - 1], 30),
-        _ => (&upper[..], 0),
-    };
-    let number: usize = digits
-        .parse()
-        .map_err(|_| "not a number of bytes".to_owned())?;
-    number
-        .checked_mul(1 << shift)
-        .ok_or_else(|| "too many bytes".to_owned())
-}
-
-/// A time to wait. Without bounds, none would be a loop that never rests, and the longest would be
-/// later than a clock can tell.
-fn duration(text: &str) -> std::result::Result<Duration, String> {
-    let year = Duration::from_secs(365 * 86_400);
-    match humantime::parse_duration(text) {
-        Ok(time) if (Duration::from_millis(1)..=year).contains(&time) => Ok(time),
-        Ok(_) => Err("not a time from 1ms to 365days".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-fn max_line(text: &str) -> std::result::Result<usize, String> {
-    match bytes(text)? {
-        0..4096 => Err("a line needs 4096 bytes at least".to_owned()),
-        length => Ok(length),
-    }
-}
-
-fn queue(text: &str) -> std::result::Result<usize, String> {
-    match bytes(text)? {
-        size @ 65_536..=0x1_0000_0000 => Ok(size),
-        _ => Err("not a size from 64K to 4G".to_owned()),
-    }
-}
-
-fn file_size(text: &str) -> std::result::Result<u64, String> {
-    match u64::try_from(bytes(text)?) {
-        Ok(size @ 4096..) => Ok(size),
-        _ => Err("a file needs 4096 bytes at least".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     mod shipped;
@@ -506,14 +460,6 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
-    }
-
-    #[test]
-    fn sizes_are_read_with_their_units() {
-        assert_eq!(bytes("8192"), Ok(8192));
-        assert_eq!(bytes("64k"), Ok(65_536));
-        assert_eq!(bytes("1G"), Ok(1 << 30));
-        assert!(bytes("").is_err() && bytes("M").is_err() && bytes("99999999999G").is_err());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use auditrd::{
     encode::{self, ecs, pretty},
 };
 
-use crate::cli::{Args, Format};
+use super::cli::{Args, Format};
 
 /// A format, with what it has to know besides the event.
 pub(crate) enum Form {

@@ -8,7 +8,7 @@ use auditrd::{
 };
 use crossbeam_channel::{Receiver, Select, TryRecvError};
 
-use crate::{
+use super::{
     cli::{Args, Kind},
     counters::{Counters, Figures},
     format::Form,

@@ -1,0 +1,68 @@
+//! Values of options as they are typed: sizes and times, with their bounds.
+
+use std::time::Duration;
+
+/// A number of bytes: `8192`, `64K`, `64M`, `1G`.
+pub(crate) fn bytes(text: &str) -> Result<usize, String> {
+    let upper = text.to_ascii_uppercase();
+    let (digits, shift) = match upper.as_bytes().last() {
+        Some(b'K') => (&upper[..upper.len() - 1], 10),
+        Some(b'M') => (&upper[..upper.len() - 1], 20),
+        Some(b'G') => (&upper[..upper.len() - 1], 30),
+        _ => (&upper[..], 0),
+    };
+    let number: usize = digits
+        .parse()
+        .map_err(|_| "not a number of bytes".to_owned())?;
+    number
+        .checked_mul(1 << shift)
+        .ok_or_else(|| "too many bytes".to_owned())
+}
+
+/// A time to wait. Without bounds, none would be a loop that never rests, and the longest would be
+/// later than a clock can tell.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let year = Duration::from_secs(365 * 86_400);
+    match humantime::parse_duration(text) {
+        Ok(time) if (Duration::from_millis(1)..=year).contains(&time) => Ok(time),
+        Ok(_) => Err("not a time from 1ms to 365days".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// How long a line may be. Less than this leaves no room for what is never cut.
+pub(crate) fn max_line(text: &str) -> Result<usize, String> {
+    match bytes(text)? {
+        0..4096 => Err("a line needs 4096 bytes at least".to_owned()),
+        length => Ok(length),
+    }
+}
+
+/// How many bytes of events may wait between the threads.
+pub(crate) fn queue(text: &str) -> Result<usize, String> {
+    match bytes(text)? {
+        size @ 65_536..=0x1_0000_0000 => Ok(size),
+        _ => Err("not a size from 64K to 4G".to_owned()),
+    }
+}
+
+/// How large a file may grow.
+pub(crate) fn file_size(text: &str) -> Result<u64, String> {
+    match u64::try_from(bytes(text)?) {
+        Ok(size @ 4096..) => Ok(size),
+        _ => Err("a file needs 4096 bytes at least".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_with_their_units() {
+        assert_eq!(bytes("8192"), Ok(8192));
+        assert_eq!(bytes("64k"), Ok(65_536));
+        assert_eq!(bytes("1G"), Ok(1 << 30));
+        assert!(bytes("").is_err() && bytes("M").is_err() && bytes("99999999999G").is_err());
+    }
+}
