@@ -11,15 +11,13 @@ use std::{
 
 use serde_json::Value;
 
-use crate::common::{auditrd, data, lines};
+use crate::{
+    common::{auditrd, data, lines},
+    live::audit::skip,
+};
 
 /// The logs that are looked at: the captures, and a busy host's.
 const LOGS: [&str; 4] = ["fim.log", "proc.log", "misc.log", "mix.log"];
-
-/// Says in one line that a test could not be done here, past the capture of the test runner.
-fn skipped(why: &str) {
-    let _ = writeln!(std::io::stderr(), "oracle: skipped: {why}");
-}
 
 /// The busy host's log, unpacked; none where there is no xz.
 fn unpacked() -> Option<&'static Path> {
@@ -296,11 +294,11 @@ fn compare_names(event: &Value, records: &[Record]) -> usize {
 fn libauparse_reads_the_same_from_every_record() {
     for name in LOGS {
         let Some(log) = log(name) else {
-            skipped("there is no xz to unpack a log with");
+            skip("needs xz, to unpack a log");
             continue;
         };
         let Some(theirs) = their_events(&log) else {
-            return skipped("there is no python3 with libauparse.so.0");
+            return skip("needs python3 with libauparse.so.0");
         };
         let ours = our_events(&log);
         let mut fields = 0;
@@ -321,7 +319,7 @@ fn libauparse_reads_the_same_from_every_record() {
 fn a_shell_reads_every_command_line_back_as_the_same_words() {
     for name in LOGS {
         let Some(log) = log(name) else {
-            skipped("there is no xz to unpack a log with");
+            skip("needs xz, to unpack a log");
             continue;
         };
         let events = our_events(&log);
@@ -337,7 +335,7 @@ fn a_shell_reads_every_command_line_back_as_the_same_words() {
         }
         for shell in ["sh", "bash"] {
             let Some(output) = run(shell, &script) else {
-                skipped(&format!("there is no {shell}"));
+                skip(&format!("needs {shell}"));
                 continue;
             };
             let mut words = output.split(|byte| *byte == 0).map(<[u8]>::to_vec);

@@ -5,10 +5,15 @@ use std::{
     process::{Command, Stdio},
 };
 
+use crate::live::audit::skip;
+
 /// Whether a program is there. Says in one line what is skipped where it is not.
 pub(super) fn is_there(program: &str) -> bool {
     let status = quiet(Command::new("sh").args(["-c", "command -v \"$0\"", program]));
-    status || skip(program)
+    if !status {
+        lacking(program);
+    }
+    status
 }
 
 /// A Python that has a module, such as the one that TEST_PYTHON names.
@@ -18,7 +23,7 @@ pub(super) fn python_with(import: &str) -> Option<String> {
     let mut pythons = named.into_iter().chain(pythons);
     let found = pythons.find(|python| quiet(Command::new(python).args(["-c", import])));
     if found.is_none() {
-        skip(&format!("python3 that can do '{import}'"));
+        lacking(&format!("python3 that can do '{import}'"));
     }
     found
 }
@@ -31,7 +36,6 @@ fn quiet(command: &mut Command) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-fn skip(what: &str) -> bool {
-    eprintln!("skipped: there is no {what} here; .ci/tools installs it");
-    false
+fn lacking(what: &str) {
+    skip(&format!("needs {what}, which .ci/tools installs"));
 }

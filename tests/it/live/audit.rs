@@ -32,13 +32,19 @@ pub(crate) fn wait_until<T>(what: &str, mut is: impl FnMut() -> Option<T>) -> T 
     }
 }
 
-/// Says that a test, or a part of it, was not run. It is written past the test harness, which
-/// would keep it to itself where a test passes.
+/// Says that a test, or a part of it, was not run: on standard error, past the test harness, which
+/// would keep it to itself where a test passes; and in the file that `TEST_SKIPS` names.
 pub(crate) fn skip(why: &str) {
     let thread = thread::current();
     let test = thread.name().unwrap_or("a test");
+    let line = format!("{test}: skipped: {why}\n");
     // Nothing can be done about a standard error that is closed.
-    let _ = writeln!(io::stderr(), "{test}: skipped: {why}");
+    let _ = io::stderr().write_all(line.as_bytes());
+    if let Some(path) = env::var_os("TEST_SKIPS") {
+        let file = OpenOptions::new().create(true).append(true).open(path);
+        let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
+        written.expect("the file of what is skipped can be written");
+    }
 }
 
 /// What `auditctl -s` says, by its first words.
