@@ -1,4 +1,4 @@
-//! The architecture, held against what the files import.
+//! The documents, held against the files: what may import what, and the tests that are named.
 
 use std::{
     collections::BTreeSet,
@@ -243,5 +243,57 @@ fn the_architecture_names_every_part() {
             name.push('/');
         }
         assert!(text.contains(&format!("`{name}`")), "{name} is missing");
+    }
+}
+
+/// The names in the last column of each table whose heading speaks of tests.
+fn named_tests(text: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut is_about_tests = false;
+    for line in text.lines() {
+        let cells = line
+            .strip_prefix('|')
+            .and_then(|line| line.strip_suffix('|'));
+        let last = cells.and_then(|cells| cells.rsplit(" | ").next());
+        match last.map(|cell| cell.split('|').next_back().unwrap_or_default().trim()) {
+            None => is_about_tests = false,
+            Some("test" | "test that runs it" | "held by") => is_about_tests = true,
+            Some(cell) if is_about_tests => names.extend(cell.split('`').skip(1).step_by(2)),
+            Some(_) => {}
+        }
+    }
+    // Whole commands are for people.
+    names.retain(|name| !name.contains(' ') && !name.starts_with('-'));
+    names
+}
+
+/// Whether a test, or a file or folder of tests, has this name: as a path, or as in the list of tests.
+fn is_test(name: &str) -> bool {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    if name.contains('/') {
+        return top.join(name).exists();
+    }
+    let path = name.replace("::", "/");
+    ["tests/it", "src"].iter().any(|root| {
+        let file = |path: &str| fs::read_to_string(top.join(root).join(format!("{path}.rs")));
+        let in_its_file = path.rsplit_once('/').is_some_and(|(file_path, test)| {
+            let test = format!("fn {test}()");
+            file(file_path).is_ok_and(|text| text.contains(&test))
+        });
+        in_its_file
+            || file(&path).is_ok_and(|text| text.contains("#[test]") || text.contains("mod "))
+    })
+}
+
+#[test]
+fn every_test_that_a_document_names_is_there() {
+    for (document, least) in [("README.md", 30), ("ARCHITECTURE.md", 10)] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
+        let text = fs::read_to_string(path).unwrap();
+        let names = named_tests(&text);
+        assert!(names.len() >= least, "{document}: {names:?}");
+        for name in names {
+            assert!(is_test(name), "{document} names {name}");
+        }
     }
 }

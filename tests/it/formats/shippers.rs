@@ -12,7 +12,7 @@ use std::{
 use super::tools::{is_there, python_with};
 use crate::golden::{LOGS, log, output};
 
-/// What auditrd makes of all logs, arguments of 60,000 bytes among it.
+/// What auditrd makes of all logs, lines of 60,000 bytes among it.
 fn events() -> Vec<u8> {
     LOGS.iter()
         .flat_map(|name| output(&log(name), &[]))

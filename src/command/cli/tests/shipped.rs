@@ -126,6 +126,24 @@ fn every_key_that_is_ever_written_is_in_the_manual() {
 }
 
 #[test]
+fn every_option_is_in_the_readme_and_no_other() {
+    let text = section("Options");
+    let rows = text.lines().filter(|line| line.starts_with("| `-"));
+    let terms: String = rows.filter_map(|row| row.split(" | ").next()).collect();
+    let said: BTreeSet<&str> = terms
+        .split(|c: char| c != '-' && !c.is_ascii_lowercase())
+        .filter_map(|word| word.strip_prefix("--"))
+        .collect();
+    let command = command();
+    let arguments = command.get_arguments();
+    let mut options: BTreeSet<&str> = arguments.filter_map(|a| a.get_long()).collect();
+    // These two are said by their letters.
+    assert!(options.remove("verbose") && options.remove("quiet"));
+    assert!(terms.contains("`-v`, `-q`"));
+    assert_eq!(said, options);
+}
+
+#[test]
 fn the_help_has_an_example_for_each_group_of_options() {
     let help = command().render_long_help().to_string();
     let examples = help.split("Examples:").nth(1).expect("there are examples");
