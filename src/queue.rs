@@ -9,7 +9,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never};
 
 use crate::model::AuditMessageGroup;
 
@@ -183,6 +183,13 @@ impl Outlet {
         // If the channel is full there are parcels enough.
         let _ = self.used.try_send(parcel);
     }
+
+    /// Takes no more, and gives nothing back: whoever waits for room, or for a parcel that comes
+    /// back, hears that nobody wants events any more.
+    pub(crate) fn close(&mut self) {
+        self.parcels = never();
+        self.used = bounded(0).0;
+    }
 }
 
 #[cfg(test)]
@@ -246,6 +253,15 @@ mod tests {
         let dropped = inlet.send(parcel(2, 1 << 20)).unwrap();
         assert_eq!(dropped.events, 1);
         assert_eq!(serials(&outlet), [2]);
+    }
+
+    #[test]
+    fn a_reader_that_waits_for_room_ends_when_nobody_takes_events_any_more() {
+        let (mut inlet, mut outlet) = queue(64 << 10, Overflow::Wait);
+        inlet.send(parcel(0, 60 << 10)).unwrap();
+        let sender = std::thread::spawn(move || inlet.send(parcel(1, 60 << 10)));
+        outlet.close();
+        assert_eq!(sender.join().unwrap(), None);
     }
 
     #[test]

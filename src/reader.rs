@@ -247,8 +247,8 @@ impl AuditReader {
     /// If reading ended because the source could not be read any more.
     pub fn finish(&mut self) -> Result<(), Error> {
         self.stop();
-        // The thread may wait for room in the queue; without a receiver it ends.
-        self.outlet.parcels = never();
+        // The thread may wait for room in the queue.
+        self.outlet.close();
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => result,
             Some(Err(panic)) => std::panic::resume_unwind(panic),
