@@ -330,8 +330,12 @@ impl Reading {
         loop {
             let deadline = self.deadline();
             let filled = self.source.fill(&mut self.batch, deadline);
-            let is_over = !matches!(filled, Ok(Fill::More));
-            self.take();
+            let is_over = matches!(filled, Ok(Fill::End) | Err(_));
+            let drained = match filled {
+                Ok(Fill::Drained(at)) => Some(at),
+                _ => None,
+            };
+            self.take(drained);
             if is_over {
                 self.marshaller.drain();
                 self.serials.finish();
@@ -351,10 +355,14 @@ impl Reading {
 
     /// Puts the records of the batch together.
     ///
+    /// Live, an event's time is up only once the source had nothing more after that: when this
+    /// process was held up for a while, the rest of the event lies in the socket.
+    ///
     /// In a log the records tell the time; but one that is still being written may have no more of
     /// them for a while, and then time goes on by the clock on the wall.
-    fn take(&mut self) {
-        let passed = millis(self.since.elapsed());
+    fn take(&mut self, drained: Option<Instant>) {
+        let now = drained.unwrap_or_else(Instant::now);
+        let passed = millis(now.saturating_duration_since(self.since));
         if self.clock.is_none() {
             self.now += passed;
             self.since += Duration::from_millis(passed);
@@ -367,14 +375,15 @@ impl Reading {
                 self.last = Some(record.id);
                 if let Some(clock) = &mut self.clock {
                     self.now = clock.see(record.node, record.id.time);
+                    self.marshaller.expire(self.now);
                 }
                 if record.node.is_empty() {
                     self.serials.see(record.id.serial);
                 }
             }
-            self.marshaller.push(self.now, record);
+            self.marshaller.push_in_time(self.now, record);
         }
-        if self.clock.is_none() {
+        if self.clock.is_none() && drained.is_some() {
             self.marshaller.expire(self.now);
         }
     }
@@ -425,4 +434,51 @@ impl Reading {
 
 fn millis(duration: Duration) -> Millis {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::RecordType;
+    use crate::model::record_type::{AUDIT_AVC, AUDIT_EOE, AUDIT_SYSCALL, AUDIT_USER_AUTH};
+
+    /// Hands over one record at a time, and says what follows.
+    struct Script(std::vec::IntoIter<(RecordType, u32, Fill)>);
+
+    impl Source for Script {
+        fn fill(&mut self, batch: &mut Batch, _: Option<Instant>) -> Result<Fill, Error> {
+            let Some((kind, serial, fill)) = self.0.next() else {
+                return Ok(Fill::End);
+            };
+            let id = EventId {
+                serial,
+                ..EventId::default()
+            };
+            batch.push(id, kind, 0..0, 0..0, false);
+            Ok(fill)
+        }
+    }
+
+    #[test]
+    fn an_event_whose_rest_still_lies_in_the_socket_is_waited_for() {
+        let drained = Fill::Drained(Instant::now());
+        let script = vec![
+            (AUDIT_SYSCALL, 1, Fill::More),
+            (AUDIT_SYSCALL, 2, Fill::More),
+            (AUDIT_EOE, 1, drained),
+            (AUDIT_EOE, 2, drained),
+        ];
+        // Every event's time is up as soon as it has begun.
+        let timeout = Duration::ZERO;
+        let marshaller = MarshallerConfig {
+            timeout,
+            ..MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC)
+        };
+        let (stopper, _stop) = source::stop().expect("a pipe");
+        let source = Box::new(Script(script.into_iter()));
+        let reader = AuditReader::spawn(source, stopper, ReaderConfig::live(marshaller));
+        let events = reader.expect("a thread");
+        let events: Vec<_> = events.map(|e| (e.id.serial, e.incomplete)).collect();
+        assert_eq!(events, [(1, false), (2, true)]);
+    }
 }

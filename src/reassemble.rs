@@ -156,8 +156,14 @@ impl AuditMarshaller {
 
     /// Takes a record in. Events that are whole now, or whose time is up, are ready to `pop`.
     pub fn push(&mut self, now: Millis, record: Record<'_>) {
-        self.tally.records += 1;
         self.expire(now);
+        self.push_in_time(now, record);
+    }
+
+    /// As [`push`](Self::push), but nothing is late because of it.
+    #[inline]
+    pub(crate) fn push_in_time(&mut self, now: Millis, record: Record<'_>) {
+        self.tally.records += 1;
         let kept = (self.config.min..=self.config.max).contains(&record.kind);
         let ends = record.kind == AUDIT_EOE
             || record.kind == AUDIT_PROCTITLE && self.config.ends_at_proctitle;

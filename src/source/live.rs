@@ -44,8 +44,8 @@ pub struct LiveSource {
     drops: u32,
     /// The kernel has said that it dropped something, and the socket was never empty since.
     congested: bool,
-    /// So much came at once that there will soon be more.
-    busy: bool,
+    /// So much came at once that there will soon be more, which is waited for this long.
+    nap: Option<Duration>,
     watch: Watch,
     /// We were told to stop.
     finishing: Option<Finishing>,
@@ -64,9 +64,13 @@ struct Finishing {
 const BATCH: usize = 256;
 /// Records at once that mean that more are coming.
 const SEVERAL: usize = 4;
-/// How long those are waited for. A reader that sleeps until the next one has the kernel wake it for
-/// each, which costs the kernel more than the record itself.
+/// How long those are waited for at least. A reader that sleeps until the next one has the kernel wake
+/// it for each, which costs the kernel more than the record itself.
 const NAP: Duration = Duration::from_millis(1);
+/// How long at most, while they keep coming.
+const LONGEST_NAP: Duration = Duration::from_millis(4);
+/// Records that are worth to be woken for. Where a nap brings fewer, the next one is longer.
+const WORTHWHILE: usize = BATCH / 2;
 /// How often the kernel is asked for its state.
 const CHECK: Duration = Duration::from_secs(5);
 /// How soon it is asked when it has said that something was changed.
@@ -112,7 +116,7 @@ impl LiveSource {
             lost,
             drops,
             congested: false,
-            busy: false,
+            nap: None,
             watch,
             finishing: None,
         })
@@ -261,8 +265,8 @@ impl LiveSource {
     /// told to stop.
     fn wait(&mut self, batch: &mut Batch, until: Option<Instant>) -> Result<(), Error> {
         let check = self.control.is_some().then_some(self.next_check);
-        let waited = if self.busy {
-            sys::wait([self.stop.as_fd()], Some(NAP)).map(|[stopped]| stopped)
+        let waited = if let Some(nap) = self.nap {
+            sys::wait([self.stop.as_fd()], Some(nap)).map(|[stopped]| stopped)
         } else {
             let first = [check, until].into_iter().flatten().min();
             sys::wait_until([self.stop.as_fd(), self.client.as_fd()], first)
@@ -286,13 +290,28 @@ impl Source for LiveSource {
         if self.finishing.is_none() {
             self.wait(batch, until)?;
         }
+        let now = Instant::now();
         let is_empty = self.receive(batch)?;
         self.look_for_changes(batch);
-        self.busy = is_empty && batch.len() >= SEVERAL;
-        match self.is_finished(is_empty, batch) {
-            true => Ok(Fill::End),
-            false => Ok(Fill::More),
-        }
+        self.nap = is_empty.then(|| next_nap(self.nap, batch.len())).flatten();
+        Ok(if self.is_finished(is_empty, batch) {
+            Fill::End
+        } else if is_empty {
+            Fill::Drained(now)
+        } else {
+            Fill::More
+        })
+    }
+}
+
+/// How long to let records gather, after a nap or none has brought so many and nothing is left. A
+/// lone event is never waited with for longer than the shortest nap.
+fn next_nap(last: Option<Duration>, records: usize) -> Option<Duration> {
+    match last {
+        _ if records < SEVERAL => None,
+        None => Some(NAP),
+        Some(nap) if records < WORTHWHILE => Some((2 * nap).min(LONGEST_NAP)),
+        Some(nap) => Some(nap),
     }
 }
 
@@ -414,6 +433,16 @@ mod tests {
         );
         let bodies = batch.records().map(|r| r.body.to_vec()).collect();
         (bodies, batch.sightings)
+    }
+
+    #[test]
+    fn a_reader_sleeps_longer_while_records_keep_coming_and_not_at_all_once_they_do_not() {
+        let mut nap = None;
+        let naps = [1, 6, 6, 100, 100, 200, 3, 200].map(|records| {
+            nap = next_nap(nap, records);
+            nap.map_or(0, |nap| nap.as_millis())
+        });
+        assert_eq!(naps, [0, 1, 2, 4, 4, 4, 0, 1]);
     }
 
     #[test]

@@ -27,6 +27,8 @@ use crate::{error::Error, model::Batch};
 pub enum Fill {
     /// Ask again.
     More,
+    /// All that was there at this point in time has been handed over. Ask again.
+    Drained(Instant),
     /// This was the last.
     End,
 }
