@@ -136,7 +136,7 @@ impl Object<'_> {
     }
 
     /// An id. Most are 0 or unset.
-    #[inline]
+    #[inline(always)]
     fn id(&mut self, key: &[u8], id: u32) {
         self.out.extend_from_slice(key);
         match id {
@@ -279,32 +279,35 @@ fn is_plain(text: &[u8]) -> bool {
         return special(short(text)) == 0;
     };
     let (chunks, _) = text.as_chunks();
-    let found = chunks
-        .iter()
-        .fold(0, |found, chunk| found | special(*chunk));
-    (found | special(*last)) == 0
+    let last = special(u64::from_le_bytes(*last));
+    chunks.iter().fold(last, |found, chunk| {
+        found | special(u64::from_le_bytes(*chunk))
+    }) == 0
 }
 
 /// The bytes of a text shorter than eight, some of them twice and with plain ones between them.
 #[inline]
-fn short(text: &[u8]) -> [u8; 8] {
+fn short(text: &[u8]) -> u64 {
+    let word = u64::from_le_bytes;
     match (text.first_chunk(), text.last_chunk(), text) {
-        (Some([a, b, c, d]), Some([e, f, g, h]), _) => [*a, *b, *c, *d, *e, *f, *g, *h],
+        (Some(first), Some(last), _) => {
+            let [first, last] = [first, last].map(|half| u64::from(u32::from_le_bytes(*half)));
+            first | last << 32
+        }
         (_, _, [first, .., last]) => {
             let middle = text[text.len() / 2];
-            [*first, middle, *last, b'x', b'x', b'x', b'x', b'x']
+            word([*first, middle, *last, b'x', b'x', b'x', b'x', b'x'])
         }
-        (_, _, [only]) => [*only; 8],
-        (_, _, []) => [b'x'; 8],
+        (_, _, [only]) => word([*only, b'x', b'x', b'x', b'x', b'x', b'x', b'x']),
+        (_, _, []) => word([b'x'; 8]),
     }
 }
 
 /// Not 0 if any of the bytes is a control character, a quote, a backslash or not ASCII.
 #[inline]
-fn special(bytes: [u8; 8]) -> u64 {
+fn special(word: u64) -> u64 {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
-    let word = u64::from_ne_bytes(bytes);
     // Subtracting borrows into the high bit where a byte is less; where one is not ASCII the high
     // bit is there already, and a borrow from the byte below can only come with a find there.
     let below = |limit: u8| word.wrapping_sub(ONES * u64::from(limit));
