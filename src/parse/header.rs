@@ -18,10 +18,6 @@ pub fn header(data: &[u8]) -> Option<(EventId, &[u8])> {
     let rest = data.strip_prefix(b"audit(")?;
     let (seconds, rest) = number(rest)?;
     let (millis, rest) = number(rest.strip_prefix(b".")?)?;
-    let (serial, rest) = number(rest.strip_prefix(b":")?)?;
-    let rest = rest.strip_prefix(b")")?;
-    let body = rest.strip_prefix(b":").unwrap_or(rest);
-    let body = body.strip_prefix(b" ").unwrap_or(body);
     if seconds > Timestamp::MAX_SECONDS || millis > 999 {
         return None;
     }
@@ -29,13 +25,17 @@ pub fn header(data: &[u8]) -> Option<(EventId, &[u8])> {
         seconds,
         millis: u16::try_from(millis).ok()?,
     };
-    Some((
-        EventId {
-            time,
-            serial: u32::try_from(serial).ok()?,
-        },
-        body,
-    ))
+    behind_time(time, rest.strip_prefix(b":")?)
+}
+
+/// Reads the rest of a stamp, from its serial on.
+fn behind_time(time: Timestamp, rest: &[u8]) -> Option<(EventId, &[u8])> {
+    let (serial, rest) = number(rest)?;
+    let serial = u32::try_from(serial).ok()?;
+    let rest = rest.strip_prefix(b")")?;
+    let body = rest.strip_prefix(b":").unwrap_or(rest);
+    let body = body.strip_prefix(b" ").unwrap_or(body);
+    Some((EventId { time, serial }, body))
 }
 
 /// The decimal number at the start of `data`, and what follows it.
@@ -52,11 +52,13 @@ fn number(data: &[u8]) -> Option<(u64, &[u8])> {
     (1..=SAFE).contains(&length).then_some((value, rest))
 }
 
-/// Reads stamps, and knows the last one: mostly the next record is of the same event, and that its
-/// stamp is the same is seen at once.
+/// Reads stamps, and knows the last one: mostly the next record is of the same event, or of one in the
+/// same millisecond, and what is the same in its stamp is seen at once.
 #[derive(Debug, Default)]
 pub(crate) struct Stamps {
     text: Vec<u8>,
+    /// Where the serial is in the text.
+    serial: usize,
     id: EventId,
 }
 
@@ -64,17 +66,35 @@ impl Stamps {
     /// As [`header`].
     #[inline]
     pub(crate) fn header<'a>(&mut self, data: &'a [u8]) -> Option<(EventId, &'a [u8])> {
-        if let Some(body) = data.strip_prefix(&*self.text)
-            && !self.text.is_empty()
-        {
-            return Some((self.id, body));
+        match self.text.as_slice() {
+            [] => {}
+            text => {
+                if let Some(body) = data.strip_prefix(text) {
+                    return Some((self.id, body));
+                }
+            }
         }
-        let (id, body) = header(data)?;
+        self.another(data)
+    }
+
+    /// Reads a stamp that is not the last one, and remembers it if it is written as the kernel does.
+    fn another<'a>(&mut self, data: &'a [u8]) -> Option<(EventId, &'a [u8])> {
+        let same_time = match self.text.get(..self.serial) {
+            None | Some([]) => None,
+            Some(time) => data.strip_prefix(time),
+        };
+        let (id, body) = match same_time {
+            Some(rest) => behind_time(self.id.time, rest)?,
+            None => header(data)?,
+        };
         self.text.clear();
+        self.serial = 0;
         if let Some(stamp) = data.strip_suffix(body)
+            && let Some(colon) = stamp.iter().position(|byte| *byte == b':')
             && stamp.ends_with(b"): ")
         {
             self.text.extend_from_slice(stamp);
+            self.serial = colon + 1;
             self.id = id;
         }
         Some((id, body))
@@ -142,6 +162,12 @@ mod tests {
             b"audit(1.002:3)",
             b"audit(1.002:3):x",
             b"audit(1.002:33): x",
+            b"audit(1.002:34): x",
+            b"audit(1.002:x): x",
+            b"audit(1.002:4294967296): x",
+            b"audit(1.003:34): x",
+            b"audit(1.003:34)",
+            b"34): x",
             b"audit(1.002:3): audit(1.002:3): ",
             b"audit(",
             b"audit(1.002:3): x",
