@@ -160,7 +160,7 @@ pub(super) fn user<'a>(
     arena: &'a Bump,
 ) -> AuditEvent<'a> {
     // LOGIN, and user records of some kernels, come inside the syscall that caused them.
-    let call = facts.call.as_ref();
+    let call = facts.call;
     let from_call = |get: fn(&CallRecord<'a>) -> Option<&'a [u8]>| call.and_then(get);
     AuditEvent {
         kind: EventKind::User,

@@ -62,7 +62,7 @@ impl Classifier {
         if let Some(user) = &facts.user {
             return Some(events::user(event, user, &facts, arena));
         }
-        let Some(call) = &call_of(&facts) else {
+        let Some(call) = call_of(&facts, arena) else {
             return events::orphan(event, &facts, arena);
         };
         let event = events::call(event, call, &facts);
@@ -168,17 +168,17 @@ fn forget(memories: &mut Vec<(Vec<u8>, Resolver)>, bound: usize) {
 
 /// The call that an event is about. Where the SYSCALL record is only that of the io_uring_enter
 /// that ran an operation, it is the operation, and the SYSCALL record tells who did it.
-fn call_of<'a>(facts: &Facts<'a>) -> Option<CallRecord<'a>> {
+fn call_of<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Option<&'a CallRecord<'a>> {
     match (facts.call, facts.uring) {
-        (Some(call), Some(uring)) if identify(&call).1.is_none() => Some(CallRecord {
+        (Some(call), Some(uring)) if identify(call).1.is_none() => Some(arena.alloc(CallRecord {
             ids: call.ids,
             tty: call.tty,
             comm: call.comm,
             exe: call.exe,
             key: uring.key.or(call.key),
             subj: uring.subj.or(call.subj),
-            ..uring
-        }),
+            ..*uring
+        })),
         (call, uring) => call.or(uring),
     }
 }

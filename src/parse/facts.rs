@@ -24,10 +24,10 @@ use crate::{
 #[derive(Debug)]
 pub struct Facts<'a> {
     /// The SYSCALL record.
-    pub call: Option<CallRecord<'a>>,
+    pub call: Option<&'a CallRecord<'a>>,
     /// The URINGOP record. Where an operation ran inside the io_uring_enter call that submitted it,
     /// both are there.
-    pub uring: Option<CallRecord<'a>>,
+    pub uring: Option<&'a CallRecord<'a>>,
     /// How many URINGOP records there are: one call may submit several operations.
     pub operations: u32,
     /// The working directory.
@@ -110,13 +110,12 @@ pub fn facts<'a>(group: &'a AuditMessageGroup, arena: &'a Bump) -> Facts<'a> {
             continue;
         }
         let body = || split_enriched(kind, message.data).0;
+        let call = || &*arena.alloc_with(|| CallRecord::parse(kind, body(), arena));
         match kind {
-            AUDIT_SYSCALL => facts.call = Some(CallRecord::parse(kind, body(), arena)),
+            AUDIT_SYSCALL => facts.call = Some(call()),
             AUDIT_URINGOP => {
                 facts.operations += 1;
-                facts
-                    .uring
-                    .get_or_insert_with(|| CallRecord::parse(kind, body(), arena));
+                facts.uring.get_or_insert_with(call);
             }
             AUDIT_MAC_TASK_CONTEXTS | AUDIT_IPE_ACCESS if message.data.starts_with(b"subj_") => {
                 facts.contexts = Some(body());
@@ -175,7 +174,6 @@ impl<'a> CallRecord<'a> {
             subj: None,
         };
         let mut fields = Fields::new(body);
-        let id = |value: Value| value.id().unwrap_or(Identity::UNSET);
         // In the order of SYSCALL (kernel/auditsc.c, `audit_log_exit`); that of URINGOP
         // (`audit_log_uring`) differs a little.
         while fields.pass() {
@@ -183,28 +181,28 @@ impl<'a> CallRecord<'a> {
                 let number = value.hex().and_then(|arch| u32::try_from(arch).ok());
                 call.arch = number.map(|number| (number, value.bytes));
             });
-            take!(fields, "syscall", value => call.number = value.id());
-            take!(fields, "uring_op", value => call.number = value.id());
+            take!(fields, "syscall", id(id) => call.number = id);
+            take!(fields, "uring_op", id(id) => call.number = id);
             take!(fields, "success", value => call.success = value.literal());
             take!(fields, "exit", value => call.exit = value.integer());
             take!(fields, "a0", value => call.args[0] = value);
             take!(fields, "a1", value => call.args[1] = value);
             take!(fields, "a2", value => call.args[2] = value);
             take!(fields, "a3", value => call.args[3] = value);
-            take!(fields, "items", value => call.items = value.id());
-            take!(fields, "ppid", value => call.ids.ppid = id(value));
-            take!(fields, "pid", value => call.ids.pid = id(value));
-            take!(fields, "auid", value => call.ids.auid = id(value));
-            take!(fields, "uid", value => call.ids.uid = id(value));
-            take!(fields, "gid", value => call.ids.gid = id(value));
-            take!(fields, "euid", value => call.ids.euid = id(value));
-            take!(fields, "suid", value => call.ids.suid = id(value));
-            take!(fields, "fsuid", value => call.ids.fsuid = id(value));
-            take!(fields, "egid", value => call.ids.egid = id(value));
-            take!(fields, "sgid", value => call.ids.sgid = id(value));
-            take!(fields, "fsgid", value => call.ids.fsgid = id(value));
+            take!(fields, "items", id(id) => call.items = id);
+            take!(fields, "ppid", id(id) => call.ids.ppid = id.unwrap_or(Identity::UNSET));
+            take!(fields, "pid", id(id) => call.ids.pid = id.unwrap_or(Identity::UNSET));
+            take!(fields, "auid", id(id) => call.ids.auid = id.unwrap_or(Identity::UNSET));
+            take!(fields, "uid", id(id) => call.ids.uid = id.unwrap_or(Identity::UNSET));
+            take!(fields, "gid", id(id) => call.ids.gid = id.unwrap_or(Identity::UNSET));
+            take!(fields, "euid", id(id) => call.ids.euid = id.unwrap_or(Identity::UNSET));
+            take!(fields, "suid", id(id) => call.ids.suid = id.unwrap_or(Identity::UNSET));
+            take!(fields, "fsuid", id(id) => call.ids.fsuid = id.unwrap_or(Identity::UNSET));
+            take!(fields, "egid", id(id) => call.ids.egid = id.unwrap_or(Identity::UNSET));
+            take!(fields, "sgid", id(id) => call.ids.sgid = id.unwrap_or(Identity::UNSET));
+            take!(fields, "fsgid", id(id) => call.ids.fsgid = id.unwrap_or(Identity::UNSET));
             take!(fields, "tty", value => call.tty = value.literal());
-            take!(fields, "ses", value => call.ids.session = id(value));
+            take!(fields, "ses", id(id) => call.ids.session = id.unwrap_or(Identity::UNSET));
             take!(fields, "comm", value => call.comm = value.optional_text(arena));
             take!(fields, "exe", value => call.exe = value.optional_text(arena));
             take!(fields, "subj", value => call.subj = label(body, value, &mut fields));

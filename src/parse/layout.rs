@@ -31,10 +31,19 @@ impl Key {
             length,
         }
     }
+
+    const fn bits(self) -> u32 {
+        8 * self.length as u32
+    }
 }
 
-/// Does something with the value of a key, if the next token has that key.
+/// Does something with the value of a key, or with the id that it is, if the next token has that key.
 macro_rules! take {
+    ($fields:ident, $key:literal, id($id:ident) => $then:expr) => {
+        if let Some($id) = $fields.take_id(const { $crate::parse::layout::Key::new($key) }) {
+            $then
+        }
+    };
     ($fields:ident, $key:literal, $value:ident => $then:expr) => {
         if let Some($value) = $fields.take(const { $crate::parse::layout::Key::new($key) }) {
             $then
@@ -78,19 +87,44 @@ impl<'a> Fields<'a> {
     /// The value of a key, if the next token has that key.
     #[inline(always)]
     pub(crate) fn take(&mut self, key: Key) -> Option<Value<'a>> {
-        let word = match self.rest.first_chunk() {
-            Some(bytes) => u128::from_le_bytes(*bytes),
-            None => last_word(self.rest),
-        };
+        (self.word() & key.mask == key.word).then(|| self.value(key))
+    }
+
+    /// As [`take`](Self::take) and [`Value::id`]. Most ids have one digit, and that is seen at once.
+    #[inline(always)]
+    pub(crate) fn take_id(&mut self, key: Key) -> Option<Option<u32>> {
+        let word = self.word();
         if word & key.mask != key.word {
             return None;
         }
+        let [first, second, ..] = word.unbounded_shr(key.bits()).to_le_bytes();
+        if let (b'0'..=b'9', b' ') = (first, second)
+            && let Some(rest) = self.rest.get(key.length + 2..)
+        {
+            self.rest = rest;
+            return Some(Some(u32::from(first - b'0')));
+        }
+        Some(self.value(key).id())
+    }
+
+    /// What is next, as a number to compare with a key.
+    #[inline(always)]
+    fn word(&self) -> u128 {
+        match self.rest.first_chunk() {
+            Some(bytes) => u128::from_le_bytes(*bytes),
+            None => last_word(self.rest),
+        }
+    }
+
+    /// The value behind a key, which is passed over with the space behind it.
+    #[inline(always)]
+    fn value(&mut self, key: Key) -> Value<'a> {
         let (value, rest) = Value::read(self.rest.get(key.length..).unwrap_or_default());
         self.rest = match rest {
             [b' ', tail @ ..] => tail,
             rest => rest,
         };
-        Some(value)
+        value
     }
 
     /// What has not been read yet, as tokens.
@@ -146,6 +180,34 @@ mod tests {
     fn what_nobody_asks_for_is_passed_over() {
         check("x=1 word arch=c a10=3 a0[1]=\" a0=2\" a1", &[("arch", "c")]);
         check("aarch=c arch a0 arch =c", &[]);
+    }
+
+    #[test]
+    fn an_id_of_one_digit_reads_as_any_other() {
+        for value in [
+            "",
+            "0",
+            "7",
+            "10",
+            "-1",
+            "x",
+            "\"5\"",
+            "5x",
+            "4294967295",
+            "4294967296",
+            "00",
+        ] {
+            for behind in ["", " ", "  ", " b", " b=12345678901234567890"] {
+                for key in ["a0", "a_key_of_13_b", "a_key_of_14_by", "a_key_of_15_byt"] {
+                    let body = format!("{key}={value}{behind}");
+                    let (mut one, mut other) =
+                        (Fields::new(body.as_bytes()), Fields::new(body.as_bytes()));
+                    let expected = other.take(Key::new(key)).map(Value::id);
+                    assert_eq!(one.take_id(Key::new(key)), expected, "{body}");
+                    assert_eq!(one.rest, other.rest, "{body}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub use path::{FileId, NameType, PathRecord};
 pub use tokenize::{AuditMessageTokenMap, Token, Tokens, tokenize};
 pub use user::UserRecord;
 pub use value::Value;
+pub(crate) use value::find;
 
 /// The keys of the rules that fired: several stand in one field with the byte 0x01 between them
 /// (include/uapi/linux/audit.h, `AUDIT_KEY_SEPARATOR`), and come out with commas.

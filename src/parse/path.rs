@@ -63,15 +63,15 @@ impl<'a> PathRecord<'a> {
         let mut fields = Fields::new(body);
         // In the kernel's order (kernel/auditsc.c, `audit_log_name`).
         while fields.pass() {
-            take!(fields, "item", value => path.item = value.id().unwrap_or(u32::MAX));
+            take!(fields, "item", id(id) => path.item = id.unwrap_or(u32::MAX));
             take!(fields, "name", value => path.name = value.optional_text(arena));
             take!(fields, "inode", value => {
                 path.inode = value.integer().and_then(|n| u64::try_from(n).ok());
             });
             take!(fields, "dev", value => path.dev = value.bytes);
             take!(fields, "mode", value => path.mode = value.bytes);
-            take!(fields, "ouid", value => path.ouid = value.id());
-            take!(fields, "ogid", value => path.ogid = value.id());
+            take!(fields, "ouid", id(id) => path.ouid = id);
+            take!(fields, "ogid", id(id) => path.ogid = id);
             // The device that a device file is, not the one that it is on.
             take!(fields, "rdev", _value => {});
             // Only capabilities follow.

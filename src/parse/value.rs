@@ -105,18 +105,43 @@ fn quoted(text: &[u8]) -> (Value<'_>, &[u8]) {
 
 /// Where a byte is first. Most texts are short, so the first word is looked at here.
 #[inline(always)]
-fn find(byte: u8, text: &[u8]) -> Option<usize> {
+pub(crate) fn find(byte: u8, text: &[u8]) -> Option<usize> {
+    match text.first_chunk().and_then(|word| find_in(byte, *word)) {
+        None => find_far(byte, text),
+        at => at,
+    }
+}
+
+/// Where a byte is first in a word.
+#[inline(always)]
+fn find_in(byte: u8, word: [u8; 8]) -> Option<usize> {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    if let Some(chunk) = text.first_chunk() {
-        let word = u64::from_le_bytes(*chunk) ^ (ONES * u64::from(byte));
-        // The lowest high bit that is left is that of the first byte that is 0 now.
-        let found = word.wrapping_sub(ONES) & !word & HIGH;
-        if found != 0 {
-            return Some(found.trailing_zeros() as usize / 8);
+    let word = u64::from_le_bytes(word) ^ (ONES * u64::from(byte));
+    // The lowest high bit that is left is that of the first byte that is 0 now.
+    let found = word.wrapping_sub(ONES) & !word & HIGH;
+    (found != 0).then(|| found.trailing_zeros() as usize / 8)
+}
+
+/// As [`find`], for what the first word does not have or is too short for. To look at four words is
+/// less work than to call memchr for them.
+#[inline(never)]
+fn find_far(byte: u8, text: &[u8]) -> Option<usize> {
+    const NEAR: usize = 4 * 8;
+    let (near, far) = text.split_at(text.len().min(NEAR));
+    let (words, rest) = near.as_chunks();
+    for (index, word) in words.iter().enumerate() {
+        if let Some(at) = find_in(byte, *word) {
+            return Some(8 * index + at);
         }
     }
-    memchr::memchr(byte, text)
+    let before = near.len() - rest.len();
+    if far.is_empty() {
+        let at = rest.iter().position(|other| *other == byte);
+        at.map(|at| before + at)
+    } else {
+        memchr::memchr(byte, far).map(|at| before + at)
+    }
 }
 
 /// A whole decimal number with an optional minus sign, within 64 bits.

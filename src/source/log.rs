@@ -24,7 +24,7 @@ use memchr::{memchr, memchr_iter, memmem};
 use crate::{
     error::Error,
     model::{Batch, EventId, RecordType},
-    parse::Stamps,
+    parse::{Stamps, find},
     source::{Fill, Source, Stop, sys},
 };
 
@@ -260,7 +260,7 @@ fn split(text: &[u8], stamps: &mut Stamps) -> Option<Line> {
         }
     };
     let kind = text.get(start..)?;
-    let kind = kind.get(..kind.iter().position(|byte| *byte == b' ')?)?;
+    let kind = kind.get(..find(b' ', kind)?)?;
     start += kind.len() + 1;
     let stamp = text.get(start..)?;
     let stamp = stamp.strip_prefix(b"msg=").unwrap_or(stamp);
