@@ -7,7 +7,7 @@
 
 use bumpalo::{Bump, collections::Vec};
 
-use crate::parse::{Value, tokenize, value::integer};
+use crate::parse::{Value, layout::Fields, value::integer};
 
 /// The pieces found so far.
 #[derive(Debug)]
@@ -42,7 +42,18 @@ impl<'a> Pieces<'a> {
 
     /// Adds what one EXECVE record says.
     pub(crate) fn add(&mut self, body: &'a [u8]) {
-        for token in tokenize(body) {
+        let mut fields = Fields::new(body);
+        loop {
+            while let Some((argument, value)) = fields.take_argument() {
+                self.found.push(Piece {
+                    argument,
+                    part: 0,
+                    value,
+                });
+            }
+            let mut tokens = fields.tokens();
+            let Some(token) = tokens.next() else { return };
+            fields.go_on(&tokens);
             if token.key == b"argc" {
                 self.argc = token.value.integer();
             } else if let Some((argument, part)) = position(token.key) {

@@ -87,7 +87,7 @@ impl<'a> Fields<'a> {
     /// The value of a key, if the next token has that key.
     #[inline(always)]
     pub(crate) fn take(&mut self, key: Key) -> Option<Value<'a>> {
-        (self.word() & key.mask == key.word).then(|| self.value(key))
+        (self.word() & key.mask == key.word).then(|| self.value(key.length))
     }
 
     /// As [`take`](Self::take) and [`Value::id`]. Most ids have one digit, and that is seen at once.
@@ -104,7 +104,20 @@ impl<'a> Fields<'a> {
             self.rest = rest;
             return Some(Some(u32::from(first - b'0')));
         }
-        Some(self.value(key).id())
+        Some(self.value(key.length).id())
+    }
+
+    /// The number and the value of the next token, if its key is `a` and a number of one or two digits.
+    #[inline]
+    pub(crate) fn take_argument(&mut self) -> Option<(u32, Value<'a>)> {
+        let (number, length) = match self.rest {
+            [b'a', one @ b'0'..=b'9', b'=', ..] => (one - b'0', 3),
+            [b'a', ten @ b'0'..=b'9', one @ b'0'..=b'9', b'=', ..] => {
+                (10 * (ten - b'0') + (one - b'0'), 4)
+            }
+            _ => return None,
+        };
+        Some((u32::from(number), self.value(length)))
     }
 
     /// What is next, as a number to compare with a key.
@@ -116,10 +129,10 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The value behind a key, which is passed over with the space behind it.
+    /// The value behind a key of this length, which is passed over with the space behind it.
     #[inline(always)]
-    fn value(&mut self, key: Key) -> Value<'a> {
-        let (value, rest) = Value::read(self.rest.get(key.length..).unwrap_or_default());
+    fn value(&mut self, length: usize) -> Value<'a> {
+        let (value, rest) = Value::read(self.rest.get(length..).unwrap_or_default());
         self.rest = match rest {
             [b' ', tail @ ..] => tail,
             rest => rest,
