@@ -235,12 +235,12 @@ fn pairs<'a>(msg: &'a [u8], mut put: impl FnMut(&'a [u8], Value<'a>)) {
 /// parenthesis that was opened before the pair.
 fn trimmed(value: Value<'_>) -> Value<'_> {
     let mut bytes = value.bytes;
-    if value.quoted {
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte >= 0x80;
+    if value.quoted || bytes.last().is_none_or(is_word) {
         return value;
     }
     while let Some(space) = memchr::memrchr(b' ', bytes)
-        && !bytes.iter().skip(space).any(u8::is_ascii_alphanumeric)
-        && !bytes.iter().skip(space).any(|byte| *byte >= 0x80)
+        && !bytes.iter().skip(space).any(is_word)
     {
         bytes = bytes.get(..space).unwrap_or_default();
     }
