@@ -137,7 +137,10 @@ fn parent(namer: &mut Namer, path: &[u8]) {
     if let (Some(parent), None) = (parents.next(), parents.next())
         && let Some(file) = parent.file
     {
-        let directory = text::join(b"/", text::dirname(path), namer.arena);
+        let directory = match text::dirname(path) {
+            b"/" => b"/",
+            directory => directory.strip_suffix(b"/").unwrap_or(directory),
+        };
         let host = namer.host;
         namer.memory.seen(file, directory, false, host);
     }

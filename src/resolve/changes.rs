@@ -90,15 +90,9 @@ impl Resolver {
     /// A file was seen under a path. A name that is only known to lead to it, such as that of the
     /// directory that a file was made in, does not replace a name that it was called by itself.
     pub(crate) fn seen(&mut self, id: FileId, path: &[u8], named: bool, host: &dyn Host) {
-        let Resolver {
-            tree,
-            files,
-            path: current,
-            ..
-        } = self;
+        let Resolver { tree, files, .. } = self;
         if let Some(node) = files.get(id, |node| tree.release(node))
-            && tree.path(*node, current)
-            && (!named || current == path)
+            && (tree.is_at(*node, path) || !named && tree.has_path(*node))
         {
             return;
         }
@@ -181,8 +175,10 @@ impl Resolver {
 
     /// The node of a path that this file has.
     fn hold_file(&mut self, path: &[u8], file: Option<FileId>, host: &dyn Host) -> Node {
-        self.node_of(path, file, host);
-        let node = self.hold(path);
+        let node = match self.node_of(path, file, host) {
+            Some(node) => self.tree.share(node),
+            None => self.hold(path),
+        };
         if let (None, Some(file)) = (self.tree.file(node), file) {
             self.tree.identify(node, file);
         }

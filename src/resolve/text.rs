@@ -2,6 +2,8 @@
 
 use bumpalo::{Bump, collections::Vec};
 
+use crate::parse::find;
+
 /// Joins a name to an absolute directory and cleans the result: no `.`, `..`, `//` or `/` at the
 /// end. Symbolic links are not followed, so `..` is taken as text. An absolute name needs no
 /// directory.
@@ -18,9 +20,9 @@ pub(crate) fn join<'a>(directory: &[u8], name: &[u8], arena: &'a Bump) -> &'a [u
 }
 
 fn append(path: &mut Vec<'_, u8>, text: &[u8]) {
-    for name in text.split(|byte| *byte == b'/') {
+    for name in names(text) {
         match name {
-            b"" | b"." => {}
+            b"." => {}
             b".." => path.truncate(memchr::memrchr(b'/', path).unwrap_or(0)),
             name => {
                 path.push(b'/');
@@ -28,6 +30,20 @@ fn append(path: &mut Vec<'_, u8>, text: &[u8]) {
             }
         }
     }
+}
+
+/// The names that a path is made of.
+pub(crate) fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = path;
+    std::iter::from_fn(move || {
+        while let [b'/', tail @ ..] = rest {
+            rest = tail;
+        }
+        let end = find(b'/', rest).unwrap_or(rest.len());
+        let (name, tail) = rest.split_at(end);
+        rest = tail;
+        (!name.is_empty()).then_some(name)
+    })
 }
 
 /// A clean path with the `/` that says "somewhere in this directory".

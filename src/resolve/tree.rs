@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::parse::FileId;
+use crate::{parse::FileId, resolve::text::names};
 
 /// A place in the tree. It stays the same thing through renames, and stays valid until it is
 /// released.
@@ -146,25 +146,34 @@ impl Tree {
 
     /// Writes the path of a node to `out`, or says that it has none.
     pub(crate) fn path(&self, node: Node, out: &mut Vec<u8>) -> bool {
-        let branch = |node: Node| {
-            std::iter::successors(Some(node.0), |at| Some(self.slots[*at as usize].parent))
-                .take_while(|at| *at != ROOT)
-                .map(|at| &self.slots[at as usize])
-        };
-        if !branch(node).all(|slot| slot.attached) {
+        if !self.has_path(node) {
             return false;
         }
         // Written from the end, since the branch is walked from the leaf.
-        let size: usize = branch(node).map(|slot| slot.name.len() + 1).sum();
+        let size: usize = self.branch(node).map(|slot| slot.name.len() + 1).sum();
         out.clear();
         out.resize(size.max(1), b'/');
         let mut end = size;
-        for slot in branch(node) {
+        for slot in self.branch(node) {
             let start = end - slot.name.len();
             out[start..end].copy_from_slice(&slot.name);
             end = start - 1;
         }
         true
+    }
+
+    /// Whether a node has a path.
+    pub(crate) fn has_path(&self, node: Node) -> bool {
+        self.branch(node).all(|slot| slot.attached)
+    }
+
+    /// Whether this is the path of a node.
+    pub(crate) fn is_at(&self, node: Node, path: &[u8]) -> bool {
+        let rest = self.branch(node).try_fold(path, |rest, slot| {
+            let rest = rest.strip_suffix(slot.name.as_slice())?;
+            rest.strip_suffix(b"/").filter(|_| slot.attached)
+        });
+        rest.is_some_and(|rest| rest.is_empty() && node.0 != ROOT)
     }
 
     /// How much memory it takes, in bytes, about.
@@ -177,6 +186,13 @@ impl Tree {
     /// How many nodes there are, the root among them.
     pub(crate) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
+    }
+
+    /// A node and those above it, without the root.
+    fn branch(&self, node: Node) -> impl Iterator<Item = &Slot> {
+        std::iter::successors(Some(node.0), |at| Some(self.slots[*at as usize].parent))
+            .take_while(|at| *at != ROOT)
+            .map(|at| &self.slots[at as usize])
     }
 
     fn is_within(&self, node: Node, ancestor: Node) -> bool {
@@ -227,12 +243,6 @@ impl Tree {
     fn hash(&self, parent: u32, name: &[u8]) -> u64 {
         self.hasher.hash_one((parent, name))
     }
-}
-
-/// The names along a path.
-fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    path.split(|byte| *byte == b'/')
-        .filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// Where more than the name of a module counts: the paths below it that may be imported.
 const ONLY: &[(&str, &str, &[&str])] = &[
     ("source", "parse", &["Stamps", "find"]),
-    ("resolve", "parse", &["FileId"]),
+    ("resolve", "parse", &["FileId", "find"]),
     ("sink", "source", &["sys"]),
     ("inspector", "source", &["sys"]),
     ("inspector", "parse", &["FileId"]),
