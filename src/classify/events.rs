@@ -56,11 +56,7 @@ pub(super) fn empty(group: &AuditMessageGroup) -> AuditEvent<'_> {
 }
 
 /// What every event with a SYSCALL or URINGOP record has.
-pub(super) fn call<'a>(
-    event: AuditEvent<'a>,
-    call: &CallRecord<'a>,
-    facts: &Facts<'a>,
-) -> AuditEvent<'a> {
+pub(super) fn call<'a>(event: &mut AuditEvent<'a>, call: &CallRecord<'a>, facts: &Facts<'a>) {
     let missing = call
         .items
         .is_some_and(|items| items as usize > facts.paths.len());
@@ -69,57 +65,40 @@ pub(super) fn call<'a>(
     // Nothing ends an io_uring event in a log: it has neither EOE there nor a process title. It is
     // whole when it has as many names as it said.
     let ended = !event.incomplete || call.kind == AUDIT_URINGOP && call.items.is_some();
-    let exit = call.exit.unwrap_or(0);
-    AuditEvent {
-        record_type: call.kind,
-        arch: call.arch.map(|(arch, text)| {
-            Arch::name_of(arch, call.number.unwrap_or(0)).map_or(text, str::as_bytes)
-        }),
-        success: call.success,
-        exit,
-        ids: call.ids,
-        tty: call.tty,
-        comm: call.comm,
-        key: call.key,
-        cwd: facts.cwd,
-        exe: call.exe,
-        error: (exit < 0).then(|| errno_name(exit)).flatten(),
-        subj: call.subj.or(facts.contexts),
-        incomplete: !ended || missing,
-        ..event
-    }
+    event.record_type = call.kind;
+    event.arch = call.arch.map(|(arch, text)| {
+        Arch::name_of(arch, call.number.unwrap_or(0)).map_or(text, str::as_bytes)
+    });
+    event.success = call.success;
+    event.exit = call.exit.unwrap_or(0);
+    event.ids = call.ids;
+    event.tty = call.tty;
+    event.comm = call.comm;
+    event.key = call.key;
+    event.cwd = facts.cwd;
+    event.exe = call.exe;
+    event.error = (event.exit < 0).then(|| errno_name(event.exit)).flatten();
+    event.subj = call.subj.or(facts.contexts);
+    event.incomplete = !ended || missing;
 }
 
 pub(super) fn process<'a>(
-    event: AuditEvent<'a>,
+    event: &mut AuditEvent<'a>,
     path: Option<&'a [u8]>,
     path_unresolved: bool,
     facts: &Facts<'a>,
     arena: &'a Bump,
-) -> AuditEvent<'a> {
-    let argv = facts.argv.map(|argv| argv.args);
-    AuditEvent {
-        kind: EventKind::Process,
-        path,
-        path_unresolved: path_unresolved && path.is_some(),
-        // The process title of a failed exec is that of the program that tried.
-        commandline: argv.map(|argv| commandline::join(argv, arena)),
-        argv,
-        incomplete: event.incomplete || facts.argv.is_some_and(|argv| !argv.complete),
-        ..event
-    }
+) {
+    event.path = path;
+    event.path_unresolved = path_unresolved && path.is_some();
+    // The process title of a failed exec is that of the program that tried.
+    event.argv = facts.argv.map(|argv| argv.args);
+    event.commandline = event.argv.map(|argv| commandline::join(argv, arena));
+    event.incomplete |= facts.argv.is_some_and(|argv| !argv.complete);
 }
 
-pub(super) fn fork<'a>(
-    event: AuditEvent<'a>,
-    facts: &Facts<'a>,
-    arena: &'a Bump,
-) -> AuditEvent<'a> {
-    AuditEvent {
-        kind: EventKind::Process,
-        commandline: title(facts, arena),
-        ..event
-    }
+pub(super) fn fork<'a>(event: &mut AuditEvent<'a>, facts: &Facts<'a>, arena: &'a Bump) {
+    event.commandline = title(facts, arena);
 }
 
 /// The process title on one line.
@@ -130,63 +109,58 @@ fn title<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Option<&'a [u8]> {
 }
 
 pub(super) fn file<'a>(
-    event: AuditEvent<'a>,
+    event: &mut AuditEvent<'a>,
     named: &Named<'a>,
     facts: &Facts<'a>,
     arena: &'a Bump,
-) -> AuditEvent<'a> {
+) {
     let some = |text: &'a [u8]| (!text.is_empty()).then_some(text);
-    let subject = named.subject.unwrap_or_default();
-    AuditEvent {
-        kind: EventKind::Fim,
-        commandline: title(facts, arena),
-        path: named.path,
-        dest_path: named.dest_path,
-        action: Some(named.action),
-        inode: subject.inode,
-        dev: some(subject.dev),
-        mode: some(subject.mode),
-        ouid: subject.ouid,
-        ogid: subject.ogid,
-        path_unresolved: named.unresolved,
-        ..event
+    event.kind = EventKind::Fim;
+    event.commandline = title(facts, arena);
+    event.path = named.path;
+    event.dest_path = named.dest_path;
+    event.action = Some(named.action);
+    event.path_unresolved = named.unresolved;
+    if let Some(subject) = &named.subject {
+        event.inode = subject.inode;
+        event.dev = some(subject.dev);
+        event.mode = some(subject.mode);
+        event.ouid = subject.ouid;
+        event.ogid = subject.ogid;
     }
 }
 
 pub(super) fn user<'a>(
-    event: AuditEvent<'a>,
+    event: &mut AuditEvent<'a>,
     user: &UserRecord<'a>,
     facts: &Facts<'a>,
     arena: &'a Bump,
-) -> AuditEvent<'a> {
+) {
     // LOGIN, and user records of some kernels, come inside the syscall that caused them.
     let call = facts.call;
     let from_call = |get: fn(&CallRecord<'a>) -> Option<&'a [u8]>| call.and_then(get);
-    AuditEvent {
-        kind: EventKind::User,
-        record_type: user.kind,
-        success: user.res.or(from_call(|call| call.success)).map(outcome),
-        ids: user.ids.or(call.map(|call| call.ids).unwrap_or_default()),
-        msg: user.msg,
-        terminal: user.terminal,
-        hostname: user.hostname,
-        res: user.res,
-        tty: user.tty,
-        comm: from_call(|call| call.comm).or(user.comm),
-        key: user.key(arena).or(from_call(|call| call.key)),
-        cwd: user.cwd.or(facts.cwd),
-        exe: from_call(|call| call.exe).or(user.exe),
-        op: user.op,
-        acct: user.acct,
-        addr: user.addr,
-        cmd: user.cmd,
-        fields: user.fields.clone().into_bump_slice(),
-        subj: user.subj.or(from_call(|call| call.subj)),
-        // What a program says is one record, whether anything comes after it or not.
-        incomplete: false,
-        truncated: event.truncated || user.truncated,
-        ..event
-    }
+    event.kind = EventKind::User;
+    event.record_type = user.kind;
+    event.success = user.res.or(from_call(|call| call.success)).map(outcome);
+    event.ids = user.ids.or(call.map(|call| call.ids).unwrap_or_default());
+    event.msg = user.msg;
+    event.terminal = user.terminal;
+    event.hostname = user.hostname;
+    event.res = user.res;
+    event.tty = user.tty;
+    event.comm = from_call(|call| call.comm).or(user.comm);
+    event.key = user.key(arena).or(from_call(|call| call.key));
+    event.cwd = user.cwd.or(facts.cwd);
+    event.exe = from_call(|call| call.exe).or(user.exe);
+    event.op = user.op;
+    event.acct = user.acct;
+    event.addr = user.addr;
+    event.cmd = user.cmd;
+    event.fields = user.fields.clone().into_bump_slice();
+    event.subj = user.subj.or(from_call(|call| call.subj));
+    // What a program says is one record, whether anything comes after it or not.
+    event.incomplete = false;
+    event.truncated |= user.truncated;
 }
 
 /// `success` or `failed`, in whatever words the program said it.
@@ -201,24 +175,19 @@ fn outcome(res: &[u8]) -> &[u8] {
 /// What is left of an event whose SYSCALL record never came: a program that was started if there
 /// are arguments, a file that was made or removed if a PATH record says so.
 pub(super) fn orphan<'a>(
-    event: AuditEvent<'a>,
+    event: &mut AuditEvent<'a>,
     facts: &Facts<'a>,
     arena: &'a Bump,
-) -> Option<AuditEvent<'a>> {
-    let event = AuditEvent {
-        cwd: facts.cwd,
-        incomplete: true,
-        ..event
-    };
+) -> Option<()> {
+    event.cwd = facts.cwd;
+    event.incomplete = true;
     let touched = |path: &&PathRecord| matches!(path.nametype, NameType::Create | NameType::Delete);
     if facts.argv.is_some() {
         let path = facts.paths.first().and_then(|path| path.name);
-        let event = AuditEvent {
-            record_type: AUDIT_EXECVE,
-            ..event
-        };
         let full = path.is_some_and(|path| path.starts_with(b"/"));
-        return Some(process(event, path, !full, facts, arena));
+        event.record_type = AUDIT_EXECVE;
+        process(event, path, !full, facts, arena);
+        return Some(());
     }
     let path = facts.paths.iter().find(touched).copied()?;
     let created = path.nametype == NameType::Create;
@@ -234,13 +203,7 @@ pub(super) fn orphan<'a>(
         unresolved: !path.name.is_some_and(|name| name.starts_with(b"/")),
         exchanged: false,
     };
-    Some(file(
-        AuditEvent {
-            record_type: AUDIT_PATH,
-            ..event
-        },
-        &named,
-        facts,
-        arena,
-    ))
+    event.record_type = AUDIT_PATH;
+    file(event, &named, facts, arena);
+    Some(())
 }

@@ -57,20 +57,28 @@ impl Classifier {
         group: &'a AuditMessageGroup,
         arena: &'a Bump,
     ) -> Option<AuditEvent<'a>> {
+        let mut event = events::empty(group);
+        self.fill(&mut event, group, arena).map(|()| event)
+    }
+
+    /// Writes into an event what its records say, unless it is none.
+    fn fill<'a>(
+        &mut self,
+        event: &mut AuditEvent<'a>,
+        group: &'a AuditMessageGroup,
+        arena: &'a Bump,
+    ) -> Option<()> {
         let facts = facts(group, arena);
-        let event = events::empty(group);
-        if let Some(user) = &facts.user {
-            return Some(events::user(event, user, &facts, arena));
+        if let Some(user) = facts.user {
+            events::user(event, user, &facts, arena);
+            return Some(());
         }
         let Some(call) = call_of(&facts, arena) else {
             return events::orphan(event, &facts, arena);
         };
-        let event = events::call(event, call, &facts);
+        events::call(event, call, &facts);
         let (name, call_kind) = identify(call);
-        let event = AuditEvent {
-            syscall: name.unwrap_or_else(|| unknown_syscall(call.number, arena)),
-            ..event
-        };
+        event.syscall = name.unwrap_or_else(|| unknown_syscall(call.number, arena));
         self.events = self.events.wrapping_add(1);
         if self.events.is_multiple_of(BETWEEN_LOOKS) {
             forget(&mut self.memories, MEMORY);
@@ -92,22 +100,23 @@ impl Classifier {
             Call::Exec(dir) => {
                 let (path, resolved) = namer.program(dir);
                 learn::executed(&mut namer);
-                Some(events::process(event, path, !resolved, &facts, arena))
+                events::process(event, path, !resolved, &facts, arena);
             }
             Call::Fork => {
                 learn::forked(&mut namer);
-                Some(events::fork(event, &facts, arena))
+                events::fork(event, &facts, arena);
             }
             Call::File(action, names) => {
                 let named = namer.file(action, names);
                 learn::file(&mut namer, &named, names);
-                Some(events::file(event, &named, &facts, arena))
+                events::file(event, &named, &facts, arena);
             }
             Call::Fcntl => {
                 learn::fcntl(&mut namer);
-                None
+                return None;
             }
         }
+        Some(())
     }
 }
 

@@ -48,7 +48,7 @@ pub struct Facts<'a> {
     /// Mainline kernels have a record type for it; Ubuntu's use the number of another.
     pub contexts: Option<&'a [u8]>,
     /// The record that a program wrote, or LOGIN.
-    pub user: Option<UserRecord<'a>>,
+    pub user: Option<&'a UserRecord<'a>>,
 }
 
 /// What a SYSCALL record says; a URINGOP record has some of it.
@@ -104,9 +104,9 @@ pub fn facts<'a>(group: &'a AuditMessageGroup, arena: &'a Bump) -> Facts<'a> {
     for message in group.messages() {
         let kind = message.kind;
         if kind.is_user_event() || kind == AUDIT_LOGIN {
-            facts
-                .user
-                .get_or_insert_with(|| UserRecord::parse(kind, message.data, arena));
+            facts.user.get_or_insert_with(|| {
+                arena.alloc_with(|| UserRecord::parse(kind, message.data, arena))
+            });
             continue;
         }
         let body = || split_enriched(kind, message.data).0;
