@@ -87,14 +87,13 @@ impl Stamps {
             Some(rest) => behind_time(self.id.time, rest)?,
             None => header(data)?,
         };
+        let (stamp, _) = data.split_at(data.len() - body.len());
+        if same_time.is_none() {
+            self.serial = memchr::memchr(b':', stamp).map_or(0, |colon| colon + 1);
+        }
         self.text.clear();
-        self.serial = 0;
-        if let Some(stamp) = data.strip_suffix(body)
-            && let Some(colon) = stamp.iter().position(|byte| *byte == b':')
-            && stamp.ends_with(b"): ")
-        {
+        if stamp.ends_with(b"): ") {
             self.text.extend_from_slice(stamp);
-            self.serial = colon + 1;
             self.id = id;
         }
         Some((id, body))

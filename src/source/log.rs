@@ -252,34 +252,33 @@ struct Line {
 }
 
 fn split(text: &[u8], stamps: &mut Stamps) -> Option<Line> {
-    let (prefix, mut start) = match text.strip_prefix(b"type=") {
-        Some(_) => (0..0, 5),
-        None => {
-            let at = memmem::find(text, b" type=")?;
-            (0..at, at + 6)
-        }
+    let (node, rest) = match text.strip_prefix(b"type=") {
+        Some(rest) => (0..0, rest),
+        None => behind_prefix(text)?,
     };
-    let kind = text.get(start..)?;
-    let kind = kind.get(..find(b' ', kind)?)?;
-    start += kind.len() + 1;
-    let stamp = text.get(start..)?;
+    let (kind, rest) = rest.split_at(find(b' ', rest)?);
+    let stamp = rest.get(1..)?;
     let stamp = stamp.strip_prefix(b"msg=").unwrap_or(stamp);
     let (id, body) = stamps.header(stamp)?;
     let end = text.len();
     Some(Line {
-        node: node(text, prefix),
+        node,
         kind: RecordType::parse(kind)?,
         id,
         body: end - body.len()..end,
     })
 }
 
+/// Where the host is, and what stands behind `type=`, in a line that does not begin with it.
+#[cold]
+fn behind_prefix(text: &[u8]) -> Option<(Range<usize>, &[u8])> {
+    let at = memmem::find(text, b" type=")?;
+    let (prefix, rest) = text.split_at(at);
+    Some((node(prefix), rest.strip_prefix(b" type=")?))
+}
+
 /// Where the name of the host is in what stands before the type.
-fn node(text: &[u8], prefix: Range<usize>) -> Range<usize> {
-    let before = text.get(prefix).unwrap_or_default();
-    if before.is_empty() {
-        return 0..0;
-    }
+fn node(before: &[u8]) -> Range<usize> {
     let at =
         memmem::find(before, b"node=").filter(|at| *at == 0 || before.get(at - 1) == Some(&b' '));
     match at {
