@@ -22,19 +22,36 @@ pub(crate) fn join<'a>(argv: &[&[u8]], arena: &'a Bump) -> &'a [u8] {
 }
 
 fn is_plain(word: &[u8]) -> bool {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(byte);
-    !word.is_empty() && word.iter().all(plain)
+    !word.is_empty() && word.iter().all(|byte| PLAIN[usize::from(*byte)])
 }
+
+/// The bytes that mean nothing to a shell.
+static PLAIN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut rest: &[u8] = b"_@%+=:,./-";
+    while let [byte, tail @ ..] = rest {
+        table[*byte as usize] = true;
+        rest = tail;
+    }
+    table
+};
 
 /// Nothing is special between single quotes, and only a single quote cannot stand there.
 fn quote(word: &[u8], line: &mut Vec<'_, u8>) {
     line.push(b'\'');
-    for (index, part) in word.split(|byte| *byte == b'\'').enumerate() {
-        if index > 0 {
-            line.extend_from_slice_copy(br"'\''");
-        }
+    let mut rest = word;
+    while let Some(at) = memchr::memchr(b'\'', rest) {
+        let (part, tail) = rest.split_at(at);
         line.extend_from_slice_copy(part);
+        line.extend_from_slice_copy(br"'\''");
+        rest = tail.get(1..).unwrap_or_default();
     }
+    line.extend_from_slice_copy(rest);
     line.push(b'\'');
 }
 
@@ -44,8 +61,8 @@ pub(crate) fn title<'a>(title: &'a [u8], arena: &'a Bump) -> &'a [u8] {
         return title;
     }
     let line = arena.alloc_slice_copy(title);
-    for byte in line.iter_mut().filter(|byte| **byte == 0) {
-        *byte = b' ';
+    for byte in line.iter_mut() {
+        *byte = if *byte == 0 { b' ' } else { *byte };
     }
     line
 }
