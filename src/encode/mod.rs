@@ -266,9 +266,13 @@ fn string(text: &[u8], out: &mut Vec<u8>) -> bool {
 }
 
 fn escaped(text: &[u8], out: &mut Vec<u8>) -> bool {
-    let readable = String::from_utf8_lossy(text);
+    // It is found to be UTF-8 in a fraction of the time that it takes to look for what is not.
+    let (readable, is_text) = match str::from_utf8(text) {
+        Ok(text) => (Cow::Borrowed(text), true),
+        Err(_) => (String::from_utf8_lossy(text), false),
+    };
     json(&*readable, out);
-    matches!(readable, Cow::Borrowed(_))
+    is_text
 }
 
 /// Whether a text is printable ASCII without anything that JSON escapes, as most of it is. Eight
