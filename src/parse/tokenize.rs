@@ -5,7 +5,10 @@
 
 use memchr::{memchr, memchr2};
 
-use crate::{model::RecordType, parse::Value};
+use crate::{
+    model::RecordType,
+    parse::{Value, value::find_either},
+};
 
 /// One piece of a record: a pair, or a word that belongs to no pair (then `key` is empty).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -82,15 +85,13 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// Where the first `=` or space is. Keys are short, so the first bytes are looked at one by one.
+/// Where the first `=` or space is. Keys are short, so the first word is looked at here.
 #[inline]
 fn key_end(text: &[u8]) -> Option<usize> {
-    const SHORT: usize = 16;
-    let is_end = |byte: &u8| matches!(byte, b'=' | b' ');
-    match text.iter().take(SHORT).position(is_end) {
-        None if text.len() > SHORT => memchr2(b'=', b' ', text),
-        end => end,
-    }
+    let end = text
+        .first_chunk()
+        .and_then(|word| find_either(b'=', b' ', *word));
+    end.or_else(|| memchr2(b'=', b' ', text))
 }
 
 /// Separates what a record says from the names that auditd adds behind it.

@@ -7,7 +7,12 @@ use bumpalo::{Bump, collections::Vec};
 
 use crate::{
     model::{Identity, RecordType, record_type::AUDIT_LOGIN},
-    parse::{Value, offset, tokenize, tokenize::split_enriched},
+    parse::{
+        Value,
+        layout::{Fields, take},
+        offset, tokenize,
+        tokenize::split_enriched,
+    },
 };
 
 /// What a record from user space says.
@@ -99,7 +104,20 @@ impl<'a> UserRecord<'a> {
     /// `new auid=` where newer ones say `old-auid=` and `auid=`.
     fn outer(&mut self, raw: &'a [u8], arena: &'a Bump) {
         let mut word: &[u8] = b"";
-        for token in tokenize(raw) {
+        let mut fields = Fields::new(raw);
+        let set = |id: Option<u32>| id.unwrap_or(Identity::UNSET);
+        loop {
+            if word.is_empty() {
+                // In the order of kernel/audit.c, `audit_log_common_recv_msg`.
+                take!(fields, "pid", id(id) => self.ids.pid = set(id));
+                take!(fields, "uid", id(id) => self.ids.uid = set(id));
+                take!(fields, "auid", id(id) => self.ids.auid = set(id));
+                take!(fields, "ses", id(id) => self.ids.session = set(id));
+                take!(fields, "msg", value => self.msg = Some(value.bytes));
+            }
+            let mut tokens = fields.tokens();
+            let Some(token) = tokens.next() else { return };
+            fields.go_on(&tokens);
             if token.key.is_empty() {
                 word = token.value.bytes;
                 continue;

@@ -115,22 +115,37 @@ pub(crate) fn find(byte: u8, text: &[u8]) -> Option<usize> {
 /// Where a byte is first in a word.
 #[inline(always)]
 fn find_in(byte: u8, word: [u8; 8]) -> Option<usize> {
+    first(marks(byte, word))
+}
+
+/// Where one of two bytes is first in a word.
+#[inline(always)]
+pub(crate) fn find_either(one: u8, other: u8, word: [u8; 8]) -> Option<usize> {
+    first(marks(one, word) | marks(other, word))
+}
+
+/// A word whose lowest bit that is set is the high bit of where a byte is first.
+#[inline(always)]
+fn marks(byte: u8, word: [u8; 8]) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
     let word = u64::from_le_bytes(word) ^ (ONES * u64::from(byte));
-    // The lowest high bit that is left is that of the first byte that is 0 now.
-    let found = word.wrapping_sub(ONES) & !word & HIGH;
-    (found != 0).then(|| found.trailing_zeros() as usize / 8)
+    word.wrapping_sub(ONES) & !word & HIGH
 }
 
-/// As [`find`], for what the first word does not have or is too short for. To look at four words is
-/// less work than to call memchr for them.
+#[inline(always)]
+fn first(marks: u64) -> Option<usize> {
+    (marks != 0).then(|| marks.trailing_zeros() as usize / 8)
+}
+
+/// As [`find`], for what the first word does not have. To look at three more words is less work than
+/// to call memchr for them.
 #[inline(never)]
 fn find_far(byte: u8, text: &[u8]) -> Option<usize> {
     const NEAR: usize = 4 * 8;
     let (near, far) = text.split_at(text.len().min(NEAR));
     let (words, rest) = near.as_chunks();
-    for (index, word) in words.iter().enumerate() {
+    for (index, word) in words.iter().enumerate().skip(1) {
         if let Some(at) = find_in(byte, *word) {
             return Some(8 * index + at);
         }
