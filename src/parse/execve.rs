@@ -35,7 +35,8 @@ pub struct Argv<'a> {
 impl<'a> Pieces<'a> {
     pub(crate) fn new(arena: &'a Bump) -> Pieces<'a> {
         Pieces {
-            found: Vec::new_in(arena),
+            // As many as most programs are given.
+            found: Vec::with_capacity_in(8, arena),
             argc: None,
         }
     }

@@ -91,7 +91,8 @@ pub fn facts<'a>(group: &'a AuditMessageGroup, arena: &'a Bump) -> Facts<'a> {
         uring: None,
         operations: 0,
         cwd: None,
-        paths: Vec::new_in(arena),
+        // As many as most events have.
+        paths: Vec::with_capacity_in(4, arena),
         argv: None,
         proctitle: None,
         open_flags: None,
