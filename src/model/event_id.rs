@@ -44,10 +44,10 @@ impl Timestamp {
     /// RFC 3339 in UTC with milliseconds, as ASCII: `2026-11-22T16:37:31.483Z`.
     pub fn rfc3339(self) -> [u8; 24] {
         let seconds = self.seconds.min(Timestamp::MAX_SECONDS);
-        let (year, month, day) = civil(seconds / 86_400);
-        let second = seconds % 86_400;
+        let (year, month, day) = civil((seconds / 86_400) as u32);
+        let second = (seconds % 86_400) as u32;
         let mut text = *b"0000-00-00T00:00:00.000Z";
-        let mut put = |at: usize, width: usize, mut number: u64| {
+        let mut put = |at: usize, width: usize, mut number: u32| {
             for digit in text[at..at + width].iter_mut().rev() {
                 *digit = b'0' + (number % 10) as u8;
                 number /= 10;
@@ -59,7 +59,7 @@ impl Timestamp {
         put(11, 2, second / 3600);
         put(14, 2, second / 60 % 60);
         put(17, 2, second % 60);
-        put(20, 3, u64::from(self.millis));
+        put(20, 3, u32::from(self.millis));
         text
     }
 }
@@ -74,7 +74,7 @@ impl fmt::Display for Timestamp {
 ///
 /// Years are counted from March, so that the leap day is the last of its year, and in eras of 400
 /// years, which are all 146,097 days long.
-fn civil(days: u64) -> (u64, u64, u64) {
+fn civil(days: u32) -> (u32, u32, u32) {
     let shifted = days + 719_468; // days from 0000-03-01 to 1970-01-01
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era =
@@ -87,7 +87,7 @@ fn civil(days: u64) -> (u64, u64, u64) {
     } else {
         month_from_march - 9
     };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+    (era * 400 + year_of_era + u32::from(month <= 2), month, day)
 }
 
 /// What identifies an event on one host: the time and the serial of its records.
