@@ -78,6 +78,7 @@ impl Stamps {
     }
 
     /// Reads a stamp that is not the last one, and remembers it if it is written as the kernel does.
+    #[inline(never)]
     fn another<'a>(&mut self, data: &'a [u8]) -> Option<(EventId, &'a [u8])> {
         let same_time = match self.text.get(..self.serial) {
             None | Some([]) => None,

@@ -237,10 +237,15 @@ fn line(batch: &mut Batch, range: Range<usize>, cut: bool, stamps: &mut Stamps) 
             batch.push(id, kind, at(node), at(body), cut);
         }
         None => {
+            say_malformed(text);
             batch.sightings.malformed += 1;
-            log::info!("not an audit record: {}", excerpt(text));
         }
     }
+}
+
+#[cold]
+fn say_malformed(text: &[u8]) {
+    log::info!("not an audit record: {}", excerpt(text));
 }
 
 /// The parts of a line. Node and body are places in it.
