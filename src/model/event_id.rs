@@ -42,26 +42,39 @@ impl Timestamp {
 
 impl Timestamp {
     /// RFC 3339 in UTC with milliseconds, as ASCII: `2026-11-22T16:37:31.483Z`.
+    #[inline(never)]
     pub fn rfc3339(self) -> [u8; 24] {
         let seconds = self.seconds.min(Timestamp::MAX_SECONDS);
         let (year, month, day) = civil((seconds / 86_400) as u32);
         let second = (seconds % 86_400) as u32;
         let mut text = *b"0000-00-00T00:00:00.000Z";
-        let mut put = |at: usize, width: usize, mut number: u32| {
-            for digit in text[at..at + width].iter_mut().rev() {
-                *digit = b'0' + (number % 10) as u8;
-                number /= 10;
-            }
-        };
-        put(0, 4, year);
-        put(5, 2, month);
-        put(8, 2, day);
-        put(11, 2, second / 3600);
-        put(14, 2, second / 60 % 60);
-        put(17, 2, second % 60);
-        put(20, 3, u32::from(self.millis));
+        let mut put = |at: usize, number: u32| text[at..at + 2].copy_from_slice(&pair(number));
+        put(0, year / 100);
+        put(2, year % 100);
+        put(5, month);
+        put(8, day);
+        put(11, second / 3600);
+        put(14, second / 60 % 60);
+        put(17, second % 60);
+        let millis = u32::from(self.millis) % 1000;
+        put(20, millis / 10);
+        text[22] += (millis % 10) as u8;
         text
     }
+}
+
+/// A number below 100 in two digits.
+fn pair(number: u32) -> [u8; 2] {
+    static PAIRS: [[u8; 2]; 100] = {
+        let mut pairs = [[0; 2]; 100];
+        let mut number = 0;
+        while number < 100 {
+            pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+            number += 1;
+        }
+        pairs
+    };
+    PAIRS.get(number as usize).copied().unwrap_or(*b"??")
 }
 
 impl fmt::Display for Timestamp {

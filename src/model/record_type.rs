@@ -590,6 +590,7 @@ impl RecordType {
             b"PROCTITLE" => Some(AUDIT_PROCTITLE),
             b"EXECVE" => Some(AUDIT_EXECVE),
             b"EOE" => Some(AUDIT_EOE),
+            b"BPRM_FCAPS" => Some(AUDIT_BPRM_FCAPS),
             other => by_name(other),
         };
         if known.is_some() {
