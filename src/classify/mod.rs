@@ -57,8 +57,15 @@ impl Classifier {
         group: &'a AuditMessageGroup,
         arena: &'a Bump,
     ) -> Option<AuditEvent<'a>> {
-        let mut event = events::empty(group);
-        self.fill(&mut event, group, arena).map(|()| event)
+        // It is made where it is returned, and never moved.
+        let mut event = Some(events::empty(group));
+        let is_one = event
+            .as_mut()
+            .and_then(|event| self.fill(event, group, arena));
+        if is_one.is_none() {
+            event = None;
+        }
+        event
     }
 
     /// Writes into an event what its records say, unless it is none.

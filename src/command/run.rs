@@ -160,7 +160,8 @@ impl Writer {
             self.arena = Arena::new();
         }
         self.arena.reset();
-        let Some(mut event) = self.classifier.classify(group, &self.arena) else {
+        let mut event = self.classifier.classify(group, &self.arena);
+        let Some(event) = &mut event else {
             self.counters.no_line += u64::from(records);
             return Ok(());
         };
@@ -169,14 +170,14 @@ impl Writer {
             return Ok(());
         }
         let start = self.sink.lines.len();
-        self.form.line(&event, &mut self.sink.lines);
+        self.form.line(event, &mut self.sink.lines);
         if let Some(max) = self.max_line
             && self.sink.lines.len() - start > max
         {
             self.sink.lines.truncate(start);
             self.counters.shortened += 1;
             self.form
-                .line_within(&mut event, max, &self.arena, &mut self.sink.lines);
+                .line_within(event, max, &self.arena, &mut self.sink.lines);
         }
         if self.sink.wrote(records) {
             self.flush()?;
