@@ -65,10 +65,7 @@ impl<'a> Value<'a> {
             return None;
         }
         self.bytes.iter().try_fold(0, |value: u64, digit| {
-            let digit = match digit {
-                b'a'..=b'f' => digit - b'a' + 10,
-                _ => DIGITS[usize::from(*digit)],
-            };
+            let digit = DIGITS[usize::from(*digit)];
             (digit < 16).then(|| value << 4 | u64::from(digit))
         })
     }
@@ -194,19 +191,20 @@ fn long_integer(bytes: &[u8]) -> Option<i64> {
     })
 }
 
-/// The value of each upper-case hex digit; 255 for any other byte. Lower case is no hex here: the
-/// kernel never writes it, so `deadbeef` is a word.
+/// The value of each hex digit; 255 for any other byte.
 static DIGITS: [u8; 256] = {
     let mut table = [255; 256];
     let mut digit = 0;
     while digit < 16 {
+        table[b"0123456789abcdef"[digit as usize] as usize] = digit;
         table[b"0123456789ABCDEF"[digit as usize] as usize] = digit;
         digit += 1;
     }
     table
 };
 
-/// Decodes upper-case hex of whole bytes into the arena; `None` if it is anything else.
+/// Decodes upper-case hex of whole bytes into the arena; `None` if it is anything else. Lower case is
+/// no hex here: the kernel never writes it, so `deadbeef` is a word.
 pub(crate) fn unhex<'a>(hex: &[u8], arena: &'a Bump) -> Option<&'a [u8]> {
     if hex.is_empty() || !hex.len().is_multiple_of(2) {
         return None;
@@ -274,7 +272,11 @@ mod tests {
     #[test]
     fn two_digits_are_read_as_one_by_one() {
         for pair in (0..=u16::MAX).map(u16::to_le_bytes) {
-            let [high, low] = pair.map(|digit| DIGITS[usize::from(digit)]);
+            let value = |digit: u8| match digit.is_ascii_lowercase() {
+                true => 255,
+                false => DIGITS[usize::from(digit)],
+            };
+            let [high, low] = pair.map(value);
             let expected = (high < 16 && low < 16).then_some(high << 4 | low);
             let (value, wrong) = unhex_pair(pair);
             assert_eq!((wrong == 0).then_some(value), expected, "{pair:?}");
