@@ -31,6 +31,7 @@ impl<'a> Value<'a> {
     /// Only such fields may be decoded, and only when they are bare: `a1="3005"` is the text
     /// `3005`, and `uid=1000` is a number. What is no hex of whole bytes stays as it is; older
     /// programs write `acct=root`.
+    #[inline]
     pub fn text(self, arena: &'a Bump) -> &'a [u8] {
         if self.quoted {
             self.bytes
@@ -205,6 +206,7 @@ static DIGITS: [u8; 256] = {
 
 /// Decodes upper-case hex of whole bytes into the arena; `None` if it is anything else. Lower case is
 /// no hex here: the kernel never writes it, so `deadbeef` is a word.
+#[inline(never)]
 pub(crate) fn unhex<'a>(hex: &[u8], arena: &'a Bump) -> Option<&'a [u8]> {
     if hex.is_empty() || !hex.len().is_multiple_of(2) {
         return None;
