@@ -36,7 +36,10 @@ impl<K: Eq + Hash + Copy, V> Recent<K, V> {
 
     /// Adds an entry. The one that it replaces and those that are forgotten go to `forget`.
     pub(crate) fn put(&mut self, key: K, value: V, mut forget: impl FnMut(V)) {
-        if let Some(before) = self.remove(key) {
+        if let Some(known) = self.young.get_mut(&key) {
+            return forget(mem::replace(known, value));
+        }
+        if let Some(before) = self.old.remove(&key) {
             forget(before);
         }
         if self.young.len() >= self.half {
