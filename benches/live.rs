@@ -118,6 +118,9 @@ fn measure(directory: &Path) {
     for mode in ["multicast", "unicast"] {
         drain(mode, &bare, &binary, directory, files, rounds);
     }
+    for mode in ["multicast", "unicast"] {
+        stuck(mode, &bare, &binary, directory, files, rounds);
+    }
     fs::remove_file(bare).expect("the bare loop was there");
     latency(&binary, directory);
     start(&binary, directory);
@@ -142,6 +145,7 @@ struct Heard {
     lines: u64,
     dropped: u64,
     peak: u64,
+    said: String,
 }
 
 /// Both listeners in turns, so that what else the machine does happens to both.
@@ -156,7 +160,7 @@ fn drain(mode: &str, bare: &Path, binary: &str, directory: &Path, files: u64, ro
             auditrd.arg("--unicast");
         }
         let we = listen(&mut auditrd, mode, directory, files);
-        assert_eq!(we.lines, files, "an event for each file");
+        assert_eq!(we.lines, files, "an event for each file: {}", we.said);
         for heard in [&they, &we] {
             assert_eq!(heard.dropped, 0, "nothing is lost");
             assert!(heard.records >= 5 * files, "{} records", heard.records);
@@ -207,7 +211,35 @@ fn listen(command: &mut Command, mode: &str, directory: &Path, files: u64) -> He
     });
     let child = Guard(command.spawn().expect("a listener"));
     await_listener(&child.0, mode);
-    let before = lost();
+    let (before, started) = (lost(), used_by(child.0.id()));
+    make(directory, files);
+    wait_for_the_kernel();
+    assert_eq!(lost(), before, "the kernel loses nothing");
+    let others: Duration = children(child.0.id()).map(used_by).sum();
+    os::kill(child.0.id(), SIGTERM);
+    let usage = sys::wait(&child.0).expect("its end");
+    std::mem::forget(child);
+    remove(directory);
+    let said = fs::read_to_string(&log).expect("what it said");
+    fs::remove_file(&log).expect("it was there");
+    assert!(usage.success, "{said}");
+    let records = counter(&said, "records").expect("how many records");
+    let used = usage.user + usage.system + others - started;
+    Heard {
+        cost: used.as_secs_f64() * 1e6 / records as f64,
+        records,
+        lines: counter(&said, "lines").unwrap_or(0),
+        dropped: counter(&said, "dropped")
+            .or(counter(&said, "overflows"))
+            .unwrap_or(0),
+        peak: usage.peak,
+        said,
+    }
+}
+
+/// Has files made, and says how long that took.
+fn make(directory: &Path, files: u64) -> Duration {
+    let start = Instant::now();
     let made = again()
         .expect("this program")
         .arg("--create")
@@ -218,25 +250,74 @@ fn listen(command: &mut Command, mode: &str, directory: &Path, files: u64) -> He
         made.is_ok_and(|status| status.success()),
         "all files are made"
     );
-    wait_for_the_kernel();
-    assert_eq!(lost(), before, "the kernel loses nothing");
-    os::kill(child.0.id(), SIGTERM);
-    let usage = sys::wait(&child.0).expect("its end");
-    std::mem::forget(child);
-    remove(directory);
-    let said = fs::read_to_string(&log).expect("what it said");
-    fs::remove_file(&log).expect("it was there");
-    assert!(usage.success, "{said}");
-    let records = counter(&said, "records").expect("how many records");
-    Heard {
-        cost: (usage.user + usage.system).as_secs_f64() * 1e6 / records as f64,
-        records,
-        lines: counter(&said, "lines").unwrap_or(0),
-        dropped: counter(&said, "dropped")
-            .or(counter(&said, "overflows"))
-            .unwrap_or(0),
-        peak: usage.peak,
+    start.elapsed()
+}
+
+/// The CPU time of a process so far, by the scheduler's clock in nanoseconds: its threads', as far as
+/// they live. Zero where the kernel does not say.
+fn used_by(pid: u32) -> Duration {
+    let threads = fs::read_dir(format!("/proc/{pid}/task"));
+    let nanos = threads
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|thread| {
+            let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            text.split_whitespace().next()?.parse::<u64>().ok()
+        });
+    Duration::from_nanos(nanos.sum())
+}
+
+/// The processes that a process has started and not waited for.
+fn children(parent: u32) -> impl Iterator<Item = u32> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.filter_map(move |process| {
+        let pid = process.file_name().to_str()?.parse().ok()?;
+        let status = fs::read_to_string(process.path().join("status")).ok()?;
+        (counter(&status, "PPid:") == Some(parent.into())).then_some(pid)
+    })
+}
+
+/// How long a program takes that makes files, with the bare loop and with an output that nobody
+/// reads, in turns.
+fn stuck(mode: &str, bare: &Path, binary: &str, directory: &Path, files: u64, rounds: u64) {
+    let (mut theirs, mut ours) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let mut loops = Command::new(bare);
+        loops.arg(mode).stdout(Stdio::null());
+        theirs.push(held_up(loops, None, mode, directory, files));
+        let (unread, full) = io::pipe().expect("a pipe");
+        let mut auditrd = Command::new(binary);
+        if mode == "unicast" {
+            auditrd.arg("--unicast");
+        }
+        auditrd.stdout(full).stderr(Stdio::null());
+        ours.push(held_up(auditrd, Some(unread), mode, directory, files));
     }
+    let (theirs, ours) = (median(theirs), median(ours));
+    println!(
+        "{mode}, output stuck: {files} files made in {ours:.2} s; with the bare loop in {theirs:.2} s; ratio {:.2}",
+        ours / theirs
+    );
+}
+
+/// How long files take to make beside a listener. Its output, where it is a pipe, hangs up after that.
+fn held_up(
+    mut command: Command,
+    unread: Option<io::PipeReader>,
+    mode: &str,
+    directory: &Path,
+    files: u64,
+) -> f64 {
+    let mut listener = Guard(command.spawn().expect("a listener"));
+    await_listener(&listener.0, mode);
+    let taken = make(directory, files);
+    wait_for_the_kernel();
+    os::kill(listener.0.id(), SIGTERM);
+    drop(unread);
+    listener.0.wait().expect("its end");
+    remove(directory);
+    taken.as_secs_f64()
 }
 
 /// Removes the files one by one. To open the directory would be an event, which the kernel would keep
