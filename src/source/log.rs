@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// How much is read at once, in bytes.
-const CHUNK: usize = 64 << 10;
+const CHUNK: usize = 128 << 10;
 /// Where a line is cut. The kernel's records are below 9 KiB; relays may add to that.
 const MAX_LINE: usize = 1 << 20;
 
