@@ -297,8 +297,8 @@ struct Reading {
     /// The stamp of the last record.
     last: Option<EventId>,
     inlet: Inlet,
-    /// Parcels that went through and are empty again.
-    spare: Vec<Parcel>,
+    /// An empty one, to send next.
+    parcel: Parcel,
     totals: Arc<Mutex<Totals>>,
 }
 
@@ -319,7 +319,7 @@ impl Reading {
             since: Instant::now(),
             last: None,
             inlet,
-            spare: Vec::new(),
+            parcel: Parcel::default(),
             totals,
         }
     }
@@ -391,12 +391,8 @@ impl Reading {
     /// Sends the events that are whole, and makes public what was counted. `false` if nobody wants
     /// them any more.
     fn hand_over(&mut self) -> bool {
-        while let Some(mut used) = self.inlet.used() {
-            let groups = used.empty();
-            groups.for_each(|group| self.marshaller.recycle(group));
-            self.spare.push(used);
-        }
-        let mut parcel = self.spare.pop().unwrap_or_default();
+        // One goes out and one comes back, and with it as many buffers as the next events take.
+        let mut parcel = mem::take(&mut self.parcel);
         while let Some(group) = self.marshaller.pop() {
             parcel.push(group);
         }
@@ -411,9 +407,11 @@ impl Reading {
                 Some(dropped) if dropped.events > 0 => self.count(Sightings::default(), dropped),
                 Some(_) => {}
             }
-        } else {
-            self.spare.push(parcel);
+            parcel = self.inlet.used().unwrap_or_default();
+            let groups = parcel.empty();
+            groups.for_each(|group| self.marshaller.recycle(group));
         }
+        self.parcel = parcel;
         if (had_records || has_news) && self.clock.is_some() {
             // The time that was waited for a slow output makes nobody late.
             self.since = Instant::now();

@@ -132,7 +132,7 @@ const RECORD_COST: usize = 16;
 /// A group that keeps more memory than this is not used again.
 const SPARE_CAPACITY: usize = 8 << 10;
 /// Groups kept for use at most.
-const SPARE_GROUPS: usize = 512;
+const SPARE_GROUPS: usize = 1024;
 
 impl AuditMarshaller {
     /// A marshaller with nothing in flight.

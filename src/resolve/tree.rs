@@ -4,6 +4,8 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use smallvec::SmallVec;
+
 use crate::{parse::FileId, resolve::text::names};
 
 /// A place in the tree. It stays the same thing through renames, and stays valid until it is
@@ -25,7 +27,8 @@ pub(crate) struct Tree {
 
 #[derive(Debug, Default)]
 struct Slot {
-    name: Vec<u8>,
+    /// Most names are short, and need no memory of their own.
+    name: SmallVec<[u8; 24]>,
     parent: u32,
     uses: u32,
     /// The file that it is, where that is known.
@@ -204,7 +207,7 @@ impl Tree {
     fn child(&self, parent: u32, name: &[u8]) -> Option<u32> {
         let is = |child: &u32| {
             let slot = &self.slots[*child as usize];
-            slot.parent == parent && slot.name == name
+            slot.parent == parent && *slot.name == *name
         };
         self.children.find(self.hash(parent, name), is).copied()
     }
