@@ -57,7 +57,7 @@ pub(crate) struct Args {
     #[arg(
         long,
         value_name = "N",
-        default_value_t = 8192,
+        default_value_t = 32768,
         env = "AUDITRD_BACKLOG_LIMIT",
         help_heading = "Source"
     )]

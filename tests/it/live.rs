@@ -121,8 +121,9 @@ fn the_registration_is_given_back_and_nothing_else_is_touched() {
     assert_eq!(daemon.stop().status.code(), Some(0));
     assert_eq!(settings(), before);
     during.insert("pid".to_owned(), "0".to_owned());
-    let wait_time = before["backlog_wait_time"].clone();
-    during.insert("backlog_wait_time".to_owned(), wait_time);
+    for borrowed in ["backlog_wait_time", "backlog_limit"] {
+        during.insert(borrowed.to_owned(), before[borrowed].clone());
+    }
     assert_eq!(during, before);
 }
 
