@@ -28,6 +28,7 @@ fn on_terminal(
         .env_remove("NO_COLOR")
         .env_remove("CLICOLOR")
         .env_remove("CLICOLOR_FORCE")
+        .env_remove("CI")
         .envs(variables.iter().copied())
         .output()
         .expect("python3 runs");
