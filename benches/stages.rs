@@ -20,8 +20,8 @@ use std::{
 };
 
 use auditrd::{
-    Absent, Arena, AuditEvent, AuditMarshaller, AuditMessageGroup, AuditReader, Batch, Classifier,
-    Fill, LogSource, MarshallerConfig, ReaderConfig, Sink, SinkConfig, Source, Step, encode, parse,
+    Absent, Arena, AuditEvent, AuditMarshaller, AuditReader, Batch, Classifier, Fill, Groups,
+    LogSource, MarshallerConfig, ReaderConfig, Sink, SinkConfig, Source, Step, encode, parse,
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
     tokenize,
 };
@@ -35,7 +35,7 @@ struct Input {
     path: PathBuf,
     text: Vec<u8>,
     batches: Vec<Batch>,
-    groups: Vec<AuditMessageGroup>,
+    groups: Groups,
     records: u64,
 }
 
@@ -166,7 +166,7 @@ impl Input {
             path,
             text,
             batches: Vec::new(),
-            groups: Vec::new(),
+            groups: Groups::default(),
             records: 0,
         };
         let mut source = input.source();
@@ -182,10 +182,9 @@ impl Input {
         let mut marshaller = marshaller();
         for record in input.batches.iter().flat_map(Batch::records) {
             marshaller.push(0, record);
-            input.groups.extend(marshaller.pop());
         }
         marshaller.drain();
-        input.groups.extend(std::iter::from_fn(|| marshaller.pop()));
+        marshaller.hand_over(&mut input.groups);
         Ok(input)
     }
 
@@ -198,7 +197,7 @@ impl Input {
 
     fn events<'a>(&'a self, arena: &'a Arena) -> Vec<AuditEvent<'a>> {
         let mut classifier = Classifier::new(Box::new(Absent));
-        let event = |group| classifier.classify(group, arena);
+        let event = |group| classifier.classify(&group, arena);
         self.groups.iter().filter_map(event).collect()
     }
 }
@@ -252,13 +251,14 @@ fn tokens(input: &Input) -> Round<'_> {
 
 /// Puts records together to events.
 fn reassemble(input: &Input) -> Round<'_> {
-    let mut marshaller = marshaller();
+    let (mut marshaller, mut groups) = (marshaller(), Groups::default());
     Box::new(move || {
-        for record in input.batches.iter().flat_map(Batch::records) {
-            marshaller.push(0, record);
-            while let Some(group) = marshaller.pop() {
-                marshaller.recycle(black_box(group));
+        for batch in &input.batches {
+            for record in batch.records() {
+                marshaller.push(0, record);
             }
+            marshaller.hand_over(&mut groups);
+            black_box(&groups);
         }
     })
 }
@@ -267,8 +267,8 @@ fn reassemble(input: &Input) -> Round<'_> {
 fn facts(input: &Input) -> Round<'_> {
     let mut arena = Arena::new();
     Box::new(move || {
-        for group in &input.groups {
-            black_box(parse::facts(group, &arena));
+        for group in input.groups.iter() {
+            black_box(parse::facts(&group, &arena));
             arena.reset();
         }
     })
@@ -279,8 +279,8 @@ fn classify(input: &Input) -> Round<'_> {
     let mut classifier = Classifier::new(Box::new(Absent));
     let mut arena = Arena::new();
     Box::new(move || {
-        for group in &input.groups {
-            black_box(classifier.classify(group, &arena));
+        for group in input.groups.iter() {
+            black_box(classifier.classify(&group, &arena));
             arena.reset();
         }
     })
@@ -321,7 +321,6 @@ fn pipeline() -> bool {
                     }
                 }
                 arena.reset();
-                reader.recycle(group);
                 events += 1;
                 if events == size.events / 2 {
                     warm = (sys::allocations(), sys::allocated_bytes());

@@ -15,7 +15,8 @@
 //! let config = ReaderConfig::log(MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
 //! let mut classifier = Classifier::new(Box::new(Absent));
 //! let (mut arena, mut lines) = (Arena::new(), Vec::new());
-//! for group in AuditReader::spawn(Box::new(source), stopper, config)? {
+//! let mut reader = AuditReader::spawn(Box::new(source), stopper, config)?;
+//! while let Some(group) = reader.next() {
 //!     if let Some(event) = classifier.classify(&group, &arena) {
 //!         auditrd::encode::line(&event, &mut lines);
 //!     }
@@ -61,8 +62,8 @@ pub use confine::{Confinement, Duty, User};
 pub use error::{Error, plain};
 pub use inspector::Inspector;
 pub use model::{
-    Action, Arch, AuditEvent, AuditMessage, AuditMessageGroup, Batch, EventId, EventKind, Identity,
-    Record, RecordType, Sightings, Timestamp, record_type,
+    Action, Arch, AuditEvent, AuditMessage, AuditMessageGroup, Batch, EventId, EventKind, Groups,
+    Identity, Record, RecordType, Sightings, Timestamp, record_type,
 };
 pub use parse::{AuditMessageTokenMap, tokenize};
 pub use queue::{Dropped, Overflow};

@@ -11,7 +11,7 @@ use std::sync::{
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never};
 
-use crate::model::AuditMessageGroup;
+use crate::model::Groups;
 
 /// What happens when the queue is full.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,54 +32,25 @@ pub struct Dropped {
     pub records: u64,
 }
 
-/// Whole events that go through the queue together.
-#[derive(Debug, Default)]
-pub(crate) struct Parcel {
-    events: Vec<AuditMessageGroup>,
-    bytes: usize,
-}
-
 /// What a parcel counts for at least. It keeps the number of parcels within the bound on bytes.
 const LEAST: usize = 2048;
 /// Parcels at most where the reader waits: more would only be memory that is not in any cache.
-const AHEAD: usize = 8;
+const AHEAD: usize = 4;
 
-impl Parcel {
-    /// Adds an event.
-    pub(crate) fn push(&mut self, group: AuditMessageGroup) {
-        self.bytes += size_of::<AuditMessageGroup>() + group.capacity() + group.node.capacity();
-        self.events.push(group);
-    }
-
-    /// Takes all events out, in any order.
-    pub(crate) fn empty(&mut self) -> impl Iterator<Item = AuditMessageGroup> {
-        self.bytes = 0;
-        self.events.drain(..)
-    }
-
-    /// The events, to be taken out one by one.
-    pub(crate) fn events(&mut self) -> &mut [AuditMessageGroup] {
-        &mut self.events
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.events.is_empty()
-    }
-
-    fn cost(&self) -> usize {
-        self.bytes.max(LEAST)
-    }
+/// What whole events that go through the queue together count for.
+fn cost(parcel: &Groups) -> usize {
+    parcel.size().max(LEAST)
 }
 
 /// The reader's end.
 #[derive(Debug)]
 pub(crate) struct Inlet {
-    full: Sender<Parcel>,
+    full: Sender<Groups>,
     /// The other end of `full`, where the oldest may be dropped.
-    oldest: Option<Receiver<Parcel>>,
-    used: Receiver<Parcel>,
+    oldest: Option<Receiver<Groups>>,
+    used: Receiver<Groups>,
     /// Parcels that came back while room was waited for.
-    spare: Vec<Parcel>,
+    spare: Vec<Groups>,
     bytes: Arc<AtomicUsize>,
     bound: usize,
 }
@@ -87,8 +58,8 @@ pub(crate) struct Inlet {
 /// The marshaller's end.
 #[derive(Debug)]
 pub(crate) struct Outlet {
-    pub(crate) parcels: Receiver<Parcel>,
-    used: Sender<Parcel>,
+    pub(crate) parcels: Receiver<Groups>,
+    used: Sender<Groups>,
     bytes: Arc<AtomicUsize>,
 }
 
@@ -119,13 +90,13 @@ pub(crate) fn queue(bound: usize, overflow: Overflow) -> (Inlet, Outlet) {
 
 impl Inlet {
     /// Sends a parcel, and says what had to be dropped for it. `None` if nobody wants it.
-    pub(crate) fn send(&mut self, parcel: Parcel) -> Option<Dropped> {
+    pub(crate) fn send(&mut self, parcel: Groups) -> Option<Dropped> {
         if self.oldest.is_none() {
-            self.wait_for_room(parcel.cost())?;
+            self.wait_for_room(cost(&parcel))?;
         }
         let mut dropped = Dropped::default();
-        while self.is_over(parcel.cost()) && self.drop_oldest(&mut dropped) {}
-        self.bytes.fetch_add(parcel.cost(), Ordering::Relaxed);
+        while self.is_over(cost(&parcel)) && self.drop_oldest(&mut dropped) {}
+        self.bytes.fetch_add(cost(&parcel), Ordering::Relaxed);
         let mut parcel = parcel;
         loop {
             match self.full.try_send(parcel) {
@@ -153,33 +124,33 @@ impl Inlet {
     /// Takes the oldest parcel out again. `false` if there is none: the marshaller may have been
     /// quicker, and then there is room all the same.
     fn drop_oldest(&mut self, dropped: &mut Dropped) -> bool {
-        let Some(mut parcel) = self
+        let Some(parcel) = self
             .oldest
             .as_ref()
             .and_then(|oldest| oldest.try_recv().ok())
         else {
             return false;
         };
-        self.bytes.fetch_sub(parcel.cost(), Ordering::Relaxed);
-        dropped.events += parcel.events.len() as u64;
-        dropped.records += parcel.empty().map(|event| event.len() as u64).sum::<u64>();
+        self.bytes.fetch_sub(cost(&parcel), Ordering::Relaxed);
+        dropped.events += parcel.len() as u64;
+        dropped.records += parcel.records() as u64;
         true
     }
 
     /// A parcel that went through, with the buffers in it; `None` if there is none at the moment.
-    pub(crate) fn used(&mut self) -> Option<Parcel> {
+    pub(crate) fn used(&mut self) -> Option<Groups> {
         self.spare.pop().or_else(|| self.used.try_recv().ok())
     }
 }
 
 impl Outlet {
     /// Says that a parcel was taken out of the queue.
-    pub(crate) fn taken(&self, parcel: &Parcel) {
-        self.bytes.fetch_sub(parcel.cost(), Ordering::Relaxed);
+    pub(crate) fn taken(&self, parcel: &Groups) {
+        self.bytes.fetch_sub(cost(parcel), Ordering::Relaxed);
     }
 
     /// Gives a parcel back with the buffers in it, to be used again.
-    pub(crate) fn give_back(&self, parcel: Parcel) {
+    pub(crate) fn give_back(&self, parcel: Groups) {
         // If the channel is full there are parcels enough.
         let _ = self.used.try_send(parcel);
     }
@@ -197,25 +168,28 @@ mod tests {
     use super::*;
     use crate::model::{EventId, record_type::AUDIT_CWD};
 
-    fn parcel(serial: u32, bytes: usize) -> Parcel {
+    fn parcel(serial: u32, bytes: usize) -> Groups {
         let id = EventId {
             serial,
             ..EventId::default()
         };
-        let mut group = AuditMessageGroup::new(id, b"");
-        group.push(AUDIT_CWD, &vec![b'x'; bytes]);
-        group.push(AUDIT_CWD, b"");
-        let mut parcel = Parcel::default();
-        parcel.push(group);
+        let mut parcel = Groups::default();
+        parcel.begin(id, b"");
+        parcel.push(AUDIT_CWD, &vec![b'x'; bytes]);
+        parcel.push(AUDIT_CWD, b"");
         parcel
+    }
+
+    fn serial(parcel: &Groups) -> u32 {
+        parcel.get(0).unwrap().id.serial
     }
 
     fn serials(outlet: &Outlet) -> Vec<u32> {
         let parcels = outlet.parcels.try_iter();
         parcels
-            .map(|mut parcel| {
+            .map(|parcel| {
                 outlet.taken(&parcel);
-                parcel.events()[0].id.serial
+                serial(&parcel)
             })
             .collect()
     }
@@ -277,9 +251,9 @@ mod tests {
         });
         for serial in 0..4 {
             assert!(serial == 3 || waits.try_recv().is_err(), "{serial}");
-            let mut parcel = outlet.parcels.recv().unwrap();
+            let parcel = outlet.parcels.recv().unwrap();
             outlet.taken(&parcel);
-            assert_eq!(parcel.events()[0].id.serial, serial);
+            assert_eq!(self::serial(&parcel), serial);
             if serial < 3 {
                 outlet.give_back(parcel);
             }

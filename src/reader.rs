@@ -1,7 +1,8 @@
 //! The reader thread, and the events that its records make.
 //!
 //! The thread reads records and puts them together, so that what waits for the marshaller thread is
-//! whole events. It sends them through a queue that is bounded in bytes, and gets their buffers back.
+//! whole events. Those of a batch go through a queue that is bounded in bytes, in the buffer that they
+//! were read into, and buffers come back that way.
 
 use std::{
     mem,
@@ -15,8 +16,8 @@ use crossbeam_channel::{Receiver, Select, TryRecvError, never};
 use crate::{
     clock::LogClock,
     error::Error,
-    model::{AuditMessageGroup, Batch, EventId, Sightings},
-    queue::{Dropped, Inlet, Outlet, Overflow, Parcel, queue},
+    model::{AuditMessageGroup, Batch, EventId, Groups, Sightings},
+    queue::{Dropped, Inlet, Outlet, Overflow, queue},
     reassemble::{AuditMarshaller, MarshallerConfig, Millis, Tally},
     serials::SerialTracker,
     source::{self, ClientConfig, Fill, LiveSource, Source, Stopper},
@@ -74,9 +75,9 @@ impl ReaderConfig {
 
 /// What an [`AuditReader`] has to say next.
 #[derive(Debug)]
-pub enum Step {
-    /// An event is whole. Give it back with [`AuditReader::recycle`].
-    Event(AuditMessageGroup),
+pub enum Step<'a> {
+    /// An event is whole.
+    Event(AuditMessageGroup<'a>),
     /// There is nothing more to read at the moment: a good time to flush, and to look at the
     /// [`totals`](AuditReader::totals).
     Idle,
@@ -118,7 +119,7 @@ pub struct Totals {
 ///     Ok(mut reader) => {
 ///         reader.stop(); // a program would leave this out, and go on for ever
 ///         let arena = Arena::new();
-///         for group in reader {
+///         while let Some(group) = reader.next() {
 ///             if let Some(event) = parse_audit_event(&group, &arena) {
 ///                 println!("{} {:?}", event.syscall, event.path);
 ///             }
@@ -132,7 +133,7 @@ pub struct Totals {
 pub struct AuditReader {
     outlet: Outlet,
     /// The events that are being handed out, and how many of them were.
-    current: Parcel,
+    current: Groups,
     next: usize,
     totals: Arc<Mutex<Totals>>,
     thread: Option<JoinHandle<Result<(), Error>>>,
@@ -172,7 +173,7 @@ impl AuditReader {
             .map_err(|error| Error::new("start the reader thread", error))?;
         Ok(AuditReader {
             outlet,
-            current: Parcel::default(),
+            current: Groups::default(),
             next: 0,
             totals,
             thread: Some(thread),
@@ -183,11 +184,10 @@ impl AuditReader {
 
     /// Waits for the next thing to happen, but no longer than until a point in time, or for
     /// something on `interrupt`, which is left there.
-    pub fn step<T>(&mut self, interrupt: &Receiver<T>, until: Option<Instant>) -> Step {
+    pub fn step<T>(&mut self, interrupt: &Receiver<T>, until: Option<Instant>) -> Step<'_> {
         loop {
-            if let Some(group) = self.current.events().get_mut(self.next) {
-                self.next += 1;
-                return Step::Event(mem::take(group));
+            if self.next < self.current.len() {
+                break;
             }
             match self.outlet.parcels.try_recv() {
                 Ok(parcel) => {
@@ -209,6 +209,26 @@ impl AuditReader {
                 }
             }
         }
+        self.next += 1;
+        self.current
+            .get(self.next - 1)
+            .map_or(Step::End, Step::Event)
+    }
+
+    /// Waits for the next event. `None` if there will be none.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator cannot lend what it has"
+    )]
+    pub fn next(&mut self) -> Option<AuditMessageGroup<'_>> {
+        loop {
+            match self.step(&never::<()>(), None) {
+                Step::End => return None,
+                Step::Idle | Step::Interrupted => {}
+                Step::Event(_) => break,
+            }
+        }
+        self.current.get(self.next - 1)
     }
 
     /// Waits for events. `false` if it was interrupted.
@@ -219,14 +239,6 @@ impl AuditReader {
         match until {
             Some(until) => select.ready_deadline(until) == Ok(events),
             None => select.ready() == events,
-        }
-    }
-
-    /// Gives the event back that was handed out last, so that its buffers are used for another.
-    pub fn recycle(&mut self, group: AuditMessageGroup) {
-        let last = self.next.checked_sub(1);
-        if let Some(place) = last.and_then(|last| self.current.events().get_mut(last)) {
-            *place = group;
         }
     }
 
@@ -253,20 +265,6 @@ impl AuditReader {
             Some(Ok(result)) => result,
             Some(Err(panic)) => std::panic::resume_unwind(panic),
             None => Ok(()),
-        }
-    }
-}
-
-impl Iterator for AuditReader {
-    type Item = AuditMessageGroup;
-
-    fn next(&mut self) -> Option<AuditMessageGroup> {
-        loop {
-            match self.step(&never::<()>(), None) {
-                Step::Event(group) => return Some(group),
-                Step::End => return None,
-                Step::Idle | Step::Interrupted => {}
-            }
         }
     }
 }
@@ -298,7 +296,7 @@ struct Reading {
     last: Option<EventId>,
     inlet: Inlet,
     /// An empty one, to send next.
-    parcel: Parcel,
+    parcel: Groups,
     totals: Arc<Mutex<Totals>>,
 }
 
@@ -319,7 +317,7 @@ impl Reading {
             since: Instant::now(),
             last: None,
             inlet,
-            parcel: Parcel::default(),
+            parcel: Groups::default(),
             totals,
         }
     }
@@ -361,6 +359,7 @@ impl Reading {
     /// In a log the records tell the time; but one that is still being written may have no more of
     /// them for a while, and then time goes on by the clock on the wall.
     fn take(&mut self, drained: Option<Instant>) {
+        self.marshaller.exchange_buffer(&mut self.batch.bytes);
         let now = drained.unwrap_or_else(Instant::now);
         let passed = millis(now.saturating_duration_since(self.since));
         if self.clock.is_none() {
@@ -369,19 +368,20 @@ impl Reading {
         } else if self.batch.is_empty() {
             self.marshaller.expire(self.now + passed);
         }
-        for record in self.batch.records() {
+        for record in self.batch.entries() {
             // Nothing is new in the stamp of the event that the record before was of.
             if self.last != Some(record.id) || !record.node.is_empty() {
                 self.last = Some(record.id);
                 if let Some(clock) = &mut self.clock {
-                    self.now = clock.see(record.node, record.id.time);
+                    let node = self.marshaller.text(&record.node);
+                    self.now = clock.see(node, record.id.time);
                     self.marshaller.expire(self.now);
                 }
                 if record.node.is_empty() {
                     self.serials.see(record.id.serial);
                 }
             }
-            self.marshaller.push_in_time(self.now, record);
+            self.marshaller.take(self.now, record);
         }
         if self.clock.is_none() && drained.is_some() {
             self.marshaller.expire(self.now);
@@ -391,27 +391,22 @@ impl Reading {
     /// Sends the events that are whole, and makes public what was counted. `false` if nobody wants
     /// them any more.
     fn hand_over(&mut self) -> bool {
-        // One goes out and one comes back, and with it as many buffers as the next events take.
-        let mut parcel = mem::take(&mut self.parcel);
-        while let Some(group) = self.marshaller.pop() {
-            parcel.push(group);
-        }
         let seen = mem::take(&mut self.batch.sightings);
-        let has_news = seen != Sightings::default() || !parcel.is_empty();
         let had_records = !self.batch.is_empty();
         self.batch.clear();
+        self.marshaller.hand_over(&mut self.parcel);
+        let has_news = seen != Sightings::default() || !self.parcel.is_empty();
         self.count(seen, Dropped::default());
         if has_news {
+            let parcel = mem::take(&mut self.parcel);
             match self.inlet.send(parcel) {
                 None => return false,
                 Some(dropped) if dropped.events > 0 => self.count(Sightings::default(), dropped),
                 Some(_) => {}
             }
-            parcel = self.inlet.used().unwrap_or_default();
-            let groups = parcel.empty();
-            groups.for_each(|group| self.marshaller.recycle(group));
+            // One goes out and one comes back, with the room that the next events take.
+            self.parcel = self.inlet.used().unwrap_or_default();
         }
-        self.parcel = parcel;
         if (had_records || has_news) && self.clock.is_some() {
             // The time that was waited for a slow output makes nobody late.
             self.since = Instant::now();
@@ -475,8 +470,11 @@ mod tests {
         let (stopper, _stop) = source::stop().expect("a pipe");
         let source = Box::new(Script(script.into_iter()));
         let reader = AuditReader::spawn(source, stopper, ReaderConfig::live(marshaller));
-        let events = reader.expect("a thread");
-        let events: Vec<_> = events.map(|e| (e.id.serial, e.incomplete)).collect();
-        assert_eq!(events, [(1, false), (2, true)]);
+        let mut events = reader.expect("a thread");
+        let mut ends = Vec::new();
+        while let Some(event) = events.next() {
+            ends.push((event.id.serial, event.incomplete));
+        }
+        assert_eq!(ends, [(1, false), (2, true)]);
     }
 }

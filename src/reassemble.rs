@@ -8,17 +8,19 @@
 
 mod nodes;
 mod progress;
+mod slot;
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, ops::Range, time::Duration};
 
 use hashbrown::HashMap;
 
 use crate::model::{
-    AuditMessageGroup, EventId, Record, RecordType,
+    Entry, EventId, Groups, Head, Place, Record, RecordType,
     record_type::{AUDIT_EOE, AUDIT_PATH, AUDIT_PROCTITLE},
+    slice,
 };
 use nodes::Nodes;
-use progress::Progress;
+use slot::{Own, Slot};
 
 /// A point in time in milliseconds, from any starting point: a monotonic clock for live records,
 /// the records' own time for a log.
@@ -86,14 +88,17 @@ pub struct Tally {
 /// Puts records together to events. It does no I/O, and knows the time only from its caller.
 ///
 /// ```
-/// use auditrd::{AuditMarshaller, EventId, MarshallerConfig, Record, record_type::*};
+/// use auditrd::{AuditMarshaller, EventId, Groups, MarshallerConfig, Record, record_type::*};
 ///
 /// let mut marshaller = AuditMarshaller::new(MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
 /// let record = |kind, body| Record { id: EventId::default(), kind, node: b"", body, cut: false };
+/// let mut whole = Groups::default();
 /// marshaller.push(0, record(AUDIT_SYSCALL, b"syscall=59"));
-/// assert!(marshaller.pop().is_none());
+/// marshaller.hand_over(&mut whole);
+/// assert!(whole.is_empty());
 /// marshaller.push(1, record(AUDIT_EOE, b""));
-/// assert_eq!(marshaller.pop().unwrap().len(), 1);
+/// marshaller.hand_over(&mut whole);
+/// assert_eq!(whole.last().unwrap().len(), 1);
 /// ```
 #[derive(Debug)]
 #[doc(alias = "NewAuditMarshaller")]
@@ -106,9 +111,14 @@ pub struct AuditMarshaller {
     /// Slots in the order in which they were opened, and so of their deadlines. A slot that was
     /// finished in the meantime is left in the queue and recognized by its number of use.
     queue: VecDeque<(Millis, usize, u64)>,
-    ready: VecDeque<AuditMessageGroup>,
-    spare: Vec<AuditMessageGroup>,
+    /// The events that are whole, and the buffer that the records of others lie in until then.
+    whole: Groups,
+    /// Slots that were opened since that buffer came, and the numbers of their use.
+    fresh: Vec<(usize, u64)>,
+    spare: Vec<Own>,
     nodes: Nodes,
+    /// The event that the last record was of. Mostly the next one is of it too, up to its end, so
+    /// it is listed among the open ones only when another comes between.
     last: Option<(Key, usize)>,
     bytes: usize,
     uses: u64,
@@ -118,21 +128,10 @@ pub struct AuditMarshaller {
 
 type Key = (EventId, u32);
 
-#[derive(Debug)]
-struct Slot {
-    key: Key,
-    group: AuditMessageGroup,
-    progress: Progress,
-    use_number: u64,
-}
-
-/// What a record costs besides its bytes. Without it, records with nothing in them would be free.
-const RECORD_COST: usize = 16;
-
-/// A group that keeps more memory than this is not used again.
+/// Buffers that keep more memory than this are not used again.
 const SPARE_CAPACITY: usize = 8 << 10;
-/// Groups kept for use at most.
-const SPARE_GROUPS: usize = 1024;
+/// Buffers kept for use at most.
+const SPARES: usize = 1024;
 
 impl AuditMarshaller {
     /// A marshaller with nothing in flight.
@@ -144,7 +143,8 @@ impl AuditMarshaller {
             vacant: Vec::new(),
             open: HashMap::new(),
             queue: VecDeque::new(),
-            ready: VecDeque::new(),
+            whole: Groups::default(),
+            fresh: Vec::new(),
             spare: Vec::new(),
             nodes: Nodes::default(),
             last: None,
@@ -154,15 +154,34 @@ impl AuditMarshaller {
         }
     }
 
-    /// Takes a record in. Events that are whole now, or whose time is up, are ready to `pop`.
+    /// Takes a record in. Events that are whole now, or whose time is up, are there to
+    /// [`hand_over`](Self::hand_over).
     pub fn push(&mut self, now: Millis, record: Record<'_>) {
         self.expire(now);
-        self.push_in_time(now, record);
+        let entry = Entry {
+            id: record.id,
+            kind: record.kind,
+            cut: record.cut,
+            node: self.whole.append(record.node),
+            body: self.whole.append(record.body),
+        };
+        self.take(now, &entry);
     }
 
-    /// As [`push`](Self::push), but nothing is late because of it.
+    /// Exchanges the buffer that records lie in, which is empty when all of it was handed over, for
+    /// one with the records that are to be taken next.
+    pub(crate) fn exchange_buffer(&mut self, buffer: &mut Vec<u8>) {
+        std::mem::swap(&mut self.whole.bytes, buffer);
+    }
+
+    /// A text that lies in the buffer.
+    pub(crate) fn text(&self, range: &Range<u32>) -> &[u8] {
+        slice(&self.whole.bytes, range)
+    }
+
+    /// Takes a record in that lies in the buffer, but nothing is late because of it.
     #[inline]
-    pub(crate) fn push_in_time(&mut self, now: Millis, record: Record<'_>) {
+    pub(crate) fn take(&mut self, now: Millis, record: &Entry) {
         self.tally.records += 1;
         let kept = (self.config.min..=self.config.max).contains(&record.kind);
         let ends = record.kind == AUDIT_EOE
@@ -172,23 +191,26 @@ impl AuditMarshaller {
             return;
         }
         self.tally.ends += u64::from(record.kind == AUDIT_EOE || !kept);
-        let key = (record.id, self.node(record.node));
+        let key = (record.id, self.node(record));
         let Some(index) = self
             .find(key)
-            .or_else(|| self.start(now, key, &record, kept))
+            .or_else(|| self.start(now, key, record, kept))
         else {
             return;
         };
         if record.kind != AUDIT_EOE && kept {
-            self.add(index, &record);
+            self.add(index, record);
         }
+        let mut is_whole = record.kind == AUDIT_EOE;
         if self.config.ends_at_proctitle {
             let has_names = (self.config.min..=self.config.max).contains(&AUDIT_PATH);
-            self.slots[index].progress.see(&record, has_names);
+            let body = slice(&self.whole.bytes, &record.body);
+            let progress = &mut self.slots[index].progress;
+            progress.see(record.kind, body, has_names);
+            is_whole |= progress.is_whole();
         }
-        let is_whole = self.config.ends_at_proctitle && self.slots[index].progress.is_whole();
-        if record.kind == AUDIT_EOE || is_whole {
-            self.finish(index);
+        if is_whole {
+            self.finish(index, false);
         }
         while self.bytes > self.config.max_bytes && self.evict() {}
     }
@@ -215,7 +237,7 @@ impl AuditMarshaller {
             self.queue.pop_front();
             if is_open {
                 self.tally.unfinished += 1;
-                self.finish_incomplete(index);
+                self.finish(index, true);
             }
         }
     }
@@ -236,22 +258,23 @@ impl AuditMarshaller {
         while let Some((_, index, use_number)) = self.queue.pop_front() {
             if self.slots[index].use_number == use_number {
                 self.tally.unfinished += 1;
-                self.finish_incomplete(index);
+                self.finish(index, true);
             }
         }
     }
 
-    /// The next event that is ready, in the order in which they ended.
-    pub fn pop(&mut self) -> Option<AuditMessageGroup> {
-        self.ready.pop_front()
-    }
-
-    /// Gives the buffers of an event back for another one.
-    pub fn recycle(&mut self, group: AuditMessageGroup) {
-        let capacity = group.capacity() + group.node.capacity();
-        if capacity <= SPARE_CAPACITY && self.spare.len() < SPARE_GROUPS {
-            self.spare.push(group);
+    /// Exchanges the events that are whole for `groups`, whose room is used again.
+    pub fn hand_over(&mut self, groups: &mut Groups) {
+        let mut fresh = std::mem::take(&mut self.fresh);
+        for (index, use_number) in fresh.drain(..) {
+            let slot = &mut self.slots[index];
+            if slot.use_number == use_number {
+                slot.carry(&self.whole.bytes);
+            }
         }
+        self.fresh = fresh;
+        groups.clear();
+        std::mem::swap(&mut self.whole, groups);
     }
 
     /// What became of records and events so far.
@@ -261,9 +284,10 @@ impl AuditMarshaller {
 
     /// How many events are in flight.
     pub fn in_flight(&self) -> usize {
-        self.open.len()
+        self.slots.len() - self.vacant.len()
     }
 
+    #[inline]
     fn find(&mut self, key: Key) -> Option<usize> {
         if let Some((last, index)) = self.last
             && last == key
@@ -271,36 +295,39 @@ impl AuditMarshaller {
             return Some(index);
         }
         let index = *self.open.get(&key)?;
+        self.list_last();
         self.last = Some((key, index));
         Some(index)
     }
 
+    /// Lists the event that the last record was of among the open ones.
+    fn list_last(&mut self) {
+        if let Some((key, index)) = self.last
+            && !std::mem::replace(&mut self.slots[index].is_listed, true)
+        {
+            self.open.insert(key, index);
+        }
+    }
+
     /// Makes room for an event, if the record is worth one: an end without a beginning is not, and
     /// a record that is a whole event goes out at once.
-    fn start(&mut self, now: Millis, key: Key, record: &Record, kept: bool) -> Option<usize> {
+    fn start(&mut self, now: Millis, key: Key, record: &Entry, kept: bool) -> Option<usize> {
         if record.kind == AUDIT_EOE || !kept {
             return None;
         }
-        let mut group = self.spare.pop().unwrap_or_default();
-        group.reuse(record.id, record.node);
         if record.kind.is_single() {
-            group.truncated = record.cut;
-            group.push(record.kind, record.body);
-            self.tally.truncated += u64::from(record.cut);
-            self.ready(group);
+            self.pass_on(record);
             return None;
         }
-        if self.open.len() >= self.config.max_events {
+        if self.in_flight() >= self.config.max_events {
             self.evict();
         }
+        self.list_last();
         let use_number = self.uses;
         self.uses += 1;
-        let slot = Slot {
-            key,
-            group,
-            progress: Progress::default(),
-            use_number,
-        };
+        let own = self.spare.pop().unwrap_or_default();
+        let slot = Slot::new(key, use_number, record, own);
+        self.bytes += slot.cost;
         let index = match self.vacant.pop() {
             Some(index) => {
                 self.slots[index] = slot;
@@ -311,78 +338,89 @@ impl AuditMarshaller {
                 self.slots.len() - 1
             }
         };
-        self.open.insert(key, index);
         self.last = Some((key, index));
-        self.bytes += record.node.len();
+        self.fresh.push((index, use_number));
         let deadline = now.saturating_add(self.timeout());
         self.queue.push_back((deadline, index, use_number));
         self.forget_finished();
         Some(index)
     }
 
+    /// Sends out a record that is a whole event.
+    fn pass_on(&mut self, record: &Entry) {
+        self.whole.add(Head {
+            id: record.id,
+            node: record.node.clone(),
+            incomplete: false,
+            truncated: record.cut,
+        });
+        self.whole.add_place(Place {
+            kind: record.kind,
+            range: record.body.clone(),
+        });
+        self.tally.truncated += u64::from(record.cut);
+        self.tally.events += 1;
+    }
+
     fn timeout(&self) -> Millis {
         Millis::try_from(self.config.timeout.as_millis()).unwrap_or(Millis::MAX)
     }
 
-    fn add(&mut self, index: usize, record: &Record) {
+    #[inline]
+    fn add(&mut self, index: usize, record: &Entry) {
         let slot = &mut self.slots[index];
-        let was_truncated = slot.group.truncated;
-        slot.group.truncated |= record.cut;
-        let more = record.body.len() + RECORD_COST;
-        if cost(&slot.group) + more <= self.config.max_event_bytes {
-            slot.group.push(record.kind, record.body);
-            self.bytes += more;
+        let was_truncated = slot.truncated;
+        slot.truncated |= record.cut;
+        if slot.has_room(&record.body, self.config.max_event_bytes) {
+            self.bytes += slot.add(record.kind, &record.body, &self.whole.bytes);
         } else {
-            slot.group.truncated = true;
+            slot.truncated = true;
             self.tally.left_out += 1;
         }
-        self.tally.truncated += u64::from(slot.group.truncated && !was_truncated);
+        self.tally.truncated += u64::from(slot.truncated && !was_truncated);
     }
 
     fn evict(&mut self) -> bool {
         while let Some((_, index, use_number)) = self.queue.pop_front() {
             if self.slots[index].use_number == use_number {
                 self.tally.evicted += 1;
-                self.finish_incomplete(index);
+                self.finish(index, true);
                 return true;
             }
         }
         false
     }
 
-    fn finish_incomplete(&mut self, index: usize) {
-        self.slots[index].group.incomplete = true;
-        self.finish(index);
-    }
-
-    fn finish(&mut self, index: usize) {
+    fn finish(&mut self, index: usize, incomplete: bool) {
         let slot = &mut self.slots[index];
-        slot.use_number = u64::MAX;
-        let group = std::mem::take(&mut slot.group);
-        self.bytes -= cost(&group);
-        self.open.remove(&slot.key);
-        self.last = None;
+        self.bytes -= slot.cost;
+        if slot.is_listed {
+            self.open.remove(&slot.key);
+        }
+        let own = slot.finish(incomplete, &mut self.whole);
+        if own.capacity() <= SPARE_CAPACITY && self.spare.len() < SPARES {
+            self.spare.push(own);
+        }
+        if self.last.is_some_and(|(_, last)| last == index) {
+            self.last = None;
+        }
         self.vacant.push(index);
-        self.ready(group);
-    }
-
-    fn ready(&mut self, group: AuditMessageGroup) {
         self.tally.events += 1;
-        self.ready.push_back(group);
     }
 
     /// Takes finished slots out of the queue once they are most of it, which costs a constant per
     /// event on average.
     fn forget_finished(&mut self) {
-        if self.queue.len() > 2 * self.open.len() + 1024 {
+        if self.queue.len() > 2 * self.in_flight() + 1024 {
             let slots = &self.slots;
             self.queue
                 .retain(|(_, index, use_number)| slots[*index].use_number == *use_number);
         }
     }
 
-    fn node(&mut self, name: &[u8]) -> u32 {
-        if name.is_empty() {
+    #[inline]
+    fn node(&mut self, record: &Entry) -> u32 {
+        if record.node.is_empty() {
             return 0;
         }
         if self.nodes.is_full() {
@@ -391,13 +429,9 @@ impl AuditMarshaller {
             self.drain();
             self.nodes = Nodes::default();
         }
+        let name = slice(&self.whole.bytes, &record.node);
         self.nodes.number(name)
     }
-}
-
-/// How many bytes count for an event in flight.
-fn cost(group: &AuditMessageGroup) -> usize {
-    group.size() + group.node.len() + group.len() * RECORD_COST
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use arbitrary::Arbitrary;
 use auditrd::{
-    Arena, AuditMessageGroup, EventId, encode, parse_audit_event,
+    Arena, EventId, Groups, encode, parse_audit_event,
     record_type::{AUDIT_EXECVE, AUDIT_SYSCALL},
 };
 use auditrd_fuzz::{check_lines, execve_records};
@@ -27,7 +27,8 @@ fuzz_target!(|input: Input| match input {
     Input::Records(text) => {
         let records: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
         let arena = Arena::new();
-        let group = group(&records);
+        let groups = groups(&records);
+        let group = groups.last().expect("it has one");
         let event = parse_audit_event(&group, &arena).expect("an execve is an event");
         let mut lines = Vec::new();
         encode::line(&event, &mut lines);
@@ -35,16 +36,17 @@ fuzz_target!(|input: Input| match input {
     }
 });
 
-fn group<R: AsRef<[u8]>>(records: &[R]) -> AuditMessageGroup {
-    let mut group = AuditMessageGroup::new(EventId::default(), b"");
-    group.push(
+fn groups<R: AsRef<[u8]>>(records: &[R]) -> Groups {
+    let mut groups = Groups::default();
+    groups.begin(EventId::default(), b"");
+    groups.push(
         AUDIT_SYSCALL,
         b"arch=c000003e syscall=59 success=yes exit=0 items=0 pid=5",
     );
     for record in records {
-        group.push(AUDIT_EXECVE, record.as_ref());
+        groups.push(AUDIT_EXECVE, record.as_ref());
     }
-    group
+    groups
 }
 
 fn round_trip(words: &[u8], limit: usize, turn: u8) {
@@ -52,7 +54,8 @@ fn round_trip(words: &[u8], limit: usize, turn: u8) {
     let mut records = execve_records(&argv, limit);
     let turn = usize::from(turn) % records.len();
     records.rotate_left(turn);
-    let (arena, group) = (Arena::new(), group(&records));
+    let (arena, groups) = (Arena::new(), groups(&records));
+    let group = groups.last().expect("it has one");
     let event = parse_audit_event(&group, &arena).expect("an execve is an event");
     assert_eq!(event.argv, Some(&argv[..]));
     assert!(!event.incomplete);

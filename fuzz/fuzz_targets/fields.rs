@@ -3,7 +3,7 @@
 #![no_main]
 
 use auditrd::{
-    Arena, AuditMessageGroup, AuditMessageTokenMap, EventId, RecordType, encode, parse_audit_event,
+    Arena, AuditMessageTokenMap, EventId, Groups, RecordType, encode, parse_audit_event,
     tokenize,
 };
 use auditrd_fuzz::{check_distinct, check_lines};
@@ -35,8 +35,10 @@ fuzz_target!(|input: (u16, &[u8])| {
         }
     }
     arena.reset();
-    let mut group = AuditMessageGroup::new(EventId::default(), b"");
-    group.push(kind, body);
+    let mut groups = Groups::default();
+    groups.begin(EventId::default(), b"");
+    groups.push(kind, body);
+    let group = groups.last().expect("it has one");
     if let Some(event) = parse_audit_event(&group, &arena) {
         check_distinct(event.fields.iter().map(|(name, _)| *name));
         let mut lines = Vec::new();

@@ -7,7 +7,7 @@ use std::io::Write;
 
 use arbitrary::Arbitrary;
 use auditrd::{
-    Absent, Arena, AuditMarshaller, Batch, Classifier, Fill, LogSource, MarshallerConfig,
+    Absent, Arena, AuditMarshaller, Batch, Classifier, Fill, Groups, LogSource, MarshallerConfig,
     RecordType, Source, encode, record_type::AUDIT_GET,
 };
 use auditrd_fuzz::check_lines;
@@ -58,15 +58,15 @@ fn events(parts: &[&[u8]]) -> Events {
     let mut marshaller = AuditMarshaller::new(config);
     let mut classifier = Classifier::new(Box::new(Absent));
     let (mut arena, mut batch) = (Arena::new(), Batch::default());
-    let mut events = Events::default();
+    let (mut events, mut groups) = (Events::default(), Groups::default());
     let mut take = |marshaller: &mut AuditMarshaller| {
-        while let Some(group) = marshaller.pop() {
+        marshaller.hand_over(&mut groups);
+        for group in groups.iter() {
             if let Some(mut event) = classifier.classify(&group, &arena) {
                 encode::line(&event, &mut events.lines);
                 encode::line_within(&mut event, MAX_LINE, &arena, &mut events.short);
             }
             arena.reset();
-            marshaller.recycle(group);
         }
     };
     // The first call opens the input.

@@ -6,7 +6,7 @@ use std::{collections::HashMap, time::Duration};
 
 use arbitrary::Arbitrary;
 use auditrd::{
-    AuditMarshaller, AuditMessageGroup, EventId, MarshallerConfig, Record, RecordType, Timestamp,
+    AuditMarshaller, AuditMessageGroup, EventId, Groups, MarshallerConfig, Record, RecordType, Timestamp,
     record_type::*,
 };
 use libfuzzer_sys::fuzz_target;
@@ -31,7 +31,7 @@ enum Step {
     },
     Wait(u16),
     StepBack(u16),
-    Pop,
+    HandOver,
     Drain,
 }
 
@@ -74,7 +74,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn take(&mut self, group: &AuditMessageGroup) {
+    fn take(&mut self, group: AuditMessageGroup<'_>) {
         self.groups += 1;
         for message in group.messages() {
             self.records += 1;
@@ -86,7 +86,7 @@ impl Seen {
                 .expect("a number");
             let serial = words.next().and_then(|word| word.parse().ok());
             assert_eq!(serial, Some(group.id.serial), "a record of another event");
-            let last = self.last.entry((group.id, group.node.clone())).or_default();
+            let last = self.last.entry((group.id, group.node.to_vec())).or_default();
             assert!(*last < number, "twice, or out of order");
             *last = number;
         }
@@ -104,6 +104,7 @@ fuzz_target!(|input: Input| {
     };
     let max_events = config.max_events;
     let mut marshaller = AuditMarshaller::new(config);
+    let mut whole = Groups::default();
     let (mut seen, mut now, mut pushed) = (Seen::default(), 1_000_000, 0);
     for step in &input.steps {
         match step {
@@ -148,11 +149,9 @@ fuzz_target!(|input: Input| {
                 );
             }
             Step::StepBack(by) => now -= u64::from(*by).min(now),
-            Step::Pop => {
-                if let Some(group) = marshaller.pop() {
-                    seen.take(&group);
-                    marshaller.recycle(group);
-                }
+            Step::HandOver => {
+                marshaller.hand_over(&mut whole);
+                whole.iter().for_each(|group| seen.take(group));
             }
             Step::Drain => marshaller.drain(),
         }
@@ -163,9 +162,8 @@ fuzz_target!(|input: Input| {
         (marshaller.in_flight(), marshaller.next_deadline()),
         (0, None)
     );
-    while let Some(group) = marshaller.pop() {
-        seen.take(&group);
-    }
+    marshaller.hand_over(&mut whole);
+    whole.iter().for_each(|group| seen.take(group));
     let tally = marshaller.tally();
     assert_eq!((tally.records, tally.events), (pushed, seen.groups));
     assert!(seen.records + tally.filtered <= pushed);

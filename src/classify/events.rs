@@ -12,11 +12,11 @@ use crate::{
 };
 
 /// An event that nothing is known of but its stamp.
-pub(super) fn empty(group: &AuditMessageGroup) -> AuditEvent<'_> {
+pub(super) fn empty<'a>(group: &AuditMessageGroup<'a>) -> AuditEvent<'a> {
     AuditEvent {
         kind: EventKind::Process,
         id: group.id,
-        node: (!group.node.is_empty()).then_some(&group.node),
+        node: (!group.node.is_empty()).then_some(group.node),
         record_type: RecordType(0),
         arch: None,
         success: None,

@@ -54,7 +54,7 @@ impl Classifier {
     /// is no longer needed.
     pub fn classify<'a>(
         &mut self,
-        group: &'a AuditMessageGroup,
+        group: &AuditMessageGroup<'a>,
         arena: &'a Bump,
     ) -> Option<AuditEvent<'a>> {
         // It is made where it is returned, and never moved.
@@ -72,7 +72,7 @@ impl Classifier {
     fn fill<'a>(
         &mut self,
         event: &mut AuditEvent<'a>,
-        group: &'a AuditMessageGroup,
+        group: &AuditMessageGroup<'a>,
         arena: &'a Bump,
     ) -> Option<()> {
         let facts = facts(group, arena);
@@ -90,7 +90,7 @@ impl Classifier {
         if self.events.is_multiple_of(BETWEEN_LOOKS) {
             forget(&mut self.memories, MEMORY);
         }
-        let memory = memory(&mut self.memories, &group.node);
+        let memory = memory(&mut self.memories, group.node);
         let mut namer = Namer {
             call,
             facts: &facts,
@@ -132,22 +132,23 @@ impl Classifier {
 /// A [`Classifier`] resolves more paths, because it remembers which descriptor is which file.
 ///
 /// ```
-/// use auditrd::{Arena, AuditMessageGroup, EventId, EventKind, parse_audit_event, record_type::*};
+/// use auditrd::{Arena, EventId, EventKind, Groups, parse_audit_event, record_type::*};
 ///
-/// let mut group = AuditMessageGroup::new(EventId::default(), b"");
-/// group.push(AUDIT_SYSCALL, b"arch=c000003e syscall=87 success=yes exit=0 items=2 pid=7 uid=0");
-/// group.push(AUDIT_CWD, b"cwd=\"/tmp\"");
-/// group.push(AUDIT_PATH, b"item=0 name=\"/tmp\" inode=2 dev=fe:00 nametype=PARENT");
-/// group.push(AUDIT_PATH, b"item=1 name=\"x\" inode=3 dev=fe:00 nametype=DELETE");
+/// let mut groups = Groups::default();
+/// groups.begin(EventId::default(), b"");
+/// groups.push(AUDIT_SYSCALL, b"arch=c000003e syscall=87 success=yes exit=0 items=2 pid=7 uid=0");
+/// groups.push(AUDIT_CWD, b"cwd=\"/tmp\"");
+/// groups.push(AUDIT_PATH, b"item=0 name=\"/tmp\" inode=2 dev=fe:00 nametype=PARENT");
+/// groups.push(AUDIT_PATH, b"item=1 name=\"x\" inode=3 dev=fe:00 nametype=DELETE");
 ///
 /// let arena = Arena::new();
-/// let event = parse_audit_event(&group, &arena).unwrap();
+/// let event = parse_audit_event(&groups.last().unwrap(), &arena).unwrap();
 /// assert_eq!((event.kind, event.syscall), (EventKind::Fim, "unlink"));
 /// assert_eq!(event.path, Some(&b"/tmp/x"[..]));
 /// ```
 #[doc(alias = "ParseAuditEvent")]
 pub fn parse_audit_event<'a>(
-    group: &'a AuditMessageGroup,
+    group: &AuditMessageGroup<'a>,
     arena: &'a Bump,
 ) -> Option<AuditEvent<'a>> {
     Classifier::new(Box::new(Absent)).classify(group, arena)

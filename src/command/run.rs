@@ -115,7 +115,6 @@ impl Writer {
             match step {
                 Step::Event(group) => {
                     self.event(&group)?;
-                    reader.recycle(group);
                     events = events.wrapping_add(1);
                     if !events.is_multiple_of(EVENTS_PER_LOOK) && !self.sink.must_wait() {
                         continue;
@@ -147,7 +146,7 @@ impl Writer {
         }
     }
 
-    fn event(&mut self, group: &AuditMessageGroup) -> Result<(), Error> {
+    fn event(&mut self, group: &AuditMessageGroup<'_>) -> Result<(), Error> {
         let records = u32::try_from(group.len()).unwrap_or(u32::MAX);
         if matches!(self.form, Form::Raw) {
             raw::line(group, &mut self.sink.lines);

@@ -18,14 +18,16 @@ pub const VERSION: &str = "9.4.0";
 /// that do not say which one they come from.
 ///
 /// ```
-/// use auditrd::{Arena, AuditMessageGroup, EventId, encode::ecs, parse_audit_event, record_type::*};
+/// use auditrd::{Arena, EventId, Groups, encode::ecs, parse_audit_event, record_type::*};
 ///
-/// let mut group = AuditMessageGroup::new(EventId::default(), b"");
-/// group.push(AUDIT_SYSCALL, b"arch=c000003e syscall=59 success=yes exit=0 pid=7 exe=\"/bin/id\"");
-/// group.push(AUDIT_EXECVE, b"argc=1 a0=\"id\"");
+/// let mut groups = Groups::default();
+/// groups.begin(EventId::default(), b"");
+/// groups.push(AUDIT_SYSCALL, b"arch=c000003e syscall=59 success=yes exit=0 pid=7 exe=\"/bin/id\"");
+/// groups.push(AUDIT_EXECVE, b"argc=1 a0=\"id\"");
 ///
 /// let (arena, mut lines) = (Arena::new(), Vec::new());
-/// ecs::line(&parse_audit_event(&group, &arena).unwrap(), Some(b"web1"), &mut lines);
+/// let event = parse_audit_event(&groups.last().unwrap(), &arena).unwrap();
+/// ecs::line(&event, Some(b"web1"), &mut lines);
 /// let line = String::from_utf8(lines).unwrap();
 /// assert!(line.contains(r#""host":{"hostname":"web1"},"process":{"pid":7,"executable":"/bin/id""#));
 /// ```

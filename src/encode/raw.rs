@@ -15,17 +15,18 @@ use crate::model::AuditMessageGroup;
 /// Appends the line of a group, its line end included.
 ///
 /// ```
-/// use auditrd::{AuditMessageGroup, EventId, Timestamp, encode::raw, record_type::AUDIT_CWD};
+/// use auditrd::{EventId, Groups, Timestamp, encode::raw, record_type::AUDIT_CWD};
 ///
 /// let time = Timestamp { seconds: 1700000000, millis: 7 };
-/// let mut group = AuditMessageGroup::new(EventId { time, serial: 5 }, b"");
-/// group.push(AUDIT_CWD, b"cwd=\"/\"");
+/// let mut groups = Groups::default();
+/// groups.begin(EventId { time, serial: 5 }, b"");
+/// groups.push(AUDIT_CWD, b"cwd=\"/\"");
 /// let mut lines = Vec::new();
-/// raw::line(&group, &mut lines);
+/// raw::line(&groups.last().unwrap(), &mut lines);
 /// let expected = r#"{"sequence":5,"timestamp":"1700000000.007","messages":[{"type":1307,"data":"cwd=\"/\""}],"uid_map":{}}"#;
 /// assert_eq!(String::from_utf8(lines).unwrap().trim_end(), expected);
 /// ```
-pub fn line(group: &AuditMessageGroup, out: &mut Vec<u8>) {
+pub fn line(group: &AuditMessageGroup<'_>, out: &mut Vec<u8>) {
     let time = group.id.time;
     let timestamp = format!("{}.{:03}", time.seconds, time.millis);
     Nested::write(out, |line| {
@@ -43,7 +44,7 @@ pub fn line(group: &AuditMessageGroup, out: &mut Vec<u8>) {
             });
         });
         line.value("uid_map", |out| out.extend_from_slice(b"{}"));
-        line.text("node", Some(&*group.node).filter(|node| !node.is_empty()));
+        line.text("node", Some(group.node).filter(|node| !node.is_empty()));
         line.flag("incomplete", group.incomplete);
         line.flag("truncated", group.truncated);
     });

@@ -1,4 +1,4 @@
-//! What a source hands over: many records in one buffer, which is used again and again.
+//! What a source hands over: many records in one buffer.
 
 use std::ops::Range;
 
@@ -62,13 +62,14 @@ pub struct Batch {
     pub sightings: Sightings,
 }
 
+/// A record as places in the bytes of a batch.
 #[derive(Clone, Debug)]
-struct Entry {
-    id: EventId,
-    kind: RecordType,
-    cut: bool,
-    node: Range<u32>,
-    body: Range<u32>,
+pub(crate) struct Entry {
+    pub(crate) id: EventId,
+    pub(crate) kind: RecordType,
+    pub(crate) cut: bool,
+    pub(crate) node: Range<u32>,
+    pub(crate) body: Range<u32>,
 }
 
 impl Batch {
@@ -101,6 +102,11 @@ impl Batch {
         })
     }
 
+    /// The records as places in [`Batch::bytes`].
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
     /// How many records there are.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -120,12 +126,14 @@ impl Batch {
 }
 
 /// Offsets are stored in 32 bits: a batch never grows past the few MiB that its source allows.
-fn narrow(range: Range<usize>) -> Range<u32> {
+#[inline]
+pub(crate) fn narrow(range: Range<usize>) -> Range<u32> {
     let narrow = |offset| u32::try_from(offset).unwrap_or(u32::MAX);
     narrow(range.start)..narrow(range.end)
 }
 
 /// The bytes at a stored range; an impossible range is empty instead of a panic.
+#[inline]
 pub(crate) fn slice<'a>(bytes: &'a [u8], range: &Range<u32>) -> &'a [u8] {
     bytes
         .get(range.start as usize..range.end as usize)

@@ -1,8 +1,8 @@
-//! The records of one event, stored together.
+//! Whole events, each the records that it has, stored together.
 
 use std::ops::Range;
 
-use crate::model::{EventId, RecordType, batch::slice};
+use crate::model::{EventId, RecordType, narrow, slice};
 
 /// One record of a group.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -13,84 +13,188 @@ pub struct AuditMessage<'a> {
     pub data: &'a [u8],
 }
 
-/// The records that share an [`EventId`]: one event.
-///
-/// The bytes of all records lie in one buffer, and the records are offsets into it. A group has no
-/// lifetime, so it can be stored, sent and used again for another event.
-///
-/// ```
-/// use auditrd::{AuditMessageGroup, EventId, record_type::AUDIT_CWD};
-///
-/// let mut group = AuditMessageGroup::new(EventId::default(), b"");
-/// group.push(AUDIT_CWD, b"cwd=\"/root\"");
-/// assert_eq!(group.messages().next().unwrap().data, b"cwd=\"/root\"");
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct AuditMessageGroup {
+/// The records that share an [`EventId`]: one event. It is borrowed from [`Groups`].
+#[derive(Clone, Copy, Debug)]
+pub struct AuditMessageGroup<'a> {
     /// The time and serial that the records share.
     pub id: EventId,
     /// The host that the records came from, or empty where the log does not say.
-    pub node: Vec<u8>,
+    pub node: &'a [u8],
     /// The end of the event never came: its timer ran out, its place was needed, or input ended.
     pub incomplete: bool,
     /// A bound cut the event: a record was shortened or left out.
     pub truncated: bool,
-    bytes: Vec<u8>,
-    records: Vec<(RecordType, Range<u32>)>,
+    bytes: &'a [u8],
+    places: &'a [Place],
 }
 
-impl AuditMessageGroup {
-    /// A group without records.
-    pub fn new(id: EventId, node: &[u8]) -> AuditMessageGroup {
-        let mut group = AuditMessageGroup::default();
-        group.reuse(id, node);
-        group
-    }
-
-    /// Makes this the empty group of another event, and keeps its capacity.
-    pub fn reuse(&mut self, id: EventId, node: &[u8]) {
-        self.id = id;
-        self.node.clear();
-        self.node.extend_from_slice(node);
-        self.incomplete = false;
-        self.truncated = false;
-        self.bytes.clear();
-        self.records.clear();
-    }
-
-    /// Adds a record.
-    pub fn push(&mut self, kind: RecordType, data: &[u8]) {
-        let offset = |bytes: &Vec<u8>| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let start = offset(&self.bytes);
-        self.bytes.extend_from_slice(data);
-        self.records.push((kind, start..offset(&self.bytes)));
-    }
-
+impl<'a> AuditMessageGroup<'a> {
     /// The records, in order of arrival.
-    pub fn messages(&self) -> impl Iterator<Item = AuditMessage<'_>> + Clone {
-        self.records.iter().map(|(kind, range)| AuditMessage {
-            kind: *kind,
-            data: slice(&self.bytes, range),
+    #[inline]
+    pub fn messages(&self) -> impl Iterator<Item = AuditMessage<'a>> + Clone + use<'a> {
+        let bytes = self.bytes;
+        self.places.iter().map(move |place| AuditMessage {
+            kind: place.kind,
+            data: slice(bytes, &place.range),
         })
     }
 
     /// How many records there are.
     pub fn len(&self) -> usize {
-        self.records.len()
+        self.places.len()
     }
 
     /// Whether there are no records.
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.places.is_empty()
+    }
+}
+
+/// Where a record's body lies in a buffer.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) kind: RecordType,
+    pub(crate) range: Range<u32>,
+}
+
+/// Many events, in the order in which they became whole.
+///
+/// The bytes of all records lie in one buffer, which is the one that they were read into where that
+/// can be, and the events are places in it. So events can be stored, sent and used again without
+/// moving their text, and without a buffer for each.
+///
+/// ```
+/// use auditrd::{EventId, Groups, record_type::AUDIT_CWD};
+///
+/// let mut groups = Groups::default();
+/// groups.begin(EventId::default(), b"");
+/// groups.push(AUDIT_CWD, b"cwd=\"/root\"");
+/// let group = groups.last().unwrap();
+/// assert_eq!(group.messages().next().unwrap().data, b"cwd=\"/root\"");
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Groups {
+    pub(crate) bytes: Vec<u8>,
+    places: Vec<Place>,
+    /// With where the places of each begin. They end where those of the next event begin.
+    heads: Vec<(u32, Head)>,
+}
+
+/// What is said of an event besides its records.
+#[derive(Clone, Debug)]
+pub(crate) struct Head {
+    pub(crate) id: EventId,
+    /// Where the name of the host is.
+    pub(crate) node: Range<u32>,
+    pub(crate) incomplete: bool,
+    pub(crate) truncated: bool,
+}
+
+/// A buffer that has grown past this is not kept: one huge event must not cost its memory for ever.
+const SPARE_CAPACITY: usize = 1 << 20;
+
+impl Groups {
+    /// Begins another event, without records yet.
+    pub fn begin(&mut self, id: EventId, node: &[u8]) {
+        let node = self.append(node);
+        self.add(Head {
+            id,
+            node,
+            incomplete: false,
+            truncated: false,
+        });
     }
 
-    /// The length of all records together, in bytes.
+    /// Adds a record to the event that was begun last.
+    pub fn push(&mut self, kind: RecordType, data: &[u8]) {
+        let range = self.append(data);
+        self.add_place(Place { kind, range });
+    }
+
+    /// The event with this number, from 0.
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<AuditMessageGroup<'_>> {
+        let (start, head) = self.heads.get(index)?;
+        let end = match self.heads.get(index + 1) {
+            Some((next, _)) => *next as usize,
+            None => self.places.len(),
+        };
+        Some(AuditMessageGroup {
+            id: head.id,
+            node: slice(&self.bytes, &head.node),
+            incomplete: head.incomplete,
+            truncated: head.truncated,
+            bytes: &self.bytes,
+            places: self.places.get(*start as usize..end).unwrap_or_default(),
+        })
+    }
+
+    /// The event that came last.
+    pub fn last(&self) -> Option<AuditMessageGroup<'_>> {
+        self.get(self.heads.len().checked_sub(1)?)
+    }
+
+    /// All events, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = AuditMessageGroup<'_>> {
+        (0..self.heads.len()).map(|index| self.get(index).expect("there are as many"))
+    }
+
+    /// How many events there are.
+    pub fn len(&self) -> usize {
+        self.heads.len()
+    }
+
+    /// Whether there are no events.
+    pub fn is_empty(&self) -> bool {
+        self.heads.is_empty()
+    }
+
+    /// How many records all events have together.
+    pub fn records(&self) -> usize {
+        self.places.len()
+    }
+
+    /// How many bytes the events take.
     pub fn size(&self) -> usize {
         self.bytes.len()
+            + self.places.len() * size_of::<Place>()
+            + self.heads.len() * size_of::<(u32, Head)>()
     }
 
-    /// How many bytes of memory the group holds on to, used or not.
-    pub fn capacity(&self) -> usize {
-        self.bytes.capacity() + self.records.capacity() * size_of::<(RecordType, Range<u32>)>()
+    /// Takes all events out, and keeps what room they had unless it was much.
+    pub fn clear(&mut self) {
+        if self.bytes.capacity() > SPARE_CAPACITY {
+            *self = Groups::default();
+        }
+        self.bytes.clear();
+        self.places.clear();
+        self.heads.clear();
+    }
+
+    /// Begins an event whose name of the host is in the buffer already.
+    #[inline]
+    pub(crate) fn add(&mut self, head: Head) {
+        let start = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
+        self.heads.push((start, head));
+    }
+
+    /// Adds a record whose body is in the buffer already to the event that was begun last.
+    #[inline]
+    pub(crate) fn add_place(&mut self, place: Place) {
+        self.places.push(place);
+    }
+
+    /// Adds such records.
+    #[inline]
+    pub(crate) fn add_places(&mut self, places: impl Iterator<Item = Place>) {
+        self.places.extend(places);
+    }
+
+    /// Adds bytes to the buffer and says where they are.
+    #[inline]
+    pub(crate) fn append(&mut self, data: &[u8]) -> Range<u32> {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(data);
+        narrow(start..self.bytes.len())
     }
 }

@@ -9,7 +9,9 @@ pub mod record_type;
 
 pub use arch::Arch;
 pub use batch::{Batch, Record, Sightings};
+pub(crate) use batch::{Entry, narrow, slice};
 pub use event::{Action, AuditEvent, EventKind, Identity};
 pub use event_id::{EventId, Timestamp};
-pub use group::{AuditMessage, AuditMessageGroup};
+pub use group::{AuditMessage, AuditMessageGroup, Groups};
+pub(crate) use group::{Head, Place};
 pub use record_type::RecordType;

@@ -85,7 +85,7 @@ pub struct CallRecord<'a> {
 /// Reads all records of an event.
 ///
 /// Text that had to be decoded lies in `arena`; the rest is borrowed from the group.
-pub fn facts<'a>(group: &'a AuditMessageGroup, arena: &'a Bump) -> Facts<'a> {
+pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Bump) -> Facts<'a> {
     let mut facts = Facts {
         call: None,
         uring: None,

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 
 use crate::model::{
-    Record,
+    RecordType,
     record_type::{AUDIT_PATH, AUDIT_PROCTITLE, AUDIT_SYSCALL, AUDIT_URINGOP},
 };
 
@@ -20,11 +20,11 @@ pub(super) struct Progress {
 
 impl Progress {
     /// A record has come. Where PATH records are left out, none are waited for.
-    pub(super) fn see(&mut self, record: &Record, has_names: bool) {
-        match record.kind {
+    pub(super) fn see(&mut self, kind: RecordType, body: &[u8], has_names: bool) {
+        match kind {
             AUDIT_SYSCALL | AUDIT_URINGOP => {
                 self.has_call = true;
-                self.promised = if has_names { items(record.body) } else { 0 };
+                self.promised = if has_names { items(body) } else { 0 };
             }
             AUDIT_PATH => self.names = self.names.saturating_add(1),
             AUDIT_PROCTITLE => self.has_title = true,

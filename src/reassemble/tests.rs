@@ -52,9 +52,17 @@ fn pushed(config: MarshallerConfig, records: &[(u32, RecordType)]) -> AuditMarsh
     marshaller
 }
 
-/// The events that are ready, as `7: SYSCALL CWD`, with their marks.
+/// The events that are whole.
+fn whole(marshaller: &mut AuditMarshaller) -> Groups {
+    let mut groups = Groups::default();
+    marshaller.hand_over(&mut groups);
+    groups
+}
+
+/// The events that are whole, as `7: SYSCALL CWD`, with their marks.
 fn popped(marshaller: &mut AuditMarshaller) -> Vec<String> {
-    std::iter::from_fn(|| marshaller.pop())
+    whole(marshaller)
+        .iter()
         .map(|group| {
             let mut text = format!("{}:", group.id.serial);
             for message in group.messages() {
@@ -126,7 +134,7 @@ fn proctitle_ends_an_event_when_all_its_names_have_come() {
                 cut,
             },
         );
-        marshaller.pop().map(|group| group.len())
+        whole(&mut marshaller).last().map(|group| group.len())
     };
     assert_eq!(
         push(AUDIT_SYSCALL, b"arch=c000003e syscall=82 items=2 ppid=1"),
@@ -314,8 +322,9 @@ fn hosts_times_and_serials_all_keep_events_apart() {
             ..*record
         };
         marshaller.push(0, end);
-        let group = marshaller.pop().unwrap();
-        assert_eq!((group.id, &*group.node), (record.id, record.node));
+        let groups = whole(&mut marshaller);
+        let group = groups.last().unwrap();
+        assert_eq!((group.id, group.node), (record.id, record.node));
     }
     assert_eq!(marshaller.in_flight(), 0);
 }

@@ -1,6 +1,7 @@
 //! What happens where there is too much of something.
 
 use super::*;
+use crate::model::AuditMessageGroup;
 
 #[test]
 fn more_hosts_than_are_remembered_lose_no_event() {
@@ -16,7 +17,7 @@ fn more_hosts_than_are_remembered_lose_no_event() {
                 ..record(1, AUDIT_SYSCALL, b"")
             },
         );
-        while let Some(group) = marshaller.pop() {
+        for group in whole(&mut marshaller).iter() {
             assert!(group.incomplete && group.len() == 1);
             events += 1;
         }
@@ -82,7 +83,8 @@ fn records_with_nothing_in_them_are_bounded_too() {
         marshaller.push(0, record(1, AUDIT_PATH, b""));
     }
     marshaller.drain();
-    let group = marshaller.pop().unwrap();
+    let groups = whole(&mut marshaller);
+    let group = groups.last().unwrap();
     assert!(group.truncated && group.len() < 1000, "{}", group.len());
 }
 
@@ -101,41 +103,69 @@ fn a_record_that_was_cut_marks_its_event() {
     }
 }
 
-#[test]
-fn buffers_that_were_given_back_are_used_for_another_event() {
+/// A marshaller takes events of these bytes in flight, and hands over twice.
+fn carried(bytes: &[usize]) -> (AuditMarshaller, Groups) {
     let mut marshaller = AuditMarshaller::new(config());
-    let node = b"old".as_slice();
-    marshaller.push(
-        0,
-        Record {
-            node,
-            cut: true,
-            ..record(1, AUDIT_SYSCALL, b"old")
-        },
-    );
+    let mut groups = Groups::default();
+    for (serial, length) in (1..).zip(bytes) {
+        marshaller.push(0, record(serial, AUDIT_SYSCALL, &vec![b'x'; *length]));
+    }
+    marshaller.hand_over(&mut groups);
     marshaller.drain();
-    let group = marshaller.pop().unwrap();
-    let buffer = group.messages().next().unwrap().data.as_ptr();
-    marshaller.recycle(group);
-    marshaller.push(0, record(2, AUDIT_SYSCALL, b"new"));
+    marshaller.hand_over(&mut groups);
+    (marshaller, groups)
+}
+
+#[test]
+fn an_event_that_is_open_when_others_are_handed_over_loses_nothing() {
+    let mut marshaller = AuditMarshaller::new(config());
+    let node = b"a".as_slice();
+    let named = |serial, kind, body| Record {
+        node,
+        ..record(serial, kind, body)
+    };
+    marshaller.push(0, named(1, AUDIT_SYSCALL, b"one"));
+    marshaller.push(0, record(2, AUDIT_SYSCALL, b"two"));
+    assert!(whole(&mut marshaller).is_empty());
+    marshaller.push(0, named(1, AUDIT_CWD, b"more"));
+    marshaller.push(0, record(3, AUDIT_USER_LOGIN, b"between"));
+    assert_eq!(popped(&mut marshaller), ["3: USER_LOGIN"]);
+    marshaller.push(0, named(1, AUDIT_EOE, b""));
     marshaller.push(0, record(2, AUDIT_EOE, b""));
-    let group = marshaller.pop().unwrap();
-    let message = group.messages().next().unwrap();
-    assert_eq!((message.data, message.data.as_ptr()), (&b"new"[..], buffer));
-    assert!(group.node.is_empty() && !group.incomplete && !group.truncated);
+    let groups = whole(&mut marshaller);
+    let texts = groups.iter().map(|group| {
+        let data: Vec<&[u8]> = group.messages().map(|message| message.data).collect();
+        (group.node, data)
+    });
+    let expected = [
+        (node, vec![b"one".as_slice(), b"more"]),
+        (b"", vec![b"two"]),
+    ];
+    assert!(texts.eq(expected), "{groups:?}");
+}
+
+#[test]
+fn buffers_are_used_for_another_event_and_leave_nothing_of_the_last() {
+    let (mut marshaller, mut groups) = carried(&[10]);
+    assert_eq!(marshaller.spare.len(), 1);
+    marshaller.push(0, record(2, AUDIT_SYSCALL, b"new"));
+    assert!(marshaller.spare.is_empty());
+    marshaller.push(0, record(2, AUDIT_EOE, b""));
+    marshaller.hand_over(&mut groups);
+    assert_eq!(groups.len(), 1);
+    let group = groups.last().unwrap();
+    assert_eq!(group.messages().next().unwrap().data, b"new");
+    assert!(group.len() == 1 && !group.incomplete && !group.truncated);
 }
 
 #[test]
 fn large_buffers_are_not_kept() {
-    let mut marshaller = AuditMarshaller::new(config());
-    let mut group = AuditMessageGroup::new(id(1), b"");
-    group.push(AUDIT_PATH, &vec![b'x'; SPARE_CAPACITY + 1]);
-    marshaller.recycle(group);
-    let name = vec![b'n'; SPARE_CAPACITY + 1];
-    marshaller.recycle(AuditMessageGroup::new(id(2), &name));
-    assert!(marshaller.spare.is_empty());
-    marshaller.recycle(AuditMessageGroup::new(id(3), b"n"));
+    let (marshaller, _) = carried(&[SPARE_CAPACITY + 1, 10, SPARE_CAPACITY + 1]);
     assert_eq!(marshaller.spare.len(), 1);
+    let (marshaller, mut groups) = carried(&[4 << 20]);
+    assert!(marshaller.spare.is_empty());
+    groups.clear();
+    assert_eq!(groups.bytes.capacity(), 0);
 }
 
 #[test]
@@ -190,8 +220,9 @@ fn every_record_is_in_an_event_or_counted_as_left_out() {
     }
     marshaller.drain();
     assert_eq!((marshaller.in_flight(), marshaller.bytes), (0, 0));
-    let groups: Vec<AuditMessageGroup> = std::iter::from_fn(|| marshaller.pop()).collect();
-    let count = |test: fn(&AuditMessageGroup) -> bool| groups.iter().filter(|g| test(g)).count();
+    let groups = whole(&mut marshaller);
+    let count =
+        |test: fn(&AuditMessageGroup<'_>) -> bool| groups.iter().filter(|g| test(g)).count();
     let tally = marshaller.tally();
     let kept: u64 = groups.iter().map(|group| group.len() as u64).sum();
     assert_eq!((tally.records, tally.filtered), (pushed, outside));

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, fs};
 
-use auditrd::{Arena, AuditMessageGroup, RecordType, encode, parse, parse_audit_event};
+use auditrd::{Arena, EventId, Groups, RecordType, encode, parse, parse_audit_event};
 use serde::de::IgnoredAny;
 
 use crate::common::data;
@@ -60,12 +60,14 @@ fn events() -> Vec<Event> {
 }
 
 /// Makes a line of an event in which one record was replaced; it must be JSON if there is one.
-fn check(event: &Event, index: usize, body: &[u8], group: &mut AuditMessageGroup, arena: &Arena) {
-    group.reuse(group.id, b"");
+fn check(event: &Event, index: usize, body: &[u8], groups: &mut Groups, arena: &Arena) {
+    groups.clear();
+    groups.begin(EventId::default(), b"");
     for (at, (kind, whole)) in event.iter().enumerate() {
-        group.push(*kind, if at == index { body } else { whole });
+        groups.push(*kind, if at == index { body } else { whole });
     }
-    if let Some(event) = parse_audit_event(group, arena) {
+    let group = groups.last().expect("it has one");
+    if let Some(event) = parse_audit_event(&group, arena) {
         let mut line = Vec::new();
         encode::line(&event, &mut line);
         let json = serde_json::from_slice::<IgnoredAny>(&line);
@@ -75,7 +77,7 @@ fn check(event: &Event, index: usize, body: &[u8], group: &mut AuditMessageGroup
 
 #[test]
 fn no_beginning_and_no_changed_byte_of_any_record_breaks_a_line() {
-    let (mut arena, mut group) = (Arena::new(), AuditMessageGroup::default());
+    let (mut arena, mut groups) = (Arena::new(), Groups::default());
     let mut known = HashSet::new();
     let mut cases = 0;
     for event in &events() {
@@ -84,11 +86,11 @@ fn no_beginning_and_no_changed_byte_of_any_record_breaks_a_line() {
                 continue;
             }
             for at in 0..body.len() {
-                check(event, index, &body[..at], &mut group, &arena);
+                check(event, index, &body[..at], &mut groups, &arena);
                 let mut changed = body.clone();
                 for other in BYTES {
                     changed[at] = other;
-                    check(event, index, &changed, &mut group, &arena);
+                    check(event, index, &changed, &mut groups, &arena);
                     arena.reset();
                 }
                 cases += 1 + BYTES.len();

@@ -3,8 +3,8 @@
 //! The library is driven without its threads: the same steps, from records to lines.
 
 use auditrd::{
-    Absent, Arena, AuditMarshaller, AuditMessageGroup, Classifier, EventId, MarshallerConfig,
-    Record, RecordType, Timestamp, encode, parse_audit_event,
+    Absent, Arena, AuditMarshaller, Classifier, EventId, Groups, MarshallerConfig, Record,
+    RecordType, Timestamp, encode, parse_audit_event,
     record_type::{
         AUDIT_CWD, AUDIT_EOE, AUDIT_EXECVE, AUDIT_PATH, AUDIT_PROCTITLE, AUDIT_SYSCALL,
         AUDIT_USER_LOGIN,
@@ -115,21 +115,23 @@ fn given() -> impl Strategy<Value = Given> {
     (0u8..6, kind, body()).prop_map(|(event, kind, body)| Given { event, kind, body })
 }
 
-fn groups(records: &[Given]) -> Vec<AuditMessageGroup> {
+fn groups(records: &[Given]) -> Groups {
     let mut marshaller =
         AuditMarshaller::new(MarshallerConfig::new(RecordType(1000), RecordType(2999)));
     for given in records {
         marshaller.push(0, given.record());
     }
     marshaller.drain();
-    std::iter::from_fn(|| marshaller.pop()).collect()
+    let mut groups = Groups::default();
+    marshaller.hand_over(&mut groups);
+    groups
 }
 
 /// The line of each event, and another no longer than `max`.
 fn lines(records: &[Given], max: usize) -> Vec<(String, String)> {
     let mut classifier = Classifier::new(Box::new(Absent));
     let mut lines = Vec::new();
-    for group in groups(records) {
+    for group in groups(records).iter() {
         let arena = Arena::new();
         if let Some(mut event) = classifier.classify(&group, &arena) {
             let (mut line, mut short) = (Vec::new(), Vec::new());
@@ -148,7 +150,7 @@ fn lines_alone(records: &[Given]) -> Vec<String> {
         .iter()
         .filter_map(|group| {
             let (arena, mut line) = (Arena::new(), Vec::new());
-            encode::line(&parse_audit_event(group, &arena)?, &mut line);
+            encode::line(&parse_audit_event(&group, &arena)?, &mut line);
             Some(String::from_utf8(line).expect("lines are UTF-8"))
         })
         .collect();
@@ -254,11 +256,13 @@ proptest! {
         let turn = turn.index(records.len());
         // A relay may bring them in any order.
         records.rotate_left(turn);
-        let mut group = AuditMessageGroup::new(EventId::default(), b"");
-        group.push(AUDIT_SYSCALL, b"arch=c000003e syscall=59 success=yes exit=0 items=0 pid=5");
+        let mut groups = Groups::default();
+        groups.begin(EventId::default(), b"");
+        groups.push(AUDIT_SYSCALL, b"arch=c000003e syscall=59 success=yes exit=0 items=0 pid=5");
         for record in &records {
-            group.push(AUDIT_EXECVE, record);
+            groups.push(AUDIT_EXECVE, record);
         }
+        let group = groups.last().expect("it has one");
         let arena = Arena::new();
         let event = parse_audit_event(&group, &arena).expect("an execve is an event");
         let got: Vec<Vec<u8>> = event.argv.expect("arguments").iter().map(|w| w.to_vec()).collect();
