@@ -582,17 +582,7 @@ impl RecordType {
     /// bare number. The case of the letters counts. None when it is none of
     /// these, or the number does not fit in 16 bits.
     pub fn parse(text: &[u8]) -> Option<RecordType> {
-        let known = match text {
-            // These are nearly all of a log, and are found without looking at the table.
-            b"SYSCALL" => Some(AUDIT_SYSCALL),
-            b"PATH" => Some(AUDIT_PATH),
-            b"CWD" => Some(AUDIT_CWD),
-            b"PROCTITLE" => Some(AUDIT_PROCTITLE),
-            b"EXECVE" => Some(AUDIT_EXECVE),
-            b"EOE" => Some(AUDIT_EOE),
-            b"BPRM_FCAPS" => Some(AUDIT_BPRM_FCAPS),
-            other => by_name(other),
-        };
+        let known = by_name(text);
         if known.is_some() {
             return known;
         }

@@ -56,49 +56,87 @@ fn number(data: &[u8]) -> Option<(u64, &[u8])> {
 /// same millisecond, and what is the same in its stamp is seen at once.
 #[derive(Debug, Default)]
 pub(crate) struct Stamps {
-    text: Vec<u8>,
-    /// Where the serial is in the text.
-    serial: usize,
     id: EventId,
+    /// The text of the stamp.
+    first: u128,
+    second: u128,
+    /// All of it, and what stands before the serial.
+    whole: Head,
+    time: Head,
 }
+
+/// The beginning of a stamp, longer than a word.
+#[derive(Clone, Copy, Debug, Default)]
+struct Head {
+    length: usize,
+    /// Which bits of the second word it has.
+    mask: u128,
+}
+
+impl Head {
+    fn new(length: usize) -> Option<Head> {
+        let mask = u128::MAX.unbounded_shr(8 * ROOM.checked_sub(length)? as u32);
+        (length > WORD).then_some(Head { length, mask })
+    }
+}
+
+/// A stamp is compared as two words of this many bytes.
+const WORD: usize = 16;
+const ROOM: usize = 2 * WORD;
 
 impl Stamps {
     /// As [`header`].
     #[inline]
     pub(crate) fn header<'a>(&mut self, data: &'a [u8]) -> Option<(EventId, &'a [u8])> {
-        match self.text.as_slice() {
-            [] => {}
-            text => {
-                if let Some(body) = data.strip_prefix(text) {
-                    return Some((self.id, body));
-                }
-            }
+        match self.behind(self.whole, data) {
+            Some(body) => Some((self.id, body)),
+            None => self.another(data),
         }
-        self.another(data)
+    }
+
+    /// What follows the beginning of the last stamp in a record, if there is one and the record has it.
+    #[inline(always)]
+    fn behind<'a>(&self, head: Head, data: &'a [u8]) -> Option<&'a [u8]> {
+        let (first, second) = words(data);
+        let is_same = (first ^ self.first) | ((second ^ self.second) & head.mask) == 0;
+        let rest = data.get(head.length..)?;
+        (is_same && head.length > 0).then_some(rest)
     }
 
     /// Reads a stamp that is not the last one, and remembers it if it is written as the kernel does.
     #[inline(never)]
     fn another<'a>(&mut self, data: &'a [u8]) -> Option<(EventId, &'a [u8])> {
-        let same_time = match self.text.get(..self.serial) {
-            None | Some([]) => None,
-            Some(time) => data.strip_prefix(time),
-        };
-        let (id, body) = match same_time {
+        let (id, body) = match self.behind(self.time, data) {
             Some(rest) => behind_time(self.id.time, rest)?,
             None => header(data)?,
         };
         let (stamp, _) = data.split_at(data.len() - body.len());
-        if same_time.is_none() {
-            self.serial = memchr::memchr(b':', stamp).map_or(0, |colon| colon + 1);
-        }
-        self.text.clear();
-        if stamp.ends_with(b"): ") {
-            self.text.extend_from_slice(stamp);
+        let heads = (Head::new(stamp.len()), memchr::memchr(b':', stamp));
+        if let (Some(whole), Some(colon)) = heads
+            && stamp.ends_with(b"): ")
+        {
             self.id = id;
+            (self.first, self.second) = words(stamp);
+            self.whole = whole;
+            self.time = Head::new(colon + 1).unwrap_or_default();
         }
         Some((id, body))
     }
+}
+
+/// The first two words of a text; of a shorter one, with NULs behind it.
+#[inline(always)]
+fn words(text: &[u8]) -> (u128, u128) {
+    let mut short = [0; ROOM];
+    let bytes = match text.first_chunk() {
+        Some(bytes) => bytes,
+        None => {
+            short[..text.len()].copy_from_slice(text);
+            &short
+        }
+    };
+    let (words, _) = bytes.as_chunks::<WORD>();
+    (u128::from_le_bytes(words[0]), u128::from_le_bytes(words[1]))
 }
 
 #[cfg(test)]
@@ -156,7 +194,22 @@ mod tests {
     fn a_stamp_that_is_known_reads_as_any_other() {
         let mut stamps = Stamps::default();
         for data in [
-            &b"audit(1.002:3): pid=1"[..],
+            &b"audit(1795365817.963:231301): pid=1 uid=0"[..],
+            b"audit(1795365817.963:231301): ",
+            b"audit(1795365817.963:231301):",
+            b"audit(1795365817.963:231301): audit(1795365817.963:231301): ",
+            b"audit(1795365817.963:231302): pid=1 uid=0",
+            b"audit(1795365817.963:231303): ",
+            b"audit(1795365817.963:2313030): pid=1 uid=0",
+            b"audit(1795365817.963:4294967295): pid=1 uid=0",
+            b"audit(1795365817.963:4294967296): pid=1 uid=0",
+            b"audit(1795365817.963:x): pid=1 uid=0",
+            b"audit(1795365817.963:23):pid=1 uid=0 gid=0 euid=0",
+            b"audit(1795365817.963:4294967295):  pid=1 uid=0",
+            b"audit(1795365817.964:4294967295): pid=1 uid=0",
+            b"audit(179536581799.964:4294967295): pid=1 uid=0",
+            b"audit(179536581799.964:4294967295): pid=1 uid=0",
+            b"audit(1.002:3): pid=1",
             b"audit(1.002:3): ",
             b"audit(1.002:3):  x",
             b"audit(1.002:3)",

@@ -23,7 +23,13 @@ use memchr::{memchr, memchr_iter, memmem};
 
 use crate::{
     error::Error,
-    model::{Batch, EventId, RecordType},
+    model::{
+        Batch, EventId, RecordType,
+        record_type::{
+            AUDIT_BPRM_FCAPS, AUDIT_CWD, AUDIT_EOE, AUDIT_EXECVE, AUDIT_PATH, AUDIT_PROCTITLE,
+            AUDIT_SYSCALL,
+        },
+    },
     parse::{Stamps, find},
     source::{Fill, Source, Stop, sys},
 };
@@ -257,21 +263,57 @@ struct Line {
 }
 
 fn split(text: &[u8], stamps: &mut Stamps) -> Option<Line> {
-    let (node, rest) = match text.strip_prefix(b"type=") {
-        Some(rest) => (0..0, rest),
-        None => behind_prefix(text)?,
+    let (node, kind, stamp) = match common(text) {
+        Some((kind, rest)) => (0..0, kind, rest),
+        None => any(text)?,
     };
-    let (kind, rest) = rest.split_at(find(b' ', rest)?);
-    let stamp = rest.get(1..)?;
     let stamp = stamp.strip_prefix(b"msg=").unwrap_or(stamp);
     let (id, body) = stamps.header(stamp)?;
     let end = text.len();
     Some(Line {
         node,
-        kind: RecordType::parse(kind)?,
+        kind,
         id,
         body: end - body.len()..end,
     })
+}
+
+/// The type in a line, and what follows it, where it is one that nearly all records of a log have and
+/// nothing stands before it. That is a comparison of one word with each.
+#[inline(always)]
+fn common(text: &[u8]) -> Option<(RecordType, &[u8])> {
+    const WORD: usize = 16;
+    const fn head(text: &[u8]) -> (u128, usize) {
+        let (mut bytes, mut at) = ([0; WORD], 0);
+        while at < text.len() {
+            bytes[at] = text[at];
+            at += 1;
+        }
+        (u128::from_le_bytes(bytes), text.len())
+    }
+    static HEADS: [((u128, usize), RecordType); 7] = [
+        (head(b"type=PATH "), AUDIT_PATH),
+        (head(b"type=SYSCALL "), AUDIT_SYSCALL),
+        (head(b"type=CWD "), AUDIT_CWD),
+        (head(b"type=PROCTITLE "), AUDIT_PROCTITLE),
+        (head(b"type=EOE "), AUDIT_EOE),
+        (head(b"type=EXECVE "), AUDIT_EXECVE),
+        (head(b"type=BPRM_FCAPS "), AUDIT_BPRM_FCAPS),
+    ];
+    let word = u128::from_le_bytes(*text.first_chunk()?);
+    let at = |(head, length): (u128, usize)| word & u128::MAX >> (8 * (WORD - length)) == head;
+    let ((_, length), kind) = HEADS.iter().find(|(head, _)| at(*head))?;
+    Some((*kind, text.get(*length..)?))
+}
+
+/// Where the host is in any line, the type, and what follows it.
+fn any(text: &[u8]) -> Option<(Range<usize>, RecordType, &[u8])> {
+    let (node, rest) = match text.strip_prefix(b"type=") {
+        Some(rest) => (0..0, rest),
+        None => behind_prefix(text)?,
+    };
+    let (kind, rest) = rest.split_at(find(b' ', rest)?);
+    Some((node, RecordType::parse(kind)?, rest.get(1..)?))
 }
 
 /// Where the host is, and what stands behind `type=`, in a line that does not begin with it.
