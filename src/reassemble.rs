@@ -6,84 +6,27 @@
 //! when its time is up. Nothing waits for ever, and nothing grows for ever: past a bound the oldest
 //! event goes out as it is, marked and counted.
 
+mod config;
 mod nodes;
 mod progress;
 mod slot;
 
-use std::{collections::VecDeque, ops::Range, time::Duration};
+use std::{collections::VecDeque, hash::BuildHasher, ops::Range};
 
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::model::{
-    Entry, EventId, Groups, Head, Place, Record, RecordType,
+    Entry, EventId, Groups, Head, Place, Record,
     record_type::{AUDIT_EOE, AUDIT_PATH, AUDIT_PROCTITLE},
     slice,
 };
+pub use config::{MarshallerConfig, Tally};
 use nodes::Nodes;
-use slot::{Own, Slot};
+use slot::Slot;
 
 /// A point in time in milliseconds, from any starting point: a monotonic clock for live records,
 /// the records' own time for a log.
 pub type Millis = u64;
-
-/// How events are put together.
-#[derive(Clone, Debug)]
-pub struct MarshallerConfig {
-    /// The lowest type of record to keep.
-    pub min: RecordType,
-    /// The highest type of record to keep. EOE ends an event even if it is outside.
-    pub max: RecordType,
-    /// How long to wait for the end of an event, counted from its first record.
-    pub timeout: Duration,
-    /// Whether PROCTITLE ends an event whose SYSCALL record is there, as it does in a log.
-    pub ends_at_proctitle: bool,
-    /// Events in flight at most.
-    pub max_events: usize,
-    /// Bytes of all events in flight at most, with what it costs to keep them.
-    pub max_bytes: usize,
-    /// Bytes of one event at most, counted in the same way; records past it are left out.
-    pub max_event_bytes: usize,
-}
-
-impl MarshallerConfig {
-    /// The time after which auditd's own libraries give an event up.
-    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
-
-    /// The usual bounds for records of these types.
-    pub fn new(min: RecordType, max: RecordType) -> MarshallerConfig {
-        MarshallerConfig {
-            min,
-            max,
-            timeout: MarshallerConfig::DEFAULT_TIMEOUT,
-            ends_at_proctitle: false,
-            max_events: 131_072,
-            max_bytes: 64 << 20,
-            max_event_bytes: 16 << 20,
-        }
-    }
-}
-
-/// What became of records and events.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Tally {
-    /// Records taken in, of any type.
-    pub records: u64,
-    /// Records of a type that was not asked for.
-    pub filtered: u64,
-    /// Records that only say that their event ends, and are no part of it.
-    pub ends: u64,
-    /// Records that were left out of their event because it was too large.
-    pub left_out: u64,
-    /// Events that came out.
-    pub events: u64,
-    /// Events whose end did not come in time, or before the end of input.
-    pub unfinished: u64,
-    /// Events that went out early because there were too many in flight.
-    pub evicted: u64,
-    /// Events that lost a record or a part of one to a bound.
-    pub truncated: u64,
-}
 
 /// Puts records together to events. It does no I/O, and knows the time only from its caller.
 ///
@@ -107,7 +50,10 @@ pub struct AuditMarshaller {
     tally: Tally,
     slots: Vec<Slot>,
     vacant: Vec<usize>,
-    open: HashMap<Key, usize>,
+    /// The slots of open events, by their keys. It holds no keys, so that it stays in the cache where
+    /// there are many.
+    open: HashTable<usize>,
+    hasher: DefaultHashBuilder,
     /// Slots in the order in which they were opened, and so of their deadlines. A slot that was
     /// finished in the meantime is left in the queue and recognized by its number of use.
     queue: VecDeque<(Millis, usize, u64)>,
@@ -115,7 +61,8 @@ pub struct AuditMarshaller {
     whole: Groups,
     /// Slots that were opened since that buffer came, and the numbers of their use.
     fresh: Vec<(usize, u64)>,
-    spare: Vec<Own>,
+    /// Buffers for events that are carried over.
+    spare: Vec<Vec<u8>>,
     nodes: Nodes,
     /// The event that the last record was of. Mostly the next one is of it too, up to its end, so
     /// it is listed among the open ones only when another comes between.
@@ -141,7 +88,8 @@ impl AuditMarshaller {
             tally: Tally::default(),
             slots: Vec::new(),
             vacant: Vec::new(),
-            open: HashMap::new(),
+            open: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
             queue: VecDeque::new(),
             whole: Groups::default(),
             fresh: Vec::new(),
@@ -269,7 +217,7 @@ impl AuditMarshaller {
         for (index, use_number) in fresh.drain(..) {
             let slot = &mut self.slots[index];
             if slot.use_number == use_number {
-                slot.carry(&self.whole.bytes);
+                slot.carry(&self.whole.bytes, || self.spare.pop().unwrap_or_default());
             }
         }
         self.fresh = fresh;
@@ -294,7 +242,8 @@ impl AuditMarshaller {
         {
             return Some(index);
         }
-        let index = *self.open.get(&key)?;
+        let is_it = |index: &usize| self.slots[*index].key == key;
+        let index = *self.open.find(self.hasher.hash_one(key), is_it)?;
         self.list_last();
         self.last = Some((key, index));
         Some(index)
@@ -305,7 +254,9 @@ impl AuditMarshaller {
         if let Some((key, index)) = self.last
             && !std::mem::replace(&mut self.slots[index].is_listed, true)
         {
-            self.open.insert(key, index);
+            let (slots, hasher) = (&self.slots, &self.hasher);
+            let hash = |index: &usize| hasher.hash_one(slots[*index].key);
+            self.open.insert_unique(hasher.hash_one(key), index, hash);
         }
     }
 
@@ -325,19 +276,17 @@ impl AuditMarshaller {
         self.list_last();
         let use_number = self.uses;
         self.uses += 1;
-        let own = self.spare.pop().unwrap_or_default();
-        let slot = Slot::new(key, use_number, record, own);
-        self.bytes += slot.cost;
         let index = match self.vacant.pop() {
             Some(index) => {
-                self.slots[index] = slot;
+                self.slots[index].reuse(key, use_number, record);
                 index
             }
             None => {
-                self.slots.push(slot);
+                self.slots.push(Slot::new(key, use_number, record));
                 self.slots.len() - 1
             }
         };
+        self.bytes += self.slots[index].cost;
         self.last = Some((key, index));
         self.fresh.push((index, use_number));
         let deadline = now.saturating_add(self.timeout());
@@ -395,11 +344,17 @@ impl AuditMarshaller {
         let slot = &mut self.slots[index];
         self.bytes -= slot.cost;
         if slot.is_listed {
-            self.open.remove(&slot.key);
+            let hash = self.hasher.hash_one(slot.key);
+            if let Ok(entry) = self.open.find_entry(hash, |other| *other == index) {
+                entry.remove();
+            }
         }
-        let own = slot.finish(incomplete, &mut self.whole);
-        if own.capacity() <= SPARE_CAPACITY && self.spare.len() < SPARES {
-            self.spare.push(own);
+        if let Some(mut buffer) = slot.finish(incomplete, &mut self.whole)
+            && buffer.capacity() <= SPARE_CAPACITY
+            && self.spare.len() < SPARES
+        {
+            buffer.clear();
+            self.spare.push(buffer);
         }
         if self.last.is_some_and(|(_, last)| last == index) {
             self.last = None;

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use super::{Key, progress::Progress};
 use crate::model::{Entry, Groups, Head, Place, RecordType, narrow, slice};
 
@@ -25,29 +27,21 @@ pub(super) struct Slot {
     /// What it takes to keep it, in bytes.
     pub(super) cost: usize,
     node: Range<u32>,
-    own: Own,
+    places: SmallVec<[Place; INLINE]>,
+    /// What was carried over, if anything was.
+    bytes: Vec<u8>,
     is_carried: bool,
 }
 
-/// The buffers of an event, which are used again for another.
-#[derive(Debug, Default)]
-pub(super) struct Own {
-    places: Vec<Place>,
-    /// What was carried over.
-    bytes: Vec<u8>,
-}
-
-impl Own {
-    /// How many bytes of memory they hold on to.
-    pub(super) fn capacity(&self) -> usize {
-        self.bytes.capacity() + self.places.capacity() * size_of::<Place>()
-    }
-}
+/// As many records as nearly all events have.
+const INLINE: usize = 8;
+/// Room for more is kept up to this.
+const SPARE_PLACES: usize = 64;
 
 impl Slot {
     /// An event that begins with a record.
     #[inline]
-    pub(super) fn new(key: Key, use_number: u64, first: &Entry, own: Own) -> Slot {
+    pub(super) fn new(key: Key, use_number: u64, first: &Entry) -> Slot {
         Slot {
             key,
             use_number,
@@ -56,9 +50,21 @@ impl Slot {
             is_listed: false,
             cost: first.node.len(),
             node: first.node.clone(),
-            own,
+            places: SmallVec::new(),
+            bytes: Vec::new(),
             is_carried: false,
         }
+    }
+
+    /// Makes this another event, in the room that the last one had.
+    #[inline]
+    pub(super) fn reuse(&mut self, key: Key, use_number: u64, first: &Entry) {
+        let mut places = std::mem::take(&mut self.places);
+        places.clear();
+        *self = Slot {
+            places,
+            ..Slot::new(key, use_number, first)
+        };
     }
 
     /// Whether a record would make the event larger than a bound.
@@ -71,36 +77,34 @@ impl Slot {
     #[inline]
     pub(super) fn add(&mut self, kind: RecordType, body: &Range<u32>, buffer: &[u8]) -> usize {
         let range = if self.is_carried {
-            append(&mut self.own.bytes, buffer, body)
+            append(&mut self.bytes, buffer, body)
         } else {
             body.clone()
         };
-        self.own.places.push(Place { kind, range });
+        self.places.push(Place { kind, range });
         let cost = body.len() + RECORD_COST;
         self.cost += cost;
         cost
     }
 
     /// Moves what lies in a buffer that goes away to an own one.
-    pub(super) fn carry(&mut self, buffer: &[u8]) {
-        let bytes = &mut self.own.bytes;
-        bytes.clear();
-        self.node = append(bytes, buffer, &self.node);
-        for place in &mut self.own.places {
-            place.range = append(bytes, buffer, &place.range);
-        }
+    pub(super) fn carry(&mut self, buffer: &[u8], own: impl FnOnce() -> Vec<u8>) {
         self.is_carried = true;
+        self.bytes = own();
+        // There is as much to come, as far as one can tell.
+        self.bytes.reserve(2 * self.cost);
+        self.node = append(&mut self.bytes, buffer, &self.node);
+        for place in &mut self.places {
+            place.range = append(&mut self.bytes, buffer, &place.range);
+        }
     }
 
-    /// Adds the event to those that are whole, and gives its buffers back.
-    pub(super) fn finish(&mut self, incomplete: bool, whole: &mut Groups) -> Own {
+    /// Adds the event to those that are whole. Returns the buffer that it has no use for any more, if
+    /// there is one.
+    pub(super) fn finish(&mut self, incomplete: bool, whole: &mut Groups) -> Option<Vec<u8>> {
         self.use_number = u64::MAX;
-        let mut own = std::mem::take(&mut self.own);
-        let start = if self.is_carried {
-            whole.append(&own.bytes).start
-        } else {
-            0
-        };
+        let own = self.is_carried.then(|| std::mem::take(&mut self.bytes));
+        let start = own.as_ref().map_or(0, |own| whole.append(own).start);
         let moved = |range: &Range<u32>| range.start + start..range.end + start;
         whole.add(Head {
             id: self.key.0,
@@ -108,10 +112,13 @@ impl Slot {
             incomplete,
             truncated: self.truncated,
         });
-        whole.add_places(own.places.drain(..).map(|place| Place {
+        whole.add_places(self.places.iter().map(|place| Place {
+            kind: place.kind,
             range: moved(&place.range),
-            ..place
         }));
+        if self.places.len() > SPARE_PLACES {
+            self.places = SmallVec::new();
+        }
         own
     }
 }

@@ -4,7 +4,7 @@ mod bounds;
 
 use super::*;
 use crate::model::{
-    Timestamp,
+    RecordType, Timestamp,
     record_type::{
         AUDIT_AVC, AUDIT_CWD, AUDIT_EXECVE, AUDIT_LOGIN, AUDIT_PATH, AUDIT_SYSCALL, AUDIT_URINGOP,
         AUDIT_USER_AUTH, AUDIT_USER_LOGIN,

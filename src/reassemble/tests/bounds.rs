@@ -149,6 +149,7 @@ fn buffers_are_used_for_another_event_and_leave_nothing_of_the_last() {
     let (mut marshaller, mut groups) = carried(&[10]);
     assert_eq!(marshaller.spare.len(), 1);
     marshaller.push(0, record(2, AUDIT_SYSCALL, b"new"));
+    marshaller.hand_over(&mut groups);
     assert!(marshaller.spare.is_empty());
     marshaller.push(0, record(2, AUDIT_EOE, b""));
     marshaller.hand_over(&mut groups);
