@@ -17,6 +17,7 @@ use crate::{
         layout::{Fields, take},
         offset, tokenize,
         tokenize::split_enriched,
+        value::hex,
     },
 };
 
@@ -65,7 +66,7 @@ pub struct CallRecord<'a> {
     /// The return value; negative for an error.
     pub exit: Option<i64>,
     /// The first four arguments, in hex as printed.
-    pub(crate) args: [Value<'a>; 4],
+    pub(crate) args: [&'a [u8]; 4],
     /// How many PATH records the kernel meant to write.
     pub items: Option<u32>,
     /// Who called.
@@ -155,7 +156,7 @@ impl<'a> Facts<'a> {
 impl<'a> CallRecord<'a> {
     /// One of the first four arguments, counted from 0.
     pub(crate) fn arg(&self, index: usize) -> Option<u64> {
-        self.args.get(index)?.hex()
+        hex(self.args.get(index)?)
     }
 
     fn parse(kind: RecordType, body: &'a [u8], arena: &'a Bump) -> CallRecord<'a> {
@@ -165,7 +166,7 @@ impl<'a> CallRecord<'a> {
             number: None,
             success: None,
             exit: None,
-            args: [Value::default(); 4],
+            args: [b""; 4],
             items: None,
             ids: Identity::default(),
             tty: None,
@@ -179,17 +180,16 @@ impl<'a> CallRecord<'a> {
         // (`audit_log_uring`) differs a little.
         while fields.pass() {
             take!(fields, "arch", value => {
-                let number = value.hex().and_then(|arch| u32::try_from(arch).ok());
-                call.arch = number.map(|number| (number, value.bytes));
+                call.arch = arch(value.bytes).map(|number| (number, value.bytes));
             });
             take!(fields, "syscall", id(id) => call.number = id);
             take!(fields, "uring_op", id(id) => call.number = id);
             take!(fields, "success", value => call.success = value.literal());
-            take!(fields, "exit", value => call.exit = value.integer());
-            take!(fields, "a0", value => call.args[0] = value);
-            take!(fields, "a1", value => call.args[1] = value);
-            take!(fields, "a2", value => call.args[2] = value);
-            take!(fields, "a3", value => call.args[3] = value);
+            take!(fields, "exit", number(exit) => call.exit = exit);
+            take!(fields, "a0", value => call.args[0] = value.bytes);
+            take!(fields, "a1", value => call.args[1] = value.bytes);
+            take!(fields, "a2", value => call.args[2] = value.bytes);
+            take!(fields, "a3", value => call.args[3] = value.bytes);
             take!(fields, "items", id(id) => call.items = id);
             take!(fields, "ppid", id(id) => call.ids.ppid = id.unwrap_or(Identity::UNSET));
             take!(fields, "pid", id(id) => call.ids.pid = id.unwrap_or(Identity::UNSET));
@@ -204,14 +204,22 @@ impl<'a> CallRecord<'a> {
             take!(fields, "fsgid", id(id) => call.ids.fsgid = id.unwrap_or(Identity::UNSET));
             take!(fields, "tty", value => call.tty = value.literal());
             take!(fields, "ses", id(id) => call.ids.session = id.unwrap_or(Identity::UNSET));
-            take!(fields, "comm", value => call.comm = value.optional_text(arena));
-            take!(fields, "exe", value => call.exe = value.optional_text(arena));
+            take!(fields, "comm", text(value) => call.comm = value.optional_text(arena));
+            take!(fields, "exe", text(value) => call.exe = value.optional_text(arena));
             take!(fields, "subj", value => call.subj = label(body, value, &mut fields));
-            take!(fields, "key", value => {
+            take!(fields, "key", text(value) => {
                 call.key = value.optional_text(arena).map(|text| keys(text, arena));
             });
         }
         call
+    }
+}
+
+/// An architecture, which is mostly this one.
+fn arch(text: &[u8]) -> Option<u32> {
+    match text {
+        b"c000003e" => Some(0xc000_003e),
+        text => u32::try_from(hex(text)?).ok(),
     }
 }
 

@@ -5,7 +5,10 @@
 //! comparison with a constant. One pass over the keys reads a record of that order; a record of
 //! another order takes more passes, and keys that nobody asks for are passed over.
 
-use crate::parse::{Tokens, Value, tokenize};
+use crate::parse::{
+    Tokens, Value, tokenize,
+    value::{find_near, short_number},
+};
 
 /// A key with its `=`, as a number, so that one comparison tells whether a token begins with it.
 #[derive(Clone, Copy, Debug)]
@@ -32,15 +35,41 @@ impl Key {
         }
     }
 
-    const fn bits(self) -> u32 {
-        8 * self.length as u32
+    /// Whether a token that begins here has this key.
+    #[inline(always)]
+    fn begins(self, window: &Window) -> bool {
+        u128::from_le_bytes(*part(window, 0)) & self.mask == self.word
     }
 }
 
-/// Does something with the value of a key, or with the id that it is, if the next token has that key.
+/// What can be looked at without asking where the record ends: a key, a quote and a short value.
+type Window = [u8; 16 + 1 + SHORT];
+
+/// The length that a value of a window has at most, with what ends it.
+const SHORT: usize = 16;
+
+/// Some bytes of a window.
+#[inline(always)]
+fn part<const N: usize>(window: &Window, at: usize) -> &[u8; N] {
+    window[at..].first_chunk().unwrap_or(&[0; N])
+}
+
+/// Does something with the value of a key, or with the id or number that it is, if the next token has
+/// that key.
 macro_rules! take {
     ($fields:ident, $key:literal, id($id:ident) => $then:expr) => {
         if let Some($id) = $fields.take_id(const { $crate::parse::layout::Key::new($key) }) {
+            $then
+        }
+    };
+    ($fields:ident, $key:literal, text($value:ident) => $then:expr) => {
+        if let Some($value) = $fields.take_text(const { $crate::parse::layout::Key::new($key) }) {
+            $then
+        }
+    };
+    ($fields:ident, $key:literal, number($number:ident) => $then:expr) => {
+        if let Some($number) = $fields.take_number(const { $crate::parse::layout::Key::new($key) })
+        {
             $then
         }
     };
@@ -84,27 +113,89 @@ impl<'a> Fields<'a> {
         !self.rest.is_empty()
     }
 
-    /// The value of a key, if the next token has that key.
+    /// The value of a key, if the next token has that key. Most values are bare and short.
     #[inline(always)]
     pub(crate) fn take(&mut self, key: Key) -> Option<Value<'a>> {
-        (self.word() & key.mask == key.word).then(|| self.value(key.length))
+        let window = match self.window(key) {
+            Ok(window) => window?,
+            Err(value) => return value,
+        };
+        let is_bare = !matches!(window[key.length], b'"' | b'\'');
+        match find_near(b' ', part(window, key.length)).filter(|_| is_bare) {
+            Some(length) => {
+                let bytes = &self.rest[key.length..key.length + length];
+                self.rest = &self.rest[key.length + length + 1..];
+                let quoted = false;
+                Some(Value { bytes, quoted })
+            }
+            None => Some(self.value(key.length)),
+        }
     }
 
-    /// As [`take`](Self::take) and [`Value::id`]. Most ids have one digit, and that is seen at once.
+    /// As [`take`](Self::take), for a value that is mostly in quotes.
+    #[inline(always)]
+    pub(crate) fn take_text(&mut self, key: Key) -> Option<Value<'a>> {
+        let window = match self.window(key) {
+            Ok(window) => window?,
+            Err(value) => return value,
+        };
+        let is_quoted = window[key.length] == b'"';
+        let start = key.length + 1;
+        match find_near(b'"', part(window, start)).filter(|_| is_quoted) {
+            Some(length) => {
+                let bytes = &self.rest[start..start + length];
+                self.rest = behind_space(&self.rest[start + length + 1..]);
+                let quoted = true;
+                Some(Value { bytes, quoted })
+            }
+            None => Some(self.value(key.length)),
+        }
+    }
+
+    /// As [`take`](Self::take) and [`Value::id`]. Most ids have few digits or are unset, and that is
+    /// seen at once.
     #[inline(always)]
     pub(crate) fn take_id(&mut self, key: Key) -> Option<Option<u32>> {
-        let word = self.word();
-        if word & key.mask != key.word {
-            return None;
+        let window = match self.window(key) {
+            Ok(window) => window?,
+            Err(value) => return value.map(Value::id),
+        };
+        let (id, length) = match part(window, key.length) {
+            [digit @ b'0'..=b'9', b' '] => (u32::from(digit - b'0'), 1),
+            _ if part(window, key.length) == b"4294967295 " => (u32::MAX, 10),
+            _ => match short_number(part(window, key.length)) {
+                Some(number) => number,
+                None => return Some(self.value(key.length).id()),
+            },
+        };
+        self.rest = &self.rest[key.length + length + 1..];
+        Some(Some(id))
+    }
+
+    /// As [`take`](Self::take) and [`Value::integer`].
+    #[inline(always)]
+    pub(crate) fn take_number(&mut self, key: Key) -> Option<Option<i64>> {
+        let window = match self.window(key) {
+            Ok(window) => window?,
+            Err(value) => return value.map(Value::integer),
+        };
+        let Some((number, length)) = short_number(part(window, key.length)) else {
+            return Some(self.value(key.length).integer());
+        };
+        self.rest = &self.rest[key.length + length + 1..];
+        Some(Some(i64::from(number)))
+    }
+
+    /// What is next, if it has this key; or the value of it, where less than a window is left.
+    #[inline(always)]
+    fn window(&mut self, key: Key) -> Result<Option<&'a Window>, Option<Value<'a>>> {
+        match self.rest.first_chunk() {
+            Some(window) => Ok(key.begins(window).then_some(window)),
+            None => {
+                let is_next = first_word(self.rest) & key.mask == key.word;
+                Err(is_next.then(|| self.value(key.length)))
+            }
         }
-        let [first, second, ..] = word.unbounded_shr(key.bits()).to_le_bytes();
-        if let (b'0'..=b'9', b' ') = (first, second)
-            && let Some(rest) = self.rest.get(key.length + 2..)
-        {
-            self.rest = rest;
-            return Some(Some(u32::from(first - b'0')));
-        }
-        Some(self.value(key.length).id())
     }
 
     /// The number and the value of the next token, if its key is `a` and a number of one or two digits.
@@ -120,23 +211,11 @@ impl<'a> Fields<'a> {
         Some((u32::from(number), self.value(length)))
     }
 
-    /// What is next, as a number to compare with a key.
-    #[inline(always)]
-    fn word(&self) -> u128 {
-        match self.rest.first_chunk() {
-            Some(bytes) => u128::from_le_bytes(*bytes),
-            None => last_word(self.rest),
-        }
-    }
-
     /// The value behind a key of this length, which is passed over with the space behind it.
     #[inline(always)]
     fn value(&mut self, length: usize) -> Value<'a> {
-        let (value, rest) = Value::read(self.rest.get(length..).unwrap_or_default());
-        self.rest = match rest {
-            [b' ', tail @ ..] => tail,
-            rest => rest,
-        };
+        let (value, rest) = value_behind(self.rest, length);
+        self.rest = rest;
         value
     }
 
@@ -147,19 +226,39 @@ impl<'a> Fields<'a> {
 
     /// Goes on behind what was read as tokens.
     pub(crate) fn go_on(&mut self, tokens: &Tokens<'a>) {
-        let rest = tokens.rest();
-        self.rest = rest.strip_prefix(b" ").unwrap_or(rest);
+        self.rest = behind_space(tokens.rest());
     }
 }
 
-/// The last bytes of a record as a number, with NULs behind them.
-#[cold]
-fn last_word(rest: &[u8]) -> u128 {
-    let mut bytes = [0; 16];
-    for (byte, from) in bytes.iter_mut().zip(rest) {
-        *byte = *from;
+/// The value behind a key of this length, and what follows it. It is no part of its callers, which are
+/// many, and hands over no place in memory, so that a record is read in registers.
+#[inline(never)]
+fn value_behind(text: &[u8], length: usize) -> (Value<'_>, &[u8]) {
+    let (value, rest) = Value::read(text.get(length..).unwrap_or_default());
+    (value, behind_space(rest))
+}
+
+#[inline(always)]
+fn behind_space(text: &[u8]) -> &[u8] {
+    match text {
+        [b' ', tail @ ..] => tail,
+        text => text,
     }
-    u128::from_le_bytes(bytes)
+}
+
+/// The first bytes of a text as a number, with NULs behind them.
+#[inline]
+fn first_word(text: &[u8]) -> u128 {
+    match text.first_chunk() {
+        Some(bytes) => u128::from_le_bytes(*bytes),
+        None => last_word(text),
+    }
+}
+
+#[inline(never)]
+fn last_word(text: &[u8]) -> u128 {
+    let bytes = text.iter().rev();
+    bytes.fold(0, |word, byte| word << 8 | u128::from(*byte))
 }
 
 #[cfg(test)]
@@ -196,28 +295,46 @@ mod tests {
     }
 
     #[test]
-    fn an_id_of_one_digit_reads_as_any_other() {
-        for value in [
+    fn what_is_seen_at_once_reads_as_what_takes_longer() {
+        let values = [
             "",
             "0",
             "7",
             "10",
+            "12345678",
+            "00000001",
+            "123456789",
             "-1",
             "x",
+            "1x",
+            "12:5678",
             "\"5\"",
-            "5x",
+            "\"5",
+            "\"\"",
+            "'5 6'",
+            "\"of 15 bytes here\"",
+            "\"of more than 16 bytes here\"",
+            "of_15_bytes_too",
+            "of_16_bytes_here",
             "4294967295",
+            "42949672950",
             "4294967296",
-            "00",
-        ] {
-            for behind in ["", " ", "  ", " b", " b=12345678901234567890"] {
+            "99999999999999999999",
+        ];
+        let far = format!(" b={}", "1".repeat(40));
+        for value in values {
+            for behind in ["", " ", "  ", " b", "b", &far, &far[1..]] {
                 for key in ["a0", "a_key_of_13_b", "a_key_of_14_by", "a_key_of_15_byt"] {
                     let body = format!("{key}={value}{behind}");
-                    let (mut one, mut other) =
-                        (Fields::new(body.as_bytes()), Fields::new(body.as_bytes()));
-                    let expected = other.take(Key::new(key)).map(Value::id);
-                    assert_eq!(one.take_id(Key::new(key)), expected, "{body}");
-                    assert_eq!(one.rest, other.rest, "{body}");
+                    let (value, rest) = value_behind(body.as_bytes(), key.len() + 1);
+                    let (new, key) = (|| Fields::new(body.as_bytes()), Key::new(key));
+                    let mut fields = [new(), new(), new(), new()];
+                    let [bare, text, id, number] = &mut fields;
+                    assert_eq!(bare.take(key), Some(value), "{body}");
+                    assert_eq!(text.take_text(key), Some(value), "{body}");
+                    assert_eq!(id.take_id(key), Some(value.id()), "{body}");
+                    assert_eq!(number.take_number(key), Some(value.integer()), "{body}");
+                    assert!(fields.iter().all(|fields| fields.rest == rest), "{body}");
                 }
             }
         }

@@ -3,8 +3,8 @@
 use bumpalo::Bump;
 
 use crate::parse::{
-    Value,
     layout::{Fields, take},
+    value::hex,
 };
 
 /// The part that a file played in a call (include/linux/audit.h, `AUDIT_TYPE_*`).
@@ -64,9 +64,9 @@ impl<'a> PathRecord<'a> {
         // In the kernel's order (kernel/auditsc.c, `audit_log_name`).
         while fields.pass() {
             take!(fields, "item", id(id) => path.item = id.unwrap_or(u32::MAX));
-            take!(fields, "name", value => path.name = value.optional_text(arena));
-            take!(fields, "inode", value => {
-                path.inode = value.integer().and_then(|n| u64::try_from(n).ok());
+            take!(fields, "name", text(value) => path.name = value.optional_text(arena));
+            take!(fields, "inode", number(inode) => {
+                path.inode = inode.and_then(|inode| u64::try_from(inode).ok());
             });
             take!(fields, "dev", value => path.dev = value.bytes);
             take!(fields, "mode", value => path.mode = value.bytes);
@@ -93,17 +93,17 @@ impl<'a> PathRecord<'a> {
     }
 }
 
-/// The numbers of a device that is printed as `fe:01`.
+/// The numbers of a device that is printed as `fe:01`. Most have two digits each.
 fn device(dev: &[u8]) -> Option<(u32, u32)> {
-    let colon = dev.iter().position(|byte| *byte == b':')?;
-    let hex = |bytes| {
-        let value = Value {
-            bytes,
-            quoted: false,
-        };
-        value.hex().and_then(|number| u32::try_from(number).ok())
+    let (major, minor) = match dev {
+        [major @ .., b':', _, _] => (major, &dev[major.len() + 1..]),
+        _ => {
+            let colon = dev.iter().position(|byte| *byte == b':')?;
+            (dev.get(..colon)?, dev.get(colon + 1..)?)
+        }
     };
-    Some((hex(dev.get(..colon)?)?, hex(dev.get(colon + 1..)?)?))
+    let number = |digits| hex(digits).and_then(|number| u32::try_from(number).ok());
+    Some((number(major)?, number(minor)?))
 }
 
 fn name_type(text: &[u8]) -> NameType {

@@ -62,13 +62,7 @@ impl<'a> Value<'a> {
 
     /// A number in hex without a prefix, as `a0` to `a3` and `arch`.
     pub fn hex(self) -> Option<u64> {
-        if self.bytes.is_empty() || self.bytes.len() > 16 {
-            return None;
-        }
-        self.bytes.iter().try_fold(0, |value: u64, digit| {
-            let digit = DIGITS[usize::from(*digit)];
-            (digit < 16).then(|| value << 4 | u64::from(digit))
-        })
+        hex(self.bytes)
     }
 
     /// An id. `-1`, which some records print for "unset", is 4294967295.
@@ -116,6 +110,13 @@ fn find_in(byte: u8, word: [u8; 8]) -> Option<usize> {
     first(marks(byte, word))
 }
 
+/// Where a byte is first in two words.
+#[inline(always)]
+pub(crate) fn find_near(byte: u8, text: &[u8; 16]) -> Option<usize> {
+    let near = text.first_chunk().and_then(|near| find_in(byte, *near));
+    near.or_else(|| Some(8 + find_in(byte, *text.last_chunk()?)?))
+}
+
 /// Where one of two bytes is first in a word.
 #[inline(always)]
 pub(crate) fn find_either(one: u8, other: u8, word: [u8; 8]) -> Option<usize> {
@@ -157,6 +158,30 @@ fn find_far(byte: u8, text: &[u8]) -> Option<usize> {
     }
 }
 
+/// The number of eight digits at most that a text begins with, and how many digits it has, if there is
+/// a space behind it. All digits are looked at together.
+#[inline(always)]
+pub(crate) fn short_number(text: &[u8; 9]) -> Option<(u32, usize)> {
+    const fn all(byte: u8) -> u64 {
+        u64::from_le_bytes([byte; 8])
+    }
+    let values = u64::from_le_bytes(*text.first_chunk()?) ^ all(b'0');
+    // What is more than 9 gets or has a high bit. It may carry, but only into what comes behind it.
+    let others = (values.wrapping_add(all(0x7f - 9)) | values) & all(0x80);
+    let length = others.trailing_zeros() as usize / 8;
+    if length == 0 || text[length] != b' ' {
+        return None;
+    }
+    // Zeros in front until there are eight, then neighbours are put together: pairs, fours, all.
+    let digits = values << (64 - 8 * length);
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    let [even, odd] = [pairs, pairs >> 16].map(|pairs| pairs & 0x0000_00ff_0000_00ff);
+    let whole = even
+        .wrapping_mul(1_000_000 << 32 | 100)
+        .wrapping_add(odd.wrapping_mul(10_000 << 32 | 1));
+    Some(((whole >> 32) as u32, length))
+}
+
 /// A whole decimal number with an optional minus sign, within 64 bits.
 #[inline]
 pub(crate) fn integer(bytes: &[u8]) -> Option<i64> {
@@ -190,6 +215,21 @@ fn long_integer(bytes: &[u8]) -> Option<i64> {
             value.checked_add(digit)
         }
     })
+}
+
+/// A number in hex of at most 64 bits.
+#[inline]
+pub(crate) fn hex(digits: &[u8]) -> Option<u64> {
+    let digit = |digit: u8| u64::from(DIGITS[usize::from(digit)]);
+    let (number, all) = match *digits {
+        // A device's number.
+        [high, low] => (digit(high) << 4 | digit(low), digit(high) | digit(low)),
+        _ if digits.is_empty() || digits.len() > 16 => return None,
+        _ => digits.iter().fold((0, 0), |(number, all), byte| {
+            (number << 4 | digit(*byte), all | digit(*byte))
+        }),
+    };
+    (all < 16).then_some(number)
 }
 
 /// The value of each hex digit; 255 for any other byte.
@@ -335,5 +375,36 @@ mod tests {
             }
         }
         assert_eq!(find(b'!', b"  \x00 !  !"), Some(4));
+    }
+
+    #[test]
+    fn a_short_number_reads_as_any_other() {
+        let check = |text: &[u8; 9]| {
+            let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let ends = (1..=8).contains(&digits) && text[digits] == b' ';
+            let number = integer(&text[..digits]).and_then(|number| u32::try_from(number).ok());
+            let expected = number.filter(|_| ends).map(|number| (number, digits));
+            assert_eq!(short_number(text), expected, "{text:?}");
+        };
+        for number in [
+            "7",
+            "10",
+            "00",
+            "307",
+            "4096",
+            "65537",
+            "99999999",
+            "100000000",
+        ] {
+            for at in 0..=number.len() {
+                for byte in 0..=255 {
+                    let mut text = *b"         ";
+                    text[..number.len()].copy_from_slice(number.as_bytes());
+                    check(&text);
+                    text[at.min(8)] = byte;
+                    check(&text);
+                }
+            }
+        }
     }
 }
