@@ -255,8 +255,13 @@ fn first_word(text: &[u8]) -> u128 {
     }
 }
 
+/// As [`first_word`], of a text that is shorter than it.
 #[inline(never)]
 fn last_word(text: &[u8]) -> u128 {
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        let [first, last] = [first, last].map(|word| u128::from(u64::from_le_bytes(*word)));
+        return first | last << (8 * (text.len() - 8));
+    }
     let bytes = text.iter().rev();
     bytes.fold(0, |word, byte| word << 8 | u128::from(*byte))
 }

@@ -137,25 +137,35 @@ fn first(marks: u64) -> Option<usize> {
     (marks != 0).then(|| marks.trailing_zeros() as usize / 8)
 }
 
-/// As [`find`], for what the first word does not have. To look at three more words is less work than
-/// to call memchr for them.
+/// As [`find`], for what the first word does not have. To look at the next bytes here is less work than
+/// to call memchr for them. The last ones are looked at with some of those before them again.
 #[inline(never)]
 fn find_far(byte: u8, text: &[u8]) -> Option<usize> {
-    const NEAR: usize = 4 * 8;
-    let (near, far) = text.split_at(text.len().min(NEAR));
-    let (words, rest) = near.as_chunks();
-    for (index, word) in words.iter().enumerate().skip(1) {
-        if let Some(at) = find_in(byte, *word) {
-            return Some(8 * index + at);
+    const NEAR: usize = 128;
+    if text.len() > NEAR {
+        return memchr::memchr(byte, text);
+    }
+    let Some(last) = text.last_chunk() else {
+        return match text.last_chunk() {
+            Some(last) => Some(text.len() - 8 + find_in(byte, *last)?),
+            None => text.iter().position(|other| *other == byte),
+        };
+    };
+    let (chunks, _) = text.as_chunks();
+    for (index, chunk) in chunks.iter().enumerate() {
+        if has(byte, chunk) {
+            return Some(16 * index + find_near(byte, chunk)?);
         }
     }
-    let before = near.len() - rest.len();
-    if far.is_empty() {
-        let at = rest.iter().position(|other| *other == byte);
-        at.map(|at| before + at)
-    } else {
-        memchr::memchr(byte, far).map(|at| before + at)
-    }
+    Some(text.len() - 16 + find_near(byte, last)?)
+}
+
+/// Whether a byte is among others. It has no branches, so that the compiler can look at all at once.
+#[inline(always)]
+fn has(byte: u8, chunk: &[u8; 16]) -> bool {
+    chunk
+        .iter()
+        .fold(false, |any, other| any | (*other == byte))
 }
 
 /// The number of eight digits at most that a text begins with, and how many digits it has, if there is
