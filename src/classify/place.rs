@@ -144,7 +144,7 @@ impl<'a, 'm> Namer<'a, 'm> {
     /// The full path of a name, or the name as it is where its directory is not known.
     pub(super) fn absolute(&mut self, name: &'a [u8], dir: Dir, evidence: Evidence) -> Placed<'a> {
         if name.starts_with(b"/") {
-            return (Some(text::join(b"/", name, self.arena)), true);
+            return (Some(text::clean(name, self.arena)), true);
         }
         let path = match self.base(dir) {
             Base::Cwd => self.cwd().map(|cwd| text::join(cwd, name, self.arena)),

@@ -92,7 +92,7 @@ impl Resolver {
     pub(crate) fn seen(&mut self, id: FileId, path: &[u8], named: bool, host: &dyn Host) {
         let Resolver { tree, files, .. } = self;
         if let Some(node) = files.get(id, |node| tree.release(node))
-            && (tree.is_at(*node, path) || !named && tree.has_path(*node))
+            && (tree.is_at(node, path) || !named && tree.has_path(node))
         {
             return;
         }

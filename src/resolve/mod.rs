@@ -243,7 +243,7 @@ impl Resolver {
         arena: &'a Bump,
     ) -> Option<&'a [u8]> {
         let Resolver { tree, files, .. } = self;
-        let node = *files.get(id, |node| tree.release(node))?;
+        let node = files.get(id, |node| tree.release(node))?;
         let path = self.path_of(node, arena)?;
         let is_another = changes::is_another(path, id, host) == Some(true);
         (!is_another).then_some(path)
@@ -283,13 +283,11 @@ impl Resolver {
         let Resolver {
             tree, descriptors, ..
         } = self;
-        descriptors
-            .get((pid, fd), |gone| tree.release(gone.node))
-            .copied()
+        descriptors.get((pid, fd), |gone| tree.release(gone.node))
     }
 
     fn process(&mut self, pid: u32) -> Process {
-        self.processes.get(pid, drop).copied().unwrap_or_default()
+        self.processes.get(pid, drop).unwrap_or_default()
     }
 
     fn path_of<'a>(&mut self, node: Node, arena: &'a Bump) -> Option<&'a [u8]> {

@@ -14,7 +14,7 @@ pub(crate) struct Recent<K, V> {
     half: usize,
 }
 
-impl<K: Eq + Hash + Copy, V> Recent<K, V> {
+impl<K: Eq + Hash + Copy, V: Copy> Recent<K, V> {
     /// A map of at most `bound` entries.
     pub(crate) fn new(bound: usize) -> Recent<K, V> {
         Recent {
@@ -25,13 +25,13 @@ impl<K: Eq + Hash + Copy, V> Recent<K, V> {
     }
 
     /// Looks an entry up and marks it as used. What is forgotten for it goes to `forget`.
-    pub(crate) fn get(&mut self, key: K, forget: impl FnMut(V)) -> Option<&V> {
-        if !self.young.contains_key(&key)
-            && let Some(value) = self.old.remove(&key)
-        {
-            self.put(key, value, forget);
+    pub(crate) fn get(&mut self, key: K, forget: impl FnMut(V)) -> Option<V> {
+        if let Some(value) = self.young.get(&key) {
+            return Some(*value);
         }
-        self.young.get(&key)
+        let value = self.old.remove(&key)?;
+        self.put(key, value, forget);
+        Some(value)
     }
 
     /// Adds an entry. The one that it replaces and those that are forgotten go to `forget`.
@@ -73,7 +73,7 @@ mod tests {
             recent.put(key, key * 10, |value| forgotten.push(value));
             assert_eq!(
                 recent.get(0, |value| forgotten.push(value)),
-                Some(&0),
+                Some(0),
                 "{key}"
             );
             assert!(recent.young.len() + recent.old.len() <= 8);

@@ -20,6 +20,11 @@ pub(crate) fn join<'a>(directory: &[u8], name: &[u8], arena: &'a Bump) -> &'a [u
 }
 
 fn append(path: &mut Vec<'_, u8>, text: &[u8]) {
+    let rest = text.strip_prefix(b"/").unwrap_or(text);
+    if is_clean(rest) {
+        path.push(b'/');
+        return path.extend_from_slice_copy(rest);
+    }
     for name in names(text) {
         match name {
             b"." => {}
@@ -30,6 +35,37 @@ fn append(path: &mut Vec<'_, u8>, text: &[u8]) {
             }
         }
     }
+}
+
+/// An absolute path cleaned as [`join`] does, which most are as they came.
+pub(crate) fn clean<'a>(path: &'a [u8], arena: &'a Bump) -> &'a [u8] {
+    match path {
+        [b'/', rest @ ..] if is_clean(rest) => path,
+        _ => join(b"/", path, arena),
+    }
+}
+
+/// Whether a path without its first slash is clean. One with a name that begins with a dot is taken for
+/// one that is not.
+fn is_clean(rest: &[u8]) -> bool {
+    if let [] | [b'/' | b'.', ..] | [.., b'/'] = rest {
+        return false;
+    }
+    let is_bad = |slash: u8, next: u8| slash == b'/' && (next == b'/' || next == b'.');
+    // There are no branches in it, so that the compiler can look at sixteen bytes at once.
+    let is_bad_chunk = |(chunk, next): (&[u8; 16], &[u8; 16])| {
+        let pairs = chunk.iter().zip(next);
+        pairs.fold(false, |any, (slash, next)| any | is_bad(*slash, *next))
+    };
+    let (before, behind) = (&rest[..rest.len() - 1], &rest[1..]);
+    let (Some(last), Some(last_behind)) = (before.last_chunk(), behind.last_chunk()) else {
+        return !before
+            .iter()
+            .zip(behind)
+            .any(|(slash, next)| is_bad(*slash, *next));
+    };
+    let mut chunks = before.as_chunks().0.iter().zip(behind.as_chunks().0);
+    !(is_bad_chunk((last, last_behind)) || chunks.any(is_bad_chunk))
 }
 
 /// The names that a path is made of.
@@ -103,6 +139,31 @@ mod tests {
         check("/", "", "/");
         check("/a", "", "/a");
         check("/a", "...", "/a/...");
+    }
+
+    #[test]
+    fn a_path_of_any_length_is_cleaned_where_it_has_to_be() {
+        let arena = Bump::new();
+        for length in 1..60 {
+            for at in 1..=length {
+                for unclean in ["/", "/.", "/../x", "//", "./", "x"] {
+                    let mut path = "/".to_owned() + &"n".repeat(length);
+                    path.insert_str(at, unclean);
+                    let mut expected = std::vec::Vec::new();
+                    for name in names(path.as_bytes()).filter(|name| name != b".") {
+                        match name {
+                            b".." => {
+                                expected.truncate(memchr::memrchr(b'/', &expected).unwrap_or(0))
+                            }
+                            name => expected.extend(b"/".iter().chain(name)),
+                        }
+                    }
+                    assert_eq!(clean(path.as_bytes(), &arena), expected, "{path}");
+                }
+            }
+        }
+        assert_eq!(clean(b"/", &arena), b"/");
+        assert_eq!(clean(b"/a/", &arena), b"/a");
     }
 
     #[test]

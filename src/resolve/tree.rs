@@ -6,7 +6,10 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use smallvec::SmallVec;
 
-use crate::{parse::FileId, resolve::text::names};
+use crate::{
+    parse::FileId,
+    resolve::text::{dirname, names},
+};
 
 /// A place in the tree. It stays the same thing through renames, and stays valid until it is
 /// released.
@@ -23,6 +26,8 @@ pub(crate) struct Tree {
     hasher: DefaultHashBuilder,
     /// Memory of all names, those of free slots among them.
     bytes: usize,
+    /// The directory of the last path that was looked up: the next one is often in it, too.
+    last: (Vec<u8>, u32),
 }
 
 #[derive(Debug, Default)]
@@ -62,24 +67,54 @@ impl Tree {
             children: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
             bytes: 0,
+            last: (Vec::new(), ROOT),
         }
     }
 
     /// The node of an absolute, clean path, made if need be. The caller holds it until `release`.
     pub(crate) fn hold(&mut self, path: &[u8]) -> Node {
-        let mut at = ROOT;
-        for name in names(path) {
+        let (mut at, rest) = self.nearest(path);
+        let mut directory = at;
+        for name in names(rest) {
+            directory = at;
             at = self.child(at, name).unwrap_or_else(|| self.grow(at, name));
         }
         self.slots[at as usize].uses += 1;
+        self.remember(path, directory);
         Node(at)
     }
 
     /// The node of a path, where there is one already. The caller does not hold it.
-    pub(crate) fn find(&self, path: &[u8]) -> Option<Node> {
-        names(path)
-            .try_fold(ROOT, |at, name| self.child(at, name))
-            .map(Node)
+    pub(crate) fn find(&mut self, path: &[u8]) -> Option<Node> {
+        let (mut at, rest) = self.nearest(path);
+        let mut directory = at;
+        for name in names(rest) {
+            directory = at;
+            at = self.child(at, name)?;
+        }
+        self.remember(path, directory);
+        Some(Node(at))
+    }
+
+    /// The node from which a path is walked, and how it goes on from there.
+    fn nearest<'p>(&self, path: &'p [u8]) -> (u32, &'p [u8]) {
+        let (last, node) = &self.last;
+        match path.strip_prefix(last.as_slice()) {
+            Some(rest @ [b'/', ..]) => (*node, rest),
+            _ => (ROOT, path),
+        }
+    }
+
+    /// Remembers the directory of a path.
+    fn remember(&mut self, path: &[u8], directory: u32) {
+        let (last, node) = &mut self.last;
+        if *node == directory {
+            return;
+        }
+        let path = dirname(path);
+        last.clear();
+        last.extend_from_slice(path.strip_suffix(b"/").unwrap_or(path));
+        *node = directory;
     }
 
     /// The file that a node is known to be.
@@ -120,6 +155,11 @@ impl Tree {
             return;
         }
         let hash = self.hash(slot.parent, &slot.name);
+        // What is looked up next is not to start from what has gone.
+        if self.is_within(Node(self.last.1), node) {
+            self.last.0.clear();
+            self.last.1 = ROOT;
+        }
         if let Ok(entry) = self.children.find_entry(hash, |child| *child == node.0) {
             entry.remove();
         }
@@ -316,5 +356,32 @@ mod tests {
             assert_eq!(tree.len(), 1);
         }
         assert!(tree.slots.len() < 10);
+    }
+
+    #[test]
+    fn a_path_is_found_from_the_last_directory_as_from_the_root() {
+        let mut tree = Tree::new();
+        let names = [
+            "/a", "/a/b", "/a/b/c", "/a/bc", "/a/b/c/d", "/b", "/a//b", "/a/b/",
+        ];
+        let (mut held, mut random) = (Vec::new(), 1u32);
+        for _ in 0..4_000 {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let pick = |shift: u32, of: usize| (random >> shift) as usize % of;
+            let path = names[pick(8, names.len())].as_bytes();
+            match pick(16, 5) {
+                0 => held.push(tree.hold(path)),
+                1 if !held.is_empty() => tree.release(held.swap_remove(pick(20, held.len()))),
+                2 if !held.is_empty() => tree.rename(held[pick(20, held.len())], path),
+                3 if !held.is_empty() => tree.detach(held[pick(20, held.len())]),
+                _ => {}
+            }
+            for path in names {
+                let near = tree.find(path.as_bytes());
+                let last = std::mem::replace(&mut tree.last, (Vec::new(), ROOT));
+                assert_eq!(near, tree.find(path.as_bytes()), "{path} from {last:?}");
+                tree.last = last;
+            }
+        }
     }
 }
