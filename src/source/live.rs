@@ -18,6 +18,7 @@ use crate::{
     source::{
         ClientConfig, Fill, Membership, NetlinkClient, NetlinkMessage, Source, Stop,
         backlog::Backlog,
+        pace::Pace,
         sys::{self, Received},
         watch::{Registration, Watch},
         wire::Header,
@@ -44,7 +45,9 @@ pub struct LiveSource {
     drops: u32,
     /// The kernel has said that it dropped something, and the socket was never empty since.
     congested: bool,
-    /// So much came at once that there will soon be more, which is waited for this long.
+    /// How fast records come.
+    pace: Pace,
+    /// There will soon be more, which is let gather for so long.
     nap: Option<Duration>,
     watch: Watch,
     /// We were told to stop.
@@ -62,15 +65,6 @@ struct Finishing {
 
 /// Records in one batch, about, at most.
 const BATCH: usize = 256;
-/// Records at once that mean that more are coming.
-const SEVERAL: usize = 4;
-/// How long those are waited for at least. A reader that sleeps until the next one has the kernel wake
-/// it for each, which costs the kernel more than the record itself.
-const NAP: Duration = Duration::from_millis(1);
-/// How long at most, while they keep coming.
-const LONGEST_NAP: Duration = Duration::from_millis(4);
-/// Records that are worth to be woken for. Where a nap brings fewer, the next one is longer.
-const WORTHWHILE: usize = BATCH / 2;
 /// How often the kernel is asked for its state.
 const CHECK: Duration = Duration::from_secs(5);
 /// How soon it is asked when it has said that something was changed.
@@ -116,6 +110,7 @@ impl LiveSource {
             lost,
             drops,
             congested: false,
+            pace: Pace::new(Instant::now()),
             nap: None,
             watch,
             finishing: None,
@@ -293,7 +288,8 @@ impl Source for LiveSource {
         let now = Instant::now();
         let is_empty = self.receive(batch)?;
         self.look_for_changes(batch);
-        self.nap = is_empty.then(|| next_nap(self.nap, batch.len())).flatten();
+        self.pace.count(batch.len());
+        self.nap = is_empty.then(|| self.pace.nap(now)).flatten();
         Ok(if self.is_finished(is_empty, batch) {
             Fill::End
         } else if is_empty {
@@ -301,17 +297,6 @@ impl Source for LiveSource {
         } else {
             Fill::More
         })
-    }
-}
-
-/// How long to let records gather, after a nap or none has brought so many and nothing is left. A
-/// lone event is never waited with for longer than the shortest nap.
-fn next_nap(last: Option<Duration>, records: usize) -> Option<Duration> {
-    match last {
-        _ if records < SEVERAL => None,
-        None => Some(NAP),
-        Some(nap) if records < WORTHWHILE => Some((2 * nap).min(LONGEST_NAP)),
-        Some(nap) => Some(nap),
     }
 }
 
@@ -433,16 +418,6 @@ mod tests {
         );
         let bodies = batch.records().map(|r| r.body.to_vec()).collect();
         (bodies, batch.sightings)
-    }
-
-    #[test]
-    fn a_reader_sleeps_longer_while_records_keep_coming_and_not_at_all_once_they_do_not() {
-        let mut nap = None;
-        let naps = [1, 6, 6, 100, 100, 200, 3, 200].map(|records| {
-            nap = next_nap(nap, records);
-            nap.map_or(0, |nap| nap.as_millis())
-        });
-        assert_eq!(naps, [0, 1, 2, 4, 4, 4, 0, 1]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod backlog;
 mod live;
 mod log;
 mod netlink;
+mod pace;
 pub(crate) mod sys;
 mod watch;
 mod wire;
