@@ -309,10 +309,9 @@ fn pipeline() -> bool {
     let mut classifier = Classifier::new(Box::new(Absent));
     let mut sink = Sink::file("/dev/null".as_ref(), SinkConfig::default()).expect("a sink");
     let mut arena = Arena::new();
-    let never = crossbeam_channel::never::<()>();
     let (mut events, mut warm) = (0, (0, 0));
     loop {
-        match reader.step(&never, None) {
+        match reader.step(None) {
             Step::Event(group) => {
                 if let Some(event) = classifier.classify(&group, &arena) {
                     encode::line(&event, &mut sink.lines);

@@ -35,6 +35,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test ends there"))]
 
+mod bell;
 mod classify;
 mod clock;
 mod confine;
@@ -54,6 +55,7 @@ mod source;
 /// Memory for what is built while an event is looked at; reset it afterwards.
 pub use bumpalo::Bump as Arena;
 
+pub use bell::Interrupter;
 pub use classify::{
     Classifier, errno_name, is_exec_syscall, is_fim_syscall, parse_audit_event, syscall_name,
     syscall_number, uring_op_name,

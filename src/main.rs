@@ -11,8 +11,8 @@ use std::{
 
 use anyhow::{Context, Result};
 use auditrd::{
-    Absent, AuditReader, Classifier, ClientConfig, Error, Host, Inspector, LiveSource, LogSource,
-    Sink, Source, Stop,
+    Absent, AuditReader, Classifier, ClientConfig, Error, Host, Inspector, Interrupter, LiveSource,
+    LogSource, Sink, Source, Stop,
 };
 use clap::Parser;
 use crossbeam_channel::{Sender, unbounded};
@@ -91,6 +91,7 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
     // Before there is another thread: each has rights of its own.
     confinement.enter()?;
     let reader = AuditReader::spawn(source, stopper, args.reader())?;
+    let interrupter = reader.interrupter();
     let (control, controlled) = unbounded();
     thread::scope(|scope| {
         let wake_main = Waker(signals.handle());
@@ -101,7 +102,7 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
                 writer.run(reader, &controlled)
             })
             .context("cannot start the marshaller thread")?;
-        pass_on(&mut signals, &control);
+        pass_on(&mut signals, &control, &interrupter);
         match marshaller.join() {
             Ok(result) => Ok(result?),
             Err(panic) => std::panic::resume_unwind(panic),
@@ -134,7 +135,7 @@ fn open(args: &Args, stop: Stop, progress: &mut Progress) -> Result<Box<dyn Sour
 
 /// Turns signals into messages until the marshaller closes them. Whoever asks twice to stop does
 /// not want to wait for an output that is stuck.
-fn pass_on(signals: &mut Signals, control: &Sender<Control>) {
+fn pass_on(signals: &mut Signals, control: &Sender<Control>, interrupter: &Interrupter) {
     let mut stopping = false;
     for signal in signals.forever() {
         let message = match signal {
@@ -151,5 +152,6 @@ fn pass_on(signals: &mut Signals, control: &Sender<Control>) {
         };
         // The marshaller may be gone already, which is what a stop asks for.
         let _ = control.send(message);
+        interrupter.interrupt();
     }
 }

@@ -11,9 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, Select, TryRecvError, never};
+use crossbeam_channel::TryRecvError;
 
 use crate::{
+    bell::{Bell, Interrupter, LastRing},
     clock::LogClock,
     error::Error,
     model::{AuditMessageGroup, Batch, EventId, Groups, Sightings},
@@ -132,6 +133,8 @@ pub struct Totals {
 #[doc(alias = "NewAuditReader")]
 pub struct AuditReader {
     outlet: Outlet,
+    /// Rings when there is something in the queue.
+    bell: Bell,
     /// The events that are being handed out, and how many of them were.
     current: Groups,
     next: usize,
@@ -166,13 +169,15 @@ impl AuditReader {
     ) -> Result<AuditReader, Error> {
         let (inlet, outlet) = queue(config.queue, config.overflow);
         let totals = Arc::<Mutex<Totals>>::default();
-        let reading = Reading::new(source, inlet, Arc::clone(&totals), config);
+        let bell = Bell::default();
+        let reading = Reading::new(source, inlet, bell.clone(), Arc::clone(&totals), config);
         let thread = thread::Builder::new()
             .name("reader".to_owned())
             .spawn(move || reading.run())
             .map_err(|error| Error::new("start the reader thread", error))?;
         Ok(AuditReader {
             outlet,
+            bell,
             current: Groups::default(),
             next: 0,
             totals,
@@ -182,9 +187,9 @@ impl AuditReader {
         })
     }
 
-    /// Waits for the next thing to happen, but no longer than until a point in time, or for
-    /// something on `interrupt`, which is left there.
-    pub fn step<T>(&mut self, interrupt: &Receiver<T>, until: Option<Instant>) -> Step<'_> {
+    /// Waits for the next thing to happen, but no longer than until a point in time, or until it is
+    /// [interrupted](Self::interrupter).
+    pub fn step(&mut self, until: Option<Instant>) -> Step<'_> {
         loop {
             if self.next < self.current.len() {
                 break;
@@ -203,7 +208,7 @@ impl AuditReader {
                     return Step::Idle;
                 }
                 Err(TryRecvError::Empty) => {
-                    if !self.wait(interrupt, until) {
+                    if !self.bell.wait(until) {
                         return Step::Interrupted;
                     }
                 }
@@ -222,7 +227,7 @@ impl AuditReader {
     )]
     pub fn next(&mut self) -> Option<AuditMessageGroup<'_>> {
         loop {
-            match self.step(&never::<()>(), None) {
+            match self.step(None) {
                 Step::End => return None,
                 Step::Idle | Step::Interrupted => {}
                 Step::Event(_) => break,
@@ -231,15 +236,9 @@ impl AuditReader {
         self.current.get(self.next - 1)
     }
 
-    /// Waits for events. `false` if it was interrupted.
-    fn wait<T>(&mut self, interrupt: &Receiver<T>, until: Option<Instant>) -> bool {
-        let mut select = Select::new();
-        let events = select.recv(&self.outlet.parcels);
-        select.recv(interrupt);
-        match until {
-            Some(until) => select.ready_deadline(until) == Ok(events),
-            None => select.ready() == events,
-        }
+    /// What ends a wait in [`step`](Self::step) from another thread.
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter::new(self.bell.clone())
     }
 
     /// Tells the source to stop. Events that are in flight still come.
@@ -298,12 +297,15 @@ struct Reading {
     /// An empty one, to send next.
     parcel: Groups,
     totals: Arc<Mutex<Totals>>,
+    /// Dropped behind the inlet, so that whoever is woken finds that closed.
+    bell: LastRing,
 }
 
 impl Reading {
     fn new(
         source: Box<dyn Source>,
         inlet: Inlet,
+        bell: Bell,
         totals: Arc<Mutex<Totals>>,
         config: ReaderConfig,
     ) -> Reading {
@@ -319,6 +321,7 @@ impl Reading {
             inlet,
             parcel: Groups::default(),
             totals,
+            bell: LastRing(bell),
         }
     }
 
@@ -404,6 +407,7 @@ impl Reading {
                 Some(dropped) if dropped.events > 0 => self.count(Sightings::default(), dropped),
                 Some(_) => {}
             }
+            self.bell.0.ring();
             // One goes out and one comes back, with the room that the next events take.
             self.parcel = self.inlet.used().unwrap_or_default();
         }

@@ -110,7 +110,7 @@ impl Writer {
                 wait(control, until);
                 Step::Interrupted
             } else {
-                reader.step(control, until)
+                reader.step(until)
             };
             match step {
                 Step::Event(group) => {

@@ -11,6 +11,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("error", &[]),
     ("serials", &[]),
+    ("bell", &[]),
     ("parse", &["model"]),
     ("resolve", &["model", "parse"]),
     ("classify", &["model", "parse", "resolve"]),
@@ -20,6 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "reader",
         &[
+            "bell",
             "clock",
             "error",
             "model",
@@ -75,6 +77,7 @@ const ALONE: &[(&str, &[&str])] = &[
     (
         "Instant::now",
         &[
+            "bell.rs",
             "reader.rs",
             "command/run.rs",
             "source/live.rs",

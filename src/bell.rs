@@ -1,0 +1,152 @@
+//! How the thread that writes events is woken: by more of them, or because somebody wants something
+//! else of it.
+//!
+//! Whoever waits sleeps at once. To look around for a while first, as channels do, pays where the next
+//! message comes within a microsecond; records come in milliseconds.
+
+use std::{
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+/// Wakes the one thread that waits.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bell(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// There is something to take since the last wait.
+    rung: bool,
+    /// Somebody wants the waiting to end since then.
+    interrupted: bool,
+    /// There is somebody to wake. To wake nobody takes a system call too.
+    is_waiting: bool,
+}
+
+impl Bell {
+    /// Says that there is something to take.
+    pub(crate) fn ring(&self) {
+        self.change(|state| state.rung = true);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        change(&mut state);
+        let is_waiting = std::mem::take(&mut state.is_waiting);
+        drop(state);
+        if is_waiting {
+            self.0.changed.notify_one();
+        }
+    }
+
+    /// Waits until there is something to take, for which whoever waits has looked before. `false` if
+    /// it was interrupted, or the time is over.
+    pub(crate) fn wait(&self, until: Option<Instant>) -> bool {
+        let mut state = self.lock();
+        state.is_waiting = true;
+        let mut is_over = false;
+        while !state.rung && !state.interrupted && !is_over {
+            state = match until {
+                None => self.0.changed.wait(state),
+                Some(until) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    is_over = left.is_zero();
+                    let waited = self.0.changed.wait_timeout(state, left);
+                    waited.map(|(state, _)| state).map_err(|poisoned| {
+                        let (state, _) = poisoned.into_inner();
+                        PoisonError::new(state)
+                    })
+                }
+            }
+            .unwrap_or_else(PoisonError::into_inner);
+        }
+        state.is_waiting = false;
+        state.rung = false;
+        !std::mem::take(&mut state.interrupted) && !is_over
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends a wait of an [`AuditReader`](crate::AuditReader) from another thread.
+#[derive(Clone, Debug)]
+pub struct Interrupter(Bell);
+
+impl Interrupter {
+    pub(crate) fn new(bell: Bell) -> Interrupter {
+        Interrupter(bell)
+    }
+
+    /// Ends the wait that goes on, or the next one if there is none.
+    pub fn interrupt(&self) {
+        self.0.change(|state| state.interrupted = true);
+    }
+}
+
+/// Rings for the last time when it is dropped: nothing more will come.
+#[derive(Debug)]
+pub(crate) struct LastRing(pub(crate) Bell);
+
+impl Drop for LastRing {
+    fn drop(&mut self) {
+        self.0.ring();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{thread, time::Duration};
+
+    #[test]
+    fn what_rang_before_the_wait_ends_it() {
+        let bell = Bell::default();
+        bell.ring();
+        assert!(bell.wait(None));
+        Interrupter::new(bell.clone()).interrupt();
+        assert!(!bell.wait(None));
+        assert!(!bell.wait(Some(Instant::now())));
+    }
+
+    #[test]
+    fn whoever_waits_is_woken_by_the_bell_and_by_an_interruption() {
+        let bell = Bell::default();
+        for interrupts in [false, true] {
+            let other = bell.clone();
+            let ringer = thread::spawn(move || {
+                while !other.lock().is_waiting {
+                    thread::yield_now();
+                }
+                if interrupts {
+                    Interrupter::new(other).interrupt();
+                } else {
+                    other.ring();
+                }
+            });
+            assert_eq!(bell.wait(None), !interrupts);
+            ringer.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_wait_ends_when_its_time_is_over_and_not_before() {
+        let until = Instant::now() + Duration::from_millis(20);
+        assert!(!Bell::default().wait(Some(until)));
+        assert!(Instant::now() >= until);
+    }
+
+    #[test]
+    fn the_end_of_whoever_rings_is_heard() {
+        let bell = Bell::default();
+        drop(LastRing(bell.clone()));
+        assert!(bell.wait(None));
+    }
+}
