@@ -65,7 +65,7 @@ fn borrowed() -> io::Result<bool> {
     let Some(mut audit) = Audit::borrow() else {
         return Ok(true);
     };
-    let temp = tempfile::tempdir()?;
+    let temp = in_memory()?;
     let directory = temp.path().canonicalize()?.join("watched");
     fs::create_dir(&directory)?;
     let inside = format!("dir={}", directory.display());
@@ -101,6 +101,13 @@ fn borrowed() -> io::Result<bool> {
     }
 }
 
+/// A directory in memory, where there is one. In others it may take longer to make a file the more were
+/// removed before: ext4 passes over each of those for a while, which took most of the time that the
+/// records came in, and less of it in one round than in the next.
+fn in_memory() -> io::Result<tempfile::TempDir> {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())
+}
+
 /// This program once more.
 fn again() -> io::Result<Command> {
     Ok(Command::new(env::current_exe()?))
@@ -110,16 +117,43 @@ fn measure(directory: &Path) {
     let bare = compile(&directory.with_extension("bare"));
     let binary = option("--binary").unwrap_or_else(|| env!("CARGO_BIN_EXE_auditrd").to_owned());
     let (files, rounds) = (number("--files", 20_000), number("--rounds", 5));
-    println!("{files} files made, {rounds} times for each; CPU s per million records");
     println!(
-        "{:<10} {:>7} {:>9} {:>13} {:>9} {:>8} {:>9}",
-        "", "bare", "auditrd", "ratio", "records", "events", "peak MiB"
+        "CPU s per million records, {rounds} rounds of each; wake-ups per thousand records of bare and auditrd"
+    );
+    println!(
+        "{:<24} {:>5} {:>7} {:>5} {:>6} {:>9} {:>8} {:>8} {:>11} {:>8}",
+        "",
+        "bare",
+        "auditrd",
+        "ratio",
+        "median",
+        "range",
+        "records",
+        "wake-ups",
+        "lines/write",
+        "peak MiB"
     );
     for mode in ["multicast", "unicast"] {
-        drain(mode, &bare, &binary, directory, files, rounds);
+        let work = Work {
+            directory,
+            files,
+            pause: 0,
+        };
+        drain(mode, &bare, &binary, &work, rounds);
+        let work = Work {
+            files: files / 10,
+            pause: 1000,
+            ..work
+        };
+        drain(mode, &bare, &binary, &work, rounds);
     }
+    let work = Work {
+        directory,
+        files,
+        pause: 0,
+    };
     for mode in ["multicast", "unicast"] {
-        stuck(mode, &bare, &binary, directory, files, rounds);
+        stuck(mode, &bare, &binary, &work, rounds);
     }
     fs::remove_file(bare).expect("the bare loop was there");
     latency(&binary, directory);
@@ -137,60 +171,98 @@ fn compile(bare: &Path) -> PathBuf {
     bare.to_owned()
 }
 
+/// What makes records.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    directory: &'a Path,
+    files: u64,
+    /// How long it sleeps after each file, in microseconds.
+    pause: u64,
+}
+
 /// What a listener has used and said.
 struct Heard {
-    /// CPU seconds per million records.
-    cost: f64,
+    used: Duration,
     records: u64,
+    /// How often its threads went to sleep, and were woken.
+    wakes: u64,
+    /// How often it called write(2).
+    writes: u64,
     lines: u64,
     dropped: u64,
     peak: u64,
     said: String,
 }
 
-/// Both listeners in turns, so that what else the machine does happens to both.
-fn drain(mode: &str, bare: &Path, binary: &str, directory: &Path, files: u64, rounds: u64) {
-    let (mut theirs, mut ours, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..rounds {
-        let they = listen(Command::new(bare).arg(mode), mode, directory, files);
-        let mut auditrd = Command::new(binary);
-        // Programs on the machine may send records of their own in the meantime.
-        auditrd.args(["-v", "--events", "fim"]);
-        if mode == "unicast" {
-            auditrd.arg("--unicast");
-        }
-        let we = listen(&mut auditrd, mode, directory, files);
-        assert_eq!(we.lines, files, "an event for each file: {}", we.said);
-        for heard in [&they, &we] {
-            assert_eq!(heard.dropped, 0, "nothing is lost");
-            assert!(heard.records >= 5 * files, "{} records", heard.records);
-        }
-        ratios.push(we.cost / they.cost);
-        theirs.push(they);
-        ours.push(we);
+impl Heard {
+    /// CPU seconds per million records.
+    fn cost(&self) -> f64 {
+        self.used.as_secs_f64() * 1e6 / self.records as f64
     }
-    let cost = |heard: &[Heard]| median(heard.iter().map(|heard| heard.cost).collect());
-    let last = ours.last().expect("a round");
-    let spread = ratios
+}
+
+/// Both listeners in turns, so that what else the machine does happens to both, and each of them as
+/// often before the other as after it.
+fn drain(mode: &str, bare: &Path, binary: &str, work: &Work<'_>, rounds: u64) {
+    let (mut theirs, mut ours) = (Vec::new(), Vec::new());
+    for round in 0..rounds {
+        let mut turns = [true, false];
+        turns.rotate_left((round % 2) as usize);
+        for is_bare in turns {
+            if is_bare {
+                theirs.push(listen(Command::new(bare).arg(mode), mode, work));
+                continue;
+            }
+            let mut auditrd = Command::new(binary);
+            // Programs on the machine may send records of their own in the meantime.
+            auditrd.args(["-v", "--events", "fim"]);
+            if mode == "unicast" {
+                auditrd.arg("--unicast");
+            }
+            let we = listen(&mut auditrd, mode, work);
+            assert_eq!(we.lines, work.files, "an event for each file: {}", we.said);
+            ours.push(we);
+        }
+    }
+    for heard in theirs.iter().chain(&ours) {
+        assert_eq!(heard.dropped, 0, "nothing is lost");
+        assert!(heard.records >= 5 * work.files, "{}", heard.said);
+    }
+    compare(mode, work, &theirs, &ours);
+}
+
+/// A row of the table. The ratio is that of all rounds together.
+fn compare(mode: &str, work: &Work<'_>, theirs: &[Heard], ours: &[Heard]) {
+    let sum = |heard: &[Heard], number: fn(&Heard) -> u64| heard.iter().map(number).sum::<u64>();
+    let records = |heard: &[Heard]| sum(heard, |heard| heard.records);
+    let cost = |heard: &[Heard]| {
+        let used: Duration = heard.iter().map(|heard| heard.used).sum();
+        used.as_secs_f64() * 1e6 / records(heard) as f64
+    };
+    let wakes = |heard: &[Heard]| sum(heard, |heard| heard.wakes) * 1000 / records(heard);
+    let ratios = theirs
         .iter()
-        .copied()
-        .fold((f64::MAX, 0f64), |(low, high), ratio| {
-            (low.min(ratio), high.max(ratio))
-        });
+        .zip(ours)
+        .map(|(they, we)| we.cost() / they.cost());
+    let mut ratios: Vec<f64> = ratios.collect();
+    ratios.sort_by(f64::total_cmp);
+    let pace = match work.pause {
+        0 => "at full speed".to_owned(),
+        pause => format!("every {} ms", pause / 1000),
+    };
     println!(
-        "{mode:<10} {:>7.2} {:>9.2} {:>5.2} {:>3.2}-{:.2} {:>9} {:>8} {:>9.1}",
-        cost(&theirs),
-        cost(&ours),
-        median(ratios),
-        spread.0,
-        spread.1,
-        last.records,
-        last.lines,
+        "{:<24} {:>5.2} {:>7.2} {:>5.2} {:>6.2} {:>9} {:>8} {:>8} {:>11.1} {:>8.1}",
+        format!("{mode}, {pace}"),
+        cost(theirs),
+        cost(ours),
+        cost(ours) / cost(theirs),
+        median(ratios.clone()),
+        format!("{:.2}-{:.2}", ratios[0], ratios[ratios.len() - 1]),
+        records(ours),
+        format!("{} {}", wakes(theirs), wakes(ours)),
+        sum(ours, |heard| heard.lines) as f64 / sum(ours, |heard| heard.writes) as f64,
         ours.iter().map(|heard| heard.peak).max().unwrap_or(0) as f64 / f64::from(1 << 20),
     );
-    let records = |heard: &[Heard]| heard.iter().map(|heard| heard.records).sum::<u64>();
-    let (theirs, ours) = (records(&theirs), records(&ours));
-    println!("           records of all rounds: {theirs} in the bare loop, {ours} in auditrd");
 }
 
 fn median(mut numbers: Vec<f64>) -> f64 {
@@ -199,7 +271,8 @@ fn median(mut numbers: Vec<f64>) -> f64 {
 }
 
 /// Starts a listener, has files made, and stops it when the kernel has sent all.
-fn listen(command: &mut Command, mode: &str, directory: &Path, files: u64) -> Heard {
+fn listen(command: &mut Command, mode: &str, work: &Work<'_>) -> Heard {
+    let directory = work.directory;
     let log = directory.with_extension("said");
     let (out, error) = (File::create(&log), File::options().append(true).open(&log));
     let is_bare = command.get_program().to_string_lossy().ends_with(".bare");
@@ -211,10 +284,13 @@ fn listen(command: &mut Command, mode: &str, directory: &Path, files: u64) -> He
     });
     let child = Guard(command.spawn().expect("a listener"));
     await_listener(&child.0, mode);
-    let (before, started) = (lost(), used_by(child.0.id()));
-    make(directory, files);
+    let pid = child.0.id();
+    let (before, started) = (lost(), used_by(pid));
+    let (wakes, writes) = (sleeps(pid), written(pid));
+    make(work);
     wait_for_the_kernel();
     assert_eq!(lost(), before, "the kernel loses nothing");
+    let (wakes, writes) = (sleeps(pid) - wakes, written(pid) - writes);
     let others: Duration = children(child.0.id()).map(used_by).sum();
     os::kill(child.0.id(), SIGTERM);
     let usage = sys::wait(&child.0).expect("its end");
@@ -226,8 +302,10 @@ fn listen(command: &mut Command, mode: &str, directory: &Path, files: u64) -> He
     let records = counter(&said, "records").expect("how many records");
     let used = usage.user + usage.system + others - started;
     Heard {
-        cost: used.as_secs_f64() * 1e6 / records as f64,
+        used,
         records,
+        wakes,
+        writes,
         lines: counter(&said, "lines").unwrap_or(0),
         dropped: counter(&said, "dropped")
             .or(counter(&said, "overflows"))
@@ -238,13 +316,17 @@ fn listen(command: &mut Command, mode: &str, directory: &Path, files: u64) -> He
 }
 
 /// Has files made, and says how long that took.
-fn make(directory: &Path, files: u64) -> Duration {
+fn make(work: &Work<'_>) -> Duration {
     let start = Instant::now();
     let made = again()
         .expect("this program")
         .arg("--create")
-        .arg(directory)
-        .args(["--count", &files.to_string()])
+        .arg(work.directory)
+        .args(["--count", &work.files.to_string()])
+        .args(match work.pause {
+            0 => vec![],
+            pause => vec!["--pause".to_owned(), pause.to_string()],
+        })
         .status();
     assert!(
         made.is_ok_and(|status| status.success()),
@@ -268,6 +350,28 @@ fn used_by(pid: u32) -> Duration {
     Duration::from_nanos(nanos.sum())
 }
 
+/// How often the threads of a process have gone to sleep so far.
+fn sleeps(pid: u32) -> u64 {
+    let threads = fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten();
+    let statuses = threads.flatten().map(|thread| thread.path().join("status"));
+    statuses
+        .filter_map(|status| {
+            counter(
+                &fs::read_to_string(status).ok()?,
+                "voluntary_ctxt_switches:",
+            )
+        })
+        .sum()
+}
+
+/// How often a process has called write(2) so far.
+fn written(pid: u32) -> u64 {
+    let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
+    counter(&io, "syscw:").unwrap_or(0)
+}
+
 /// The processes that a process has started and not waited for.
 fn children(parent: u32) -> impl Iterator<Item = u32> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -280,23 +384,24 @@ fn children(parent: u32) -> impl Iterator<Item = u32> {
 
 /// How long a program takes that makes files, with the bare loop and with an output that nobody
 /// reads, in turns.
-fn stuck(mode: &str, bare: &Path, binary: &str, directory: &Path, files: u64, rounds: u64) {
+fn stuck(mode: &str, bare: &Path, binary: &str, work: &Work<'_>, rounds: u64) {
     let (mut theirs, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         let mut loops = Command::new(bare);
         loops.arg(mode).stdout(Stdio::null());
-        theirs.push(held_up(loops, None, mode, directory, files));
+        theirs.push(held_up(loops, None, mode, work));
         let (unread, full) = io::pipe().expect("a pipe");
         let mut auditrd = Command::new(binary);
         if mode == "unicast" {
             auditrd.arg("--unicast");
         }
         auditrd.stdout(full).stderr(Stdio::null());
-        ours.push(held_up(auditrd, Some(unread), mode, directory, files));
+        ours.push(held_up(auditrd, Some(unread), mode, work));
     }
     let (theirs, ours) = (median(theirs), median(ours));
     println!(
-        "{mode}, output stuck: {files} files made in {ours:.2} s; with the bare loop in {theirs:.2} s; ratio {:.2}",
+        "{mode}, output stuck: {} files made in {ours:.2} s; with the bare loop in {theirs:.2} s; ratio {:.2}",
+        work.files,
         ours / theirs
     );
 }
@@ -306,17 +411,16 @@ fn held_up(
     mut command: Command,
     unread: Option<io::PipeReader>,
     mode: &str,
-    directory: &Path,
-    files: u64,
+    work: &Work<'_>,
 ) -> f64 {
     let mut listener = Guard(command.spawn().expect("a listener"));
     await_listener(&listener.0, mode);
-    let taken = make(directory, files);
+    let taken = make(work);
     wait_for_the_kernel();
     os::kill(listener.0.id(), SIGTERM);
     drop(unread);
     listener.0.wait().expect("its end");
-    remove(directory);
+    remove(work.directory);
     taken.as_secs_f64()
 }
 
