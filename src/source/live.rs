@@ -18,8 +18,9 @@ use crate::{
     source::{
         ClientConfig, Fill, Membership, NetlinkClient, NetlinkMessage, Source, Stop,
         backlog::Backlog,
+        netlink::ROOM,
         pace::Pace,
-        sys::{self, Received},
+        sys::{self, Received, Rooms},
         watch::{Registration, Watch},
         wire::Header,
     },
@@ -34,6 +35,9 @@ pub struct LiveSource {
     backlog: Option<Backlog>,
     stop: Stop,
     stamps: Stamps,
+    /// Where datagrams are received. What goes on from here is only what they fill: much room that comes
+    /// back from somewhere else each time would be in no cache.
+    rooms: Rooms,
     /// What was received last.
     datagrams: Vec<Received>,
     /// What came while we registered.
@@ -103,6 +107,7 @@ impl LiveSource {
             backlog,
             stop,
             stamps: Stamps::default(),
+            rooms: Rooms::new(ROOM),
             datagrams: Vec::new(),
             first: Some(first),
             control,
@@ -122,9 +127,9 @@ impl LiveSource {
         while batch.len() < BATCH {
             self.datagrams.clear();
             let mut start = batch.bytes.len();
-            let received = self
-                .client
-                .receive_many(&mut batch.bytes, &mut self.datagrams);
+            let received =
+                self.client
+                    .receive_many(&mut self.rooms, &mut batch.bytes, &mut self.datagrams);
             for datagram in &self.datagrams {
                 let place = start..start + datagram.length;
                 start = place.end;

@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     model::record_type::{AUDIT_GET, AUDIT_LIST_RULES, AUDIT_SET},
     source::{
-        sys::{self, Received},
+        sys::{self, Received, Rooms},
         wire::{
             self, AuditStatus, HEADER, Header, MAX_AUDIT_MESSAGE_LENGTH, NLMSG_DONE, NLMSG_ERROR,
             REQUEST_WITH_ACK,
@@ -252,10 +252,11 @@ impl NetlinkClient {
     /// As [`receive`](Client::receive).
     pub(super) fn receive_many(
         &mut self,
+        rooms: &mut Rooms,
         buffer: &mut Vec<u8>,
         datagrams: &mut Vec<Received>,
     ) -> io::Result<()> {
-        sys::receive_many(self.socket.as_fd(), buffer, ROOM, datagrams)
+        sys::receive_many(self.socket.as_fd(), rooms, buffer, datagrams)
     }
 
     /// How many datagrams this socket has lost for want of room in its buffer, since it was opened.

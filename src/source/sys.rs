@@ -149,32 +149,51 @@ pub(crate) fn receive(
 /// Datagrams that one call receives at most.
 pub(crate) const MANY: usize = 64;
 
-/// Appends the datagrams that are there, but no more than [`MANY`] and of at most `room` bytes each,
-/// to `buffer`, one behind the other, and says of each in `datagrams` what it is.
+/// Room for [`MANY`] datagrams, of the same size for each. Only what has once been written takes memory.
+#[derive(Debug)]
+pub(crate) struct Rooms {
+    bytes: Vec<u8>,
+    each: usize,
+}
+
+impl Rooms {
+    pub(crate) fn new(each: usize) -> Rooms {
+        Rooms {
+            bytes: vec![0; MANY * each],
+            each,
+        }
+    }
+}
+
+/// Receives the datagrams that are there, but no more than [`MANY`] and of at most the size of a room
+/// each. Appends them to `buffer`, one behind the other, which takes no more than they do, and says of
+/// each in `datagrams` what it is.
 pub(crate) fn receive_many(
     socket: BorrowedFd<'_>,
+    rooms: &mut Rooms,
     buffer: &mut Vec<u8>,
-    room: usize,
     datagrams: &mut Vec<Received>,
 ) -> io::Result<()> {
-    buffer.reserve(MANY * room);
-    let start = buffer.spare_capacity_mut().as_mut_ptr().cast::<u8>();
     let mut addresses = [netlink_address(0); MANY];
-    let mut rooms: [libc::iovec; MANY] = array::from_fn(|index| libc::iovec {
-        iov_base: start.wrapping_add(index * room).cast(),
-        iov_len: room,
+    let mut places = rooms.bytes.chunks_exact_mut(rooms.each);
+    let mut vectors: [libc::iovec; MANY] = array::from_fn(|_| {
+        let room = places.next().unwrap_or_default();
+        libc::iovec {
+            iov_base: room.as_mut_ptr().cast(),
+            iov_len: room.len(),
+        }
     });
     let mut headers: [libc::mmsghdr; MANY] = array::from_fn(|index| {
         // SAFETY: an mmsghdr is integers and pointers only, for which all bits zero is a value.
         let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
         header.msg_hdr.msg_name = (&raw mut addresses[index]).cast();
         header.msg_hdr.msg_namelen = ADDRESS_LENGTH;
-        header.msg_hdr.msg_iov = &raw mut rooms[index];
+        header.msg_hdr.msg_iov = &raw mut vectors[index];
         header.msg_hdr.msg_iovlen = 1;
         header
     });
-    // SAFETY: each header points to an address and to `room` bytes of its own behind the buffer's
-    // contents, which the reserve above made room for; all of them outlive the call.
+    // SAFETY: each header points to an address and to a room of its own, of the length that is said;
+    // all of them outlive the call, and nothing else looks at them in the meantime.
     let received = check(unsafe {
         libc::recvmmsg(
             socket.as_raw_fd(),
@@ -185,22 +204,18 @@ pub(crate) fn receive_many(
             ptr::null_mut(),
         )
     })?;
-    let mut end = 0;
-    for index in 0..received.cast_unsigned() as usize {
-        let whole = headers[index].msg_len as usize;
-        let length = whole.min(room);
-        // SAFETY: the kernel has written `length` bytes at this place; what came before takes no
-        // more than that, so that both ends lie in the room that was reserved.
-        unsafe { ptr::copy(start.add(index * room), start.add(end), length) };
-        end += length;
+    let received = received.cast_unsigned() as usize;
+    let filled = rooms.bytes.chunks_exact(rooms.each).take(received);
+    for ((room, header), address) in filled.zip(&headers).zip(&addresses) {
+        let whole = header.msg_len as usize;
+        let data = &room[..whole.min(room.len())];
+        buffer.extend_from_slice(data);
         datagrams.push(Received {
-            length,
-            sender: addresses[index].nl_pid,
-            cut: whole > room,
+            length: data.len(),
+            sender: address.nl_pid,
+            cut: whole > data.len(),
         });
     }
-    // SAFETY: the first `end` bytes behind the old length were written just now.
-    unsafe { buffer.set_len(buffer.len() + end) };
     Ok(())
 }
 
