@@ -17,14 +17,16 @@ pub(super) struct Pace {
     nap: Option<Duration>,
 }
 
-/// How long records are let gather at most, and are counted for before their pace is known.
-const LONGEST: Duration = Duration::from_millis(10);
+/// How long records are let gather at most, and are counted for before their pace is known. The longer,
+/// the cheaper; but a process that an event is of may be gone by then, and with it what `/proc` says
+/// of its descriptors.
+const LONGEST: Duration = Duration::from_millis(16);
 /// How long at least: poll(2) waits for whole milliseconds, and the socket has room for many times
 /// what the kernel can send in one.
 const SHORTEST: Duration = Duration::from_millis(1);
-/// Records in the longest nap that make it worth while: those of five events or so. Where there are
+/// Records in the longest nap that make it worth while: those of eight events or so. Where there are
 /// fewer the host is idle, and no event is to come late.
-const SEVERAL: u32 = 32;
+const SEVERAL: u32 = 48;
 /// Records that a nap is to bring.
 const PLENTY: u32 = 256;
 
@@ -79,8 +81,8 @@ mod tests {
         // 32 a millisecond, then 256, and then no more.
         let reads = [(1, 16), (2, 48), (10, 256), (18, 2048), (19, 256), (20, 4)];
         assert_eq!(naps(&reads), [0, 8, 8, 1, 1, 1]);
-        let slower = [(1, 64), (5, 16), (9, 16), (19, 40), (29, 40), (39, 31)];
-        assert_eq!(naps(&slower), [4, 4, 10, 10, 10, 0]);
+        let slower = [(1, 64), (5, 16), (9, 32), (25, 60), (41, 60), (57, 47)];
+        assert_eq!(naps(&slower), [4, 4, 16, 16, 16, 0]);
     }
 
     #[test]
