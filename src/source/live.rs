@@ -100,6 +100,7 @@ impl LiveSource {
             backlog = Backlog::set(config.backlog_limit);
         }
         let drops = client.drops().unwrap_or(0);
+        let room = client.room();
         let (control, lost, watch) = ask_for_state();
         Ok(LiveSource {
             client,
@@ -115,7 +116,7 @@ impl LiveSource {
             lost,
             drops,
             congested: false,
-            pace: Pace::new(Instant::now()),
+            pace: Pace::new(Instant::now(), room),
             nap: None,
             watch,
             finishing: None,

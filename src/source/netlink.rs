@@ -167,8 +167,7 @@ impl NetlinkClient {
                 .help("it must be ListenNetlink=audit 1")
         })?;
         // What the socket's unit says counts, unless it is less.
-        let size = sys::option(socket.as_fd(), libc::SO_RCVBUF).unwrap_or(0) / 2;
-        if usize::try_from(size).unwrap_or(0) < receive_buffer {
+        if room(socket.as_fd()) / 2 < receive_buffer {
             set_receive_buffer(socket.as_fd(), receive_buffer);
         }
         Ok(NetlinkClient {
@@ -266,6 +265,11 @@ impl NetlinkClient {
     /// As getsockopt(2).
     pub fn drops(&self) -> io::Result<u32> {
         sys::drops(self.socket.as_fd())
+    }
+
+    /// The size of this socket's receive buffer in bytes, with what the kernel adds to each datagram.
+    pub(super) fn room(&self) -> usize {
+        room(self.socket.as_fd())
     }
 
     /// Asks the kernel to do something, and waits until it says that it is done.
@@ -368,6 +372,13 @@ impl AsFd for NetlinkClient {
     }
 }
 
+/// The size of a socket's receive buffer in bytes. It is twice what it was set to, for the kernel's own
+/// bookkeeping (socket(7)).
+fn room(socket: BorrowedFd<'_>) -> usize {
+    let size = sys::option(socket, libc::SO_RCVBUF).unwrap_or(0);
+    usize::try_from(size).unwrap_or(0)
+}
+
 /// Asks for a receive buffer of a size, and says so where the kernel gives less: without
 /// CAP_NET_ADMIN its limit is `net.core.rmem_max`.
 fn set_receive_buffer(socket: BorrowedFd<'_>, bytes: usize) {
@@ -376,11 +387,10 @@ fn set_receive_buffer(socket: BorrowedFd<'_>, bytes: usize) {
         return;
     }
     let set = sys::set_option(socket, libc::SO_RCVBUF, size);
-    // The kernel doubles the number for its own bookkeeping (socket(7)).
-    let got = sys::option(socket, libc::SO_RCVBUF).unwrap_or(0) / 2;
-    if set.is_err() || got < size {
+    let got = room(socket) / 2;
+    if set.is_err() || got < bytes {
         log::info!(
-            "the receive buffer is {got} bytes in place of {size}; raise net.core.rmem_max, or \
+            "the receive buffer is {got} bytes in place of {bytes}; raise net.core.rmem_max, or \
              give CAP_NET_ADMIN"
         );
     }
