@@ -17,7 +17,7 @@ use crate::{
         layout::{Fields, take},
         offset, tokenize,
         tokenize::split_enriched,
-        value::hex,
+        value::{hex, unhex},
     },
 };
 
@@ -122,8 +122,8 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Bump) -> Facts<'a> {
             AUDIT_MAC_TASK_CONTEXTS | AUDIT_IPE_ACCESS if message.data.starts_with(b"subj_") => {
                 facts.contexts = Some(body());
             }
-            AUDIT_PATH => facts.paths.push(PathRecord::parse(body(), arena)),
-            AUDIT_CWD => facts.cwd = only(body(), b"cwd").and_then(|v| v.optional_text(arena)),
+            AUDIT_PATH => facts.paths.push(PathRecord::parse(message.data, arena)),
+            AUDIT_CWD => facts.cwd = only_text(kind, message.data, b"cwd", arena),
             AUDIT_EXECVE => pieces.add(body()),
             AUDIT_PROCTITLE => facts.proctitle = Some(message.data),
             AUDIT_OPENAT2 => {
@@ -145,9 +145,7 @@ impl<'a> Facts<'a> {
     /// The command line as the process shows it, its parts ended by NUL, without the one at its end;
     /// cut at 128 bytes. The kernel writes `proctitle="(null)"` where it has none, in quotes for once.
     pub(crate) fn title(&self, arena: &'a Bump) -> Option<&'a [u8]> {
-        let (body, _) = split_enriched(AUDIT_PROCTITLE, self.proctitle?);
-        let text = only(body, b"proctitle")?
-            .optional_text(arena)
+        let text = only_text(AUDIT_PROCTITLE, self.proctitle?, b"proctitle", arena)
             .filter(|text| text != b"(null)")?;
         Some(text.strip_suffix(b"\0").unwrap_or(text))
     }
@@ -234,6 +232,21 @@ fn label<'a>(body: &'a [u8], value: Value<'a>, fields: &mut Fields<'a>) -> Optio
         end = body.len() - ahead.rest().len();
     }
     body.get(offset(label, body)..end)
+}
+
+/// The text of a key in a record that is read for one thing only. What stands in quotes, or is hex to its
+/// end, has none of the names in it that auditd adds, so that those need not be looked for.
+fn only_text<'a>(
+    kind: RecordType,
+    data: &'a [u8],
+    key: &[u8],
+    arena: &'a Bump,
+) -> Option<&'a [u8]> {
+    match only(data, key)? {
+        value if value.quoted => Some(value.bytes),
+        value => unhex(value.bytes, arena)
+            .or_else(|| only(split_enriched(kind, data).0, key)?.optional_text(arena)),
+    }
 }
 
 /// The value of a key in a record that is read for one thing only.

@@ -2,9 +2,13 @@
 
 use bumpalo::Bump;
 
-use crate::parse::{
-    layout::{Fields, take},
-    value::hex,
+use crate::{
+    model::record_type::AUDIT_PATH,
+    parse::{
+        layout::{Fields, take},
+        tokenize::split_enriched,
+        value::hex,
+    },
 };
 
 /// The part that a file played in a call (include/linux/audit.h, `AUDIT_TYPE_*`).
@@ -58,6 +62,7 @@ pub struct PathRecord<'a> {
 }
 
 impl<'a> PathRecord<'a> {
+    /// Reads a record, whose end may still be the names that auditd adds.
     pub(crate) fn parse(body: &'a [u8], arena: &'a Bump) -> PathRecord<'a> {
         let mut path = PathRecord::default();
         let mut fields = Fields::new(body);
@@ -95,24 +100,26 @@ impl<'a> PathRecord<'a> {
 
 /// The numbers of a device that is printed as `fe:01`. Most have two digits each.
 fn device(dev: &[u8]) -> Option<(u32, u32)> {
-    let (major, minor) = match dev {
-        [major @ .., b':', _, _] => (major, &dev[major.len() + 1..]),
-        _ => {
-            let colon = dev.iter().position(|byte| *byte == b':')?;
-            (dev.get(..colon)?, dev.get(colon + 1..)?)
-        }
-    };
-    let number = |digits| hex(digits).and_then(|number| u32::try_from(number).ok());
-    Some((number(major)?, number(minor)?))
+    let number = |digits: &[u8]| u32::try_from(hex(digits)?).ok();
+    if let [a, b, b':', c, d] = *dev {
+        return Some((number(&[a, b])?, number(&[c, d])?));
+    }
+    let colon = dev.iter().position(|byte| *byte == b':')?;
+    Some((number(dev.get(..colon)?)?, number(dev.get(colon + 1..)?)?))
 }
 
+/// A type by its name, behind which the names that auditd adds may stand.
+#[inline]
 fn name_type(text: &[u8]) -> NameType {
     match text {
         b"PARENT" => NameType::Parent,
         b"CREATE" => NameType::Create,
         b"DELETE" => NameType::Delete,
         b"NORMAL" => NameType::Normal,
-        _ => NameType::Unknown,
+        text => match split_enriched(AUDIT_PATH, text) {
+            (text, [_, ..]) => name_type(text),
+            _ => NameType::Unknown,
+        },
     }
 }
 
@@ -162,6 +169,8 @@ mod tests {
             parse("item=0 name=\"a\" nametype=\"NORMAL\"", &arena).nametype,
             NameType::Normal
         );
+        let enriched = "item=0 name=\"a\" nametype=CREATE\x1dOUID=\"root\" OGID=\"root\"";
+        assert_eq!(parse(enriched, &arena).nametype, NameType::Create);
     }
 
     #[test]
