@@ -288,11 +288,11 @@ fn classify(input: &Input) -> Round<'_> {
 
 /// Writes the line of an event.
 fn encode<'a>(events: &'a [AuditEvent<'a>]) -> Round<'a> {
-    let mut out = Vec::new();
+    let (mut encoder, mut out) = (encode::Encoder::default(), Vec::new());
     Box::new(move || {
         for event in events {
             out.clear();
-            encode::line(event, &mut out);
+            encoder.line(event, &mut out);
             black_box(&out);
         }
     })
@@ -308,13 +308,13 @@ fn pipeline() -> bool {
     let mut reader = AuditReader::spawn(Box::new(source), stopper, config).expect("a thread");
     let mut classifier = Classifier::new(Box::new(Absent));
     let mut sink = Sink::file("/dev/null".as_ref(), SinkConfig::default()).expect("a sink");
-    let mut arena = Arena::new();
+    let (mut encoder, mut arena) = (encode::Encoder::default(), Arena::new());
     let (mut events, mut warm) = (0, (0, 0));
     loop {
         match reader.step(None) {
             Step::Event(group) => {
                 if let Some(event) = classifier.classify(&group, &arena) {
-                    encode::line(&event, &mut sink.lines);
+                    encoder.line(&event, &mut sink.lines);
                     if sink.wrote(1) {
                         sink.flush(Instant::now()).expect("room for lines");
                     }

@@ -8,14 +8,14 @@ use std::{
 use anstream::{AutoStream, ColorChoice};
 use auditrd::{
     Arena, AuditEvent, Timestamp,
-    encode::{self, ecs, pretty},
+    encode::{self, Encoder, ecs, pretty},
 };
 
 use super::cli::{Args, Format};
 
 /// A format, with what it has to know besides the event.
 pub(crate) enum Form {
-    Auditrd,
+    Auditrd(Box<Encoder>),
     Ecs { host: Option<Vec<u8>> },
     Raw,
     Pretty(pretty::View),
@@ -25,7 +25,7 @@ impl Form {
     pub(crate) fn new(args: &Args) -> Form {
         match args.format {
             _ if args.pretty => Form::Pretty(view(args)),
-            Format::Auditrd => Form::Auditrd,
+            Format::Auditrd => Form::Auditrd(Box::default()),
             Format::Ecs => Form::Ecs {
                 host: args.is_live().then(host).flatten(),
             },
@@ -34,9 +34,10 @@ impl Form {
     }
 
     /// Appends an event. Records as they came are no event, and are written before there is one.
-    pub(crate) fn line(&self, event: &AuditEvent, out: &mut Vec<u8>) {
+    pub(crate) fn line(&mut self, event: &AuditEvent, out: &mut Vec<u8>) {
         match self {
-            Form::Auditrd | Form::Raw => encode::line(event, out),
+            Form::Auditrd(encoder) => encoder.line(event, out),
+            Form::Raw => encode::line(event, out),
             Form::Ecs { host } => ecs::line(event, host.as_deref(), out),
             Form::Pretty(view) => pretty::line(event, *view, out),
         }
@@ -44,7 +45,7 @@ impl Form {
 
     /// Appends an event, cut to a length.
     pub(crate) fn line_within<'a>(
-        &self,
+        &mut self,
         event: &mut AuditEvent<'a>,
         max: usize,
         arena: &'a Arena,
@@ -57,7 +58,7 @@ impl Form {
     /// from the log and the counters.
     pub(crate) fn loss(&self, time: Timestamp, reason: &str, count: u64, out: &mut Vec<u8>) {
         match self {
-            Form::Auditrd => encode::loss(time, reason, count, out),
+            Form::Auditrd(_) => encode::loss(time, reason, count, out),
             Form::Ecs { host } => ecs::loss(time, host.as_deref(), reason, count, out),
             Form::Raw => {}
             Form::Pretty(view) => pretty::loss(time, reason, count, *view, out),

@@ -56,10 +56,16 @@ impl Timestamp {
         put(11, second / 3600);
         put(14, second / 60 % 60);
         put(17, second % 60);
-        let millis = u32::from(self.millis) % 1000;
-        put(20, millis / 10);
-        text[22] += (millis % 10) as u8;
+        self.write_millis(&mut text);
         text
+    }
+
+    /// Writes the milliseconds into what [`rfc3339`](Self::rfc3339) wrote of the same second.
+    #[inline]
+    pub(crate) fn write_millis(self, text: &mut [u8; 24]) {
+        let millis = u32::from(self.millis) % 1000;
+        text[20..22].copy_from_slice(&pair(millis / 10));
+        text[22] = b'0' + (millis % 10) as u8;
     }
 }
 
