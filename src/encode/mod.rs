@@ -37,7 +37,7 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// As [`line`].
+    /// As [`line()`].
     pub fn line(&mut self, event: &AuditEvent, out: &mut Vec<u8>) {
         write(event, &mut self.last, out);
     }
