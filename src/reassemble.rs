@@ -73,7 +73,15 @@ pub struct AuditMarshaller {
     expired: Option<Millis>,
 }
 
-type Key = (EventId, u32);
+/// What an event is known by: its stamp and the number of its host, as one number, which is compared
+/// and hashed at once.
+type Key = u128;
+
+/// 48 bits of seconds are more than any stamp has.
+fn key(id: EventId, node: u32) -> Key {
+    let time = id.time.seconds << 16 | u64::from(id.time.millis);
+    u128::from(time) << 64 | u128::from(id.serial) << 32 | u128::from(node)
+}
 
 /// Buffers that keep more memory than this are not used again.
 const SPARE_CAPACITY: usize = 8 << 10;
@@ -139,7 +147,7 @@ impl AuditMarshaller {
             return;
         }
         self.tally.ends += u64::from(record.kind == AUDIT_EOE || !kept);
-        let key = (record.id, self.node(record));
+        let key = key(record.id, self.node(record));
         let Some(index) = self
             .find(key)
             .or_else(|| self.start(now, key, record, kept))

@@ -106,19 +106,22 @@ impl Stamps {
     /// Reads a stamp that is not the last one, and remembers it if it is written as the kernel does.
     #[inline(never)]
     fn another<'a>(&mut self, data: &'a [u8]) -> Option<(EventId, &'a [u8])> {
-        let (id, body) = match self.behind(self.time, data) {
+        let same_time = self.behind(self.time, data);
+        let (id, body) = match same_time {
             Some(rest) => behind_time(self.id.time, rest)?,
             None => header(data)?,
         };
         let (stamp, _) = data.split_at(data.len() - body.len());
-        let heads = (Head::new(stamp.len()), memchr::memchr(b':', stamp));
-        if let (Some(whole), Some(colon)) = heads
+        if let Some(whole) = Head::new(stamp.len())
             && stamp.ends_with(b"): ")
         {
             self.id = id;
             (self.first, self.second) = words(stamp);
             self.whole = whole;
-            self.time = Head::new(colon + 1).unwrap_or_default();
+            if same_time.is_none() {
+                let colon = memchr::memchr(b':', stamp);
+                self.time = colon.and_then(|at| Head::new(at + 1)).unwrap_or_default();
+            }
         }
         Some((id, body))
     }

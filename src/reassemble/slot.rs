@@ -5,7 +5,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::{Key, progress::Progress};
-use crate::model::{Entry, Groups, Head, Place, RecordType, narrow, slice};
+use crate::model::{Entry, EventId, Groups, Head, Place, RecordType, narrow, slice};
 
 /// What a record costs besides its bytes. Without it, records with nothing in them would be free.
 const RECORD_COST: usize = 16;
@@ -17,6 +17,7 @@ const RECORD_COST: usize = 16;
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) key: Key,
+    id: EventId,
     /// Tells this event from the ones that had the same place before.
     pub(super) use_number: u64,
     pub(super) progress: Progress,
@@ -44,6 +45,7 @@ impl Slot {
     pub(super) fn new(key: Key, use_number: u64, first: &Entry) -> Slot {
         Slot {
             key,
+            id: first.id,
             use_number,
             progress: Progress::default(),
             truncated: false,
@@ -59,12 +61,16 @@ impl Slot {
     /// Makes this another event, in the room that the last one had.
     #[inline]
     pub(super) fn reuse(&mut self, key: Key, use_number: u64, first: &Entry) {
-        let mut places = std::mem::take(&mut self.places);
-        places.clear();
-        *self = Slot {
-            places,
-            ..Slot::new(key, use_number, first)
-        };
+        self.key = key;
+        self.id = first.id;
+        self.use_number = use_number;
+        self.progress = Progress::default();
+        self.truncated = false;
+        self.is_listed = false;
+        self.cost = first.node.len();
+        self.node = first.node.clone();
+        self.places.clear();
+        self.is_carried = false;
     }
 
     /// Whether a record would make the event larger than a bound.
@@ -107,7 +113,7 @@ impl Slot {
         let start = own.as_ref().map_or(0, |own| whole.append(own).start);
         let moved = |range: &Range<u32>| range.start + start..range.end + start;
         whole.add(Head {
-            id: self.key.0,
+            id: self.id,
             node: moved(&self.node),
             incomplete,
             truncated: self.truncated,

@@ -156,7 +156,9 @@ impl Source for LogSource {
             Ok(0) => {
                 // What there is of the last line is all there will be.
                 if !std::mem::take(&mut self.skipping) {
-                    line(batch, 0..batch.bytes.len(), false, &mut self.stamps);
+                    let bytes = std::mem::take(&mut batch.bytes);
+                    line(&bytes, 0..bytes.len(), false, &mut self.stamps, batch);
+                    batch.bytes = bytes;
                 }
                 self.current = None;
             }
@@ -197,41 +199,45 @@ impl LogSource {
 
     /// Cuts what was read into lines. The last one, if it has no end yet, is kept for later.
     fn lines(&mut self, batch: &mut Batch) {
+        let bytes = std::mem::take(&mut batch.bytes);
         self.ends.clear();
-        self.ends.extend(memchr_iter(b'\n', &batch.bytes));
+        self.ends.extend(memchr_iter(b'\n', &bytes));
         let mut start = 0;
         for end in &self.ends {
             if !self.skipping {
-                line(batch, start..*end, false, &mut self.stamps);
+                line(&bytes, start..*end, false, &mut self.stamps, batch);
             }
             self.skipping = false;
             start = end + 1;
         }
+        let rest = bytes.get(start..).unwrap_or_default();
         if self.skipping {
-            return;
-        }
-        let rest = start..batch.bytes.len();
-        if rest.len() > MAX_LINE {
-            line(batch, start..start + MAX_LINE, true, &mut self.stamps);
+            // Nothing of it is wanted.
+        } else if rest.len() > MAX_LINE {
+            let cut = start..start + MAX_LINE;
+            line(&bytes, cut, true, &mut self.stamps, batch);
             self.skipping = true;
         } else {
-            self.rest
-                .extend_from_slice(batch.bytes.get(rest).unwrap_or_default());
-            batch.bytes.truncate(start);
+            self.rest.extend_from_slice(rest);
         }
+        batch.bytes = bytes;
     }
 }
 
 /// Adds the record in one line to the batch, or counts the line as malformed. Empty lines are
 /// neither.
-fn line(batch: &mut Batch, range: Range<usize>, cut: bool, stamps: &mut Stamps) {
-    let bytes = batch.bytes.get(range.clone()).unwrap_or_default();
-    let text = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-    if text.is_empty() {
-        return;
-    }
-    let cut = cut || text.len() > MAX_LINE;
-    let text = text.get(..MAX_LINE).unwrap_or(text);
+#[inline]
+fn line(bytes: &[u8], place: Range<usize>, cut: bool, stamps: &mut Stamps, batch: &mut Batch) {
+    let start = place.start;
+    let line = bytes.get(place).unwrap_or_default();
+    let text = match line {
+        [text @ .., b'\r'] => text,
+        text => text,
+    };
+    let (text, cut) = match text.get(..MAX_LINE) {
+        Some(beginning) => (beginning, cut || beginning.len() < text.len()),
+        None => (text, cut),
+    };
     match split(text, stamps) {
         Some(Line {
             node,
@@ -239,9 +245,10 @@ fn line(batch: &mut Batch, range: Range<usize>, cut: bool, stamps: &mut Stamps) 
             id,
             body,
         }) => {
-            let at = |part: Range<usize>| range.start + part.start..range.start + part.end;
+            let at = |part: Range<usize>| start + part.start..start + part.end;
             batch.push(id, kind, at(node), at(body), cut);
         }
+        None if text.is_empty() => {}
         None => {
             say_malformed(text);
             batch.sightings.malformed += 1;
