@@ -71,16 +71,7 @@ impl LogSource {
     /// If one of them cannot be opened, or is a directory.
     pub fn open(names: &[PathBuf], stop: Stop) -> Result<LogSource, Error> {
         let inputs: Result<Vec<Input>, Error> = names.iter().map(|name| open(name)).collect();
-        Ok(LogSource {
-            inputs: inputs?.into_iter(),
-            current: None,
-            rest: Vec::new(),
-            skipping: false,
-            stamps: Stamps::default(),
-            ends: Vec::new(),
-            bytes_read: Arc::default(),
-            stop,
-        })
+        Ok(LogSource::of(inputs?, stop))
     }
 
     /// Reads lines from any descriptor.
@@ -89,8 +80,12 @@ impl LogSource {
             name: PathBuf::from("-"),
             file: File::from(fd),
         };
+        LogSource::of(vec![input], stop)
+    }
+
+    fn of(inputs: Vec<Input>, stop: Stop) -> LogSource {
         LogSource {
-            inputs: vec![input].into_iter(),
+            inputs: inputs.into_iter(),
             current: None,
             rest: Vec::new(),
             skipping: false,
