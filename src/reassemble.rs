@@ -111,7 +111,8 @@ impl AuditMarshaller {
     }
 
     /// Takes a record in. Events that are whole now, or whose time is up, are there to
-    /// [`hand_over`](Self::hand_over).
+    /// [`hand_over`](Self::hand_over); so must they be before 4 GiB of records have come, which all
+    /// lie in memory until then.
     pub fn push(&mut self, now: Millis, record: Record<'_>) {
         self.expire(now);
         let entry = Entry {

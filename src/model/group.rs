@@ -90,7 +90,8 @@ pub(crate) struct Head {
     pub(crate) truncated: bool,
 }
 
-/// A buffer that has grown past this is not kept: one huge event must not cost its memory for ever.
+/// Room that has grown past this many bytes is not kept: one huge event must not cost its memory for
+/// ever.
 const SPARE_CAPACITY: usize = 1 << 20;
 
 impl Groups {
@@ -156,19 +157,27 @@ impl Groups {
 
     /// How many bytes the events take.
     pub fn size(&self) -> usize {
-        self.bytes.len()
-            + self.places.len() * size_of::<Place>()
-            + self.heads.len() * size_of::<(u32, Head)>()
+        size(self.bytes.len(), self.places.len(), self.heads.len())
     }
 
     /// Takes all events out, and keeps what room they had unless it was much.
     pub fn clear(&mut self) {
-        if self.bytes.capacity() > SPARE_CAPACITY {
+        if self.room() > SPARE_CAPACITY {
             *self = Groups::default();
         }
         self.bytes.clear();
         self.places.clear();
         self.heads.clear();
+    }
+
+    /// How many bytes there is room for, as [`size`](Self::size) counts them.
+    pub(crate) fn room(&self) -> usize {
+        let Groups {
+            bytes,
+            places,
+            heads,
+        } = self;
+        size(bytes.capacity(), places.capacity(), heads.capacity())
     }
 
     /// Begins an event whose name of the host is in the buffer already.
@@ -197,4 +206,9 @@ impl Groups {
         self.bytes.extend_from_slice(data);
         narrow(start..self.bytes.len())
     }
+}
+
+/// How many bytes so many bytes of text, records and events take.
+fn size(bytes: usize, places: usize, heads: usize) -> usize {
+    bytes + places * size_of::<Place>() + heads * size_of::<(u32, Head)>()
 }

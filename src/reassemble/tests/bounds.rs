@@ -167,6 +167,65 @@ fn large_buffers_are_not_kept() {
     assert!(marshaller.spare.is_empty());
     groups.clear();
     assert_eq!(groups.bytes.capacity(), 0);
+    // Records take room too when there is nothing in them.
+    let mut groups = Groups::default();
+    groups.begin(id(1), b"");
+    (0..1 << 20).for_each(|_| groups.push(AUDIT_PATH, b""));
+    let size = groups.size();
+    groups.clear();
+    groups.begin(id(2), b"");
+    groups.push(AUDIT_PATH, b"");
+    assert!(groups.room() < size / 1000, "{}", groups.room());
+}
+
+#[test]
+fn it_makes_no_difference_when_events_are_handed_over() {
+    let config = MarshallerConfig {
+        max_events: 4,
+        max_bytes: 900,
+        max_event_bytes: 300,
+        ..log_config()
+    };
+    let kinds = [
+        AUDIT_SYSCALL,
+        AUDIT_CWD,
+        AUDIT_PATH,
+        AUDIT_USER_LOGIN,
+        AUDIT_EXECVE,
+        AUDIT_PROCTITLE,
+        AUDIT_EOE,
+    ];
+    let nodes = [&b""[..], b"a", b"another"];
+    // Every event as it comes out, with its text.
+    let run = |between: u64| {
+        let (mut marshaller, mut groups) =
+            (AuditMarshaller::new(config.clone()), Groups::default());
+        let (mut events, mut state) = (Vec::new(), 1u32);
+        for now in 0..20_000 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let pick = |shift: u32, of: usize| (state >> shift) as usize % of;
+            let text = format!("{now} {}", "x".repeat(pick(8, 40)));
+            let record = Record {
+                node: nodes[pick(28, nodes.len())],
+                ..record(pick(24, 5) as u32, kinds[pick(16, 7)], text.as_bytes())
+            };
+            marshaller.push(now, record);
+            if now % between == 0 || now == 19_999 {
+                marshaller.hand_over(&mut groups);
+                events.extend(groups.iter().map(|group| {
+                    let (node, marks) = (group.node.to_vec(), (group.incomplete, group.truncated));
+                    let texts = group.messages().map(|m| (m.kind, m.data.to_vec()));
+                    (group.id, node, marks, texts.collect::<Vec<_>>())
+                }));
+            }
+        }
+        (events, marshaller.tally())
+    };
+    let at_the_end = run(u64::MAX);
+    assert!(at_the_end.1.evicted > 0 && at_the_end.1.unfinished == 0);
+    for between in [1, 2, 3, 7, 100] {
+        assert!(run(between) == at_the_end, "{between}");
+    }
 }
 
 #[test]
