@@ -231,4 +231,23 @@ mod tests {
             assert_eq!(stamps.header(data), header(data), "{}", data.escape_ascii());
         }
     }
+    #[test]
+    fn stamps_of_all_lengths_read_as_if_there_were_none_before_them() {
+        let (mut stamps, mut state) = (Stamps::default(), 1u32);
+        for _ in 0..200_000 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let pick = |shift: u32, of: usize| (state >> shift) as usize % of;
+            let seconds = ["7", "1795365817", "1795365818", "253402300799"][pick(30, 4)];
+            let millis = ["963", "964", "9"][pick(27, 3)];
+            let serial = &["2313012313", "2313022313"][pick(26, 2)][..1 + pick(20, 10)];
+            let end = ["): ", "):", ")", "):  ", "", "): \0", "): audit(7.963:2): "][pick(16, 7)];
+            let mut text = format!("audit({seconds}.{millis}:{serial}{end}");
+            text.push_str(&" pid=1 uid=0 a0=1"[pick(14, 3)..][..pick(10, 14)]);
+            if pick(8, 4) == 0 {
+                text.truncate(pick(9, text.len() + 1));
+            }
+            let text = text.as_bytes();
+            assert_eq!(stamps.header(text), header(text), "{}", text.escape_ascii());
+        }
+    }
 }
