@@ -9,7 +9,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use crate::model::Groups;
 
@@ -156,9 +156,9 @@ impl Outlet {
     }
 
     /// Takes no more, and gives nothing back: whoever waits for room, or for a parcel that comes
-    /// back, hears that nobody wants events any more.
+    /// back, hears that nobody wants events any more. What is still asked for is at its end.
     pub(crate) fn close(&mut self) {
-        self.parcels = never();
+        self.parcels = bounded(0).1;
         self.used = bounded(0).0;
     }
 }

@@ -291,7 +291,7 @@ struct Reading {
     now: Millis,
     /// When it was `now`.
     since: Instant,
-    /// The stamp of the last record.
+    /// The stamp of the last record, if it names no host.
     last: Option<EventId>,
     inlet: Inlet,
     /// An empty one, to send next.
@@ -374,7 +374,7 @@ impl Reading {
         for record in self.batch.entries() {
             // Nothing is new in the stamp of the event that the record before was of.
             if self.last != Some(record.id) || !record.node.is_empty() {
-                self.last = Some(record.id);
+                self.last = record.node.is_empty().then_some(record.id);
                 if let Some(clock) = &mut self.clock {
                     let node = self.marshaller.text(&record.node);
                     self.now = clock.see(node, record.id.time);
@@ -435,9 +435,12 @@ fn millis(duration: Duration) -> Millis {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{self, Write};
+
     use super::*;
     use crate::model::RecordType;
     use crate::model::record_type::{AUDIT_AVC, AUDIT_EOE, AUDIT_SYSCALL, AUDIT_USER_AUTH};
+    use crate::source::LogSource;
 
     /// Hands over one record at a time, and says what follows.
     struct Script(std::vec::IntoIter<(RecordType, u32, Fill)>);
@@ -480,5 +483,38 @@ mod tests {
             ends.push((event.id.serial, event.incomplete));
         }
         assert_eq!(ends, [(1, false), (2, true)]);
+    }
+    /// Reads a log to its end.
+    fn read(text: &[u8]) -> AuditReader {
+        let (input, mut output) = io::pipe().expect("a pipe");
+        output.write_all(text).expect("there is room");
+        let (stopper, stop) = source::stop().expect("a pipe");
+        let source = Box::new(LogSource::from_fd(input.into(), stop));
+        let config = ReaderConfig::log(MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
+        AuditReader::spawn(source, stopper, config).expect("a thread")
+    }
+
+    #[test]
+    fn a_serial_is_seen_though_another_host_has_had_the_same_stamp_just_before() {
+        let lines = (1..=9).map(|serial| {
+            let record = format!("type=USER_LOGIN msg=audit(1.000:{serial}): op=x\n");
+            format!("node=far {record}{record}")
+        });
+        let mut text = lines.collect::<String>();
+        text.push_str("type=USER_LOGIN msg=audit(1.000:10): op=x\n");
+        // The first one is seen in any case, and all behind it are expected.
+        let first = "type=USER_LOGIN msg=audit(0.999:0): op=x\n";
+        let mut reader = read((first.to_owned() + &text).as_bytes());
+        while reader.next().is_some() {}
+        let totals = reader.totals();
+        assert_eq!((totals.tally.events, totals.missing), (20, 0));
+    }
+
+    #[test]
+    fn a_reader_that_was_finished_has_no_more_events() {
+        let mut reader = read(b"type=USER_LOGIN msg=audit(1.000:1): op=x\n");
+        reader.finish().expect("nothing went wrong");
+        assert!(reader.next().is_none());
+        assert!(matches!(reader.step(None), Step::End));
     }
 }
