@@ -87,10 +87,16 @@ fn key(id: EventId, node: u32) -> Key {
 const SPARE_CAPACITY: usize = 8 << 10;
 /// Buffers kept for use at most.
 const SPARES: usize = 1024;
+/// Bytes of all events in flight at most: they may all end together, and places have 32 bits.
+const MOST: usize = 2 << 30;
 
 impl AuditMarshaller {
     /// A marshaller with nothing in flight.
     pub fn new(config: MarshallerConfig) -> AuditMarshaller {
+        let config = MarshallerConfig {
+            max_bytes: config.max_bytes.min(MOST),
+            ..config
+        };
         AuditMarshaller {
             config,
             tally: Tally::default(),

@@ -125,7 +125,8 @@ impl Batch {
     }
 }
 
-/// Offsets are stored in 32 bits: a batch never grows past the few MiB that its source allows.
+/// Offsets are stored in 32 bits: a batch never grows past the few MiB that its source allows, and what
+/// is in flight and may join it is bounded too.
 #[inline]
 pub(crate) fn narrow(range: Range<usize>) -> Range<u32> {
     let narrow = |offset| u32::try_from(offset).unwrap_or(u32::MAX);

@@ -17,7 +17,7 @@ pub struct MarshallerConfig {
     pub ends_at_proctitle: bool,
     /// Events in flight at most.
     pub max_events: usize,
-    /// Bytes of all events in flight at most, with what it costs to keep them.
+    /// Bytes of all events in flight at most, with what it costs to keep them; never more than 2 GiB.
     pub max_bytes: usize,
     /// Bytes of one event at most, counted in the same way; records past it are left out.
     pub max_event_bytes: usize,
