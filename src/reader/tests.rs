@@ -1,0 +1,84 @@
+//! What the reader promises of its events and their end.
+
+use std::io::{self, Write};
+
+use super::*;
+use crate::model::RecordType;
+use crate::model::record_type::{AUDIT_AVC, AUDIT_EOE, AUDIT_SYSCALL, AUDIT_USER_AUTH};
+use crate::source::LogSource;
+
+/// Hands over one record at a time, and says what follows.
+struct Script(std::vec::IntoIter<(RecordType, u32, Fill)>);
+
+impl Source for Script {
+    fn fill(&mut self, batch: &mut Batch, _: Option<Instant>) -> Result<Fill, Error> {
+        let Some((kind, serial, fill)) = self.0.next() else {
+            return Ok(Fill::End);
+        };
+        let id = EventId {
+            serial,
+            ..EventId::default()
+        };
+        batch.push(id, kind, 0..0, 0..0, false);
+        Ok(fill)
+    }
+}
+
+#[test]
+fn an_event_whose_rest_still_lies_in_the_socket_is_waited_for() {
+    let drained = Fill::Drained(Instant::now());
+    let script = vec![
+        (AUDIT_SYSCALL, 1, Fill::More),
+        (AUDIT_SYSCALL, 2, Fill::More),
+        (AUDIT_EOE, 1, drained),
+        (AUDIT_EOE, 2, drained),
+    ];
+    // Every event's time is up as soon as it has begun.
+    let timeout = Duration::ZERO;
+    let marshaller = MarshallerConfig {
+        timeout,
+        ..MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC)
+    };
+    let (stopper, _stop) = source::stop().expect("a pipe");
+    let source = Box::new(Script(script.into_iter()));
+    let reader = AuditReader::spawn(source, stopper, ReaderConfig::live(marshaller));
+    let mut events = reader.expect("a thread");
+    let mut ends = Vec::new();
+    while let Some(event) = events.next() {
+        ends.push((event.id.serial, event.incomplete));
+    }
+    assert_eq!(ends, [(1, false), (2, true)]);
+}
+/// Reads a log to its end.
+fn read(text: &[u8]) -> AuditReader {
+    let (input, mut output) = io::pipe().expect("a pipe");
+    output.write_all(text).expect("there is room");
+    let (stopper, stop) = source::stop().expect("a pipe");
+    let source = Box::new(LogSource::from_fd(input.into(), stop));
+    let config = ReaderConfig::log(MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
+    AuditReader::spawn(source, stopper, config).expect("a thread")
+}
+
+#[test]
+fn a_serial_is_seen_though_another_host_has_had_the_same_stamp_just_before() {
+    let lines = (1..=9).map(|serial| {
+        let record = format!("type=USER_LOGIN msg=audit(1.000:{serial}): op=x\n");
+        format!("node=far {record}{record}")
+    });
+    let mut text = lines.collect::<String>();
+    text.push_str("type=USER_LOGIN msg=audit(1.000:10): op=x\n");
+    // The first one is seen in any case, and all behind it are expected.
+    let first = "type=USER_LOGIN msg=audit(0.999:0): op=x\n";
+    let mut reader = read((first.to_owned() + &text).as_bytes());
+    while reader.next().is_some() {}
+    let totals = reader.totals();
+    assert_eq!((totals.tally.events, totals.missing), (20, 0));
+}
+
+#[test]
+fn a_reader_that_was_finished_has_no_more_events() {
+    let mut reader = read(b"type=USER_LOGIN msg=audit(1.000:1): op=x\n");
+    reader.finish().expect("nothing went wrong");
+    assert!(reader.next().is_none());
+    assert!(matches!(reader.step(None), Step::End));
+}
