@@ -101,13 +101,14 @@ fn key_end(text: &[u8]) -> Option<usize> {
 /// `msg='…'`, so there the separator counts only behind the closing quote.
 pub(super) fn split_enriched(kind: RecordType, body: &[u8]) -> (&[u8], &[u8]) {
     const SEPARATOR: u8 = 0x1d;
+    if kind.is_user_event() && body.ends_with(b"'") {
+        return (body, b"");
+    }
     let Some(first) = memchr(SEPARATOR, body) else {
         return (body, b"");
     };
     let at = if !kind.is_user_event() {
         first
-    } else if body.ends_with(b"'") {
-        return (body, b"");
     } else {
         memchr::memmem::rfind(body, b"'\x1d").map_or(first, |quote| quote + 1)
     };

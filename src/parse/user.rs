@@ -231,8 +231,7 @@ fn pairs<'a>(msg: &'a [u8], mut put: impl FnMut(&'a [u8], Value<'a>)) {
     while let Some(token) = tokens.next() {
         let end = msg.len() - tokens.rest().len();
         let key = token.key.strip_prefix(b"(").unwrap_or(token.key);
-        let is_key = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-        if !key.is_empty() && key.iter().all(is_key) {
+        if !key.is_empty() && key.iter().all(|byte| IN_KEY[usize::from(*byte)]) {
             if let Some((key, value)) = last.replace((key, token.value)) {
                 put(key, trimmed(value));
             }
@@ -249,16 +248,33 @@ fn pairs<'a>(msg: &'a [u8], mut put: impl FnMut(&'a [u8], Value<'a>)) {
     }
 }
 
+/// The bytes that the key of a pair may have.
+static IN_KEY: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = matches!(byte as u8, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'-');
+        byte += 1;
+    }
+    table
+};
+
 /// A bare value without the punctuation behind it: words that have no letter or digit, a comma, and a
 /// parenthesis that was opened before the pair.
+#[inline]
 fn trimmed(value: Value<'_>) -> Value<'_> {
-    let mut bytes = value.bytes;
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte >= 0x80;
-    if value.quoted || bytes.last().is_none_or(is_word) {
-        return value;
+    match value.bytes.last() {
+        Some(last) if !value.quoted && !is_word(last) => without_punctuation(value, is_word),
+        _ => value,
     }
+}
+
+#[cold]
+fn without_punctuation(value: Value<'_>, is_word: impl Fn(&u8) -> bool) -> Value<'_> {
+    let mut bytes = value.bytes;
     while let Some(space) = memchr::memrchr(b' ', bytes)
-        && !bytes.iter().skip(space).any(is_word)
+        && !bytes.iter().skip(space).any(&is_word)
     {
         bytes = bytes.get(..space).unwrap_or_default();
     }
