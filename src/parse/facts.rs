@@ -106,13 +106,13 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Bump) -> Facts<'a> {
     for message in group.messages() {
         let kind = message.kind;
         if kind.is_user_event() || kind == AUDIT_LOGIN {
-            facts.user.get_or_insert_with(|| {
-                arena.alloc_with(|| UserRecord::parse(kind, message.data, arena))
-            });
+            facts
+                .user
+                .get_or_insert_with(|| UserRecord::parse(kind, message.data, arena));
             continue;
         }
         let body = || split_enriched(kind, message.data).0;
-        let call = || &*arena.alloc_with(|| CallRecord::parse(kind, body(), arena));
+        let call = || CallRecord::parse(kind, body(), arena);
         match kind {
             AUDIT_SYSCALL => facts.call = Some(call()),
             AUDIT_URINGOP => {
@@ -157,8 +157,9 @@ impl<'a> CallRecord<'a> {
         hex(self.args.get(index)?)
     }
 
-    fn parse(kind: RecordType, body: &'a [u8], arena: &'a Bump) -> CallRecord<'a> {
-        let mut call = CallRecord {
+    /// Reads a record, in the place where it stays.
+    fn parse(kind: RecordType, body: &'a [u8], arena: &'a Bump) -> &'a CallRecord<'a> {
+        let call = arena.alloc_with(|| CallRecord {
             kind,
             arch: None,
             number: None,
@@ -172,7 +173,7 @@ impl<'a> CallRecord<'a> {
             exe: None,
             key: None,
             subj: None,
-        };
+        });
         let mut fields = Fields::new(body);
         // In the order of SYSCALL (kernel/auditsc.c, `audit_log_exit`); that of URINGOP
         // (`audit_log_uring`) differs a little.

@@ -68,8 +68,9 @@ impl<'a> UserRecord<'a> {
         Some(line.into_bump_slice())
     }
 
-    pub(crate) fn parse(kind: RecordType, body: &'a [u8], arena: &'a Bump) -> UserRecord<'a> {
-        let mut record = UserRecord {
+    /// Reads a record, in the place where it stays.
+    pub(crate) fn parse(kind: RecordType, body: &'a [u8], arena: &'a Bump) -> &'a UserRecord<'a> {
+        let record = arena.alloc_with(|| UserRecord {
             kind,
             ids: Identity::default(),
             msg: None,
@@ -88,7 +89,7 @@ impl<'a> UserRecord<'a> {
             subj: None,
             fields: Vec::new_in(arena),
             truncated: false,
-        };
+        });
         let (raw, names) = split_enriched(kind, body);
         record.outer(raw, arena);
         if let Some(msg) = record.msg {
