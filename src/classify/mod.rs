@@ -57,15 +57,9 @@ impl Classifier {
         group: &AuditMessageGroup<'a>,
         arena: &'a Bump,
     ) -> Option<AuditEvent<'a>> {
-        // It is made where it is returned, and never moved.
-        let mut event = Some(events::empty(group));
-        let is_one = event
-            .as_mut()
-            .and_then(|event| self.fill(event, group, arena));
-        if is_one.is_none() {
-            event = None;
-        }
-        event
+        let mut event = events::empty(group);
+        self.fill(&mut event, group, arena)?;
+        Some(event)
     }
 
     /// Writes into an event what its records say, unless it is none.
