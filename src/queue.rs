@@ -70,7 +70,8 @@ pub(crate) fn queue(bound: usize, overflow: Overflow) -> (Inlet, Outlet) {
         Overflow::DropOldest => (bound / LEAST).max(1),
     };
     let (full, receiver) = bounded(parcels);
-    let (returned, used) = bounded(parcels.min(8 * AHEAD) + 2);
+    // What comes back is not counted, so there are few of them.
+    let (returned, used) = bounded(2 * AHEAD);
     let bytes = Arc::new(AtomicUsize::new(0));
     let inlet = Inlet {
         full,
