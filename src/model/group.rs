@@ -92,7 +92,7 @@ pub(crate) struct Head {
 
 /// Room that has grown past this many bytes is not kept: one huge event must not cost its memory for
 /// ever.
-const SPARE_CAPACITY: usize = 1 << 20;
+const SPARE_CAPACITY: usize = 2 << 20;
 
 impl Groups {
     /// Begins another event, without records yet.
