@@ -1,8 +1,9 @@
 //! Whether more of something costs more for each byte of it: records, events in flight, names in an
 //! event, arguments and their length.
 //!
-//! `cargo bench --bench growth -- [--runs N]`. It fails if a larger size costs more than one and a half
-//! times as much per byte as any smaller one.
+//! `cargo bench --bench growth -- [--runs N]`. It fails if a larger size costs more than two and a half
+//! times as much per byte as any smaller one: what is open in more memory than the caches have costs
+//! up to twice as much, and what grows faster than its input costs many times as much.
 
 #![expect(clippy::print_stdout, reason = "figures go there")]
 
@@ -23,7 +24,7 @@ use auditrd::{
 use support::{log, number, sys};
 
 /// How much more a byte may cost where there is more of it.
-const LIMIT: f64 = 1.5;
+const LIMIT: f64 = 2.5;
 
 /// The kernel cuts an argument into pieces of about this many bytes (`MAX_EXECVE_AUDIT_LEN`).
 const PIECE: usize = 7500;

@@ -6,9 +6,11 @@
 pub(super) fn is_plain(text: &[u8]) -> bool {
     if let Some(last) = text.last_chunk() {
         let (chunks, _) = text.as_chunks();
-        return chunks.iter().fold(is_plain_chunk(last), |plain, chunk| {
-            plain & is_plain_chunk(chunk)
-        });
+        let mut found = [0; WIDTH];
+        for chunk in chunks.iter().chain([last]) {
+            mark(&mut found, chunk);
+        }
+        return u128::from_ne_bytes(found) == 0;
     }
     let word = u64::from_le_bytes;
     let found = match (text.first_chunk(), text.last_chunk(), text) {
@@ -18,13 +20,17 @@ pub(super) fn is_plain(text: &[u8]) -> bool {
     found == 0
 }
 
-/// As [`is_plain`]. It has no branches, so that the compiler can look at all bytes at once.
+/// Bytes that are looked at together.
+const WIDTH: usize = 16;
+
+/// Sets what is not 0 in the place of each byte that is special. It has no branches, so that the
+/// compiler can look at all bytes at once.
 #[inline(always)]
-fn is_plain_chunk(chunk: &[u8; 16]) -> bool {
-    let is_special = |byte: u8| (byte as i8) < 0x20 || byte == b'"' || byte == b'\\';
-    !chunk
-        .iter()
-        .fold(false, |any, byte| any | is_special(*byte))
+fn mark(found: &mut [u8; WIDTH], chunk: &[u8; WIDTH]) {
+    for (found, byte) in found.iter_mut().zip(chunk) {
+        let is_special = ((*byte as i8) < 0x20) | (*byte == b'"') | (*byte == b'\\');
+        *found |= u8::from(is_special);
+    }
 }
 
 /// The bytes of a text shorter than eight, some of them twice and with plain ones between them.
