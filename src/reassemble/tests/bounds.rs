@@ -103,6 +103,17 @@ fn a_record_that_was_cut_marks_its_event() {
     }
 }
 
+/// Records of all sorts: the first and the last of an event, and one that is an event by itself.
+const KINDS: [RecordType; 7] = [
+    AUDIT_SYSCALL,
+    AUDIT_CWD,
+    AUDIT_PATH,
+    AUDIT_USER_LOGIN,
+    AUDIT_EXECVE,
+    AUDIT_PROCTITLE,
+    AUDIT_EOE,
+];
+
 /// A marshaller takes events of these bytes in flight, and hands over twice.
 fn carried(bytes: &[usize]) -> (AuditMarshaller, Groups) {
     let mut marshaller = AuditMarshaller::new(config());
@@ -186,15 +197,6 @@ fn it_makes_no_difference_when_events_are_handed_over() {
         max_event_bytes: 300,
         ..log_config()
     };
-    let kinds = [
-        AUDIT_SYSCALL,
-        AUDIT_CWD,
-        AUDIT_PATH,
-        AUDIT_USER_LOGIN,
-        AUDIT_EXECVE,
-        AUDIT_PROCTITLE,
-        AUDIT_EOE,
-    ];
     let nodes = [&b""[..], b"a", b"another"];
     // Every event as it comes out, with its text.
     let run = |between: u64| {
@@ -207,7 +209,11 @@ fn it_makes_no_difference_when_events_are_handed_over() {
             let text = format!("{now} {}", "x".repeat(pick(8, 40)));
             let record = Record {
                 node: nodes[pick(28, nodes.len())],
-                ..record(pick(24, 5) as u32, kinds[pick(16, 7)], text.as_bytes())
+                ..record(
+                    pick(24, 5) as u32,
+                    KINDS[pick(16, KINDS.len())],
+                    text.as_bytes(),
+                )
             };
             marshaller.push(now, record);
             if now % between == 0 || now == 19_999 {
@@ -255,21 +261,12 @@ fn every_record_is_in_an_event_or_counted_as_left_out() {
         max: AUDIT_PATH,
         ..log_config()
     };
-    let kinds = [
-        AUDIT_SYSCALL,
-        AUDIT_CWD,
-        AUDIT_PATH,
-        AUDIT_USER_LOGIN,
-        AUDIT_EXECVE,
-        AUDIT_PROCTITLE,
-        AUDIT_EOE,
-    ];
     let mut marshaller = AuditMarshaller::new(config.clone());
     let (mut pushed, mut ends, mut outside) = (0, 0, 0);
     let mut state = 1u32;
     for now in 0..20_000 {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let kind = kinds[(state >> 16) as usize % kinds.len()];
+        let kind = KINDS[(state >> 16) as usize % KINDS.len()];
         let length = (state >> 8) as usize % 40;
         marshaller.push(now, record((state >> 24) % 9, kind, &[b'x'; 40][..length]));
         pushed += 1;
