@@ -179,7 +179,8 @@ impl<'a> CallRecord<'a> {
         // (`audit_log_uring`) differs a little.
         while fields.pass() {
             take!(fields, "arch", value => {
-                call.arch = arch(value.bytes).map(|number| (number, value.bytes));
+                let number = value.hex().and_then(|arch| u32::try_from(arch).ok());
+                call.arch = number.map(|number| (number, value.bytes));
             });
             take!(fields, "syscall", id(id) => call.number = id);
             take!(fields, "uring_op", id(id) => call.number = id);
@@ -211,14 +212,6 @@ impl<'a> CallRecord<'a> {
             });
         }
         call
-    }
-}
-
-/// An architecture, which is mostly this one.
-fn arch(text: &[u8]) -> Option<u32> {
-    match text {
-        b"c000003e" => Some(0xc000_003e),
-        text => u32::try_from(hex(text)?).ok(),
     }
 }
 
