@@ -1,4 +1,4 @@
-//! The command line: what was typed, and what it means.
+//! The command line and its meaning.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -15,15 +15,15 @@ use clap::{
 
 use super::values::{bytes, duration, file_size, max_line, queue};
 
-/// Read the Linux audit subsystem and write process, file and user events as JSON lines.
+/// Read Linux audit records and write process, file and user events as JSON lines.
 ///
-/// Without a source option the records come live from the kernel's read-only multicast group, which
-/// works beside auditd and needs CAP_AUDIT_READ. Every option can be set in the environment as
+/// By default, auditrd listens to the kernel's read-only multicast group, which needs
+/// CAP_AUDIT_READ and works beside auditd. Every option can also be set by an environment variable,
 /// AUDITRD_<OPTION>.
 #[derive(Debug, Parser)]
 #[command(version = VERSION, max_term_width = 100, after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// Replay a log instead; - is standard input, and several are read one after the other
+    /// Replay a log instead of listening; - is standard input; several files are read in turn
     #[arg(
         short,
         long,
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     )]
     pub(crate) input: Vec<PathBuf>,
 
-    /// Register as the kernel's audit daemon; needs CAP_AUDIT_CONTROL and that no other one runs
+    /// Register as the kernel's audit daemon; needs CAP_AUDIT_CONTROL and no other running daemon
     #[arg(
         long,
         env = "AUDITRD_UNICAST",
@@ -42,7 +42,7 @@ pub(crate) struct Args {
     )]
     pub(crate) unicast: bool,
 
-    /// Size of the socket's receive buffer; K, M and G are understood
+    /// Size of the socket's receive buffer; accepts the suffixes K, M and G
     #[arg(
         long,
         value_name = "BYTES",
@@ -53,7 +53,7 @@ pub(crate) struct Args {
     )]
     pub(crate) recv_buffer: usize,
 
-    /// Records that may wait in the kernel while we are its audit daemon, if it is not more already
+    /// Raise the kernel's backlog limit to at least this many records while registered (--unicast)
     #[arg(
         long,
         value_name = "N",
@@ -63,7 +63,7 @@ pub(crate) struct Args {
     )]
     pub(crate) backlog_limit: u32,
 
-    /// Lowest type of record to keep, as a number or a name
+    /// Lowest record type to keep, by number or name
     #[arg(
         long,
         value_name = "TYPE",
@@ -73,7 +73,7 @@ pub(crate) struct Args {
     )]
     pub(crate) min: RecordType,
 
-    /// Highest type of record to keep
+    /// Highest record type to keep, by number or name
     #[arg(
         long,
         value_name = "TYPE",
@@ -83,7 +83,7 @@ pub(crate) struct Args {
     )]
     pub(crate) max: RecordType,
 
-    /// Kinds of events to write
+    /// Kinds of events to write, separated by commas
     #[arg(
         long,
         value_name = "KINDS",
@@ -94,7 +94,7 @@ pub(crate) struct Args {
     )]
     pub(crate) events: Vec<Kind>,
 
-    /// Append to a file, made with mode 0600; - is standard output
+    /// Append events to a file, created with mode 0600; - is standard output
     #[arg(
         short,
         long,
@@ -105,7 +105,7 @@ pub(crate) struct Args {
     )]
     pub(crate) output: PathBuf,
 
-    /// Begin a new file before one grows over this; K, M and G are understood [no limit]
+    /// Rotate the output file before it grows past this size; accepts K, M and G [no limit]
     #[arg(
         long,
         value_name = "BYTES",
@@ -115,7 +115,7 @@ pub(crate) struct Args {
     )]
     pub(crate) max_size: Option<u64>,
 
-    /// Keep so many old files, FILE.1 the newest; with --max-size [5]
+    /// Number of rotated files to keep (FILE.1 is the newest); needs --max-size [5]
     #[arg(
         long,
         value_name = "N",
@@ -125,7 +125,7 @@ pub(crate) struct Args {
     )]
     pub(crate) max_files: Option<u32>,
 
-    /// When to have the disk take what was written
+    /// When to fsync the output file
     #[arg(
         long,
         value_name = "WHEN",
@@ -135,7 +135,7 @@ pub(crate) struct Args {
     )]
     pub(crate) fsync: When,
 
-    /// How events are written: auditrd's own keys, Elastic Common Schema, or go-audit's groups
+    /// Output format: auditrd's own keys, the Elastic Common Schema, or go-audit's message groups
     #[arg(
         long,
         value_name = "FORMAT",
@@ -145,7 +145,7 @@ pub(crate) struct Args {
     )]
     pub(crate) format: Format,
 
-    /// Write events as aligned rows for eyes, coloured on a terminal
+    /// Human-readable, aligned output; coloured on a terminal
     #[arg(
         long,
         env = "AUDITRD_PRETTY",
@@ -154,7 +154,7 @@ pub(crate) struct Args {
     )]
     pub(crate) pretty: bool,
 
-    /// Cut argv, commandline and fields so that a line stays under this; at least 4K [no limit]
+    /// Truncate argv, commandline and fields to keep lines under this size; at least 4K [no limit]
     #[arg(
         long,
         value_name = "BYTES",
@@ -164,8 +164,8 @@ pub(crate) struct Args {
     )]
     pub(crate) max_line: Option<usize>,
 
-    /// Events between the reading and the writing thread; when live ones need more than this, the
-    /// oldest are dropped and counted
+    /// Memory for events waiting to be written; if live events need more, the oldest are dropped
+    /// and counted
     #[arg(
         long,
         value_name = "BYTES",
@@ -176,7 +176,7 @@ pub(crate) struct Args {
     )]
     pub(crate) queue: usize,
 
-    /// Finish an event whose end does not come after this long
+    /// Write an event as incomplete if its last record has not arrived after this long
     #[arg(
         long,
         value_name = "DURATION",
@@ -187,7 +187,7 @@ pub(crate) struct Args {
     )]
     pub(crate) event_timeout: Duration,
 
-    /// Count a serial as missing that is late by more than this
+    /// How far out of order a serial may arrive before it is counted as missing
     #[arg(
         long,
         value_name = "N",
@@ -197,7 +197,7 @@ pub(crate) struct Args {
     )]
     pub(crate) max_out_of_order: u32,
 
-    /// Change to this user once everything is open; its name or number
+    /// Switch to this user, by name or number, once everything is open
     #[arg(
         long,
         value_name = "NAME",
@@ -206,7 +206,7 @@ pub(crate) struct Args {
     )]
     pub(crate) user: Option<String>,
 
-    /// Change to this group, in place of the user's own
+    /// Switch to this group instead of the user's primary group
     #[arg(
         long,
         value_name = "NAME",
@@ -215,7 +215,7 @@ pub(crate) struct Args {
     )]
     pub(crate) group: Option<String>,
 
-    /// Do not confine system calls and files (seccomp, Landlock); capabilities are dropped all the same
+    /// Do not sandbox the process with seccomp and Landlock; capabilities are still dropped
     #[arg(
         long,
         env = "AUDITRD_NO_CONFINE",
@@ -224,7 +224,7 @@ pub(crate) struct Args {
     )]
     pub(crate) no_confine: bool,
 
-    /// Print the counters to standard error this often
+    /// Print the counters to standard error at this interval
     #[arg(
         long,
         value_name = "DURATION",
@@ -234,7 +234,7 @@ pub(crate) struct Args {
     )]
     pub(crate) stats_interval: Option<Duration>,
 
-    /// Write the counters to a file for Prometheus, every 15s or at the stats interval
+    /// Write the counters to a Prometheus text file, every 15s or at --stats-interval
     #[arg(
         long,
         value_name = "FILE",
@@ -243,7 +243,7 @@ pub(crate) struct Args {
     )]
     pub(crate) metrics_file: Option<PathBuf>,
 
-    /// Say more on standard error; -vv even more
+    /// Log more to standard error; -vv logs even more
     #[arg(
         short,
         long,
@@ -253,7 +253,7 @@ pub(crate) struct Args {
     )]
     pub(crate) verbose: u8,
 
-    /// Say less on standard error; -qq nothing
+    /// Log less to standard error; -qq logs nothing
     #[arg(
         short,
         long,
@@ -264,29 +264,29 @@ pub(crate) struct Args {
     pub(crate) quiet: u8,
 }
 
-/// The version, and the commit that it was built from where that is known; build.rs finds out.
+/// The version and, if known, the commit that it was built from. Set by build.rs.
 const VERSION: &str = env!("AUDITRD_VERSION");
 
 const AFTER_HELP: &str = "\
-Exit status: 0 asked to stop, end of input, or the reader of the output went away;
-1 it could not do its work; 2 wrong usage; 4 not permitted.
+Exit status: 0 if stopped by a signal, at the end of input, or when the reader of standard output
+closes it; 1 on an error; 2 on wrong usage; 4 if a permission is missing.
 
-Signals: SIGTERM and SIGINT finish what is in flight and end; SIGHUP opens the output file again;
-SIGUSR1 prints the counters.
+Signals: SIGTERM and SIGINT write the events already read and exit, and a second one exits at once;
+SIGHUP reopens the output file; SIGUSR1 prints the counters.
 
 Examples:
-  Source:       sudo auditrd                              events as they happen
-                auditrd -i /var/log/audit/audit.log       events of a log
-                xzcat old.log.xz | auditrd -i - | jq .    events of a stream
+  Source:       sudo auditrd                              live events
+                auditrd -i /var/log/audit/audit.log       the events of a log
+                xzcat old.log.xz | auditrd -i - | jq .    the events of a stream
   Filter:       sudo auditrd --min 1006 --events process,user
   Output:       sudo auditrd -o /var/log/auditrd/events.json --max-line 32K
-                auditrd -i audit.log --pretty             rows for eyes
+                auditrd -i audit.log --pretty             for people to read
                 auditrd -i audit.log --format ecs         for Elasticsearch
   Security:     sudo auditrd --user auditrd -o /var/log/auditrd/events.json
   Reassembly:   auditrd -i slow.log --event-timeout 10s
   Diagnostics:  sudo auditrd -v --stats-interval 1m";
 
-/// A kind of event, as it is typed.
+/// A kind of event, as given on the command line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Kind {
     Process,
@@ -305,18 +305,18 @@ impl Kind {
     }
 }
 
-/// When files are synced, as it is typed.
+/// When the output file is synced, as given on the command line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum When {
     /// Leave it to the kernel
     Never,
-    /// About every second
+    /// About once a second
     Interval,
     /// After every write
     Always,
 }
 
-/// A format of event lines, as it is typed.
+/// A format of event lines, as given on the command line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Format {
     Auditrd,
@@ -325,14 +325,14 @@ pub(crate) enum Format {
 }
 
 impl Args {
-    /// Checks what no single option can check.
+    /// Checks the options against each other.
     pub(crate) fn validate(self) -> Result<Args> {
         if self.min > self.max {
             let (min, max) = (self.min, self.max);
             let text = format!("--min {min} ({}) is above --max {max} ({})", min.0, max.0);
             return Err(Args::command().error(ErrorKind::ValueValidation, text));
         }
-        // Not left to clap, for which a variable that says no is a conflict too.
+        // clap's own conflicts would also refuse AUDITRD_UNICAST=0.
         if self.unicast && !self.input.is_empty() {
             let text = "--unicast cannot be used with --input: a log has no audit daemon";
             return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
@@ -342,7 +342,7 @@ impl Args {
             return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
         }
         if self.max_files.is_some() && self.max_size.is_none() {
-            let text = "--max-files needs --max-size, which says when a file is old";
+            let text = "--max-files needs --max-size, which sets when a file is rotated";
             return Err(Args::command().error(ErrorKind::MissingRequiredArgument, text));
         }
         if let Some(text) = self.contradiction() {
@@ -351,16 +351,18 @@ impl Args {
         Ok(self)
     }
 
-    /// What options ask of each other that cannot be.
+    /// The first pair of options that contradict each other.
     fn contradiction(&self) -> Option<&'static str> {
         let is_raw = self.format == Format::Raw;
         let all = [Kind::Process, Kind::Fim, Kind::User];
         if self.pretty && self.format != Format::Auditrd {
-            Some("--pretty cannot be used with --format: rows for eyes are a format of their own")
+            Some("--pretty cannot be used with --format: it is an output format of its own")
         } else if self.pretty && self.max_line.is_some() {
-            Some("--pretty cannot be used with --max-line: rows are cut to the terminal's width")
+            Some(
+                "--pretty cannot be used with --max-line: it truncates rows to the terminal's width",
+            )
         } else if is_raw && self.max_line.is_some() {
-            Some("--format raw cannot be used with --max-line: records are written as they came")
+            Some("--format raw cannot be used with --max-line: it writes records unchanged")
         } else if is_raw && !all.iter().all(|kind| self.events.contains(kind)) {
             Some("--format raw cannot be used with --events: use --min and --max to choose records")
         } else {
@@ -368,7 +370,7 @@ impl Args {
         }
     }
 
-    /// A log can be waited with while its output fails; live events cannot.
+    /// Reading a log can pause while the output fails; live events cannot.
     pub(crate) fn sink(&self) -> SinkConfig {
         let rotation = self.max_size.map(|max_size| Rotation {
             max_size,
@@ -422,7 +424,7 @@ impl Args {
         }
     }
 
-    /// What to give up before the first record is looked at.
+    /// The privileges to give up before the first record is parsed.
     pub(crate) fn confinement(&self) -> std::result::Result<Confinement, Error> {
         let duty = if self.is_live() {
             Duty::Listen
