@@ -10,4 +10,4 @@ mod shippers;
 mod spark;
 mod stores;
 mod terminal;
-mod tools;
+pub(crate) mod tools;

@@ -5,8 +5,8 @@
 //! kernel writes. `traps` has one test for each odd record that was seen in the wild. `disk` takes the
 //! output away while it is written to. `oracle` asks libauparse and shells for a second opinion.
 //! `layering` holds the imports against the architecture. `confine` tries what the program gave up.
-//! `units`, `rules` and `shipped` ask the tools that the files beside the binary are for. `live`,
-//! `coexist` and `truth` run against this kernel, and `soak` for as long as one likes.
+//! `units`, `rules`, `shipped` and `forge` ask the tools that the files beside the binary are for.
+//! `live`, `coexist` and `truth` run against this kernel, and `soak` for as long as one likes.
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
 
 mod cli;
@@ -14,6 +14,7 @@ mod coexist;
 mod common;
 mod confine;
 mod disk;
+mod forge;
 mod formats;
 mod golden;
 mod hostile;

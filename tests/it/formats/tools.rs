@@ -17,7 +17,7 @@ pub(super) fn is_there(program: &str) -> bool {
 }
 
 /// A Python that has a module, such as the one that TEST_PYTHON names.
-pub(super) fn python_with(import: &str) -> Option<String> {
+pub(crate) fn python_with(import: &str) -> Option<String> {
     let named = env::var("TEST_PYTHON").ok();
     let pythons = ["python3", "/usr/bin/python3"].map(str::to_owned);
     let mut pythons = named.into_iter().chain(pythons);
