@@ -18,7 +18,7 @@ use std::{
 };
 
 use auditrd::{
-    Absent, Arena, AuditReader, Classifier, LogSource, MarshallerConfig, ReaderConfig, encode,
+    Absent, Arena, AuditReader, Classifier, LogSource, ReaderConfig, ReassemblyConfig, encode,
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
 };
 use support::{log, number, sys};
@@ -142,7 +142,7 @@ fn replay(log: &Path) -> (Duration, u64) {
     let before = sys::cpu();
     let (stopper, stop) = auditrd::stop().expect("a pipe");
     let source = LogSource::open(&[PathBuf::from(log)], stop).expect("a log");
-    let config = ReaderConfig::log(MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
+    let config = ReaderConfig::log(ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
     let mut reader = AuditReader::spawn(Box::new(source), stopper, config).expect("a thread");
     let mut classifier = Classifier::new(Box::new(Absent));
     let (mut arena, mut line) = (Arena::new(), Vec::new());

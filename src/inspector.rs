@@ -24,9 +24,9 @@ use rustix::{
 use crate::{
     confine::{Confinement, Duty, User},
     error::Error,
-    parse::FileId,
+    model::FileId,
     resolve::{Host, Proc},
-    source::sys,
+    sys,
 };
 
 /// How long an answer may take. A path may lie on a server that does not answer; the path of one

@@ -7,12 +7,12 @@
 //! ```
 //! use std::path::PathBuf;
 //!
-//! use auditrd::{Absent, Arena, AuditReader, Classifier, LogSource, MarshallerConfig};
+//! use auditrd::{Absent, Arena, AuditReader, Classifier, LogSource, ReassemblyConfig};
 //! use auditrd::{ReaderConfig, record_type::*};
 //!
 //! let (stopper, stop) = auditrd::stop()?;
 //! let source = LogSource::open(&[PathBuf::from("tests/data/fim.log")], stop)?;
-//! let config = ReaderConfig::log(MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
+//! let config = ReaderConfig::log(ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
 //! let mut classifier = Classifier::new(Box::new(Absent));
 //! let (mut arena, mut lines) = (Arena::new(), Vec::new());
 //! let mut reader = AuditReader::spawn(Box::new(source), stopper, config)?;
@@ -28,51 +28,47 @@
 //!
 //! # Layers
 //!
-//! Data flows one way: [`source`](LogSource) → [`reassemble`](AuditMarshaller) → [`parse`] →
+//! Data flows one way: [`source`](LogSource) → [`reassemble`](Reassembler) → [`parse`] →
 //! [`classify`](Classifier) → [`encode`] → sink. A stage knows the [model](AuditEvent) and the
-//! stages before it. Only the reader has a thread and a channel; only `source::sys` calls C;
+//! stages before it. Only the reader has a thread and a channel; only `sys` calls C;
 //! parsing never fails, it yields what it understood.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test ends there"))]
 
-mod bell;
+mod bytes;
 mod classify;
-mod clock;
 mod confine;
 pub mod encode;
 mod error;
 mod inspector;
 mod model;
 pub mod parse;
-mod queue;
 mod reader;
 mod reassemble;
 mod resolve;
-mod serials;
 mod sink;
-mod source;
+pub mod source;
+mod sys;
 
 /// Memory for what is built while an event is looked at; reset it afterwards.
 pub use bumpalo::Bump as Arena;
 
-pub use bell::Interrupter;
-pub use classify::{
-    Classifier, errno_name, is_exec_syscall, is_fim_syscall, parse_audit_event, syscall_name,
-    syscall_number, uring_op_name,
-};
+pub use classify::{Classifier, is_exec_syscall, is_fim_syscall, parse_audit_event};
 pub use confine::{Confinement, Duty, User};
 pub use error::{Error, plain};
 pub use inspector::Inspector;
 pub use model::{
-    Action, Arch, AuditEvent, AuditMessage, AuditMessageGroup, Batch, EventId, EventKind, Groups,
-    Identity, Record, RecordType, Sightings, Timestamp, record_type,
+    Action, Arch, AuditEvent, AuditMessage, AuditMessageGroup, Batch, EventId, EventKind, FileId,
+    Groups, Identity, Millis, Record, RecordType, Sightings, Timestamp, errno_name, record_type,
+    syscall_name, syscall_number, uring_op_name,
 };
 pub use parse::{AuditMessageTokenMap, tokenize};
-pub use queue::{Dropped, Overflow};
-pub use reader::{AuditReader, ClockKind, ReaderConfig, Step, Totals};
-pub use reassemble::{AuditMarshaller, MarshallerConfig, Millis, Tally};
+pub use reader::{
+    AuditReader, ClockKind, Dropped, Interrupter, Overflow, ReaderConfig, SerialTracker, Step,
+    Totals,
+};
+pub use reassemble::{Reassembler, ReassemblyConfig, Tally};
 pub use resolve::{Absent, Host, Proc};
-pub use serials::SerialTracker;
 pub use sink::{Fsync, Rotation, Sink, SinkConfig, SinkTally};
 pub use source::{
     AuditStatus, Client, ClientConfig, Fill, LiveSource, LogSource, MAX_AUDIT_MESSAGE_LENGTH,

@@ -1,11 +1,11 @@
 //! The stamp of a record: what is read can be written again, and the body is what follows it.
 #![no_main]
 
-use auditrd::{Timestamp, parse};
+use auditrd::Timestamp;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let Some((id, body)) = parse::header(data) else {
+    let Some((id, body)) = auditrd::source::stamp(data) else {
         return;
     };
     assert!(data.ends_with(body));
@@ -15,8 +15,8 @@ fuzz_target!(|data: &[u8]| {
         id.time.seconds, id.time.millis, id.serial
     );
     let whole = [stamp.as_bytes(), body].concat();
-    assert_eq!(parse::header(&whole), Some((id, body)));
-    assert_eq!(parse::header(&whole[..stamp.len() - 3]), None);
+    assert_eq!(auditrd::source::stamp(&whole), Some((id, body)));
+    assert_eq!(auditrd::source::stamp(&whole[..stamp.len() - 3]), None);
     let text = id.time.rfc3339();
     assert_eq!(text.len(), "2026-11-22T16:43:37.963Z".len());
 });

@@ -7,7 +7,7 @@ use std::io::Write;
 
 use arbitrary::Arbitrary;
 use auditrd::{
-    Absent, Arena, AuditMarshaller, Batch, Classifier, Fill, Groups, LogSource, MarshallerConfig,
+    Absent, Arena, Reassembler, Batch, Classifier, Fill, Groups, LogSource, ReassemblyConfig,
     RecordType, Source, encode, record_type::AUDIT_GET,
 };
 use auditrd_fuzz::check_lines;
@@ -51,16 +51,16 @@ fn events(parts: &[&[u8]]) -> Events {
     let (stopper, stop) = auditrd::stop().expect("a pipe");
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
     let mut source = LogSource::from_fd(reader.into(), stop);
-    let config = MarshallerConfig {
+    let config = ReassemblyConfig {
         ends_at_proctitle: true,
-        ..MarshallerConfig::new(AUDIT_GET, RecordType(2999))
+        ..ReassemblyConfig::new(AUDIT_GET, RecordType(2999))
     };
-    let mut marshaller = AuditMarshaller::new(config);
+    let mut reassembler = Reassembler::new(config);
     let mut classifier = Classifier::new(Box::new(Absent));
     let (mut arena, mut batch) = (Arena::new(), Batch::default());
     let (mut events, mut groups) = (Events::default(), Groups::default());
-    let mut take = |marshaller: &mut AuditMarshaller| {
-        marshaller.hand_over(&mut groups);
+    let mut take = |reassembler: &mut Reassembler| {
+        reassembler.hand_over(&mut groups);
         for group in groups.iter() {
             if let Some(mut event) = classifier.classify(&group, &arena) {
                 encode::line(&event, &mut events.lines);
@@ -75,20 +75,20 @@ fn events(parts: &[&[u8]]) -> Events {
         writer.write_all(part).expect("the pipe has room");
         source.fill(&mut batch, None).expect("the pipe can be read");
         for record in batch.records() {
-            marshaller.push(0, record);
+            reassembler.push(0, record);
         }
         batch.clear();
-        take(&mut marshaller);
+        take(&mut reassembler);
     }
     drop(writer);
     while source.fill(&mut batch, None).expect("the pipe can be read") == Fill::More {
         for record in batch.records() {
-            marshaller.push(0, record);
+            reassembler.push(0, record);
         }
         batch.clear();
     }
-    marshaller.drain();
-    take(&mut marshaller);
+    reassembler.drain();
+    take(&mut reassembler);
     drop(stopper);
     events
 }

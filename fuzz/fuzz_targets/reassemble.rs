@@ -6,7 +6,7 @@ use std::{collections::HashMap, time::Duration};
 
 use arbitrary::Arbitrary;
 use auditrd::{
-    AuditMarshaller, AuditMessageGroup, EventId, Groups, MarshallerConfig, Record, RecordType, Timestamp,
+    Reassembler, AuditMessageGroup, EventId, Groups, ReassemblyConfig, Record, RecordType, Timestamp,
     record_type::*,
 };
 use libfuzzer_sys::fuzz_target;
@@ -94,16 +94,16 @@ impl Seen {
 }
 
 fuzz_target!(|input: Input| {
-    let config = MarshallerConfig {
+    let config = ReassemblyConfig {
         timeout: Duration::from_secs(2),
         ends_at_proctitle: input.is_log,
         max_events: 1 + usize::from(input.max_events),
         max_bytes: 256 + usize::from(input.max_bytes),
         max_event_bytes: 256,
-        ..MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC)
+        ..ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC)
     };
     let max_events = config.max_events;
-    let mut marshaller = AuditMarshaller::new(config);
+    let mut reassembler = Reassembler::new(config);
     let mut whole = Groups::default();
     let (mut seen, mut now, mut pushed) = (Seen::default(), 1_000_000, 0);
     for step in &input.steps {
@@ -122,7 +122,7 @@ fuzz_target!(|input: Input| {
                     length % 4,
                     usize::from(*length)
                 );
-                marshaller.push(
+                reassembler.push(
                     now,
                     Record {
                         id: EventId {
@@ -141,30 +141,30 @@ fuzz_target!(|input: Input| {
             }
             Step::Wait(by) => {
                 now += u64::from(*by);
-                marshaller.expire(now);
+                reassembler.expire(now);
                 assert!(
-                    marshaller
+                    reassembler
                         .next_deadline()
                         .is_none_or(|deadline| deadline > now)
                 );
             }
             Step::StepBack(by) => now -= u64::from(*by).min(now),
             Step::HandOver => {
-                marshaller.hand_over(&mut whole);
+                reassembler.hand_over(&mut whole);
                 whole.iter().for_each(|group| seen.take(group));
             }
-            Step::Drain => marshaller.drain(),
+            Step::Drain => reassembler.drain(),
         }
-        assert!(marshaller.in_flight() <= max_events);
+        assert!(reassembler.in_flight() <= max_events);
     }
-    marshaller.drain();
+    reassembler.drain();
     assert_eq!(
-        (marshaller.in_flight(), marshaller.next_deadline()),
+        (reassembler.in_flight(), reassembler.next_deadline()),
         (0, None)
     );
-    marshaller.hand_over(&mut whole);
+    reassembler.hand_over(&mut whole);
     whole.iter().for_each(|group| seen.take(group));
-    let tally = marshaller.tally();
+    let tally = reassembler.tally();
     assert_eq!((tally.records, tally.events), (pushed, seen.groups));
     assert!(seen.records + tally.filtered <= pushed);
 });

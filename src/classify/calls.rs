@@ -5,10 +5,7 @@
 
 use std::sync::LazyLock;
 
-use crate::{
-    classify::syscall::syscall_name,
-    model::{Action, Arch},
-};
+use crate::model::{Action, Arch, X32_SYSCALL_BIT, syscall_name};
 
 /// A call that makes an event.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -159,9 +156,6 @@ pub(crate) struct Known {
     pub(crate) call: Option<Call>,
 }
 
-/// The x32 bit, which the tables of the other architectures do not have.
-const X32_BIT: u32 = 0x4000_0000;
-
 /// Numbers below this are looked up in a table made at first use. All tables end well below it,
 /// but for the few private calls of arm.
 const TABLE: u32 = 1024;
@@ -187,7 +181,7 @@ pub(crate) fn known(arch: Arch, number: u32) -> Known {
         ]
     };
     let index = if arch == Arch::X32 {
-        number & !X32_BIT
+        number & !X32_SYSCALL_BIT
     } else {
         number
     };
@@ -253,7 +247,7 @@ pub fn is_fim_syscall(arch: Arch, number: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::classify::syscall::syscall_number;
+    use crate::model::syscall_number;
 
     #[test]
     fn tables_are_in_the_order_of_the_architectures() {
@@ -271,7 +265,7 @@ mod tests {
             assert_eq!(known(arch, execve).name, Some("execve"), "{arch:?}");
             assert!(is_exec_syscall(arch, execve));
         }
-        assert!(is_exec_syscall(Arch::X32, 520 | X32_BIT));
+        assert!(is_exec_syscall(Arch::X32, 520 | X32_SYSCALL_BIT));
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use bumpalo::Bump;
 
 use crate::{
-    classify::{commandline, names::Named, syscall::errno_name},
+    classify::{commandline, names::Named},
     model::{
-        Action, Arch, AuditEvent, AuditMessageGroup, EventKind, Identity, RecordType,
+        Action, Arch, AuditEvent, AuditMessageGroup, EventKind, Identity, RecordType, errno_name,
         record_type::{AUDIT_EXECVE, AUDIT_PATH, AUDIT_URINGOP},
     },
     parse::{CallRecord, Facts, NameType, PathRecord, UserRecord},

@@ -8,8 +8,8 @@ use crate::{
         names::{Named, O_ACCMODE},
         place::Namer,
     },
-    model::{Action, record_type::AUDIT_URINGOP},
-    parse::{FileId, NameType},
+    model::{Action, FileId, record_type::AUDIT_URINGOP},
+    parse::NameType,
     resolve::{Mode, text},
 };
 

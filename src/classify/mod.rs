@@ -7,19 +7,18 @@ mod events;
 mod learn;
 mod names;
 mod place;
-mod syscall;
 
 use bumpalo::Bump;
 
-pub use calls::{is_exec_syscall, is_fim_syscall};
-pub use syscall::{errno_name, syscall_name, syscall_number, uring_op_name};
-
 use crate::{
-    model::{Action, Arch, AuditEvent, AuditMessageGroup, record_type::AUDIT_URINGOP},
+    model::{
+        Action, Arch, AuditEvent, AuditMessageGroup, record_type::AUDIT_URINGOP, uring_op_name,
+    },
     parse::{CallRecord, Facts, NameType, facts},
     resolve::{Absent, Host, Resolver},
 };
 use calls::{Call, Dir, Names, known, uring_call};
+pub use calls::{is_exec_syscall, is_fim_syscall};
 use place::Namer;
 
 /// Hosts whose paths are remembered at a time; logs of more are rare.

@@ -4,7 +4,8 @@ use bumpalo::Bump;
 
 use crate::{
     classify::calls::Dir,
-    parse::{CallRecord, Facts, FileId, NameType, PathRecord},
+    model::FileId,
+    parse::{CallRecord, Facts, NameType, PathRecord},
     resolve::{Caller, Evidence, Host, Resolver, text},
 };
 

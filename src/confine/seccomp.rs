@@ -13,7 +13,10 @@ use seccompiler::{
     SeccompCondition, SeccompFilter, SeccompRule, TargetArch, apply_filter,
 };
 
-use crate::{classify::syscall_number, confine::Duty, model::Arch};
+use crate::{
+    confine::Duty,
+    model::{Arch, syscall_number},
+};
 
 /// What no work of ours takes, on any system, and what is done with a program that was taken over: to
 /// start others, to look into them or change them, to change the kernel, or to leave the namespaces.

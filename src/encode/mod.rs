@@ -10,7 +10,6 @@
 pub mod ecs;
 mod last;
 mod nested;
-mod plain;
 pub mod pretty;
 pub mod raw;
 mod shorten;
@@ -18,12 +17,14 @@ mod shorten;
 use std::borrow::Cow;
 
 use last::Last;
-use plain::is_plain;
 use serde::Serialize;
 
 pub use shorten::{line_within, within};
 
-use crate::model::{AuditEvent, Identity, Timestamp};
+use crate::{
+    bytes::is_plain,
+    model::{AuditEvent, Identity, Timestamp},
+};
 
 /// Appends the line of an event, its line end included.
 pub fn line(event: &AuditEvent, out: &mut Vec<u8>) {

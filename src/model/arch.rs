@@ -10,7 +10,7 @@
 /// The bit that a system call number of the x32 ABI carries, which shares its
 /// `AUDIT_ARCH_*` value with x86_64. `__X32_SYSCALL_BIT` in
 /// `linux/arch/x86/include/uapi/asm/unistd.h`.
-const X32_SYSCALL_BIT: u32 = 0x4000_0000;
+pub(crate) const X32_SYSCALL_BIT: u32 = 0x4000_0000;
 
 const AUDIT_ARCH_X86_64: u32 = 0xc000_003e;
 const AUDIT_ARCH_I386: u32 = 0x4000_0003;

@@ -109,6 +109,10 @@ fn civil(days: u32) -> (u32, u32, u32) {
     (era * 400 + year_of_era + u32::from(month <= 2), month, day)
 }
 
+/// A point in time in milliseconds, from any starting point: a monotonic clock for live records,
+/// the records' own time for a log.
+pub type Millis = u64;
+
 /// What identifies an event on one host: the time and the serial of its records.
 ///
 /// The serial alone is not enough: it starts again at every boot and wraps at 32 bits.

@@ -7,7 +7,10 @@
 
 use bumpalo::{Bump, collections::Vec};
 
-use crate::parse::{Value, layout::Fields, value::integer};
+use crate::{
+    bytes::integer,
+    parse::{Value, layout::Fields},
+};
 
 /// The pieces found so far.
 #[derive(Debug)]

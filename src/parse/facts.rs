@@ -3,6 +3,7 @@
 use bumpalo::{Bump, collections::Vec};
 
 use crate::{
+    bytes::{hex, unhex},
     model::{
         AuditMessageGroup, Identity, RecordType,
         record_type::{
@@ -17,7 +18,6 @@ use crate::{
         layout::{Fields, take},
         offset, tokenize,
         tokenize::split_enriched,
-        value::{hex, unhex},
     },
 };
 

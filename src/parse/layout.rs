@@ -5,40 +5,31 @@
 //! comparison with a constant. One pass over the keys reads a record of that order; a record of
 //! another order takes more passes, and keys that nobody asks for are passed over.
 
-use crate::parse::{
-    Tokens, Value, tokenize,
-    value::{find_near, short_number},
+use crate::{
+    bytes::{Prefix, find_near, first_word, short_number},
+    parse::{Tokens, Value, tokenize},
 };
 
-/// A key with its `=`, as a number, so that one comparison tells whether a token begins with it.
+/// A key with its `=`, compared with the beginning of a token at once.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Key {
-    word: u128,
-    mask: u128,
-    length: usize,
-}
+pub(crate) struct Key(Prefix);
 
 impl Key {
     /// A key of 15 bytes at most.
     pub(crate) const fn new(name: &str) -> Key {
-        let (name, mut bytes, mut at) = (name.as_bytes(), [0; 16], 0);
-        while at < name.len() {
-            bytes[at] = name[at];
-            at += 1;
-        }
-        bytes[at] = b'=';
-        let length = at + 1;
-        Key {
-            word: u128::from_le_bytes(bytes),
-            mask: u128::MAX >> (8 * (16 - length)),
-            length,
-        }
+        Key(Prefix::new(name.as_bytes(), b"="))
     }
 
-    /// Whether a token that begins here has this key.
+    /// The length of the key and its `=`, in bytes.
+    #[inline(always)]
+    fn length(self) -> usize {
+        self.0.length
+    }
+
+    /// Whether the token at the start of a window has this key.
     #[inline(always)]
     fn begins(self, window: &Window) -> bool {
-        u128::from_le_bytes(*part(window, 0)) & self.mask == self.word
+        self.0.begins(u128::from_le_bytes(*part(window, 0)))
     }
 }
 
@@ -120,15 +111,15 @@ impl<'a> Fields<'a> {
             Ok(window) => window?,
             Err(value) => return value,
         };
-        let is_bare = !matches!(window[key.length], b'"' | b'\'');
-        match find_near(b' ', part(window, key.length)).filter(|_| is_bare) {
+        let is_bare = !matches!(window[key.length()], b'"' | b'\'');
+        match find_near(b' ', part(window, key.length())).filter(|_| is_bare) {
             Some(length) => {
-                let bytes = &self.rest[key.length..key.length + length];
-                self.rest = &self.rest[key.length + length + 1..];
+                let bytes = &self.rest[key.length()..key.length() + length];
+                self.rest = &self.rest[key.length() + length + 1..];
                 let quoted = false;
                 Some(Value { bytes, quoted })
             }
-            None => Some(self.value(key.length)),
+            None => Some(self.value(key.length())),
         }
     }
 
@@ -139,8 +130,8 @@ impl<'a> Fields<'a> {
             Ok(window) => window?,
             Err(value) => return value,
         };
-        let is_quoted = window[key.length] == b'"';
-        let start = key.length + 1;
+        let is_quoted = window[key.length()] == b'"';
+        let start = key.length() + 1;
         match find_near(b'"', part(window, start)).filter(|_| is_quoted) {
             Some(length) => {
                 let bytes = &self.rest[start..start + length];
@@ -148,7 +139,7 @@ impl<'a> Fields<'a> {
                 let quoted = true;
                 Some(Value { bytes, quoted })
             }
-            None => Some(self.value(key.length)),
+            None => Some(self.value(key.length())),
         }
     }
 
@@ -160,15 +151,15 @@ impl<'a> Fields<'a> {
             Ok(window) => window?,
             Err(value) => return value.map(Value::id),
         };
-        let (id, length) = match part(window, key.length) {
+        let (id, length) = match part(window, key.length()) {
             [digit @ b'0'..=b'9', b' '] => (u32::from(digit - b'0'), 1),
-            _ if part(window, key.length) == b"4294967295 " => (u32::MAX, 10),
-            _ => match short_number(part(window, key.length)) {
+            _ if part(window, key.length()) == b"4294967295 " => (u32::MAX, 10),
+            _ => match short_number(part(window, key.length())) {
                 Some(number) => number,
-                None => return Some(self.value(key.length).id()),
+                None => return Some(self.value(key.length()).id()),
             },
         };
-        self.rest = &self.rest[key.length + length + 1..];
+        self.rest = &self.rest[key.length() + length + 1..];
         Some(Some(id))
     }
 
@@ -179,10 +170,10 @@ impl<'a> Fields<'a> {
             Ok(window) => window?,
             Err(value) => return value.map(Value::integer),
         };
-        let Some((number, length)) = short_number(part(window, key.length)) else {
-            return Some(self.value(key.length).integer());
+        let Some((number, length)) = short_number(part(window, key.length())) else {
+            return Some(self.value(key.length()).integer());
         };
-        self.rest = &self.rest[key.length + length + 1..];
+        self.rest = &self.rest[key.length() + length + 1..];
         Some(Some(i64::from(number)))
     }
 
@@ -192,8 +183,8 @@ impl<'a> Fields<'a> {
         match self.rest.first_chunk() {
             Some(window) => Ok(key.begins(window).then_some(window)),
             None => {
-                let is_next = first_word(self.rest) & key.mask == key.word;
-                Err(is_next.then(|| self.value(key.length)))
+                let is_next = key.0.begins(first_word(self.rest));
+                Err(is_next.then(|| self.value(key.length())))
             }
         }
     }
@@ -244,26 +235,6 @@ fn behind_space(text: &[u8]) -> &[u8] {
         [b' ', tail @ ..] => tail,
         text => text,
     }
-}
-
-/// The first bytes of a text as a number, with NULs behind them.
-#[inline]
-fn first_word(text: &[u8]) -> u128 {
-    match text.first_chunk() {
-        Some(bytes) => u128::from_le_bytes(*bytes),
-        None => last_word(text),
-    }
-}
-
-/// As [`first_word`], of a text that is shorter than it.
-#[inline(never)]
-fn last_word(text: &[u8]) -> u128 {
-    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
-        let [first, last] = [first, last].map(|word| u128::from(u64::from_le_bytes(*word)));
-        return first | last << (8 * (text.len() - 8));
-    }
-    let bytes = text.iter().rev();
-    bytes.fold(0, |word, byte| word << 8 | u128::from(*byte))
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@
 
 mod execve;
 mod facts;
-mod header;
 mod layout;
 mod path;
 mod tokenize;
@@ -17,13 +16,10 @@ use bumpalo::{Bump, collections::Vec};
 
 pub use execve::Argv;
 pub use facts::{CallRecord, Facts, facts};
-pub(crate) use header::Stamps;
-pub use header::header;
-pub use path::{FileId, NameType, PathRecord};
+pub use path::{NameType, PathRecord};
 pub use tokenize::{AuditMessageTokenMap, Token, Tokens, tokenize};
 pub use user::UserRecord;
 pub use value::Value;
-pub(crate) use value::find;
 
 /// The keys of the rules that fired: several stand in one field with the byte 0x01 between them
 /// (include/uapi/linux/audit.h, `AUDIT_KEY_SEPARATOR`), and come out with commas.

@@ -3,11 +3,11 @@
 use bumpalo::Bump;
 
 use crate::{
-    model::record_type::AUDIT_PATH,
+    bytes::hex,
+    model::{FileId, record_type::AUDIT_PATH},
     parse::{
         layout::{Fields, take},
         tokenize::split_enriched,
-        value::hex,
     },
 };
 
@@ -26,15 +26,6 @@ pub enum NameType {
     /// A name without a file, or the text of a symbolic link.
     #[default]
     Unknown,
-}
-
-/// A file as the pair that tells it from all others on the host.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct FileId {
-    /// Major and minor number of the file system's device.
-    pub dev: (u32, u32),
-    /// The inode number within it.
-    pub inode: u64,
 }
 
 /// What one PATH record says.

@@ -5,10 +5,7 @@
 
 use memchr::{memchr, memchr2};
 
-use crate::{
-    model::RecordType,
-    parse::{Value, value::find_either},
-};
+use crate::{bytes::find_either, model::RecordType, parse::Value};
 
 /// One piece of a record: a pair, or a word that belongs to no pair (then `key` is empty).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -35,13 +35,13 @@ fn an_event_whose_rest_still_lies_in_the_socket_is_waited_for() {
     ];
     // Every event's time is up as soon as it has begun.
     let timeout = Duration::ZERO;
-    let marshaller = MarshallerConfig {
+    let reassembly = ReassemblyConfig {
         timeout,
-        ..MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC)
+        ..ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC)
     };
     let (stopper, _stop) = source::stop().expect("a pipe");
     let source = Box::new(Script(script.into_iter()));
-    let reader = AuditReader::spawn(source, stopper, ReaderConfig::live(marshaller));
+    let reader = AuditReader::spawn(source, stopper, ReaderConfig::live(reassembly));
     let mut events = reader.expect("a thread");
     let mut ends = Vec::new();
     while let Some(event) = events.next() {
@@ -55,7 +55,7 @@ fn read(text: &[u8]) -> AuditReader {
     output.write_all(text).expect("there is room");
     let (stopper, stop) = source::stop().expect("a pipe");
     let source = Box::new(LogSource::from_fd(input.into(), stop));
-    let config = ReaderConfig::log(MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
+    let config = ReaderConfig::log(ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
     AuditReader::spawn(source, stopper, config).expect("a thread")
 }
 

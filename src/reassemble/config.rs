@@ -6,7 +6,7 @@ use crate::model::RecordType;
 
 /// How events are put together.
 #[derive(Clone, Debug)]
-pub struct MarshallerConfig {
+pub struct ReassemblyConfig {
     /// The lowest type of record to keep.
     pub min: RecordType,
     /// The highest type of record to keep. EOE ends an event even if it is outside.
@@ -23,16 +23,16 @@ pub struct MarshallerConfig {
     pub max_event_bytes: usize,
 }
 
-impl MarshallerConfig {
+impl ReassemblyConfig {
     /// The time after which auditd's own libraries give an event up.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
 
     /// The usual bounds for records of these types.
-    pub fn new(min: RecordType, max: RecordType) -> MarshallerConfig {
-        MarshallerConfig {
+    pub fn new(min: RecordType, max: RecordType) -> ReassemblyConfig {
+        ReassemblyConfig {
             min,
             max,
-            timeout: MarshallerConfig::DEFAULT_TIMEOUT,
+            timeout: ReassemblyConfig::DEFAULT_TIMEOUT,
             ends_at_proctitle: false,
             max_events: 131_072,
             max_bytes: 64 << 20,

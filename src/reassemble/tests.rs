@@ -14,12 +14,12 @@ use crate::model::{
 /// The timeout of all tests, in milliseconds.
 const TIMEOUT: Millis = 2000;
 
-fn config() -> MarshallerConfig {
-    MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC)
+fn config() -> ReassemblyConfig {
+    ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC)
 }
 
-fn log_config() -> MarshallerConfig {
-    MarshallerConfig {
+fn log_config() -> ReassemblyConfig {
+    ReassemblyConfig {
         ends_at_proctitle: true,
         ..config()
     }
@@ -44,24 +44,24 @@ fn record(serial: u32, kind: RecordType, body: &[u8]) -> Record<'_> {
 }
 
 /// Pushes records of these serials and types, all at time 0.
-fn pushed(config: MarshallerConfig, records: &[(u32, RecordType)]) -> AuditMarshaller {
-    let mut marshaller = AuditMarshaller::new(config);
+fn pushed(config: ReassemblyConfig, records: &[(u32, RecordType)]) -> Reassembler {
+    let mut reassembler = Reassembler::new(config);
     for (serial, kind) in records {
-        marshaller.push(0, record(*serial, *kind, b""));
+        reassembler.push(0, record(*serial, *kind, b""));
     }
-    marshaller
+    reassembler
 }
 
 /// The events that are whole.
-fn whole(marshaller: &mut AuditMarshaller) -> Groups {
+fn whole(reassembler: &mut Reassembler) -> Groups {
     let mut groups = Groups::default();
-    marshaller.hand_over(&mut groups);
+    reassembler.hand_over(&mut groups);
     groups
 }
 
 /// The events that are whole, as `7: SYSCALL CWD`, with their marks.
-fn popped(marshaller: &mut AuditMarshaller) -> Vec<String> {
-    whole(marshaller)
+fn popped(reassembler: &mut Reassembler) -> Vec<String> {
+    whole(reassembler)
         .iter()
         .map(|group| {
             let mut text = format!("{}:", group.id.serial);
@@ -81,7 +81,7 @@ fn popped(marshaller: &mut AuditMarshaller) -> Vec<String> {
 
 /// What comes out of records at time 0, without any time passing.
 #[track_caller]
-fn check(config: MarshallerConfig, records: &[(u32, RecordType)], expected: &[&str]) {
+fn check(config: ReassemblyConfig, records: &[(u32, RecordType)], expected: &[&str]) {
     assert_eq!(popped(&mut pushed(config, records)), expected);
 }
 
@@ -120,11 +120,11 @@ fn proctitle_without_its_call_ends_nothing() {
 
 #[test]
 fn proctitle_ends_an_event_when_all_its_names_have_come() {
-    let mut marshaller = AuditMarshaller::new(log_config());
+    let mut reassembler = Reassembler::new(log_config());
     let mut push = |kind, body| {
         let id = EventId::default();
         let (node, cut) = (&b""[..], false);
-        marshaller.push(
+        reassembler.push(
             0,
             Record {
                 id,
@@ -134,7 +134,7 @@ fn proctitle_ends_an_event_when_all_its_names_have_come() {
                 cut,
             },
         );
-        whole(&mut marshaller).last().map(|group| group.len())
+        whole(&mut reassembler).last().map(|group| group.len())
     };
     assert_eq!(
         push(AUDIT_SYSCALL, b"arch=c000003e syscall=82 items=2 ppid=1"),
@@ -148,9 +148,9 @@ fn proctitle_ends_an_event_when_all_its_names_have_come() {
 #[test]
 fn the_end_that_comes_after_proctitle_makes_no_second_event() {
     let records = [(1, AUDIT_SYSCALL), (1, AUDIT_PROCTITLE), (1, AUDIT_EOE)];
-    let mut marshaller = pushed(log_config(), &records);
-    assert_eq!(popped(&mut marshaller), ["1: SYSCALL PROCTITLE"]);
-    assert_eq!(marshaller.in_flight(), 0);
+    let mut reassembler = pushed(log_config(), &records);
+    assert_eq!(popped(&mut reassembler), ["1: SYSCALL PROCTITLE"]);
+    assert_eq!(reassembler.in_flight(), 0);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn a_record_that_is_a_whole_event_comes_out_at_once() {
     check(config(), &[(1, AUDIT_USER_LOGIN)], &["1: USER_LOGIN"]);
     // LOGIN is in the range of the user records, and is the kernel's: it comes within a call.
     let records = [(1, AUDIT_LOGIN), (1, AUDIT_SYSCALL), (1, AUDIT_EOE)];
-    let all = MarshallerConfig {
+    let all = ReassemblyConfig {
         min: RecordType(1000),
         ..config()
     };
@@ -204,97 +204,100 @@ fn an_event_may_begin_with_any_of_its_records() {
 
 #[test]
 fn an_end_without_a_beginning_is_no_event() {
-    let mut marshaller = pushed(config(), &[(1, AUDIT_EOE), (1, AUDIT_EOE)]);
-    assert_eq!(popped(&mut marshaller), [""; 0]);
+    let mut reassembler = pushed(config(), &[(1, AUDIT_EOE), (1, AUDIT_EOE)]);
+    assert_eq!(popped(&mut reassembler), [""; 0]);
     assert_eq!(
-        (marshaller.in_flight(), marshaller.next_deadline()),
+        (reassembler.in_flight(), reassembler.next_deadline()),
         (0, None)
     );
 }
 
 #[test]
 fn an_event_without_an_end_is_due_exactly_at_its_deadline() {
-    let mut marshaller = AuditMarshaller::new(config());
-    marshaller.push(500, record(1, AUDIT_SYSCALL, b""));
+    let mut reassembler = Reassembler::new(config());
+    reassembler.push(500, record(1, AUDIT_SYSCALL, b""));
     // Later records do not put the deadline off.
-    marshaller.push(900, record(1, AUDIT_CWD, b""));
-    assert_eq!(marshaller.next_deadline(), Some(500 + TIMEOUT));
-    marshaller.expire(499 + TIMEOUT);
-    assert_eq!(popped(&mut marshaller), [""; 0]);
-    marshaller.expire(500 + TIMEOUT);
-    assert_eq!(popped(&mut marshaller), ["1: SYSCALL CWD incomplete"]);
-    assert_eq!(marshaller.next_deadline(), None);
-    assert_eq!(marshaller.tally().unfinished, 1);
+    reassembler.push(900, record(1, AUDIT_CWD, b""));
+    assert_eq!(reassembler.next_deadline(), Some(500 + TIMEOUT));
+    reassembler.expire(499 + TIMEOUT);
+    assert_eq!(popped(&mut reassembler), [""; 0]);
+    reassembler.expire(500 + TIMEOUT);
+    assert_eq!(popped(&mut reassembler), ["1: SYSCALL CWD incomplete"]);
+    assert_eq!(reassembler.next_deadline(), None);
+    assert_eq!(reassembler.tally().unfinished, 1);
 }
 
 #[test]
 fn a_record_of_another_event_tells_the_time_too() {
-    let mut marshaller = pushed(config(), &[(1, AUDIT_SYSCALL)]);
-    marshaller.push(TIMEOUT, record(2, AUDIT_USER_LOGIN, b""));
+    let mut reassembler = pushed(config(), &[(1, AUDIT_SYSCALL)]);
+    reassembler.push(TIMEOUT, record(2, AUDIT_USER_LOGIN, b""));
     assert_eq!(
-        popped(&mut marshaller),
+        popped(&mut reassembler),
         ["1: SYSCALL incomplete", "2: USER_LOGIN"]
     );
 }
 
 #[test]
 fn the_next_deadline_is_that_of_the_oldest_event_in_flight() {
-    let mut marshaller = AuditMarshaller::new(config());
+    let mut reassembler = Reassembler::new(config());
     for (now, serial) in [(10, 1), (20, 2), (30, 3)] {
-        marshaller.push(now, record(serial, AUDIT_SYSCALL, b""));
+        reassembler.push(now, record(serial, AUDIT_SYSCALL, b""));
     }
-    marshaller.push(40, record(1, AUDIT_EOE, b""));
-    assert_eq!(marshaller.next_deadline(), Some(20 + TIMEOUT));
-    marshaller.push(50, record(2, AUDIT_EOE, b""));
-    assert_eq!(marshaller.next_deadline(), Some(30 + TIMEOUT));
+    reassembler.push(40, record(1, AUDIT_EOE, b""));
+    assert_eq!(reassembler.next_deadline(), Some(20 + TIMEOUT));
+    reassembler.push(50, record(2, AUDIT_EOE, b""));
+    assert_eq!(reassembler.next_deadline(), Some(30 + TIMEOUT));
 }
 
 #[test]
 fn a_slot_that_is_used_again_has_the_deadline_of_its_new_event() {
-    let mut marshaller = pushed(config(), &[(1, AUDIT_SYSCALL), (1, AUDIT_EOE)]);
-    marshaller.push(100, record(2, AUDIT_SYSCALL, b""));
-    assert_eq!(popped(&mut marshaller), ["1: SYSCALL"]);
-    marshaller.expire(TIMEOUT);
-    assert_eq!(popped(&mut marshaller), [""; 0]);
-    marshaller.expire(100 + TIMEOUT);
-    assert_eq!(popped(&mut marshaller), ["2: SYSCALL incomplete"]);
+    let mut reassembler = pushed(config(), &[(1, AUDIT_SYSCALL), (1, AUDIT_EOE)]);
+    reassembler.push(100, record(2, AUDIT_SYSCALL, b""));
+    assert_eq!(popped(&mut reassembler), ["1: SYSCALL"]);
+    reassembler.expire(TIMEOUT);
+    assert_eq!(popped(&mut reassembler), [""; 0]);
+    reassembler.expire(100 + TIMEOUT);
+    assert_eq!(popped(&mut reassembler), ["2: SYSCALL incomplete"]);
 }
 
 #[test]
 fn a_clock_that_steps_back_holds_nothing_up() {
     let far = 1_000_000_000;
-    let mut marshaller = AuditMarshaller::new(config());
-    marshaller.push(far, record(1, AUDIT_SYSCALL, b""));
-    marshaller.push(0, record(2, AUDIT_SYSCALL, b""));
-    assert_eq!(popped(&mut marshaller), ["1: SYSCALL incomplete"]);
-    marshaller.expire(TIMEOUT);
-    assert_eq!(popped(&mut marshaller), ["2: SYSCALL incomplete"]);
+    let mut reassembler = Reassembler::new(config());
+    reassembler.push(far, record(1, AUDIT_SYSCALL, b""));
+    reassembler.push(0, record(2, AUDIT_SYSCALL, b""));
+    assert_eq!(popped(&mut reassembler), ["1: SYSCALL incomplete"]);
+    reassembler.expire(TIMEOUT);
+    assert_eq!(popped(&mut reassembler), ["2: SYSCALL incomplete"]);
 }
 
 #[test]
 fn what_comes_after_the_time_is_up_is_an_event_of_its_own() {
-    let mut marshaller = pushed(config(), &[(1, AUDIT_SYSCALL)]);
-    marshaller.push(TIMEOUT, record(1, AUDIT_CWD, b""));
-    marshaller.push(TIMEOUT, record(1, AUDIT_EOE, b""));
-    assert_eq!(popped(&mut marshaller), ["1: SYSCALL incomplete", "1: CWD"]);
+    let mut reassembler = pushed(config(), &[(1, AUDIT_SYSCALL)]);
+    reassembler.push(TIMEOUT, record(1, AUDIT_CWD, b""));
+    reassembler.push(TIMEOUT, record(1, AUDIT_EOE, b""));
+    assert_eq!(
+        popped(&mut reassembler),
+        ["1: SYSCALL incomplete", "1: CWD"]
+    );
 }
 
 #[test]
 fn everything_in_flight_comes_out_at_the_end_the_oldest_first() {
-    let mut marshaller = pushed(config(), &[(2, AUDIT_SYSCALL), (1, AUDIT_CWD)]);
-    marshaller.drain();
+    let mut reassembler = pushed(config(), &[(2, AUDIT_SYSCALL), (1, AUDIT_CWD)]);
+    reassembler.drain();
     assert_eq!(
-        popped(&mut marshaller),
+        popped(&mut reassembler),
         ["2: SYSCALL incomplete", "1: CWD incomplete"]
     );
-    assert_eq!((marshaller.in_flight(), marshaller.bytes), (0, 0));
-    marshaller.drain();
-    assert_eq!(popped(&mut marshaller), [""; 0]);
+    assert_eq!((reassembler.in_flight(), reassembler.bytes), (0, 0));
+    reassembler.drain();
+    assert_eq!(popped(&mut reassembler), [""; 0]);
 }
 
 #[test]
 fn hosts_times_and_serials_all_keep_events_apart() {
-    let mut marshaller = AuditMarshaller::new(config());
+    let mut reassembler = Reassembler::new(config());
     let first = record(1, AUDIT_SYSCALL, b"");
     let mut later = first.id;
     later.time.millis += 1;
@@ -312,26 +315,26 @@ fn hosts_times_and_serials_all_keep_events_apart() {
         },
     ];
     for record in records {
-        marshaller.push(0, record);
+        reassembler.push(0, record);
     }
-    assert_eq!(marshaller.in_flight(), 5);
+    assert_eq!(reassembler.in_flight(), 5);
     // Each end finds its own event, in whatever order they come.
     for record in records.iter().rev() {
         let end = Record {
             kind: AUDIT_EOE,
             ..*record
         };
-        marshaller.push(0, end);
-        let groups = whole(&mut marshaller);
+        reassembler.push(0, end);
+        let groups = whole(&mut reassembler);
         let group = groups.last().unwrap();
         assert_eq!((group.id, group.node), (record.id, record.node));
     }
-    assert_eq!(marshaller.in_flight(), 0);
+    assert_eq!(reassembler.in_flight(), 0);
 }
 
 #[test]
 fn types_outside_the_range_are_left_out_and_counted() {
-    let narrow = MarshallerConfig {
+    let narrow = ReassemblyConfig {
         min: AUDIT_SYSCALL,
         max: AUDIT_PATH,
         ..config()
@@ -342,16 +345,16 @@ fn types_outside_the_range_are_left_out_and_counted() {
         (2, AUDIT_CWD),
         (2, AUDIT_EOE),
     ];
-    let mut marshaller = pushed(narrow, &records);
+    let mut reassembler = pushed(narrow, &records);
     // EOE is outside and ends the event all the same.
-    assert_eq!(popped(&mut marshaller), ["2: SYSCALL"]);
-    let tally = marshaller.tally();
+    assert_eq!(popped(&mut reassembler), ["2: SYSCALL"]);
+    let tally = reassembler.tally();
     assert_eq!((tally.records, tally.filtered, tally.events), (4, 2, 1));
 }
 
 #[test]
 fn a_proctitle_outside_the_range_still_ends_an_event_in_a_log() {
-    let narrow = MarshallerConfig {
+    let narrow = ReassemblyConfig {
         max: AUDIT_PATH,
         ..log_config()
     };

@@ -1,7 +1,7 @@
 //! How the memory changes by what was done.
 
 use crate::{
-    parse::FileId,
+    model::FileId,
     resolve::{
         Caller, Descriptor, Host, Mode, NODE_BOUND, Process, Resolver, TREE_BOUND, tree::Node,
     },

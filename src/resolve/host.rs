@@ -2,7 +2,7 @@
 
 use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, os::unix::fs::MetadataExt};
 
-use crate::parse::FileId;
+use crate::model::FileId;
 
 /// The questions that the resolver may ask of the system that the records come from.
 pub trait Host {

@@ -19,7 +19,7 @@ use bumpalo::Bump;
 
 pub use host::{Absent, Host, Proc};
 
-use crate::parse::FileId;
+use crate::model::FileId;
 use recent::Recent;
 use tree::{Node, Tree};
 

@@ -2,7 +2,7 @@
 
 use bumpalo::{Bump, collections::Vec};
 
-use crate::parse::find;
+use crate::bytes::find;
 
 /// Joins a name to an absolute directory and cleans the result: no `.`, `..`, `//` or `/` at the
 /// end. Symbolic links are not followed, so `..` is taken as text. An absolute name needs no

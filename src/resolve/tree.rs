@@ -7,7 +7,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use smallvec::SmallVec;
 
 use crate::{
-    parse::FileId,
+    model::FileId,
     resolve::text::{dirname, names},
 };
 

@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{error::Error, source::sys};
+use crate::{error::Error, sys};
 
 /// Who we are to the file system.
 #[derive(Clone, Copy, Debug)]

@@ -14,7 +14,7 @@ use std::{
 use crate::{
     error::Error,
     sink::{mend, place},
-    source::sys,
+    sys,
 };
 
 /// An open output.

@@ -14,16 +14,16 @@ use crate::{
         Batch, Record, RecordType, Sightings, Timestamp,
         record_type::{AUDIT_CONFIG_CHANGE, AUDIT_REPLACE},
     },
-    parse::Stamps,
     source::{
         ClientConfig, Fill, Membership, NetlinkClient, NetlinkMessage, Source, Stop,
         backlog::Backlog,
         netlink::ROOM,
         pace::Pace,
-        sys::{self, Received, Rooms},
+        stamp::Stamps,
         watch::{Registration, Watch},
         wire::Header,
     },
+    sys::{self, Received, Rooms},
 };
 
 /// Listens to the kernel.
@@ -346,7 +346,7 @@ fn add(
         .rposition(|byte| *byte != 0 && *byte != b'\n')
         .map_or(0, |last| last + 1);
     let data = data.get(..end).unwrap_or_default();
-    match stamps.header(data) {
+    match stamps.read(data) {
         Some((id, body)) => {
             let end = text.start + data.len();
             batch.push(id, kind, 0..0, end - body.len()..end, cut);

@@ -1,27 +1,20 @@
 //! Records from logs: files as auditd writes them, or a stream of the same lines.
 //!
-//! A line is `type=SYSCALL msg=audit(…): …`, perhaps with `node=NAME` in front. What syslog and the
-//! kernel log make of it, `… audit: type=1300 audit(…): …`, is understood too.
+//! A line is `type=SYSCALL msg=audit(…): …`, perhaps with `node=NAME` in front. The forms that
+//! syslog and the kernel log give it, `… audit: type=1300 audit(…): …`, are read too.
 
 use std::{
-    fs::{File, OpenOptions},
-    io,
     ops::Range,
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::fs::OpenOptionsExt,
-    },
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    os::fd::OwnedFd,
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicU64},
     time::Instant,
 };
 
 use memchr::{memchr, memchr_iter, memmem};
 
 use crate::{
+    bytes::{Prefix, find},
     error::Error,
     model::{
         Batch, EventId, RecordType,
@@ -30,37 +23,28 @@ use crate::{
             AUDIT_SYSCALL,
         },
     },
-    parse::{Stamps, find},
-    source::{Fill, Source, Stop, sys},
+    source::{
+        Fill, Source, Stop,
+        input::{Inputs, Read},
+        stamp::Stamps,
+    },
 };
 
-/// How much is read at once, in bytes. The threads wake each other once for each, which costs more than
-/// a buffer that is too large for the nearer caches.
-const CHUNK: usize = 512 << 10;
-/// Where a line is cut. The kernel's records are below 9 KiB; relays may add to that.
-const MAX_LINE: usize = 1 << 20;
+/// The length at which a line is cut, in bytes. The kernel's records are below 9 KiB; relays may
+/// add to that.
+const MAX_LINE_BYTES: usize = 1 << 20;
 
 /// Replays logs, one after the other.
 #[derive(Debug)]
 pub struct LogSource {
-    inputs: std::vec::IntoIter<Input>,
-    current: Option<Input>,
+    inputs: Inputs,
     /// The beginning of a line whose end has not been read yet.
     rest: Vec<u8>,
-    /// Whether what comes next is the end of a line that was cut already.
+    /// Whether the next bytes are the end of a line that was cut already.
     skipping: bool,
     stamps: Stamps,
     /// Where the lines of a chunk end.
     ends: Vec<usize>,
-    /// Bytes that were read, for those who watch.
-    bytes_read: Arc<AtomicU64>,
-    stop: Stop,
-}
-
-#[derive(Debug)]
-struct Input {
-    name: PathBuf,
-    file: File,
 }
 
 impl LogSource {
@@ -71,129 +55,36 @@ impl LogSource {
     ///
     /// If one of them cannot be opened, or is a directory.
     pub fn open(names: &[PathBuf], stop: Stop) -> Result<LogSource, Error> {
-        let inputs: Result<Vec<Input>, Error> = names.iter().map(|name| open(name)).collect();
-        Ok(LogSource::of(inputs?, stop))
+        Inputs::open(names, stop).map(LogSource::new)
     }
 
     /// Reads lines from any descriptor.
     pub fn from_fd(fd: OwnedFd, stop: Stop) -> LogSource {
-        let input = Input {
-            name: PathBuf::from("-"),
-            file: File::from(fd),
-        };
-        LogSource::of(vec![input], stop)
+        LogSource::new(Inputs::from_fd(fd, stop))
     }
 
-    fn of(inputs: Vec<Input>, stop: Stop) -> LogSource {
+    fn new(inputs: Inputs) -> LogSource {
         LogSource {
-            inputs: inputs.into_iter(),
-            current: None,
+            inputs,
             rest: Vec::new(),
             skipping: false,
             stamps: Stamps::default(),
             ends: Vec::new(),
-            bytes_read: Arc::default(),
-            stop,
         }
     }
-}
 
-fn open(name: &Path) -> Result<Input, Error> {
-    let file = if name.as_os_str() == "-" {
-        io::stdin().as_fd().try_clone_to_owned().map(File::from)
-    } else {
-        // To open a named pipe would wait for its writer, and nothing could end that wait.
-        OpenOptions::new()
-            .read(true)
-            .custom_flags(libc::O_NONBLOCK)
-            .open(name)
-    };
-    let is_directory = |file: File| match file.metadata()?.is_dir() {
-        true => Err(io::Error::from_raw_os_error(libc::EISDIR)),
-        false => Ok(file),
-    };
-    match file.and_then(is_directory) {
-        Ok(file) => Ok(Input {
-            name: name.to_owned(),
-            file,
-        }),
-        Err(error) => {
-            let denied = error.kind() == io::ErrorKind::PermissionDenied;
-            let error = Error::new(format!("read {}", name.display()), error);
-            Err(if denied {
-                error.help("audit logs are root's, try sudo")
-            } else {
-                error
-            })
-        }
-    }
-}
-
-impl Source for LogSource {
-    fn fill(&mut self, batch: &mut Batch, until: Option<Instant>) -> Result<Fill, Error> {
-        let Some(input) = self.current.as_ref() else {
-            self.current = self.inputs.next();
-            return Ok(if self.current.is_some() {
-                Fill::More
-            } else {
-                Fill::End
-            });
-        };
-        let [stopped, readable] = sys::wait_until([self.stop.as_fd(), input.file.as_fd()], until)
-            .map_err(|error| Error::new("wait for input", error))?;
-        if stopped {
-            return Ok(Fill::End);
-        }
-        if !readable {
-            return Ok(Fill::More);
-        }
-        batch.bytes.append(&mut self.rest);
-        match sys::read(input.file.as_fd(), &mut batch.bytes, CHUNK) {
-            Ok(0) => {
-                // What there is of the last line is all there will be.
-                if !std::mem::take(&mut self.skipping) {
-                    let bytes = std::mem::take(&mut batch.bytes);
-                    line(&bytes, 0..bytes.len(), false, &mut self.stamps, batch);
-                    batch.bytes = bytes;
-                }
-                self.current = None;
-            }
-            Ok(length) => {
-                self.bytes_read.fetch_add(length as u64, Ordering::Relaxed);
-                self.lines(batch);
-            }
-            Err(error) if is_transient(&error) => self.rest.append(&mut batch.bytes),
-            Err(error) => {
-                return Err(Error::new(format!("read {}", input.name.display()), error));
-            }
-        }
-        Ok(Fill::More)
-    }
-}
-
-fn is_transient(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-    )
-}
-
-impl LogSource {
-    /// How many bytes there are to read, if all that is left to open are regular files.
+    /// The length of all inputs in bytes, if all of them are regular files. `None` once the first
+    /// is being read.
     pub fn length(&self) -> Option<u64> {
-        let lengths = self.inputs.as_slice().iter().map(|input| {
-            let metadata = input.file.metadata().ok()?;
-            metadata.is_file().then_some(metadata.len())
-        });
-        lengths.sum()
+        self.inputs.length()
     }
 
-    /// How many bytes were read so far. It goes on counting while the source is read elsewhere.
+    /// A counter of the bytes read so far, which other threads may look at.
     pub fn bytes_read(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.bytes_read)
+        self.inputs.bytes_read()
     }
 
-    /// Cuts what was read into lines. The last one, if it has no end yet, is kept for later.
+    /// Cuts the bytes that were read into lines. A last line without an end is kept for later.
     fn lines(&mut self, batch: &mut Batch) {
         let bytes = std::mem::take(&mut batch.bytes);
         self.ends.clear();
@@ -208,15 +99,37 @@ impl LogSource {
         }
         let rest = bytes.get(start..).unwrap_or_default();
         if self.skipping {
-            // Nothing of it is wanted.
-        } else if rest.len() > MAX_LINE {
-            let cut = start..start + MAX_LINE;
+            // The line was cut before; none of this is wanted.
+        } else if rest.len() > MAX_LINE_BYTES {
+            let cut = start..start + MAX_LINE_BYTES;
             line(&bytes, cut, true, &mut self.stamps, batch);
             self.skipping = true;
         } else {
             self.rest.extend_from_slice(rest);
         }
         batch.bytes = bytes;
+    }
+
+    /// Takes the rest of an input that has ended as its last line.
+    fn last_line(&mut self, batch: &mut Batch) {
+        if !std::mem::take(&mut self.skipping) {
+            let bytes = std::mem::take(&mut batch.bytes);
+            line(&bytes, 0..bytes.len(), false, &mut self.stamps, batch);
+            batch.bytes = bytes;
+        }
+    }
+}
+
+impl Source for LogSource {
+    fn fill(&mut self, batch: &mut Batch, until: Option<Instant>) -> Result<Fill, Error> {
+        batch.bytes.append(&mut self.rest);
+        match self.inputs.read(&mut batch.bytes, until)? {
+            Read::Bytes => self.lines(batch),
+            Read::EndOfInput => self.last_line(batch),
+            Read::Nothing => self.rest.append(&mut batch.bytes),
+            Read::End => return Ok(Fill::End),
+        }
+        Ok(Fill::More)
     }
 }
 
@@ -230,7 +143,7 @@ fn line(bytes: &[u8], place: Range<usize>, cut: bool, stamps: &mut Stamps, batch
         [text @ .., b'\r'] => text,
         text => text,
     };
-    let (text, cut) = match text.get(..MAX_LINE) {
+    let (text, cut) = match text.get(..MAX_LINE_BYTES) {
         Some(beginning) => (beginning, cut || beginning.len() < text.len()),
         None => (text, cut),
     };
@@ -271,7 +184,7 @@ fn split(text: &[u8], stamps: &mut Stamps) -> Option<Line> {
         None => any(text)?,
     };
     let stamp = stamp.strip_prefix(b"msg=").unwrap_or(stamp);
-    let (id, body) = stamps.header(stamp)?;
+    let (id, body) = stamps.read(stamp)?;
     let end = text.len();
     Some(Line {
         node,
@@ -285,28 +198,18 @@ fn split(text: &[u8], stamps: &mut Stamps) -> Option<Line> {
 /// nothing stands before it. That is a comparison of one word with each.
 #[inline(always)]
 fn common(text: &[u8]) -> Option<(RecordType, &[u8])> {
-    const WORD: usize = 16;
-    const fn head(text: &[u8]) -> (u128, usize) {
-        let (mut bytes, mut at) = ([0; WORD], 0);
-        while at < text.len() {
-            bytes[at] = text[at];
-            at += 1;
-        }
-        (u128::from_le_bytes(bytes), text.len())
-    }
-    static HEADS: [((u128, usize), RecordType); 7] = [
-        (head(b"type=PATH "), AUDIT_PATH),
-        (head(b"type=SYSCALL "), AUDIT_SYSCALL),
-        (head(b"type=CWD "), AUDIT_CWD),
-        (head(b"type=PROCTITLE "), AUDIT_PROCTITLE),
-        (head(b"type=EOE "), AUDIT_EOE),
-        (head(b"type=EXECVE "), AUDIT_EXECVE),
-        (head(b"type=BPRM_FCAPS "), AUDIT_BPRM_FCAPS),
+    static COMMON: [(Prefix, RecordType); 7] = [
+        (Prefix::new(b"type=PATH", b" "), AUDIT_PATH),
+        (Prefix::new(b"type=SYSCALL", b" "), AUDIT_SYSCALL),
+        (Prefix::new(b"type=CWD", b" "), AUDIT_CWD),
+        (Prefix::new(b"type=PROCTITLE", b" "), AUDIT_PROCTITLE),
+        (Prefix::new(b"type=EOE", b" "), AUDIT_EOE),
+        (Prefix::new(b"type=EXECVE", b" "), AUDIT_EXECVE),
+        (Prefix::new(b"type=BPRM_FCAPS", b" "), AUDIT_BPRM_FCAPS),
     ];
     let word = u128::from_le_bytes(*text.first_chunk()?);
-    let at = |(head, length): (u128, usize)| word & u128::MAX >> (8 * (WORD - length)) == head;
-    let ((_, length), kind) = HEADS.iter().find(|(head, _)| at(*head))?;
-    Some((*kind, text.get(*length..)?))
+    let (prefix, kind) = COMMON.iter().find(|(prefix, _)| prefix.begins(word))?;
+    Some((*kind, text.get(prefix.length..)?))
 }
 
 /// Where the host is in any line, the type, and what follows it.

@@ -1,11 +1,12 @@
 //! Where records come from: the kernel's netlink socket, or logs.
 
 mod backlog;
+mod input;
 mod live;
 mod log;
 mod netlink;
 mod pace;
-pub(crate) mod sys;
+mod stamp;
 mod watch;
 mod wire;
 
@@ -19,6 +20,7 @@ use std::{
 pub use live::LiveSource;
 pub use log::LogSource;
 pub use netlink::{Client, ClientConfig, Membership, NetlinkClient, NetlinkMessage};
+pub use stamp::stamp;
 pub use wire::{AuditStatus, MAX_AUDIT_MESSAGE_LENGTH};
 
 use crate::{error::Error, model::Batch};

@@ -15,13 +15,11 @@ use std::{
 use crate::{
     error::Error,
     model::record_type::{AUDIT_GET, AUDIT_LIST_RULES, AUDIT_SET},
-    source::{
-        sys::{self, Received, Rooms},
-        wire::{
-            self, AuditStatus, HEADER, Header, MAX_AUDIT_MESSAGE_LENGTH, NLMSG_DONE, NLMSG_ERROR,
-            REQUEST_WITH_ACK,
-        },
+    source::wire::{
+        self, AuditStatus, HEADER, Header, MAX_AUDIT_MESSAGE_LENGTH, NLMSG_DONE, NLMSG_ERROR,
+        REQUEST_WITH_ACK,
     },
+    sys::{self, Received, Rooms},
 };
 
 /// The multicast group of audit records (`AUDIT_NLGRP_READLOG`), as a bit.

@@ -5,85 +5,91 @@ use crate::model::AuditMessageGroup;
 
 #[test]
 fn more_hosts_than_are_remembered_lose_no_event() {
-    let mut marshaller = AuditMarshaller::new(config());
+    let mut reassembler = Reassembler::new(config());
     let names: Vec<String> = (0..70_000).map(|number| format!("n{number}")).collect();
     let mut events = 0;
     for name in &names {
         let node = name.as_bytes();
-        marshaller.push(
+        reassembler.push(
             0,
             Record {
                 node,
                 ..record(1, AUDIT_SYSCALL, b"")
             },
         );
-        for group in whole(&mut marshaller).iter() {
+        for group in whole(&mut reassembler).iter() {
             assert!(group.incomplete && group.len() == 1);
             events += 1;
         }
     }
-    marshaller.drain();
-    events += popped(&mut marshaller).len();
+    reassembler.drain();
+    events += popped(&mut reassembler).len();
     assert_eq!(events, names.len());
 }
 
 #[test]
 fn the_oldest_goes_out_marked_when_there_are_too_many() {
-    let few = MarshallerConfig {
+    let few = ReassemblyConfig {
         max_events: 2,
         ..config()
     };
     let records = [(1, AUDIT_SYSCALL), (2, AUDIT_SYSCALL), (3, AUDIT_SYSCALL)];
-    let mut marshaller = pushed(few, &records);
-    assert_eq!(popped(&mut marshaller), ["1: SYSCALL incomplete"]);
-    assert_eq!((marshaller.in_flight(), marshaller.tally().evicted), (2, 1));
+    let mut reassembler = pushed(few, &records);
+    assert_eq!(popped(&mut reassembler), ["1: SYSCALL incomplete"]);
+    assert_eq!(
+        (reassembler.in_flight(), reassembler.tally().evicted),
+        (2, 1)
+    );
 }
 
 #[test]
 fn the_oldest_goes_out_marked_when_all_are_too_large() {
-    let small = MarshallerConfig {
+    let small = ReassemblyConfig {
         max_bytes: 250,
         ..config()
     };
-    let mut marshaller = AuditMarshaller::new(small);
+    let mut reassembler = Reassembler::new(small);
     for serial in 1..=3 {
-        marshaller.push(0, record(serial, AUDIT_SYSCALL, &[b'x'; 100]));
+        reassembler.push(0, record(serial, AUDIT_SYSCALL, &[b'x'; 100]));
     }
-    assert_eq!(popped(&mut marshaller), ["1: SYSCALL incomplete"]);
-    assert_eq!((marshaller.in_flight(), marshaller.tally().evicted), (2, 1));
-    marshaller.drain();
-    assert_eq!(marshaller.bytes, 0);
+    assert_eq!(popped(&mut reassembler), ["1: SYSCALL incomplete"]);
+    assert_eq!(
+        (reassembler.in_flight(), reassembler.tally().evicted),
+        (2, 1)
+    );
+    reassembler.drain();
+    assert_eq!(reassembler.bytes, 0);
 }
 
 #[test]
 fn records_past_the_bound_of_one_event_are_left_out_and_said() {
-    let small = MarshallerConfig {
+    let small = ReassemblyConfig {
         max_event_bytes: 250,
         ..config()
     };
-    let mut marshaller = AuditMarshaller::new(small);
+    let mut reassembler = Reassembler::new(small);
     for _ in 0..4 {
-        marshaller.push(0, record(1, AUDIT_PATH, &[b'x'; 100]));
+        reassembler.push(0, record(1, AUDIT_PATH, &[b'x'; 100]));
     }
     // A small one still fits: the bound is on bytes.
-    marshaller.push(0, record(1, AUDIT_CWD, b""));
-    marshaller.push(0, record(1, AUDIT_EOE, b""));
-    assert_eq!(popped(&mut marshaller), ["1: PATH PATH CWD truncated"]);
-    assert_eq!(marshaller.tally().truncated, 1);
+    reassembler.push(0, record(1, AUDIT_CWD, b""));
+    reassembler.push(0, record(1, AUDIT_EOE, b""));
+    assert_eq!(popped(&mut reassembler), ["1: PATH PATH CWD truncated"]);
+    assert_eq!(reassembler.tally().truncated, 1);
 }
 
 #[test]
 fn records_with_nothing_in_them_are_bounded_too() {
-    let small = MarshallerConfig {
+    let small = ReassemblyConfig {
         max_event_bytes: 4096,
         ..config()
     };
-    let mut marshaller = AuditMarshaller::new(small);
+    let mut reassembler = Reassembler::new(small);
     for _ in 0..10_000 {
-        marshaller.push(0, record(1, AUDIT_PATH, b""));
+        reassembler.push(0, record(1, AUDIT_PATH, b""));
     }
-    marshaller.drain();
-    let groups = whole(&mut marshaller);
+    reassembler.drain();
+    let groups = whole(&mut reassembler);
     let group = groups.last().unwrap();
     assert!(group.truncated && group.len() < 1000, "{}", group.len());
 }
@@ -94,12 +100,12 @@ fn a_record_that_was_cut_marks_its_event() {
         (AUDIT_SYSCALL, "1: SYSCALL truncated"),
         (AUDIT_USER_LOGIN, "1: USER_LOGIN truncated"),
     ] {
-        let mut marshaller = AuditMarshaller::new(config());
+        let mut reassembler = Reassembler::new(config());
         let whole = record(1, kind, b"x");
-        marshaller.push(0, Record { cut: true, ..whole });
-        marshaller.push(0, record(1, AUDIT_EOE, b""));
-        assert_eq!(popped(&mut marshaller), [expected]);
-        assert_eq!(marshaller.tally().truncated, 1);
+        reassembler.push(0, Record { cut: true, ..whole });
+        reassembler.push(0, record(1, AUDIT_EOE, b""));
+        assert_eq!(popped(&mut reassembler), [expected]);
+        assert_eq!(reassembler.tally().truncated, 1);
     }
 }
 
@@ -114,36 +120,36 @@ const KINDS: [RecordType; 7] = [
     AUDIT_EOE,
 ];
 
-/// A marshaller takes events of these bytes in flight, and hands over twice.
-fn carried(bytes: &[usize]) -> (AuditMarshaller, Groups) {
-    let mut marshaller = AuditMarshaller::new(config());
+/// A reassembler takes events of these bytes in flight, and hands over twice.
+fn carried(bytes: &[usize]) -> (Reassembler, Groups) {
+    let mut reassembler = Reassembler::new(config());
     let mut groups = Groups::default();
     for (serial, length) in (1..).zip(bytes) {
-        marshaller.push(0, record(serial, AUDIT_SYSCALL, &vec![b'x'; *length]));
+        reassembler.push(0, record(serial, AUDIT_SYSCALL, &vec![b'x'; *length]));
     }
-    marshaller.hand_over(&mut groups);
-    marshaller.drain();
-    marshaller.hand_over(&mut groups);
-    (marshaller, groups)
+    reassembler.hand_over(&mut groups);
+    reassembler.drain();
+    reassembler.hand_over(&mut groups);
+    (reassembler, groups)
 }
 
 #[test]
 fn an_event_that_is_open_when_others_are_handed_over_loses_nothing() {
-    let mut marshaller = AuditMarshaller::new(config());
+    let mut reassembler = Reassembler::new(config());
     let node = b"a".as_slice();
     let named = |serial, kind, body| Record {
         node,
         ..record(serial, kind, body)
     };
-    marshaller.push(0, named(1, AUDIT_SYSCALL, b"one"));
-    marshaller.push(0, record(2, AUDIT_SYSCALL, b"two"));
-    assert!(whole(&mut marshaller).is_empty());
-    marshaller.push(0, named(1, AUDIT_CWD, b"more"));
-    marshaller.push(0, record(3, AUDIT_USER_LOGIN, b"between"));
-    assert_eq!(popped(&mut marshaller), ["3: USER_LOGIN"]);
-    marshaller.push(0, named(1, AUDIT_EOE, b""));
-    marshaller.push(0, record(2, AUDIT_EOE, b""));
-    let groups = whole(&mut marshaller);
+    reassembler.push(0, named(1, AUDIT_SYSCALL, b"one"));
+    reassembler.push(0, record(2, AUDIT_SYSCALL, b"two"));
+    assert!(whole(&mut reassembler).is_empty());
+    reassembler.push(0, named(1, AUDIT_CWD, b"more"));
+    reassembler.push(0, record(3, AUDIT_USER_LOGIN, b"between"));
+    assert_eq!(popped(&mut reassembler), ["3: USER_LOGIN"]);
+    reassembler.push(0, named(1, AUDIT_EOE, b""));
+    reassembler.push(0, record(2, AUDIT_EOE, b""));
+    let groups = whole(&mut reassembler);
     let texts = groups.iter().map(|group| {
         let data: Vec<&[u8]> = group.messages().map(|message| message.data).collect();
         (group.node, data)
@@ -157,13 +163,13 @@ fn an_event_that_is_open_when_others_are_handed_over_loses_nothing() {
 
 #[test]
 fn buffers_are_used_for_another_event_and_leave_nothing_of_the_last() {
-    let (mut marshaller, mut groups) = carried(&[10]);
-    assert_eq!(marshaller.spare.len(), 1);
-    marshaller.push(0, record(2, AUDIT_SYSCALL, b"new"));
-    marshaller.hand_over(&mut groups);
-    assert!(marshaller.spare.is_empty());
-    marshaller.push(0, record(2, AUDIT_EOE, b""));
-    marshaller.hand_over(&mut groups);
+    let (mut reassembler, mut groups) = carried(&[10]);
+    assert_eq!(reassembler.spare.len(), 1);
+    reassembler.push(0, record(2, AUDIT_SYSCALL, b"new"));
+    reassembler.hand_over(&mut groups);
+    assert!(reassembler.spare.is_empty());
+    reassembler.push(0, record(2, AUDIT_EOE, b""));
+    reassembler.hand_over(&mut groups);
     assert_eq!(groups.len(), 1);
     let group = groups.last().unwrap();
     assert_eq!(group.messages().next().unwrap().data, b"new");
@@ -172,10 +178,10 @@ fn buffers_are_used_for_another_event_and_leave_nothing_of_the_last() {
 
 #[test]
 fn large_buffers_are_not_kept() {
-    let (marshaller, _) = carried(&[SPARE_CAPACITY + 1, 10, SPARE_CAPACITY + 1]);
-    assert_eq!(marshaller.spare.len(), 1);
-    let (marshaller, mut groups) = carried(&[4 << 20]);
-    assert!(marshaller.spare.is_empty());
+    let (reassembler, _) = carried(&[SPARE_CAPACITY + 1, 10, SPARE_CAPACITY + 1]);
+    assert_eq!(reassembler.spare.len(), 1);
+    let (reassembler, mut groups) = carried(&[4 << 20]);
+    assert!(reassembler.spare.is_empty());
     groups.clear();
     assert_eq!(groups.bytes.capacity(), 0);
     // Records take room too when there is nothing in them.
@@ -191,7 +197,7 @@ fn large_buffers_are_not_kept() {
 
 #[test]
 fn it_makes_no_difference_when_events_are_handed_over() {
-    let config = MarshallerConfig {
+    let config = ReassemblyConfig {
         max_events: 4,
         max_bytes: 900,
         max_event_bytes: 300,
@@ -200,8 +206,7 @@ fn it_makes_no_difference_when_events_are_handed_over() {
     let nodes = [&b""[..], b"a", b"another"];
     // Every event as it comes out, with its text.
     let run = |between: u64| {
-        let (mut marshaller, mut groups) =
-            (AuditMarshaller::new(config.clone()), Groups::default());
+        let (mut reassembler, mut groups) = (Reassembler::new(config.clone()), Groups::default());
         let (mut events, mut state) = (Vec::new(), 1u32);
         for now in 0..20_000 {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -215,9 +220,9 @@ fn it_makes_no_difference_when_events_are_handed_over() {
                     text.as_bytes(),
                 )
             };
-            marshaller.push(now, record);
+            reassembler.push(now, record);
             if now % between == 0 || now == 19_999 {
-                marshaller.hand_over(&mut groups);
+                reassembler.hand_over(&mut groups);
                 events.extend(groups.iter().map(|group| {
                     let (node, marks) = (group.node.to_vec(), (group.incomplete, group.truncated));
                     let texts = group.messages().map(|m| (m.kind, m.data.to_vec()));
@@ -225,7 +230,7 @@ fn it_makes_no_difference_when_events_are_handed_over() {
                 }));
             }
         }
-        (events, marshaller.tally())
+        (events, reassembler.tally())
     };
     let at_the_end = run(u64::MAX);
     assert!(at_the_end.1.evicted > 0 && at_the_end.1.unfinished == 0);
@@ -236,17 +241,21 @@ fn it_makes_no_difference_when_events_are_handed_over() {
 
 #[test]
 fn finished_events_do_not_pile_up_in_the_queue() {
-    let mut marshaller = AuditMarshaller::new(config());
-    marshaller.push(0, record(0, AUDIT_SYSCALL, b""));
+    let mut reassembler = Reassembler::new(config());
+    reassembler.push(0, record(0, AUDIT_SYSCALL, b""));
     for serial in 1..10_000 {
-        marshaller.push(0, record(serial, AUDIT_SYSCALL, b""));
-        marshaller.push(0, record(serial, AUDIT_EOE, b""));
+        reassembler.push(0, record(serial, AUDIT_SYSCALL, b""));
+        reassembler.push(0, record(serial, AUDIT_EOE, b""));
     }
-    assert!(marshaller.queue.len() < 2000, "{}", marshaller.queue.len());
-    assert_eq!(marshaller.slots.len(), 2);
-    marshaller.expire(TIMEOUT);
+    assert!(
+        reassembler.queue.len() < 2000,
+        "{}",
+        reassembler.queue.len()
+    );
+    assert_eq!(reassembler.slots.len(), 2);
+    reassembler.expire(TIMEOUT);
     assert_eq!(
-        popped(&mut marshaller).last().unwrap(),
+        popped(&mut reassembler).last().unwrap(),
         "0: SYSCALL incomplete"
     );
 }
@@ -254,33 +263,33 @@ fn finished_events_do_not_pile_up_in_the_queue() {
 #[test]
 fn every_record_is_in_an_event_or_counted_as_left_out() {
     // All there is, in a fixed disorder, under bounds that are often met.
-    let config = MarshallerConfig {
+    let config = ReassemblyConfig {
         max_events: 5,
         max_bytes: 800,
         max_event_bytes: 120,
         max: AUDIT_PATH,
         ..log_config()
     };
-    let mut marshaller = AuditMarshaller::new(config.clone());
+    let mut reassembler = Reassembler::new(config.clone());
     let (mut pushed, mut ends, mut outside) = (0, 0, 0);
     let mut state = 1u32;
     for now in 0..20_000 {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let kind = KINDS[(state >> 16) as usize % KINDS.len()];
         let length = (state >> 8) as usize % 40;
-        marshaller.push(now, record((state >> 24) % 9, kind, &[b'x'; 40][..length]));
+        reassembler.push(now, record((state >> 24) % 9, kind, &[b'x'; 40][..length]));
         pushed += 1;
         ends += u64::from(matches!(kind, AUDIT_EOE | AUDIT_PROCTITLE));
         outside += u64::from(matches!(kind, AUDIT_CWD | AUDIT_EXECVE));
-        assert!(marshaller.in_flight() <= config.max_events);
-        assert!(marshaller.bytes <= config.max_bytes);
+        assert!(reassembler.in_flight() <= config.max_events);
+        assert!(reassembler.bytes <= config.max_bytes);
     }
-    marshaller.drain();
-    assert_eq!((marshaller.in_flight(), marshaller.bytes), (0, 0));
-    let groups = whole(&mut marshaller);
+    reassembler.drain();
+    assert_eq!((reassembler.in_flight(), reassembler.bytes), (0, 0));
+    let groups = whole(&mut reassembler);
     let count =
         |test: fn(&AuditMessageGroup<'_>) -> bool| groups.iter().filter(|g| test(g)).count();
-    let tally = marshaller.tally();
+    let tally = reassembler.tally();
     let kept: u64 = groups.iter().map(|group| group.len() as u64).sum();
     assert_eq!((tally.records, tally.filtered), (pushed, outside));
     assert_eq!(tally.events, groups.len() as u64);

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, fs};
 
-use auditrd::{Arena, EventId, Groups, RecordType, encode, parse, parse_audit_event};
+use auditrd::{Arena, EventId, Groups, RecordType, encode, parse_audit_event};
 use serde::de::IgnoredAny;
 
 use crate::common::data;
@@ -40,7 +40,7 @@ fn events() -> Vec<Event> {
             };
             let kind = head.rsplit("type=").next().unwrap_or_default();
             let kind = RecordType::parse(kind.as_bytes()).expect("a type");
-            let (id, body) = parse::header(&line[head.len() + 5..]).expect("a stamp");
+            let (id, body) = auditrd::source::stamp(&line[head.len() + 5..]).expect("a stamp");
             if last.replace(id) != Some(id) {
                 events.push(std::mem::take(&mut event));
             }

@@ -3,8 +3,8 @@
 //! The library is driven without its threads: the same steps, from records to lines.
 
 use auditrd::{
-    Absent, Arena, AuditMarshaller, Classifier, EventId, Groups, MarshallerConfig, Record,
-    RecordType, Timestamp, encode, parse_audit_event,
+    Absent, Arena, Classifier, EventId, Groups, Reassembler, ReassemblyConfig, Record, RecordType,
+    Timestamp, encode, parse_audit_event,
     record_type::{
         AUDIT_CWD, AUDIT_EOE, AUDIT_EXECVE, AUDIT_PATH, AUDIT_PROCTITLE, AUDIT_SYSCALL,
         AUDIT_USER_LOGIN,
@@ -116,14 +116,14 @@ fn given() -> impl Strategy<Value = Given> {
 }
 
 fn groups(records: &[Given]) -> Groups {
-    let mut marshaller =
-        AuditMarshaller::new(MarshallerConfig::new(RecordType(1000), RecordType(2999)));
+    let mut reassembler =
+        Reassembler::new(ReassemblyConfig::new(RecordType(1000), RecordType(2999)));
     for given in records {
-        marshaller.push(0, given.record());
+        reassembler.push(0, given.record());
     }
-    marshaller.drain();
+    reassembler.drain();
     let mut groups = Groups::default();
-    marshaller.hand_over(&mut groups);
+    reassembler.hand_over(&mut groups);
     groups
 }
 

@@ -3,7 +3,7 @@
 /// Whether a text is printable ASCII without anything that JSON escapes, as most of it is. Many bytes
 /// are looked at together; the last ones may overlap those before them.
 #[inline(never)]
-pub(super) fn is_plain(text: &[u8]) -> bool {
+pub(crate) fn is_plain(text: &[u8]) -> bool {
     if let Some(last) = text.last_chunk() {
         let (chunks, _) = text.as_chunks();
         let mut found = [0; WIDTH];

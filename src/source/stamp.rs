@@ -1,6 +1,9 @@
 //! The stamp at the head of a record: `audit(1795365817.963:231301): `.
 
-use crate::model::{EventId, Timestamp};
+use crate::{
+    bytes::{first_words, leading_number},
+    model::{EventId, Timestamp},
+};
 
 /// Reads the stamp and returns it with the body behind it.
 ///
@@ -9,15 +12,15 @@ use crate::model::{EventId, Timestamp};
 /// body are left in place. Anything else is no record.
 ///
 /// ```
-/// let (id, body) = auditrd::parse::header(b"audit(1795365817.963:42): cwd=\"/\"").unwrap();
+/// let (id, body) = auditrd::source::stamp(b"audit(1795365817.963:42): cwd=\"/\"").unwrap();
 /// assert_eq!((id.time.seconds, id.time.millis, id.serial), (1795365817, 963, 42));
 /// assert_eq!(body, b"cwd=\"/\"");
-/// assert!(auditrd::parse::header(b"audit(1795365817.963): cwd=\"/\"").is_none());
+/// assert!(auditrd::source::stamp(b"audit(1795365817.963): cwd=\"/\"").is_none());
 /// ```
-pub fn header(data: &[u8]) -> Option<(EventId, &[u8])> {
+pub fn stamp(data: &[u8]) -> Option<(EventId, &[u8])> {
     let rest = data.strip_prefix(b"audit(")?;
-    let (seconds, rest) = number(rest)?;
-    let (millis, rest) = number(rest.strip_prefix(b".")?)?;
+    let (seconds, rest) = leading_number(rest)?;
+    let (millis, rest) = leading_number(rest.strip_prefix(b".")?)?;
     if seconds > Timestamp::MAX_SECONDS || millis > 999 {
         return None;
     }
@@ -30,26 +33,12 @@ pub fn header(data: &[u8]) -> Option<(EventId, &[u8])> {
 
 /// Reads the rest of a stamp, from its serial on.
 fn behind_time(time: Timestamp, rest: &[u8]) -> Option<(EventId, &[u8])> {
-    let (serial, rest) = number(rest)?;
+    let (serial, rest) = leading_number(rest)?;
     let serial = u32::try_from(serial).ok()?;
     let rest = rest.strip_prefix(b")")?;
     let body = rest.strip_prefix(b":").unwrap_or(rest);
     let body = body.strip_prefix(b" ").unwrap_or(body);
     Some((EventId { time, serial }, body))
-}
-
-/// The decimal number at the start of `data`, and what follows it.
-fn number(data: &[u8]) -> Option<(u64, &[u8])> {
-    /// Digits that fit in 64 bits whatever they are.
-    const SAFE: usize = 19;
-    let mut value: u64 = 0;
-    let mut rest = data;
-    while let [digit @ b'0'..=b'9', tail @ ..] = rest {
-        value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
-        rest = tail;
-    }
-    let length = data.len() - rest.len();
-    (1..=SAFE).contains(&length).then_some((value, rest))
 }
 
 /// Reads stamps, and knows the last one: mostly the next record is of the same event, or of one in the
@@ -58,25 +47,24 @@ fn number(data: &[u8]) -> Option<(u64, &[u8])> {
 pub(crate) struct Stamps {
     id: EventId,
     /// The text of the stamp.
-    first: u128,
-    second: u128,
+    text: [u128; 2],
     /// All of it, and what stands before the serial.
-    whole: Head,
-    time: Head,
+    whole: Prefix,
+    time: Prefix,
 }
 
 /// The beginning of a stamp, longer than a word.
 #[derive(Clone, Copy, Debug, Default)]
-struct Head {
+struct Prefix {
     length: usize,
     /// Which bits of the second word it has.
     mask: u128,
 }
 
-impl Head {
-    fn new(length: usize) -> Option<Head> {
+impl Prefix {
+    fn new(length: usize) -> Option<Prefix> {
         let mask = u128::MAX.unbounded_shr(8 * ROOM.checked_sub(length)? as u32);
-        (length > WORD).then_some(Head { length, mask })
+        (length > WORD).then_some(Prefix { length, mask })
     }
 }
 
@@ -85,9 +73,9 @@ const WORD: usize = 16;
 const ROOM: usize = 2 * WORD;
 
 impl Stamps {
-    /// As [`header`].
+    /// As [`stamp`].
     #[inline]
-    pub(crate) fn header<'a>(&mut self, data: &'a [u8]) -> Option<(EventId, &'a [u8])> {
+    pub(crate) fn read<'a>(&mut self, data: &'a [u8]) -> Option<(EventId, &'a [u8])> {
         match self.behind(self.whole, data) {
             Some(body) => Some((self.id, body)),
             None => self.another(data),
@@ -96,11 +84,11 @@ impl Stamps {
 
     /// What follows the beginning of the last stamp in a record, if there is one and the record has it.
     #[inline(always)]
-    fn behind<'a>(&self, head: Head, data: &'a [u8]) -> Option<&'a [u8]> {
-        let (first, second) = words(data);
-        let is_same = (first ^ self.first) | ((second ^ self.second) & head.mask) == 0;
-        let rest = data.get(head.length..)?;
-        (is_same && head.length > 0).then_some(rest)
+    fn behind<'a>(&self, prefix: Prefix, data: &'a [u8]) -> Option<&'a [u8]> {
+        let [first, second] = first_words(data);
+        let is_same = (first ^ self.text[0]) | ((second ^ self.text[1]) & prefix.mask) == 0;
+        let rest = data.get(prefix.length..)?;
+        (is_same && prefix.length > 0).then_some(rest)
     }
 
     /// Reads a stamp that is not the last one, and remembers it if it is written as the kernel does.
@@ -109,37 +97,22 @@ impl Stamps {
         let same_time = self.behind(self.time, data);
         let (id, body) = match same_time {
             Some(rest) => behind_time(self.id.time, rest)?,
-            None => header(data)?,
+            None => stamp(data)?,
         };
         let (stamp, _) = data.split_at(data.len() - body.len());
-        if let Some(whole) = Head::new(stamp.len())
+        if let Some(whole) = Prefix::new(stamp.len())
             && stamp.ends_with(b"): ")
         {
             self.id = id;
-            (self.first, self.second) = words(stamp);
+            self.text = first_words(stamp);
             self.whole = whole;
             if same_time.is_none() {
                 let colon = memchr::memchr(b':', stamp);
-                self.time = colon.and_then(|at| Head::new(at + 1)).unwrap_or_default();
+                self.time = colon.and_then(|at| Prefix::new(at + 1)).unwrap_or_default();
             }
         }
         Some((id, body))
     }
-}
-
-/// The first two words of a text; of a shorter one, with NULs behind it.
-#[inline(always)]
-fn words(text: &[u8]) -> (u128, u128) {
-    let mut short = [0; ROOM];
-    let bytes = match text.first_chunk() {
-        Some(bytes) => bytes,
-        None => {
-            short[..text.len()].copy_from_slice(text);
-            &short
-        }
-    };
-    let (words, _) = bytes.as_chunks::<WORD>();
-    (u128::from_le_bytes(words[0]), u128::from_le_bytes(words[1]))
 }
 
 #[cfg(test)]
@@ -147,7 +120,7 @@ mod tests {
     use super::*;
 
     fn check(data: &[u8], expected: Option<(u64, u16, u32, &[u8])>) {
-        let got = header(data).map(|(id, body)| (id.time.seconds, id.time.millis, id.serial, body));
+        let got = stamp(data).map(|(id, body)| (id.time.seconds, id.time.millis, id.serial, body));
         assert_eq!(got, expected, "{}", data.escape_ascii());
     }
 
@@ -228,7 +201,7 @@ mod tests {
             b"audit(",
             b"audit(1.002:3): x",
         ] {
-            assert_eq!(stamps.header(data), header(data), "{}", data.escape_ascii());
+            assert_eq!(stamps.read(data), stamp(data), "{}", data.escape_ascii());
         }
     }
     #[test]
@@ -247,7 +220,7 @@ mod tests {
                 text.truncate(pick(9, text.len() + 1));
             }
             let text = text.as_bytes();
-            assert_eq!(stamps.header(text), header(text), "{}", text.escape_ascii());
+            assert_eq!(stamps.read(text), stamp(text), "{}", text.escape_ascii());
         }
     }
 }

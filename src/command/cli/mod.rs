@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use auditrd::{
-    Confinement, Duty, Error, EventKind, Fsync, MarshallerConfig, Membership, ReaderConfig,
+    Confinement, Duty, Error, EventKind, Fsync, Membership, ReaderConfig, ReassemblyConfig,
     RecordType, Rotation, SerialTracker, SinkConfig, User,
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
 };
@@ -407,15 +407,15 @@ impl Args {
     }
 
     pub(crate) fn reader(&self) -> ReaderConfig {
-        let marshaller = MarshallerConfig::new(self.min, self.max);
-        let marshaller = MarshallerConfig {
+        let reassembly = ReassemblyConfig::new(self.min, self.max);
+        let reassembly = ReassemblyConfig {
             timeout: self.event_timeout,
-            ..marshaller
+            ..reassembly
         };
         let config = if self.is_live() {
-            ReaderConfig::live(marshaller)
+            ReaderConfig::live(reassembly)
         } else {
-            ReaderConfig::log(marshaller)
+            ReaderConfig::log(reassembly)
         };
         ReaderConfig {
             queue: self.queue,

@@ -5,11 +5,7 @@
 //! stands here is where its tables differ from what a kernel does: calls it
 //! lacks, calls it has too many, the x32 ABI, and names it spells otherwise.
 
-use crate::model::Arch;
-
-/// The bit that marks a number as one of the x32 ABI. `__X32_SYSCALL_BIT` in
-/// `linux/arch/x86/include/uapi/asm/unistd.h`.
-const X32_BIT: u32 = 0x4000_0000;
+use crate::model::{Arch, X32_SYSCALL_BIT};
 
 /// The first number x32 has for itself.
 const X32_FIRST: u32 = 512;
@@ -176,7 +172,7 @@ fn crate_number(arch: Arch, name: &str) -> Option<u32> {
 #[doc(alias = "SyscallName")]
 pub fn syscall_name(arch: Arch, nr: u32) -> Option<&'static str> {
     let nr = match arch {
-        Arch::X32 => nr & !X32_BIT,
+        Arch::X32 => nr & !X32_SYSCALL_BIT,
         _ => nr,
     };
     if arch == Arch::X32
@@ -212,7 +208,7 @@ pub fn syscall_number(arch: Arch, name: &str) -> Option<u32> {
 /// The number of a system call by the kernel's name alone.
 fn number_of(arch: Arch, name: &str) -> Option<u32> {
     let mark = match arch {
-        Arch::X32 => X32_BIT,
+        Arch::X32 => X32_SYSCALL_BIT,
         _ => 0,
     };
     if arch == Arch::X32
@@ -352,7 +348,7 @@ mod tests {
     fn numbers() -> impl Iterator<Item = u32> {
         (0..1024)
             .chain(0xf_0000..0xf_0010)
-            .chain((0..1024).map(|nr| nr | X32_BIT))
+            .chain((0..1024).map(|nr| nr | X32_SYSCALL_BIT))
     }
 
     #[test]
@@ -362,10 +358,10 @@ mod tests {
             (Arch::I386, 11, 295, 301, 353),
             (
                 Arch::X32,
-                520 | X32_BIT,
-                257 | X32_BIT,
-                263 | X32_BIT,
-                316 | X32_BIT,
+                520 | X32_SYSCALL_BIT,
+                257 | X32_SYSCALL_BIT,
+                263 | X32_SYSCALL_BIT,
+                316 | X32_SYSCALL_BIT,
             ),
             (Arch::Aarch64, 221, 56, 35, 276),
             (Arch::Arm, 11, 322, 328, 382),
@@ -427,7 +423,11 @@ mod tests {
             assert_eq!(syscall_name(arch, 469), Some("file_setattr"));
             assert_eq!(syscall_name(arch, 470), Some("listns"));
             assert_eq!(syscall_name(arch, 471), Some("rseq_slice_yield"));
-            let mark = if arch == Arch::X32 { X32_BIT } else { 0 };
+            let mark = if arch == Arch::X32 {
+                X32_SYSCALL_BIT
+            } else {
+                0
+            };
             assert_eq!(syscall_number(arch, "listns"), Some(470 | mark));
         }
     }
@@ -455,14 +455,20 @@ mod tests {
     #[test]
     fn x32_has_numbers_of_its_own_and_those_of_x86_64() {
         for (nr, name) in [(512, "rt_sigaction"), (520, "execve"), (547, "pwritev2")] {
-            assert_eq!(syscall_name(Arch::X32, nr | X32_BIT), Some(name));
-            assert_eq!(syscall_number(Arch::X32, name), Some(nr | X32_BIT));
+            assert_eq!(syscall_name(Arch::X32, nr | X32_SYSCALL_BIT), Some(name));
+            assert_eq!(syscall_number(Arch::X32, name), Some(nr | X32_SYSCALL_BIT));
             assert_eq!(syscall_name(Arch::X86_64, nr), None);
-            assert_eq!(syscall_name(Arch::X86_64, nr | X32_BIT), None);
+            assert_eq!(syscall_name(Arch::X86_64, nr | X32_SYSCALL_BIT), None);
         }
-        assert_eq!(syscall_name(Arch::X32, 548 | X32_BIT), None);
-        assert_eq!(syscall_name(Arch::X32, 257 | X32_BIT), Some("openat"));
-        assert_eq!(syscall_number(Arch::X32, "openat"), Some(257 | X32_BIT));
+        assert_eq!(syscall_name(Arch::X32, 548 | X32_SYSCALL_BIT), None);
+        assert_eq!(
+            syscall_name(Arch::X32, 257 | X32_SYSCALL_BIT),
+            Some("openat")
+        );
+        assert_eq!(
+            syscall_number(Arch::X32, "openat"),
+            Some(257 | X32_SYSCALL_BIT)
+        );
     }
 
     #[test]
@@ -470,7 +476,7 @@ mod tests {
         for (arch, name, nr) in [
             (Arch::X86_64, "pread", 17),
             (Arch::X86_64, "pwrite", 18),
-            (Arch::X32, "pread", 17 | X32_BIT),
+            (Arch::X32, "pread", 17 | X32_SYSCALL_BIT),
             (Arch::X86_64, "umount", 166),
             (Arch::I386, "umount", 22),
             (Arch::I386, "sys_kexec_load", 283),

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use crate::{model::Timestamp, reassemble::Millis};
+use crate::model::{Millis, Timestamp};
 
 /// How far a stamp may be from the one before it on its host and still be believed at once.
 const NEAR: i64 = 3_600_000;

@@ -16,37 +16,33 @@ use std::{collections::VecDeque, hash::BuildHasher, ops::Range};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::model::{
-    Entry, EventId, Groups, Head, Place, Record,
+    Entry, EventId, Groups, Head, Millis, Place, Record,
     record_type::{AUDIT_EOE, AUDIT_PATH, AUDIT_PROCTITLE},
     slice,
 };
-pub use config::{MarshallerConfig, Tally};
+pub use config::{ReassemblyConfig, Tally};
 use nodes::Nodes;
 use slot::Slot;
-
-/// A point in time in milliseconds, from any starting point: a monotonic clock for live records,
-/// the records' own time for a log.
-pub type Millis = u64;
 
 /// Puts records together to events. It does no I/O, and knows the time only from its caller.
 ///
 /// ```
-/// use auditrd::{AuditMarshaller, EventId, Groups, MarshallerConfig, Record, record_type::*};
+/// use auditrd::{Reassembler, EventId, Groups, ReassemblyConfig, Record, record_type::*};
 ///
-/// let mut marshaller = AuditMarshaller::new(MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
+/// let mut reassembler = Reassembler::new(ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
 /// let record = |kind, body| Record { id: EventId::default(), kind, node: b"", body, cut: false };
 /// let mut whole = Groups::default();
-/// marshaller.push(0, record(AUDIT_SYSCALL, b"syscall=59"));
-/// marshaller.hand_over(&mut whole);
+/// reassembler.push(0, record(AUDIT_SYSCALL, b"syscall=59"));
+/// reassembler.hand_over(&mut whole);
 /// assert!(whole.is_empty());
-/// marshaller.push(1, record(AUDIT_EOE, b""));
-/// marshaller.hand_over(&mut whole);
+/// reassembler.push(1, record(AUDIT_EOE, b""));
+/// reassembler.hand_over(&mut whole);
 /// assert_eq!(whole.last().unwrap().len(), 1);
 /// ```
 #[derive(Debug)]
 #[doc(alias = "NewAuditMarshaller")]
-pub struct AuditMarshaller {
-    config: MarshallerConfig,
+pub struct Reassembler {
+    config: ReassemblyConfig,
     tally: Tally,
     slots: Vec<Slot>,
     vacant: Vec<usize>,
@@ -90,14 +86,14 @@ const SPARES: usize = 1024;
 /// Bytes of all events in flight at most: they may all end together, and places have 32 bits.
 const MOST: usize = 2 << 30;
 
-impl AuditMarshaller {
-    /// A marshaller with nothing in flight.
-    pub fn new(config: MarshallerConfig) -> AuditMarshaller {
-        let config = MarshallerConfig {
+impl Reassembler {
+    /// A reassembler with nothing in flight.
+    pub fn new(config: ReassemblyConfig) -> Reassembler {
+        let config = ReassemblyConfig {
             max_bytes: config.max_bytes.min(MOST),
             ..config
         };
-        AuditMarshaller {
+        Reassembler {
             config,
             tally: Tally::default(),
             slots: Vec::new(),

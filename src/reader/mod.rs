@@ -13,22 +13,30 @@ use std::{
 
 use crossbeam_channel::TryRecvError;
 
+mod bell;
+mod clock;
+mod queue;
+mod serials;
+
+pub use bell::Interrupter;
+pub use queue::{Dropped, Overflow};
+pub use serials::SerialTracker;
+
 use crate::{
-    bell::{Bell, Interrupter, LastRing},
-    clock::LogClock,
     error::Error,
-    model::{AuditMessageGroup, Batch, EventId, Groups, Sightings},
-    queue::{Dropped, Inlet, Outlet, Overflow, queue},
-    reassemble::{AuditMarshaller, MarshallerConfig, Millis, Tally},
-    serials::SerialTracker,
+    model::{AuditMessageGroup, Batch, EventId, Groups, Millis, Sightings},
+    reassemble::{Reassembler, ReassemblyConfig, Tally},
     source::{self, ClientConfig, Fill, LiveSource, Source, Stopper},
 };
+use bell::{Bell, LastRing};
+use clock::LogClock;
+use queue::{Inlet, Outlet, queue};
 
 /// How an [`AuditReader`] reads.
 #[derive(Clone, Debug)]
 pub struct ReaderConfig {
     /// How events are put together.
-    pub marshaller: MarshallerConfig,
+    pub reassembly: ReassemblyConfig,
     /// Bytes of whole events between the two threads, about.
     pub queue: usize,
     /// What happens when there are as many.
@@ -50,9 +58,9 @@ pub enum ClockKind {
 
 impl ReaderConfig {
     /// The usual settings for live records.
-    pub fn live(marshaller: MarshallerConfig) -> ReaderConfig {
+    pub fn live(reassembly: ReassemblyConfig) -> ReaderConfig {
         ReaderConfig {
-            marshaller,
+            reassembly,
             queue: 8 << 20,
             overflow: Overflow::DropOldest,
             max_out_of_order: SerialTracker::DEFAULT_WINDOW,
@@ -61,15 +69,15 @@ impl ReaderConfig {
     }
 
     /// The usual settings for logs.
-    pub fn log(marshaller: MarshallerConfig) -> ReaderConfig {
-        let marshaller = MarshallerConfig {
+    pub fn log(reassembly: ReassemblyConfig) -> ReaderConfig {
+        let reassembly = ReassemblyConfig {
             ends_at_proctitle: true,
-            ..marshaller
+            ..reassembly
         };
         ReaderConfig {
             clock: ClockKind::Records,
             overflow: Overflow::Wait,
-            ..ReaderConfig::live(marshaller)
+            ..ReaderConfig::live(reassembly)
         }
     }
 }
@@ -107,7 +115,7 @@ pub struct Totals {
 /// Reads records in a thread of its own and puts them together to events.
 ///
 /// ```
-/// use auditrd::{Arena, AuditReader, ClientConfig, MarshallerConfig, Membership};
+/// use auditrd::{Arena, AuditReader, ClientConfig, ReassemblyConfig, Membership};
 /// use auditrd::{ReaderConfig, parse_audit_event, record_type::*};
 ///
 /// let client = ClientConfig {
@@ -115,7 +123,7 @@ pub struct Totals {
 ///     receive_buffer: 8 << 20,
 ///     backlog_limit: 8192,
 /// };
-/// let config = ReaderConfig::live(MarshallerConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
+/// let config = ReaderConfig::live(ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
 /// match AuditReader::open(&client, config) {
 ///     Ok(mut reader) => {
 ///         reader.stop(); // a program would leave this out, and go on for ever
@@ -284,7 +292,7 @@ fn lock(totals: &Mutex<Totals>) -> MutexGuard<'_, Totals> {
 struct Reading {
     source: Box<dyn Source>,
     batch: Batch,
-    marshaller: AuditMarshaller,
+    reassembler: Reassembler,
     serials: SerialTracker,
     /// What tells the time in a log.
     clock: Option<LogClock>,
@@ -312,7 +320,7 @@ impl Reading {
         Reading {
             source,
             batch: Batch::default(),
-            marshaller: AuditMarshaller::new(config.marshaller),
+            reassembler: Reassembler::new(config.reassembly),
             serials: SerialTracker::new(config.max_out_of_order),
             clock: (config.clock == ClockKind::Records).then(LogClock::new),
             now: 0,
@@ -338,7 +346,7 @@ impl Reading {
             };
             self.take(drained);
             if is_over {
-                self.marshaller.drain();
+                self.reassembler.drain();
                 self.serials.finish();
             }
             if !self.hand_over() || is_over {
@@ -349,7 +357,7 @@ impl Reading {
 
     /// When the time of the oldest event in flight is up, if nothing comes before.
     fn deadline(&mut self) -> Option<Instant> {
-        let deadline = self.marshaller.next_deadline()?;
+        let deadline = self.reassembler.next_deadline()?;
         let left = Duration::from_millis(deadline.saturating_sub(self.now));
         self.since.checked_add(left)
     }
@@ -362,32 +370,32 @@ impl Reading {
     /// In a log the records tell the time; but one that is still being written may have no more of
     /// them for a while, and then time goes on by the clock on the wall.
     fn take(&mut self, drained: Option<Instant>) {
-        self.marshaller.exchange_buffer(&mut self.batch.bytes);
+        self.reassembler.exchange_buffer(&mut self.batch.bytes);
         let now = drained.unwrap_or_else(Instant::now);
         let passed = millis(now.saturating_duration_since(self.since));
         if self.clock.is_none() {
             self.now += passed;
             self.since += Duration::from_millis(passed);
         } else if self.batch.is_empty() {
-            self.marshaller.expire(self.now + passed);
+            self.reassembler.expire(self.now + passed);
         }
         for record in self.batch.entries() {
             // Nothing is new in the stamp of the event that the record before was of.
             if self.last != Some(record.id) || !record.node.is_empty() {
                 self.last = record.node.is_empty().then_some(record.id);
                 if let Some(clock) = &mut self.clock {
-                    let node = self.marshaller.text(&record.node);
+                    let node = self.reassembler.text(&record.node);
                     self.now = clock.see(node, record.id.time);
-                    self.marshaller.expire(self.now);
+                    self.reassembler.expire(self.now);
                 }
                 if record.node.is_empty() {
                     self.serials.see(record.id.serial);
                 }
             }
-            self.marshaller.take(self.now, record);
+            self.reassembler.take(self.now, record);
         }
         if self.clock.is_none() && drained.is_some() {
-            self.marshaller.expire(self.now);
+            self.reassembler.expire(self.now);
         }
     }
 
@@ -397,7 +405,7 @@ impl Reading {
         let seen = mem::take(&mut self.batch.sightings);
         let had_records = !self.batch.is_empty();
         self.batch.clear();
-        self.marshaller.hand_over(&mut self.parcel);
+        self.reassembler.hand_over(&mut self.parcel);
         let has_news = seen != Sightings::default() || !self.parcel.is_empty();
         self.count(seen, Dropped::default());
         if has_news {
@@ -420,12 +428,12 @@ impl Reading {
 
     fn count(&self, seen: Sightings, dropped: Dropped) {
         let mut totals = lock(&self.totals);
-        totals.tally = self.marshaller.tally();
+        totals.tally = self.reassembler.tally();
         totals.seen.add(seen);
         totals.dropped.events += dropped.events;
         totals.dropped.records += dropped.records;
         totals.missing = self.serials.missing();
-        totals.in_flight = self.marshaller.in_flight() as u64;
+        totals.in_flight = self.reassembler.in_flight() as u64;
     }
 }
 

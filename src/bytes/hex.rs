@@ -1,0 +1,55 @@
+//! Text that a record has as upper-case hex.
+
+use bumpalo::Bump;
+
+/// Decodes upper-case hex of whole bytes into the arena; `None` if it is anything else. Lower case is
+/// no hex here: the kernel never writes it, so `deadbeef` is a word.
+#[inline(never)]
+pub(crate) fn unhex<'a>(hex: &[u8], arena: &'a Bump) -> Option<&'a [u8]> {
+    if hex.is_empty() || !hex.len().is_multiple_of(2) {
+        return None;
+    }
+    let (pairs, _) = hex.as_chunks();
+    let bytes = arena.alloc_slice_fill_copy(pairs.len(), 0);
+    let mut invalid = 0;
+    for (byte, pair) in bytes.iter_mut().zip(pairs) {
+        let (value, wrong) = unhex_pair(*pair);
+        invalid |= wrong;
+        *byte = value;
+    }
+    (invalid == 0).then_some(bytes)
+}
+
+/// The byte that two digits are, and a number that is 0 only if both are upper-case hex. Both are
+/// looked at together and without a table, so that the compiler can do so with many pairs at once.
+#[inline]
+fn unhex_pair(pair: [u8; 2]) -> (u8, u16) {
+    const fn both(byte: u8) -> u16 {
+        u16::from_le_bytes([byte; 2])
+    }
+    let word = u16::from_le_bytes(pair);
+    // The high bit of each half, which nothing carries into the other half.
+    let at_least = |limit: u8| (word & both(0x7f)) + both(0x80 - limit);
+    let digit = at_least(b'0') & !at_least(b'9' + 1);
+    let letter = at_least(b'A') & !at_least(b'F' + 1);
+    let wrong = (word | !(digit | letter)) & both(0x80);
+    // Letters have the bit 0x40, and `A` is 0x41.
+    let values = (word & both(0x0f)) + 9 * (word >> 6 & both(1));
+    ((values << 4 | values >> 8) as u8, wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bytes::hex;
+
+    #[test]
+    fn two_digits_are_read_as_one_by_one() {
+        for pair in (0..=u16::MAX).map(u16::to_le_bytes) {
+            let is_lower = pair.iter().any(u8::is_ascii_lowercase);
+            let expected = hex(&pair).filter(|_| !is_lower).map(|byte| byte as u8);
+            let (value, wrong) = unhex_pair(pair);
+            assert_eq!((wrong == 0).then_some(value), expected, "{pair:?}");
+        }
+    }
+}

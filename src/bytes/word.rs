@@ -1,0 +1,103 @@
+//! The beginning of a text as a number, for comparisons with a constant.
+
+/// A constant beginning of at most 16 bytes, which is compared with a text as one number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prefix {
+    word: u128,
+    mask: u128,
+    /// In bytes.
+    pub(crate) length: usize,
+}
+
+impl Prefix {
+    /// The beginning `text` followed by `end`, together 1 to 16 bytes long.
+    pub(crate) const fn new(text: &[u8], end: &[u8]) -> Prefix {
+        let (mut bytes, mut at) = ([0; 16], 0);
+        while at < text.len() + end.len() {
+            bytes[at] = if at < text.len() {
+                text[at]
+            } else {
+                end[at - text.len()]
+            };
+            at += 1;
+        }
+        Prefix {
+            word: u128::from_le_bytes(bytes),
+            mask: u128::MAX >> (8 * (16 - at)),
+            length: at,
+        }
+    }
+
+    /// Whether the text with these first 16 bytes begins so.
+    #[inline(always)]
+    pub(crate) fn begins(self, word: u128) -> bool {
+        word & self.mask == self.word
+    }
+}
+
+/// The first 16 bytes of a text as a number; a shorter text is padded with NULs.
+#[inline]
+pub(crate) fn first_word(text: &[u8]) -> u128 {
+    match text.first_chunk() {
+        Some(bytes) => u128::from_le_bytes(*bytes),
+        None => short_word(text),
+    }
+}
+
+/// As [`first_word`], for a text of less than 16 bytes.
+#[inline(never)]
+fn short_word(text: &[u8]) -> u128 {
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        let [first, last] = [first, last].map(|word| u128::from(u64::from_le_bytes(*word)));
+        return first | last << (8 * (text.len() - 8));
+    }
+    let bytes = text.iter().rev();
+    bytes.fold(0, |word, byte| word << 8 | u128::from(*byte))
+}
+
+/// The first 32 bytes of a text as two numbers; a shorter text is padded with NULs.
+#[inline(always)]
+pub(crate) fn first_words(text: &[u8]) -> [u128; 2] {
+    let mut padded = [0; 32];
+    let bytes = match text.first_chunk() {
+        Some(bytes) => bytes,
+        None => {
+            padded[..text.len()].copy_from_slice(text);
+            &padded
+        }
+    };
+    let (words, _) = bytes.as_chunks::<16>();
+    [words[0], words[1]].map(u128::from_le_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_bytes_read_as_if_nuls_followed_a_short_text() {
+        let text: [u8; 40] = std::array::from_fn(|at| at as u8 + 1);
+        for length in 0..40 {
+            let text = &text[..length];
+            let mut padded = [0; 32];
+            padded[..length.min(32)].copy_from_slice(&text[..length.min(32)]);
+            let word = |at| u128::from_le_bytes(*padded[at..].first_chunk().unwrap());
+            assert_eq!(first_word(text), word(0), "{length}");
+            assert_eq!(first_words(text), [word(0), word(16)], "{length}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_found_at_the_beginning_only() {
+        let prefix = Prefix::new(b"type=PATH", b" ");
+        assert_eq!(prefix.length, 10);
+        for (text, expected) in [
+            (&b"type=PATH msg=audit"[..], true),
+            (b"type=PATH ", true),
+            (b"type=PATH", false),
+            (b" type=PATH ", false),
+        ] {
+            assert_eq!(prefix.begins(first_word(text)), expected, "{text:?}");
+        }
+    }
+}
