@@ -84,6 +84,6 @@ pub use source::{
 /// assert!(!is_user_event(AUDIT_SYSCALL));
 /// ```
 #[doc(alias = "IsUserEvent")]
-pub fn is_user_event(kind: RecordType) -> bool {
-    kind.is_user_event()
+pub fn is_user_event(record_type: RecordType) -> bool {
+    record_type.is_user_event()
 }

@@ -33,9 +33,9 @@ fn check(result: c_int) -> io::Result<c_int> {
 
 /// A non-blocking netlink socket of the audit family.
 pub(crate) fn audit_socket() -> io::Result<OwnedFd> {
-    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    let socket_type = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: socket(2) takes three integers and touches no memory of ours.
-    let fd = check(unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_AUDIT) })?;
+    let fd = check(unsafe { libc::socket(libc::AF_NETLINK, socket_type, libc::NETLINK_AUDIT) })?;
     // SAFETY: `fd` was just returned by the kernel and nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

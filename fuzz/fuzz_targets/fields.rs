@@ -10,8 +10,8 @@ use auditrd_fuzz::{check_distinct, check_lines};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (u16, &[u8])| {
-    let (kind, body) = input;
-    let kind = RecordType(1000 + kind % 2000);
+    let (record_type, body) = input;
+    let record_type = RecordType(1000 + record_type % 2000);
     let mut arena = Arena::new();
     let mut at = body.as_ptr().addr();
     for token in tokenize(body) {
@@ -28,7 +28,7 @@ fuzz_target!(|input: (u16, &[u8])| {
         let _ = (token.value.id(), token.value.hex(), token.value.literal());
     }
     assert!(at <= body.as_ptr().addr() + body.len());
-    let map = AuditMessageTokenMap::new(kind, body);
+    let map = AuditMessageTokenMap::new(record_type, body);
     for token in map.tokens.iter().take(16) {
         if let Ok(key) = str::from_utf8(token.key) {
             assert!(map.get(key).is_some());
@@ -37,7 +37,7 @@ fuzz_target!(|input: (u16, &[u8])| {
     arena.reset();
     let mut groups = Groups::default();
     groups.begin(EventId::default(), b"");
-    groups.push(kind, body);
+    groups.push(record_type, body);
     let group = groups.last().expect("it has one");
     if let Some(event) = parse_audit_event(&group, &arena) {
         check_distinct(event.fields.iter().map(|(name, _)| *name));

@@ -132,7 +132,7 @@ fuzz_target!(|input: Input| {
                             },
                             serial: u32::from(*serial),
                         },
-                        kind: kind.number(),
+                        record_type: kind.number(),
                         node: NODES[usize::from(node % 4)],
                         body: body.as_bytes(),
                         cut: *cut,

@@ -64,8 +64,8 @@ pub(super) fn call<'a>(event: &mut AuditEvent<'a>, call: &CallRecord<'a>, facts:
     let missing = missing || facts.operations > 1;
     // Nothing ends an io_uring event in a log: it has neither EOE there nor a process title. It is
     // whole when it has as many names as it said.
-    let ended = !event.incomplete || call.kind == AUDIT_URINGOP && call.items.is_some();
-    event.record_type = call.kind;
+    let ended = !event.incomplete || call.record_type == AUDIT_URINGOP && call.items.is_some();
+    event.record_type = call.record_type;
     event.arch = call.arch.map(|(arch, text)| {
         Arch::name_of(arch, call.number.unwrap_or(0)).map_or(text, str::as_bytes)
     });
@@ -140,7 +140,7 @@ pub(super) fn user<'a>(
     let call = facts.call;
     let from_call = |get: fn(&CallRecord<'a>) -> Option<&'a [u8]>| call.and_then(get);
     event.kind = EventKind::User;
-    event.record_type = user.kind;
+    event.record_type = user.record_type;
     event.success = user.res.or(from_call(|call| call.success)).map(outcome);
     event.ids = user.ids.or(call.map(|call| call.ids).unwrap_or_default());
     event.msg = user.msg;

@@ -108,7 +108,7 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
 /// A file was touched of which not all is known. What is known of it still changes.
 fn half_known(namer: &mut Namer, named: &Named, names: Names, file: Option<FileId>) {
     if let (Names::Open(..), Some(fd)) = (names, namer.returned_fd())
-        && namer.call.kind != AUDIT_URINGOP
+        && namer.call.record_type != AUDIT_URINGOP
     {
         // Whatever the descriptor is now, it is not what it was before.
         namer.memory.closed(namer.call.ids.pid, fd);
@@ -156,7 +156,7 @@ fn opened(namer: &mut Namer, path: &[u8], named: &Named, flags: Flags) {
         return;
     };
     // io_uring may return a slot of its own table, which is 0, in place of a descriptor.
-    if namer.call.kind == AUDIT_URINGOP && fd == 0 {
+    if namer.call.record_type == AUDIT_URINGOP && fd == 0 {
         return;
     }
     let file = named.subject.and_then(|subject| subject.file);

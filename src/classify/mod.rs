@@ -198,7 +198,7 @@ fn identify(call: &CallRecord) -> (Option<&'static str>, Option<Call>) {
     let Some(number) = call.number else {
         return (None, None);
     };
-    if call.kind == AUDIT_URINGOP {
+    if call.record_type == AUDIT_URINGOP {
         let name = uring_op_name(number);
         return (name, name.and_then(uring_call));
     }

@@ -35,7 +35,7 @@ pub fn line(group: &AuditMessageGroup<'_>, out: &mut Vec<u8>) {
         line.value("messages", |out| {
             list(b"[]", group.messages(), out, |message, out| {
                 Nested::write(out, |object| {
-                    object.number("type", Some(message.kind.0));
+                    object.number("type", Some(message.record_type.0));
                     object.text("data", Some(message.data));
                     if str::from_utf8(message.data).is_err() {
                         object.hex("data_hex", message.data);

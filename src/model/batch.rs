@@ -10,7 +10,7 @@ pub struct Record<'a> {
     /// The time and serial shared by all records of the event.
     pub id: EventId,
     /// The type, such as `SYSCALL`.
-    pub kind: RecordType,
+    pub record_type: RecordType,
     /// The host in a `node=` prefix, or empty.
     pub node: &'a [u8],
     /// What follows `audit(…): `, without a line end.
@@ -66,7 +66,7 @@ pub struct Batch {
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) id: EventId,
-    pub(crate) kind: RecordType,
+    pub(crate) record_type: RecordType,
     pub(crate) cut: bool,
     pub(crate) node: Range<u32>,
     pub(crate) body: Range<u32>,
@@ -77,14 +77,14 @@ impl Batch {
     pub fn push(
         &mut self,
         id: EventId,
-        kind: RecordType,
+        record_type: RecordType,
         node: Range<usize>,
         body: Range<usize>,
         cut: bool,
     ) {
         self.entries.push(Entry {
             id,
-            kind,
+            record_type,
             cut,
             node: narrow(node),
             body: narrow(body),
@@ -95,7 +95,7 @@ impl Batch {
     pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
         self.entries.iter().map(|entry| Record {
             id: entry.id,
-            kind: entry.kind,
+            record_type: entry.record_type,
             cut: entry.cut,
             node: slice(&self.bytes, &entry.node),
             body: slice(&self.bytes, &entry.body),

@@ -8,7 +8,7 @@ use crate::model::{EventId, RecordType, narrow, slice};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct AuditMessage<'a> {
     /// The type, such as `SYSCALL`.
-    pub kind: RecordType,
+    pub record_type: RecordType,
     /// What follows `audit(…): `.
     pub data: &'a [u8],
 }
@@ -34,7 +34,7 @@ impl<'a> AuditMessageGroup<'a> {
     pub fn messages(&self) -> impl Iterator<Item = AuditMessage<'a>> + Clone + use<'a> {
         let bytes = self.bytes;
         self.places.iter().map(move |place| AuditMessage {
-            kind: place.kind,
+            record_type: place.record_type,
             data: slice(bytes, &place.range),
         })
     }
@@ -53,7 +53,7 @@ impl<'a> AuditMessageGroup<'a> {
 /// Where a record's body lies in a buffer.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
-    pub(crate) kind: RecordType,
+    pub(crate) record_type: RecordType,
     pub(crate) range: Range<u32>,
 }
 
@@ -107,9 +107,9 @@ impl Groups {
     }
 
     /// Adds a record to the event that was begun last.
-    pub fn push(&mut self, kind: RecordType, data: &[u8]) {
+    pub fn push(&mut self, record_type: RecordType, data: &[u8]) {
         let range = self.append(data);
-        self.add_place(Place { kind, range });
+        self.add_place(Place { record_type, range });
     }
 
     /// The event with this number, from 0.

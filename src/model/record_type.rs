@@ -559,7 +559,7 @@ fn by_name(name: &[u8]) -> Option<RecordType> {
     static BY_NAME: LazyLock<HashMap<&[u8], RecordType>> = LazyLock::new(|| {
         TABLE
             .iter()
-            .map(|(kind, name)| (name.as_bytes(), *kind))
+            .map(|(record_type, name)| (name.as_bytes(), *record_type))
             .collect()
     });
     BY_NAME.get(name).copied()
@@ -663,19 +663,29 @@ mod tests {
 
     #[test]
     fn every_name_reads_back_to_its_number() {
-        for (kind, name) in TABLE {
-            assert_eq!(kind.name(), Some(*name));
-            assert_eq!(RecordType::parse(name.as_bytes()), Some(*kind), "{name}");
-            assert_eq!(name.to_lowercase().parse(), Ok(*kind));
+        for (record_type, name) in TABLE {
+            assert_eq!(record_type.name(), Some(*name));
+            assert_eq!(
+                RecordType::parse(name.as_bytes()),
+                Some(*record_type),
+                "{name}"
+            );
+            assert_eq!(name.to_lowercase().parse(), Ok(*record_type));
         }
     }
 
     #[test]
     fn every_number_reads_back_from_what_is_displayed() {
         for number in 0..=u16::MAX {
-            let kind = RecordType(number);
-            assert_eq!(RecordType::parse(kind.to_string().as_bytes()), Some(kind));
-            assert_eq!(RecordType::parse(number.to_string().as_bytes()), Some(kind));
+            let record_type = RecordType(number);
+            assert_eq!(
+                RecordType::parse(record_type.to_string().as_bytes()),
+                Some(record_type)
+            );
+            assert_eq!(
+                RecordType::parse(number.to_string().as_bytes()),
+                Some(record_type)
+            );
         }
     }
 
@@ -754,7 +764,7 @@ mod tests {
 
     #[test]
     fn records_of_a_system_call_are_not_single() {
-        for kind in [
+        for record_type in [
             AUDIT_LOGIN,
             AUDIT_SYSCALL,
             AUDIT_PATH,
@@ -767,13 +777,13 @@ mod tests {
             AUDIT_ANOM_LINK,
             AUDIT_INTEGRITY_PCR,
         ] {
-            assert!(!kind.is_single(), "{kind}");
+            assert!(!record_type.is_single(), "{record_type}");
         }
     }
 
     #[test]
     fn records_that_come_alone_are_single() {
-        for kind in [
+        for record_type in [
             AUDIT_USER,
             AUDIT_USER_LOGIN,
             AUDIT_DAEMON_START,
@@ -782,7 +792,7 @@ mod tests {
             AUDIT_CRYPTO_SESSION,
             AUDIT_VIRT_CONTROL,
         ] {
-            assert!(kind.is_single(), "{kind}");
+            assert!(record_type.is_single(), "{record_type}");
         }
     }
 }

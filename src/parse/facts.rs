@@ -56,7 +56,7 @@ pub struct Facts<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct CallRecord<'a> {
     /// `SYSCALL` or `URINGOP`.
-    pub kind: RecordType,
+    pub record_type: RecordType,
     /// `AUDIT_ARCH_*`, as a number and as printed.
     pub arch: Option<(u32, &'a [u8])>,
     /// The number of the syscall, or of the io_uring operation.
@@ -104,16 +104,16 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Bump) -> Facts<'a> {
     };
     let mut pieces = Pieces::new(arena);
     for message in group.messages() {
-        let kind = message.kind;
-        if kind.is_user_event() || kind == AUDIT_LOGIN {
+        let record_type = message.record_type;
+        if record_type.is_user_event() || record_type == AUDIT_LOGIN {
             facts
                 .user
-                .get_or_insert_with(|| UserRecord::parse(kind, message.data, arena));
+                .get_or_insert_with(|| UserRecord::parse(record_type, message.data, arena));
             continue;
         }
-        let body = || split_enriched(kind, message.data).0;
-        let call = || CallRecord::parse(kind, body(), arena);
-        match kind {
+        let body = || split_enriched(record_type, message.data).0;
+        let call = || CallRecord::parse(record_type, body(), arena);
+        match record_type {
             AUDIT_SYSCALL => facts.call = Some(call()),
             AUDIT_URINGOP => {
                 facts.operations += 1;
@@ -123,7 +123,7 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Bump) -> Facts<'a> {
                 facts.contexts = Some(body());
             }
             AUDIT_PATH => facts.paths.push(PathRecord::parse(message.data, arena)),
-            AUDIT_CWD => facts.cwd = only_text(kind, message.data, b"cwd", arena),
+            AUDIT_CWD => facts.cwd = only_text(record_type, message.data, b"cwd", arena),
             AUDIT_EXECVE => pieces.add(body()),
             AUDIT_PROCTITLE => facts.proctitle = Some(message.data),
             AUDIT_OPENAT2 => {
@@ -158,9 +158,9 @@ impl<'a> CallRecord<'a> {
     }
 
     /// Reads a record, in the place where it stays.
-    fn parse(kind: RecordType, body: &'a [u8], arena: &'a Bump) -> &'a CallRecord<'a> {
+    fn parse(record_type: RecordType, body: &'a [u8], arena: &'a Bump) -> &'a CallRecord<'a> {
         let call = arena.alloc_with(|| CallRecord {
-            kind,
+            record_type,
             arch: None,
             number: None,
             success: None,
@@ -231,7 +231,7 @@ fn label<'a>(body: &'a [u8], value: Value<'a>, fields: &mut Fields<'a>) -> Optio
 /// The text of a key in a record that is read for one thing only. What stands in quotes, or is hex to its
 /// end, has none of the names in it that auditd adds, so that those need not be looked for.
 fn only_text<'a>(
-    kind: RecordType,
+    record_type: RecordType,
     data: &'a [u8],
     key: &[u8],
     arena: &'a Bump,
@@ -239,7 +239,7 @@ fn only_text<'a>(
     match only(data, key)? {
         value if value.quoted => Some(value.bytes),
         value => unhex(value.bytes, arena)
-            .or_else(|| only(split_enriched(kind, data).0, key)?.optional_text(arena)),
+            .or_else(|| only(split_enriched(record_type, data).0, key)?.optional_text(arena)),
     }
 }
 

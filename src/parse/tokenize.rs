@@ -96,15 +96,15 @@ fn key_end(text: &[u8]) -> Option<usize> {
 /// With `log_format = ENRICHED` auditd appends the byte 0x1d and interpreted copies such as
 /// `UID="root"`. In a user-space record a program may have written a 0x1d of its own inside
 /// `msg='…'`, so there the separator counts only behind the closing quote.
-pub(super) fn split_enriched(kind: RecordType, body: &[u8]) -> (&[u8], &[u8]) {
+pub(super) fn split_enriched(record_type: RecordType, body: &[u8]) -> (&[u8], &[u8]) {
     const SEPARATOR: u8 = 0x1d;
-    if kind.is_user_event() && body.ends_with(b"'") {
+    if record_type.is_user_event() && body.ends_with(b"'") {
         return (body, b"");
     }
     let Some(first) = memchr(SEPARATOR, body) else {
         return (body, b"");
     };
-    let at = if !kind.is_user_event() {
+    let at = if !record_type.is_user_event() {
         first
     } else {
         memchr::memmem::rfind(body, b"'\x1d").map_or(first, |quote| quote + 1)
@@ -127,17 +127,17 @@ pub(super) fn split_enriched(kind: RecordType, body: &[u8]) -> (&[u8], &[u8]) {
 #[derive(Clone, Debug)]
 pub struct AuditMessageTokenMap<'a> {
     /// The type of the record.
-    pub kind: RecordType,
+    pub record_type: RecordType,
     /// Its pairs, in order.
     pub tokens: Vec<Token<'a>>,
 }
 
 impl<'a> AuditMessageTokenMap<'a> {
     /// Tokenizes the body of a record.
-    pub fn new(kind: RecordType, body: &'a [u8]) -> AuditMessageTokenMap<'a> {
-        let (raw, _) = split_enriched(kind, body);
+    pub fn new(record_type: RecordType, body: &'a [u8]) -> AuditMessageTokenMap<'a> {
+        let (raw, _) = split_enriched(record_type, body);
         AuditMessageTokenMap {
-            kind,
+            record_type,
             tokens: tokenize(raw).filter(|t| !t.key.is_empty()).collect(),
         }
     }

@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug)]
 pub struct UserRecord<'a> {
     /// The type, such as `USER_LOGIN`.
-    pub kind: RecordType,
+    pub record_type: RecordType,
     /// The sender, as the kernel knows it.
     pub ids: Identity,
     /// The text inside `msg='…'`, untouched.
@@ -69,9 +69,13 @@ impl<'a> UserRecord<'a> {
     }
 
     /// Reads a record, in the place where it stays.
-    pub(crate) fn parse(kind: RecordType, body: &'a [u8], arena: &'a Bump) -> &'a UserRecord<'a> {
+    pub(crate) fn parse(
+        record_type: RecordType,
+        body: &'a [u8],
+        arena: &'a Bump,
+    ) -> &'a UserRecord<'a> {
         let record = arena.alloc_with(|| UserRecord {
-            kind,
+            record_type,
             ids: Identity::default(),
             msg: None,
             op: None,
@@ -90,7 +94,7 @@ impl<'a> UserRecord<'a> {
             fields: Vec::new_in(arena),
             truncated: false,
         });
-        let (raw, names) = split_enriched(kind, body);
+        let (raw, names) = split_enriched(record_type, body);
         record.outer(raw, arena);
         if let Some(msg) = record.msg {
             pairs(msg, |key, value| record.put(key, value, arena));
@@ -123,7 +127,7 @@ impl<'a> UserRecord<'a> {
                 word = token.value.bytes;
                 continue;
             }
-            let old = word == b"old" && self.kind == AUDIT_LOGIN;
+            let old = word == b"old" && self.record_type == AUDIT_LOGIN;
             word = b"";
             if token.key == b"msg" {
                 self.msg = Some(token.value.bytes);

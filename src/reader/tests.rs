@@ -12,14 +12,14 @@ struct Script(std::vec::IntoIter<(RecordType, u32, Fill)>);
 
 impl Source for Script {
     fn fill(&mut self, batch: &mut Batch, _: Option<Instant>) -> Result<Fill, Error> {
-        let Some((kind, serial, fill)) = self.0.next() else {
+        let Some((record_type, serial, fill)) = self.0.next() else {
             return Ok(Fill::End);
         };
         let id = EventId {
             serial,
             ..EventId::default()
         };
-        batch.push(id, kind, 0..0, 0..0, false);
+        batch.push(id, record_type, 0..0, 0..0, false);
         Ok(fill)
     }
 }

@@ -30,7 +30,7 @@ use slot::Slot;
 /// use auditrd::{Reassembler, EventId, Groups, ReassemblyConfig, Record, record_type::*};
 ///
 /// let mut reassembler = Reassembler::new(ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
-/// let record = |kind, body| Record { id: EventId::default(), kind, node: b"", body, cut: false };
+/// let record = |record_type, body| Record { id: EventId::default(), record_type, node: b"", body, cut: false };
 /// let mut whole = Groups::default();
 /// reassembler.push(0, record(AUDIT_SYSCALL, b"syscall=59"));
 /// reassembler.hand_over(&mut whole);
@@ -119,7 +119,7 @@ impl Reassembler {
         self.expire(now);
         let entry = Entry {
             id: record.id,
-            kind: record.kind,
+            record_type: record.record_type,
             cut: record.cut,
             node: self.whole.append(record.node),
             body: self.whole.append(record.body),
@@ -142,14 +142,14 @@ impl Reassembler {
     #[inline]
     pub(crate) fn take(&mut self, now: Millis, record: &Entry) {
         self.tally.records += 1;
-        let kept = (self.config.min..=self.config.max).contains(&record.kind);
-        let ends = record.kind == AUDIT_EOE
-            || record.kind == AUDIT_PROCTITLE && self.config.ends_at_proctitle;
+        let kept = (self.config.min..=self.config.max).contains(&record.record_type);
+        let ends = record.record_type == AUDIT_EOE
+            || record.record_type == AUDIT_PROCTITLE && self.config.ends_at_proctitle;
         if !kept && !ends {
             self.tally.filtered += 1;
             return;
         }
-        self.tally.ends += u64::from(record.kind == AUDIT_EOE || !kept);
+        self.tally.ends += u64::from(record.record_type == AUDIT_EOE || !kept);
         let key = key(record.id, self.node(record));
         let Some(index) = self
             .find(key)
@@ -157,15 +157,15 @@ impl Reassembler {
         else {
             return;
         };
-        if record.kind != AUDIT_EOE && kept {
+        if record.record_type != AUDIT_EOE && kept {
             self.add(index, record);
         }
-        let mut is_whole = record.kind == AUDIT_EOE;
+        let mut is_whole = record.record_type == AUDIT_EOE;
         if self.config.ends_at_proctitle {
             let has_names = (self.config.min..=self.config.max).contains(&AUDIT_PATH);
             let body = slice(&self.whole.bytes, &record.body);
             let progress = &mut self.slots[index].progress;
-            progress.see(record.kind, body, has_names);
+            progress.see(record.record_type, body, has_names);
             is_whole |= progress.is_whole();
         }
         if is_whole {
@@ -274,10 +274,10 @@ impl Reassembler {
     /// Makes room for an event, if the record is worth one: an end without a beginning is not, and
     /// a record that is a whole event goes out at once.
     fn start(&mut self, now: Millis, key: Key, record: &Entry, kept: bool) -> Option<usize> {
-        if record.kind == AUDIT_EOE || !kept {
+        if record.record_type == AUDIT_EOE || !kept {
             return None;
         }
-        if record.kind.is_single() {
+        if record.record_type.is_single() {
             self.pass_on(record);
             return None;
         }
@@ -315,7 +315,7 @@ impl Reassembler {
             truncated: record.cut,
         });
         self.whole.add_place(Place {
-            kind: record.kind,
+            record_type: record.record_type,
             range: record.body.clone(),
         });
         self.tally.truncated += u64::from(record.cut);
@@ -332,7 +332,7 @@ impl Reassembler {
         let was_truncated = slot.truncated;
         slot.truncated |= record.cut;
         if slot.has_room(&record.body, self.config.max_event_bytes) {
-            self.bytes += slot.add(record.kind, &record.body, &self.whole.bytes);
+            self.bytes += slot.add(record.record_type, &record.body, &self.whole.bytes);
         } else {
             slot.truncated = true;
             self.tally.left_out += 1;

@@ -20,8 +20,8 @@ pub(super) struct Progress {
 
 impl Progress {
     /// A record has come. Where PATH records are left out, none are waited for.
-    pub(super) fn see(&mut self, kind: RecordType, body: &[u8], has_names: bool) {
-        match kind {
+    pub(super) fn see(&mut self, record_type: RecordType, body: &[u8], has_names: bool) {
+        match record_type {
             AUDIT_SYSCALL | AUDIT_URINGOP => {
                 self.has_call = true;
                 self.promised = if has_names { items(body) } else { 0 };

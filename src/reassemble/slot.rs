@@ -81,13 +81,18 @@ impl Slot {
 
     /// Adds a record that lies in a buffer, and says what it costs.
     #[inline]
-    pub(super) fn add(&mut self, kind: RecordType, body: &Range<u32>, buffer: &[u8]) -> usize {
+    pub(super) fn add(
+        &mut self,
+        record_type: RecordType,
+        body: &Range<u32>,
+        buffer: &[u8],
+    ) -> usize {
         let range = if self.is_carried {
             append(&mut self.bytes, buffer, body)
         } else {
             body.clone()
         };
-        self.places.push(Place { kind, range });
+        self.places.push(Place { record_type, range });
         let cost = body.len() + RECORD_COST;
         self.cost += cost;
         cost
@@ -119,7 +124,7 @@ impl Slot {
             truncated: self.truncated,
         });
         whole.add_places(self.places.iter().map(|place| Place {
-            kind: place.kind,
+            record_type: place.record_type,
             range: moved(&place.range),
         }));
         if self.places.len() > SPARE_PLACES {

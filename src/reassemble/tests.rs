@@ -33,10 +33,10 @@ fn id(serial: u32) -> EventId {
     EventId { time, serial }
 }
 
-fn record(serial: u32, kind: RecordType, body: &[u8]) -> Record<'_> {
+fn record(serial: u32, record_type: RecordType, body: &[u8]) -> Record<'_> {
     Record {
         id: id(serial),
-        kind,
+        record_type,
         node: b"",
         body,
         cut: false,
@@ -46,8 +46,8 @@ fn record(serial: u32, kind: RecordType, body: &[u8]) -> Record<'_> {
 /// Pushes records of these serials and types, all at time 0.
 fn pushed(config: ReassemblyConfig, records: &[(u32, RecordType)]) -> Reassembler {
     let mut reassembler = Reassembler::new(config);
-    for (serial, kind) in records {
-        reassembler.push(0, record(*serial, *kind, b""));
+    for (serial, record_type) in records {
+        reassembler.push(0, record(*serial, *record_type, b""));
     }
     reassembler
 }
@@ -66,7 +66,7 @@ fn popped(reassembler: &mut Reassembler) -> Vec<String> {
         .map(|group| {
             let mut text = format!("{}:", group.id.serial);
             for message in group.messages() {
-                text.push_str(&format!(" {}", message.kind));
+                text.push_str(&format!(" {}", message.record_type));
             }
             for (mark, is_set) in [
                 (" incomplete", group.incomplete),
@@ -121,14 +121,14 @@ fn proctitle_without_its_call_ends_nothing() {
 #[test]
 fn proctitle_ends_an_event_when_all_its_names_have_come() {
     let mut reassembler = Reassembler::new(log_config());
-    let mut push = |kind, body| {
+    let mut push = |record_type, body| {
         let id = EventId::default();
         let (node, cut) = (&b""[..], false);
         reassembler.push(
             0,
             Record {
                 id,
-                kind,
+                record_type,
                 node,
                 body,
                 cut,
@@ -321,7 +321,7 @@ fn hosts_times_and_serials_all_keep_events_apart() {
     // Each end finds its own event, in whatever order they come.
     for record in records.iter().rev() {
         let end = Record {
-            kind: AUDIT_EOE,
+            record_type: AUDIT_EOE,
             ..*record
         };
         reassembler.push(0, end);

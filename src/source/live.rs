@@ -185,7 +185,7 @@ impl LiveSource {
 
     /// Where something was changed it is time to ask what, soon, as such records come in numbers.
     fn look_for_changes(&mut self, batch: &mut Batch) {
-        let is_change = |record: &Record<'_>| record.kind == AUDIT_CONFIG_CHANGE;
+        let is_change = |record: &Record<'_>| record.record_type == AUDIT_CONFIG_CHANGE;
         let mut interruptions = 0;
         for record in batch.records().filter(is_change) {
             if self.control.is_some() {
@@ -311,26 +311,40 @@ fn keep(message: &NetlinkMessage<'_>, batch: &mut Batch) {
     let start = batch.bytes.len();
     batch.bytes.extend_from_slice(message.data);
     let text = start..batch.bytes.len();
-    let (kind, stamps) = (RecordType(message.kind), &mut Stamps::default());
-    add(batch, text, kind, message.sender, message.cut, stamps);
+    let (record_type, stamps) = (RecordType(message.message_type), &mut Stamps::default());
+    add(
+        batch,
+        text,
+        record_type,
+        message.sender,
+        message.cut,
+        stamps,
+    );
 }
 
 /// Adds a datagram that lies in the batch's bytes to its records.
 fn take(batch: &mut Batch, place: Range<usize>, datagram: &Received, stamps: &mut Stamps) {
     let data = batch.bytes.get(place.clone()).unwrap_or_default();
-    let (kind, text) = Header::read(data).map_or((0, place.end), |(header, text)| {
-        (header.kind, place.end - text.len())
+    let (record_type, text) = Header::read(data).map_or((0, place.end), |(header, text)| {
+        (header.message_type, place.end - text.len())
     });
     let text = text..place.end;
-    let kind = RecordType(kind);
-    add(batch, text, kind, datagram.sender, datagram.cut, stamps);
+    let record_type = RecordType(record_type);
+    add(
+        batch,
+        text,
+        record_type,
+        datagram.sender,
+        datagram.cut,
+        stamps,
+    );
 }
 
 /// Adds the text of a message, which lies in the batch's bytes, to its records, if it is one.
 fn add(
     batch: &mut Batch,
     text: Range<usize>,
-    kind: RecordType,
+    record_type: RecordType,
     sender: u32,
     cut: bool,
     stamps: &mut Stamps,
@@ -349,14 +363,14 @@ fn add(
     match stamps.read(data) {
         Some((id, body)) => {
             let end = text.start + data.len();
-            batch.push(id, kind, 0..0, end - body.len()..end, cut);
+            batch.push(id, record_type, 0..0, end - body.len()..end, cut);
         }
         // Answers to requests, and the kernel's question whether we are still alive.
-        None if kind.0 < 1100 || kind == AUDIT_REPLACE => {}
+        None if record_type.0 < 1100 || record_type == AUDIT_REPLACE => {}
         None => {
             batch.sightings.malformed += 1;
             let text = data.escape_ascii();
-            log::info!("not an audit record of type {kind}: {text}");
+            log::info!("not an audit record of type {record_type}: {text}");
         }
     }
 }
@@ -410,14 +424,14 @@ mod tests {
     use crate::model::record_type::{AUDIT_CWD, AUDIT_GET};
 
     /// What becomes of a datagram: the bodies of its records, and what else was seen.
-    fn check(kind: RecordType, data: &[u8], sender: u32) -> (Vec<Vec<u8>>, Sightings) {
+    fn check(record_type: RecordType, data: &[u8], sender: u32) -> (Vec<Vec<u8>>, Sightings) {
         let mut batch = Batch::default();
         batch.bytes.extend_from_slice(data);
         let text = 0..data.len();
         add(
             &mut batch,
             text,
-            kind,
+            record_type,
             sender,
             false,
             &mut Stamps::default(),
@@ -440,15 +454,15 @@ mod tests {
 
     #[test]
     fn answers_and_the_question_whether_we_live_are_no_records_and_not_malformed() {
-        for (kind, data) in [
+        for (record_type, data) in [
             (AUDIT_REPLACE, &b"\x2a\0\0\0"[..]),
             (AUDIT_GET, &[0; 44][..]),
             (RecordType(2), &[0; 20][..]),
         ] {
             assert_eq!(
-                check(kind, data, 0),
+                check(record_type, data, 0),
                 (vec![], Sightings::default()),
-                "{kind}"
+                "{record_type}"
             );
         }
     }

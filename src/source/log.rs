@@ -150,12 +150,12 @@ fn line(bytes: &[u8], place: Range<usize>, cut: bool, stamps: &mut Stamps, batch
     match split(text, stamps) {
         Some(Line {
             node,
-            kind,
+            record_type,
             id,
             body,
         }) => {
             let at = |part: Range<usize>| start + part.start..start + part.end;
-            batch.push(id, kind, at(node), at(body), cut);
+            batch.push(id, record_type, at(node), at(body), cut);
         }
         None if text.is_empty() => {}
         None => {
@@ -173,14 +173,14 @@ fn say_malformed(text: &[u8]) {
 /// The parts of a line. Node and body are places in it.
 struct Line {
     node: Range<usize>,
-    kind: RecordType,
+    record_type: RecordType,
     id: EventId,
     body: Range<usize>,
 }
 
 fn split(text: &[u8], stamps: &mut Stamps) -> Option<Line> {
-    let (node, kind, stamp) = match common(text) {
-        Some((kind, rest)) => (0..0, kind, rest),
+    let (node, record_type, stamp) = match common(text) {
+        Some((record_type, rest)) => (0..0, record_type, rest),
         None => any(text)?,
     };
     let stamp = stamp.strip_prefix(b"msg=").unwrap_or(stamp);
@@ -188,7 +188,7 @@ fn split(text: &[u8], stamps: &mut Stamps) -> Option<Line> {
     let end = text.len();
     Some(Line {
         node,
-        kind,
+        record_type,
         id,
         body: end - body.len()..end,
     })
@@ -208,8 +208,8 @@ fn common(text: &[u8]) -> Option<(RecordType, &[u8])> {
         (Prefix::new(b"type=BPRM_FCAPS", b" "), AUDIT_BPRM_FCAPS),
     ];
     let word = u128::from_le_bytes(*text.first_chunk()?);
-    let (prefix, kind) = COMMON.iter().find(|(prefix, _)| prefix.begins(word))?;
-    Some((*kind, text.get(prefix.length..)?))
+    let (prefix, record_type) = COMMON.iter().find(|(prefix, _)| prefix.begins(word))?;
+    Some((*record_type, text.get(prefix.length..)?))
 }
 
 /// Where the host is in any line, the type, and what follows it.
@@ -218,8 +218,8 @@ fn any(text: &[u8]) -> Option<(Range<usize>, RecordType, &[u8])> {
         Some(rest) => (0..0, rest),
         None => behind_prefix(text)?,
     };
-    let (kind, rest) = rest.split_at(find(b' ', rest)?);
-    Some((node, RecordType::parse(kind)?, rest.get(1..)?))
+    let (record_type, rest) = rest.split_at(find(b' ', rest)?);
+    Some((node, RecordType::parse(record_type)?, rest.get(1..)?))
 }
 
 /// Where the host is, and what stands behind `type=`, in a line that does not begin with it.
@@ -257,7 +257,7 @@ mod tests {
         let got = split(text.as_bytes(), &mut Stamps::default()).map(|line| {
             (
                 &text[line.node],
-                line.kind.0,
+                line.record_type.0,
                 line.id.serial,
                 &text[line.body],
             )

@@ -54,7 +54,7 @@ pub struct ClientConfig {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct NetlinkMessage<'a> {
     /// The type in the netlink header; for an audit record its record type.
-    pub kind: u16,
+    pub message_type: u16,
     /// The number of the request that this answers, or 0.
     pub sequence: u32,
     /// What follows the header.
@@ -73,8 +73,8 @@ impl NetlinkMessage<'_> {
 
     /// Whether this is of a type, and the kernel has sent it. Whoever has CAP_NET_ADMIN can send
     /// here too.
-    fn is_kernels(&self, kind: u16) -> bool {
-        self.sender == 0 && self.kind == kind
+    fn is_kernels(&self, message_type: u16) -> bool {
+        self.sender == 0 && self.message_type == message_type
     }
 }
 
@@ -85,7 +85,7 @@ pub trait Client {
     /// # Errors
     ///
     /// As send(2).
-    fn send(&mut self, kind: u16, payload: &[u8]) -> io::Result<u32>;
+    fn send(&mut self, message_type: u16, payload: &[u8]) -> io::Result<u32>;
 
     /// Receives one datagram at the end of `buffer`, without waiting for one.
     ///
@@ -107,7 +107,7 @@ pub trait Client {
 /// };
 /// match NetlinkClient::open(&config) {
 ///     Ok(mut client) => match client.receive(&mut Vec::new()) {
-///         Ok(message) => println!("{} {}", message.kind, message.data.escape_ascii()),
+///         Ok(message) => println!("{} {}", message.message_type, message.data.escape_ascii()),
 ///         Err(error) => println!("nothing there yet: {error}"),
 ///     },
 ///     Err(error) => println!("{error}"), // without CAP_AUDIT_READ
@@ -271,8 +271,8 @@ impl NetlinkClient {
     }
 
     /// Asks the kernel to do something, and waits until it says that it is done.
-    pub(super) fn request(&mut self, kind: u16, payload: &[u8]) -> io::Result<()> {
-        self.ask(kind, payload, Answer::Acknowledgement, |_| false)
+    pub(super) fn request(&mut self, message_type: u16, payload: &[u8]) -> io::Result<()> {
+        self.ask(message_type, payload, Answer::Acknowledgement, |_| false)
     }
 
     fn set_pid(&mut self, pid: u32, mut other: impl FnMut(NetlinkMessage<'_>)) -> io::Result<()> {
@@ -290,12 +290,12 @@ impl NetlinkClient {
     /// `audit_send_reply`).
     fn ask(
         &mut self,
-        kind: u16,
+        message_type: u16,
         payload: &[u8],
         answer: Answer,
         mut other: impl FnMut(NetlinkMessage<'_>) -> bool,
     ) -> io::Result<()> {
-        let sequence = self.send(kind, payload)?;
+        let sequence = self.send(message_type, payload)?;
         let deadline = Instant::now() + PATIENCE;
         let mut buffer = Vec::new();
         let (mut acknowledged, mut complete) = (false, answer == Answer::Acknowledgement);
@@ -336,10 +336,10 @@ enum Answer {
 }
 
 impl Client for NetlinkClient {
-    fn send(&mut self, kind: u16, payload: &[u8]) -> io::Result<u32> {
+    fn send(&mut self, message_type: u16, payload: &[u8]) -> io::Result<u32> {
         // Records have the number 0.
         self.sequence = self.sequence.wrapping_add(1).max(1);
-        let message = wire::request(kind, REQUEST_WITH_ACK, self.sequence, payload);
+        let message = wire::request(message_type, REQUEST_WITH_ACK, self.sequence, payload);
         sys::send(self.socket.as_fd(), &message)?;
         Ok(self.sequence)
     }
@@ -349,13 +349,16 @@ impl Client for NetlinkClient {
         let received = sys::receive(self.socket.as_fd(), buffer, ROOM)?;
         let datagram = buffer.get(start..).unwrap_or_default();
         let header = Header {
-            kind: 0,
+            message_type: 0,
             sequence: 0,
         };
         let (header, data) = Header::read(datagram).unwrap_or((header, b""));
-        let Header { kind, sequence } = header;
+        let Header {
+            message_type,
+            sequence,
+        } = header;
         Ok(NetlinkMessage {
-            kind,
+            message_type,
             sequence,
             data,
             sender: received.sender,

@@ -76,7 +76,10 @@ impl Watch {
     /// What a record says of auditing, for those who may not ask. Returns as [`see`](Self::see).
     pub(crate) fn hear(&mut self, record: &Record<'_>) -> u64 {
         let says = |text: &[u8]| record.body.windows(text.len()).any(|words| words == text);
-        if record.kind != AUDIT_CONFIG_CHANGE || !says(b"audit_enabled=0 ") || !says(b"res=1") {
+        if record.record_type != AUDIT_CONFIG_CHANGE
+            || !says(b"audit_enabled=0 ")
+            || !says(b"res=1")
+        {
             return 0;
         }
         log::warn!("auditing was turned off; no events will come until `auditctl -e 1`");
@@ -162,10 +165,10 @@ mod tests {
     #[test]
     fn who_may_not_ask_hears_that_auditing_was_turned_off() {
         let mut watch = Watch::default();
-        let mut hear = |kind, body: &[u8]| {
+        let mut hear = |record_type, body: &[u8]| {
             let mut batch = Batch::default();
             batch.bytes.extend_from_slice(body);
-            batch.push(EventId::default(), kind, 0..0, 0..body.len(), false);
+            batch.push(EventId::default(), record_type, 0..0, 0..body.len(), false);
             let record = batch.records().last().unwrap();
             watch.hear(&record)
         };

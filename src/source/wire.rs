@@ -22,7 +22,7 @@ pub(crate) const REQUEST_WITH_ACK: u16 = 1 | 4;
 /// and `audit_log_end`), so only the datagram's own length can be trusted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Header {
-    pub(crate) kind: u16,
+    pub(crate) message_type: u16,
     pub(crate) sequence: u32,
 }
 
@@ -31,10 +31,10 @@ impl Header {
     pub(crate) fn read(datagram: &[u8]) -> Option<(Header, &[u8])> {
         let (header, payload) = datagram.split_first_chunk::<HEADER>()?;
         let [_, _, _, _, k0, k1, _, _, s0, s1, s2, s3, ..] = *header;
-        let kind = u16::from_ne_bytes([k0, k1]);
+        let message_type = u16::from_ne_bytes([k0, k1]);
         Some((
             Header {
-                kind,
+                message_type,
                 sequence: u32::from_ne_bytes([s0, s1, s2, s3]),
             },
             payload,
@@ -43,11 +43,11 @@ impl Header {
 }
 
 /// A request to the kernel's audit system.
-pub(crate) fn request(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn request(message_type: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(HEADER + payload.len()).unwrap_or(u32::MAX);
     let mut message = Vec::with_capacity(HEADER + payload.len());
     message.extend_from_slice(&length.to_ne_bytes());
-    message.extend_from_slice(&kind.to_ne_bytes());
+    message.extend_from_slice(&message_type.to_ne_bytes());
     message.extend_from_slice(&flags.to_ne_bytes());
     message.extend_from_slice(&sequence.to_ne_bytes());
     message.extend_from_slice(&0u32.to_ne_bytes());
@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(
             header,
             Header {
-                kind: 1300,
+                message_type: 1300,
                 sequence: 7
             }
         );

@@ -56,7 +56,7 @@ fn our_events(log: &Path) -> Vec<Value> {
 
 /// One record as libauparse sees it.
 struct Record {
-    kind: String,
+    record_type: String,
     fields: Vec<Field>,
 }
 
@@ -91,7 +91,7 @@ fn their_events(log: &Path) -> Option<HashMap<u64, Vec<Record>>> {
         interpreted: bytes(&value[2]),
     };
     let record = |value: &Value| Record {
-        kind: value[0].as_str().expect("a type").to_owned(),
+        record_type: value[0].as_str().expect("a type").to_owned(),
         fields: value[1]
             .as_array()
             .expect("fields")
@@ -165,7 +165,11 @@ fn compare(event: &Value, records: &[Record]) -> usize {
         assert_eq!(exact(event, key), theirs, "{key} of {event}");
         compared += 1;
     };
-    let find = |kind: &str| records.iter().find(|record| record.kind == kind);
+    let find = |record_type: &str| {
+        records
+            .iter()
+            .find(|record| record.record_type == record_type)
+    };
     let is_user = event["name"] == "user_event";
     let main = match is_user {
         true => find(event["type"].as_str().expect("a type")),
@@ -238,7 +242,9 @@ fn compare_argv(event: &Value, records: &[Record]) -> usize {
     if event.get("argv").is_none() {
         return 0;
     }
-    let fields = records.iter().filter(|record| record.kind == "EXECVE");
+    let fields = records
+        .iter()
+        .filter(|record| record.record_type == "EXECVE");
     let mut theirs: Vec<(usize, Vec<u8>)> = Vec::new();
     for field in fields.flat_map(|record| &record.fields) {
         let number = field.name[1..].split('[').next().expect("a number").parse();
@@ -254,7 +260,7 @@ fn compare_argv(event: &Value, records: &[Record]) -> usize {
 }
 
 fn compare_names(event: &Value, records: &[Record]) -> usize {
-    let paths = || records.iter().filter(|record| record.kind == "PATH");
+    let paths = || records.iter().filter(|record| record.record_type == "PATH");
     let last = |path: &[u8]| {
         let path = path.strip_suffix(b"/").unwrap_or(path);
         path.rsplit(|byte| *byte == b'/')

@@ -12,8 +12,8 @@ mod users;
 /// Puts a stamp on records that are written as `TYPE body`.
 fn log(serial: u32, records: &[&str]) -> String {
     let line = |record: &&str| {
-        let (kind, body) = record.split_once(' ').unwrap_or((record, ""));
-        format!("type={kind} msg=audit(1700000000.123:{serial}): {body}\n")
+        let (record_type, body) = record.split_once(' ').unwrap_or((record, ""));
+        format!("type={record_type} msg=audit(1700000000.123:{serial}): {body}\n")
     };
     records.iter().map(line).collect()
 }

@@ -30,8 +30,8 @@ fn file(action: Action) -> &'static [&'static str] {
     }
 }
 
-fn user(kind: RecordType) -> Class {
-    match kind {
+fn user(record_type: RecordType) -> Class {
+    match record_type {
         AUDIT_LOGIN | AUDIT_USER_LOGIN | AUDIT_CRYPTO_LOGIN => (Some("authentication"), &["start"]),
         AUDIT_USER_LOGOUT | AUDIT_CRYPTO_LOGOUT => (Some("authentication"), &["end"]),
         AUDIT_USER_AUTH | AUDIT_USER_ACCT | AUDIT_USER_ERR | AUDIT_GRP_AUTH | AUDIT_CRED_ACQ

@@ -96,12 +96,12 @@ fn records_with_nothing_in_them_are_bounded_too() {
 
 #[test]
 fn a_record_that_was_cut_marks_its_event() {
-    for (kind, expected) in [
+    for (record_type, expected) in [
         (AUDIT_SYSCALL, "1: SYSCALL truncated"),
         (AUDIT_USER_LOGIN, "1: USER_LOGIN truncated"),
     ] {
         let mut reassembler = Reassembler::new(config());
-        let whole = record(1, kind, b"x");
+        let whole = record(1, record_type, b"x");
         reassembler.push(0, Record { cut: true, ..whole });
         reassembler.push(0, record(1, AUDIT_EOE, b""));
         assert_eq!(popped(&mut reassembler), [expected]);
@@ -137,9 +137,9 @@ fn carried(bytes: &[usize]) -> (Reassembler, Groups) {
 fn an_event_that_is_open_when_others_are_handed_over_loses_nothing() {
     let mut reassembler = Reassembler::new(config());
     let node = b"a".as_slice();
-    let named = |serial, kind, body| Record {
+    let named = |serial, record_type, body| Record {
         node,
-        ..record(serial, kind, body)
+        ..record(serial, record_type, body)
     };
     reassembler.push(0, named(1, AUDIT_SYSCALL, b"one"));
     reassembler.push(0, record(2, AUDIT_SYSCALL, b"two"));
@@ -225,7 +225,7 @@ fn it_makes_no_difference_when_events_are_handed_over() {
                 reassembler.hand_over(&mut groups);
                 events.extend(groups.iter().map(|group| {
                     let (node, marks) = (group.node.to_vec(), (group.incomplete, group.truncated));
-                    let texts = group.messages().map(|m| (m.kind, m.data.to_vec()));
+                    let texts = group.messages().map(|m| (m.record_type, m.data.to_vec()));
                     (group.id, node, marks, texts.collect::<Vec<_>>())
                 }));
             }
@@ -275,12 +275,15 @@ fn every_record_is_in_an_event_or_counted_as_left_out() {
     let mut state = 1u32;
     for now in 0..20_000 {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let kind = KINDS[(state >> 16) as usize % KINDS.len()];
+        let record_type = KINDS[(state >> 16) as usize % KINDS.len()];
         let length = (state >> 8) as usize % 40;
-        reassembler.push(now, record((state >> 24) % 9, kind, &[b'x'; 40][..length]));
+        reassembler.push(
+            now,
+            record((state >> 24) % 9, record_type, &[b'x'; 40][..length]),
+        );
         pushed += 1;
-        ends += u64::from(matches!(kind, AUDIT_EOE | AUDIT_PROCTITLE));
-        outside += u64::from(matches!(kind, AUDIT_CWD | AUDIT_EXECVE));
+        ends += u64::from(matches!(record_type, AUDIT_EOE | AUDIT_PROCTITLE));
+        outside += u64::from(matches!(record_type, AUDIT_CWD | AUDIT_EXECVE));
         assert!(reassembler.in_flight() <= config.max_events);
         assert!(reassembler.bytes <= config.max_bytes);
     }

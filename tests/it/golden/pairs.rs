@@ -34,28 +34,28 @@ fn key(line: &[u8]) -> (&str, &str) {
     (node, stamp)
 }
 
-fn kind(record: &[u8]) -> &str {
+fn record_type(record: &[u8]) -> &str {
     let text = str::from_utf8(record).expect("the logs are ASCII");
     let start = text.find("type=").expect("every record has a type") + 5;
     text[start..].split(' ').next().unwrap_or_default()
 }
 
 fn is_end(record: &[u8]) -> bool {
-    matches!(kind(record), "EOE" | "1320")
+    matches!(record_type(record), "EOE" | "1320")
 }
 
 fn is_title(record: &[u8]) -> bool {
-    matches!(kind(record), "PROCTITLE" | "1327")
+    matches!(record_type(record), "PROCTITLE" | "1327")
 }
 
 /// Whether an event is whole without its EOE record: by its title, or because it is one record of
 /// a program.
 fn ends_without_eoe(group: &Group) -> bool {
-    let has_call = |record: &&[u8]| matches!(kind(record), "SYSCALL" | "1300" | "URINGOP");
+    let has_call = |record: &&[u8]| matches!(record_type(record), "SYSCALL" | "1300" | "URINGOP");
     if group.iter().any(has_call) {
         return group.iter().any(|record| is_title(record));
     }
-    kind(group[0]) != "LOGIN"
+    record_type(group[0]) != "LOGIN"
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn a_log_twice_makes_every_event_twice() {
             if !ends_without_eoe(&group) && !group.iter().any(|record| is_end(record)) {
                 let text = str::from_utf8(group[0]).unwrap();
                 let (head, _) = text.split_once("): ").unwrap();
-                let end = head.replacen(kind(group[0]), "EOE", 1) + "): \n";
+                let end = head.replacen(record_type(group[0]), "EOE", 1) + "): \n";
                 ended.extend(end.as_bytes());
             }
         }

@@ -16,9 +16,14 @@ const LONG: usize = 4000;
 type Event = Vec<(RecordType, Vec<u8>)>;
 
 /// The keys of a record, which tell its kind from others.
-fn shape(kind: RecordType, body: &[u8]) -> Vec<u8> {
+fn shape(record_type: RecordType, body: &[u8]) -> Vec<u8> {
     let keys = auditrd::tokenize(body).flat_map(|token| [token.key, b" "].concat());
-    kind.0.to_be_bytes().into_iter().chain(keys).collect()
+    record_type
+        .0
+        .to_be_bytes()
+        .into_iter()
+        .chain(keys)
+        .collect()
 }
 
 /// The events of all logs, without those that have nothing new in them.
@@ -38,20 +43,20 @@ fn events() -> Vec<Event> {
             let Some((head, _)) = text.split_once(" msg=") else {
                 continue;
             };
-            let kind = head.rsplit("type=").next().unwrap_or_default();
-            let kind = RecordType::parse(kind.as_bytes()).expect("a type");
+            let record_type = head.rsplit("type=").next().unwrap_or_default();
+            let record_type = RecordType::parse(record_type.as_bytes()).expect("a type");
             let (id, body) = auditrd::source::stamp(&line[head.len() + 5..]).expect("a stamp");
             if last.replace(id) != Some(id) {
                 events.push(std::mem::take(&mut event));
             }
-            event.push((kind, body.to_vec()));
+            event.push((record_type, body.to_vec()));
         }
         events.push(event);
     }
     events.retain(|event| {
         let shapes: Vec<_> = event
             .iter()
-            .map(|(kind, body)| shape(*kind, body))
+            .map(|(record_type, body)| shape(*record_type, body))
             .collect();
         let length: usize = event.iter().map(|(_, body)| body.len()).sum();
         length < LONG && known.insert(shapes)
@@ -63,8 +68,8 @@ fn events() -> Vec<Event> {
 fn check(event: &Event, index: usize, body: &[u8], groups: &mut Groups, arena: &Arena) {
     groups.clear();
     groups.begin(EventId::default(), b"");
-    for (at, (kind, whole)) in event.iter().enumerate() {
-        groups.push(*kind, if at == index { body } else { whole });
+    for (at, (record_type, whole)) in event.iter().enumerate() {
+        groups.push(*record_type, if at == index { body } else { whole });
     }
     let group = groups.last().expect("it has one");
     if let Some(event) = parse_audit_event(&group, arena) {
@@ -81,8 +86,8 @@ fn no_beginning_and_no_changed_byte_of_any_record_breaks_a_line() {
     let mut known = HashSet::new();
     let mut cases = 0;
     for event in &events() {
-        for (index, (kind, body)) in event.iter().enumerate() {
-            if !known.insert(shape(*kind, body)) {
+        for (index, (record_type, body)) in event.iter().enumerate() {
+            if !known.insert(shape(*record_type, body)) {
                 continue;
             }
             for at in 0..body.len() {

@@ -104,7 +104,7 @@ fn more_events_than_may_be_in_flight_all_come_out() {
 
 #[test]
 fn an_event_of_many_records_is_one_event() {
-    for (body, kind, number) in [
+    for (body, record_type, number) in [
         (
             "item=0 name=\"n\" inode=3 dev=fe:01 nametype=DELETE",
             "PATH",
@@ -120,12 +120,12 @@ fn an_event_of_many_records_is_one_event() {
         ("", "PATH", 87),
         ("", "UNKNOWN[1399]", 87),
     ] {
-        let record = format!("type={kind} msg=audit(1700000000.123:7): {body}\n");
+        let record = format!("type={record_type} msg=audit(1700000000.123:7): {body}\n");
         let event = only(survive(
             [call(7, number) + &record.repeat(100_000) + &end(7)],
             &[],
         ));
-        assert_eq!(event["pid"], 5, "{kind}");
+        assert_eq!(event["pid"], 5, "{record_type}");
     }
 }
 

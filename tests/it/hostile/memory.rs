@@ -78,8 +78,8 @@ fn by_the_thousand(pieces: impl Iterator<Item = String>) -> impl Iterator<Item =
     })
 }
 
-fn record(kind: &str, serial: u32, body: &str) -> String {
-    format!("type={kind} msg=audit(1700000000.000:{serial}): {body}\n")
+fn record(record_type: &str, serial: u32, body: &str) -> String {
+    format!("type={record_type} msg=audit(1700000000.000:{serial}): {body}\n")
 }
 
 fn call(serial: u32, number: u32, exit: u32, pid: u32) -> String {

@@ -3,8 +3,8 @@
 use super::survive;
 
 /// A stamp and the body that follows it, as one record of each of these types.
-fn record(kind: &str, body: &str) -> String {
-    format!("type={kind} msg=audit(1700000000.123:7): {body}")
+fn record(record_type: &str, body: &str) -> String {
+    format!("type={record_type} msg=audit(1700000000.123:7): {body}")
 }
 
 /// A call on files or a program that is started, with these records besides.

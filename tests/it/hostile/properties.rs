@@ -18,7 +18,7 @@ use crate::golden::check_line;
 #[derive(Clone, Debug)]
 struct Given {
     event: u8,
-    kind: RecordType,
+    record_type: RecordType,
     body: Vec<u8>,
 }
 
@@ -32,7 +32,7 @@ impl Given {
                 },
                 serial: self.event.into(),
             },
-            kind: self.kind,
+            record_type: self.record_type,
             // Every second event is of another host.
             node: if self.event.is_multiple_of(2) {
                 b""
@@ -108,11 +108,15 @@ fn given() -> impl Strategy<Value = Given> {
         AUDIT_USER_LOGIN,
         AUDIT_EOE,
     ];
-    let kind = prop_oneof![
+    let record_type = prop_oneof![
         9 => select(kinds.to_vec()),
         1 => (1000u16..3000).prop_map(RecordType)
     ];
-    (0u8..6, kind, body()).prop_map(|(event, kind, body)| Given { event, kind, body })
+    (0u8..6, record_type, body()).prop_map(|(event, record_type, body)| Given {
+        event,
+        record_type,
+        body,
+    })
 }
 
 fn groups(records: &[Given]) -> Groups {
@@ -227,7 +231,7 @@ proptest! {
         // What comes behind the end of an event is another one, so ends come last.
         let (ends, records): (Vec<_>, Vec<_>) = records
             .into_iter()
-            .partition(|given| given.kind == AUDIT_EOE);
+            .partition(|given| given.record_type == AUDIT_EOE);
         let mut left: Vec<Vec<Given>> = (0..6)
             .map(|event| records.iter().filter(|given| given.event == event).cloned().collect())
             .collect();

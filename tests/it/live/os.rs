@@ -67,25 +67,25 @@ pub(crate) fn listening_socket() -> io::Result<OwnedFd> {
 }
 
 fn audit_socket() -> io::Result<OwnedFd> {
-    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
+    let socket_type = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
     // SAFETY: socket(2) takes three integers.
-    let fd = check(unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_AUDIT) })?;
+    let fd = check(unsafe { libc::socket(libc::AF_NETLINK, socket_type, libc::NETLINK_AUDIT) })?;
     // SAFETY: the kernel has just returned `fd`, and nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Sends one audit message: to the kernel, which is port 0, or to any other socket.
-pub(crate) fn send(port: u32, kind: u16, payload: &[u8]) -> io::Result<()> {
+pub(crate) fn send(port: u32, message_type: u16, payload: &[u8]) -> io::Result<()> {
     const NLM_F_REQUEST: u16 = 1;
-    send_from(&audit_socket()?, port, kind, NLM_F_REQUEST, payload)
+    send_from(&audit_socket()?, port, message_type, NLM_F_REQUEST, payload)
 }
 
 /// Sends the kernel a request, and waits for its answer that it was done.
-pub(crate) fn request(kind: u16, payload: &[u8]) -> io::Result<()> {
+pub(crate) fn request(message_type: u16, payload: &[u8]) -> io::Result<()> {
     const NLM_F_REQUEST_ACK: u16 = 5;
     const ERROR_AT: usize = 16;
     let socket = audit_socket()?;
-    send_from(&socket, 0, kind, NLM_F_REQUEST_ACK, payload)?;
+    send_from(&socket, 0, message_type, NLM_F_REQUEST_ACK, payload)?;
     let mut answer = [0u8; 4096];
     // SAFETY: the kernel writes at most the length of the array, which outlives the call.
     let received = unsafe {
@@ -104,10 +104,16 @@ pub(crate) fn request(kind: u16, payload: &[u8]) -> io::Result<()> {
     }
 }
 
-fn send_from(socket: &OwnedFd, port: u32, kind: u16, flags: u16, payload: &[u8]) -> io::Result<()> {
+fn send_from(
+    socket: &OwnedFd,
+    port: u32,
+    message_type: u16,
+    flags: u16,
+    payload: &[u8],
+) -> io::Result<()> {
     let length = u32::try_from(16 + payload.len()).expect("short");
     let mut message = Vec::from(length.to_ne_bytes());
-    message.extend(kind.to_ne_bytes());
+    message.extend(message_type.to_ne_bytes());
     message.extend(flags.to_ne_bytes());
     message.extend([0; 8]);
     message.extend(payload);
@@ -265,8 +271,8 @@ fn with_message<T>(control: &mut Control, call: impl FnOnce(*mut libc::msghdr) -
 pub(crate) fn send_fd(socket: &UnixDatagram, fd: i64) {
     let fd = u64::try_from(fd).expect("a descriptor");
     // The header is the length of 20 and the two numbers; the descriptor follows it.
-    let kind = (libc::SOL_SOCKET as u64) | ((libc::SCM_RIGHTS as u64) << 32);
-    let mut control = [20, kind, fd];
+    let control_type = (libc::SOL_SOCKET as u64) | ((libc::SCM_RIGHTS as u64) << 32);
+    let mut control = [20, control_type, fd];
     let sent = with_message(&mut control, |message| {
         // SAFETY: the message and all that it points to outlive the call.
         unsafe { libc::sendmsg(socket.as_raw_fd(), message, 0) }

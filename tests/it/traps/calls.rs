@@ -176,8 +176,8 @@ fn a_label_may_begin_with_an_equals_sign_and_hold_a_space() {
 #[test]
 fn labels_of_several_modules_come_from_their_own_record_whatever_its_number() {
     let record = call(59, "").replace(" key=", " subj=? key=");
-    for kind in ["MAC_TASK_CONTEXTS", "UNKNOWN[1420]"] {
-        let contexts = format!("{kind} subj_selinux=a:b:c:s0 subj_apparmor=unconfined");
+    for record_type in ["MAC_TASK_CONTEXTS", "UNKNOWN[1420]"] {
+        let contexts = format!("{record_type} subj_selinux=a:b:c:s0 subj_apparmor=unconfined");
         let event = event(&[&record, &contexts]);
         assert_eq!(
             event["subj"],

@@ -4,8 +4,10 @@ use serde_json::json;
 
 use super::{call, event, events};
 
-fn user(kind: &str, msg: &str) -> serde_json::Value {
-    event(&[&format!("{kind} pid=5 uid=6 auid=7 ses=8 msg='{msg}'")])
+fn user(record_type: &str, msg: &str) -> serde_json::Value {
+    event(&[&format!(
+        "{record_type} pid=5 uid=6 auid=7 ses=8 msg='{msg}'"
+    )])
 }
 
 #[test]
@@ -173,7 +175,7 @@ fn text_of_an_avc_inside_a_user_avc_is_fields() {
 fn colons_angles_and_empty_values_stay_as_they_are() {
     let event = user(
         "CRYPTO_KEY_USER",
-        "op=destroy kind=server fp=SHA256:02:11:aa direction=? spid=9 suid=0  exe=\"/usr/sbin/sshd\" res=success",
+        "op=destroy record_type=server fp=SHA256:02:11:aa direction=? spid=9 suid=0  exe=\"/usr/sbin/sshd\" res=success",
     );
     assert_eq!(
         (&event["fields"]["fp"], &event["fields"]["suid"]),
