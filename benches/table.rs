@@ -1,5 +1,5 @@
-//! The table in the README: this program, the bare limit, and what else one can install, over the
-//! same log.
+//! The table in docs/performance.md: this program, a lower bound, and other programs, over the same
+//! log.
 //!
 //! `cargo bench --bench table -- [--copies N] [--runs N]`. Debian has the others in the packages
 //! laurel, auditd and libauparse0, and valgrind, which counts allocations. What is not installed is

@@ -4,7 +4,6 @@ mod ecs;
 mod noise;
 mod pretty;
 mod raw;
-mod readme;
 mod schema;
 mod shippers;
 mod spark;

@@ -4,9 +4,10 @@
 //! pipeline, `formats` the other formats and the programs that read them. `hostile` feeds it what no
 //! kernel writes. `traps` has one test for each odd record that was seen in the wild. `disk` takes the
 //! output away while it is written to. `oracle` asks libauparse and shells for a second opinion.
-//! `layering` holds the imports against the architecture. `confine` tries what the program gave up.
-//! `units`, `rules`, `shipped` and `forge` ask the tools that the files beside the binary are for.
-//! `live`, `coexist` and `truth` run against this kernel, and `soak` for as long as one likes.
+//! `layering` checks the imports against the architecture, and `docs` the README and the guides against
+//! the program. `confine` tries what the program gave up. `units`, `rules`, `shipped` and `forge` ask
+//! the tools that the files beside the binary are for. `live`, `coexist` and `truth` run against this
+//! kernel, and `soak` for as long as one likes.
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
 
 mod cli;
@@ -14,6 +15,7 @@ mod coexist;
 mod common;
 mod confine;
 mod disk;
+mod docs;
 mod forge;
 mod formats;
 mod golden;

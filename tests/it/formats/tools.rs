@@ -8,7 +8,7 @@ use std::{
 use crate::live::audit::skip;
 
 /// Whether a program is there. Says in one line what is skipped where it is not.
-pub(super) fn is_there(program: &str) -> bool {
+pub(crate) fn is_there(program: &str) -> bool {
     let status = quiet(Command::new("sh").args(["-c", "command -v \"$0\"", program]));
     if !status {
         lacking(program);

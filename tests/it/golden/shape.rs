@@ -111,7 +111,7 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// Asserts that a line is as the table of keys in the README says.
+/// Asserts that a line is as the table of keys in docs/events.md says.
 #[track_caller]
 pub(crate) fn check(line: &str) {
     let Members(members) = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));

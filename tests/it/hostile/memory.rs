@@ -9,7 +9,7 @@ use std::{
 
 use crate::{common::auditrd, process::login};
 
-/// What nothing may pass, in MiB: what the README promises. It takes events of the largest size
+/// What nothing may pass, in MiB: what docs/performance.md promises. It takes events of the largest size
 /// that is kept, 16 MiB, whose lines are many times as long.
 const ANYTHING: u64 = 512;
 /// What many small things may not pass, in MiB, however many there are.

@@ -1,19 +1,19 @@
-//! What is shipped beside the binary and says the same as it does: man pages and completions. They
-//! are generated from the options and from the README, and checked in, so that building a package
-//! runs nothing. `BLESS=1 cargo test shipped` writes them anew.
+//! Man pages, completions and the guide to the options, which are generated from the command line and
+//! from the guide to the events. They are checked in, so that building a package does not generate
+//! anything. `BLESS=1 cargo test shipped` updates them.
 
 mod markdown;
 
-use std::{collections::BTreeSet, env, fs, path::PathBuf};
+use std::{collections::BTreeSet, env, fmt::Write, fs, path::PathBuf};
 
-use clap::{Command, CommandFactory};
+use clap::{Arg, Command, CommandFactory};
 use clap_complete::{Generator, Shell, generate};
 use clap_mangen::Man;
 use serde_json::Value;
 
 use crate::command::cli::Args;
 
-/// The day that the manual pages bear: that of the release.
+/// The date of the manual pages: that of the release.
 const DATE: &str = "2026-11-22";
 
 fn top() -> PathBuf {
@@ -24,17 +24,17 @@ fn read(file: &str) -> String {
     fs::read_to_string(top().join(file)).unwrap_or_default()
 }
 
-/// The command without the commit, which changes with every one.
+/// The command, without the commit in its version.
 fn command() -> Command {
     Args::command().version(env!("CARGO_PKG_VERSION"))
 }
 
-/// A section of the README.
+/// A section of the guide to the events.
 fn section(title: &str) -> String {
-    let readme = read("README.md");
+    let guide = read("docs/events.md");
     let title = format!("\n## {title}\n");
-    let start = readme.find(&title).expect("the section is there") + title.len();
-    let text = &readme[start..];
+    let start = guide.find(&title).expect("the section exists") + title.len();
+    let text = &guide[start..];
     let end = text.find("\n## ").unwrap_or(text.len());
     text[..end].trim().to_owned()
 }
@@ -46,13 +46,13 @@ fn check(file: &str, generated: &str) {
     }
     assert!(
         read(file) == generated,
-        "{file} is not what is generated now; BLESS=1 cargo test shipped writes it"
+        "{file} is out of date; BLESS=1 cargo test shipped updates it"
     );
 }
 
 #[test]
 fn the_manual_page_is_that_of_the_options() {
-    // What follows the options in the help has sections of its own here.
+    // The exit status, signals and examples of the help are sections of their own here.
     let man = Man::new(command().after_help(None::<&str>))
         .title("AUDITRD")
         .section("8")
@@ -65,7 +65,7 @@ fn the_manual_page_is_that_of_the_options() {
     man.render_synopsis_section(&mut page).unwrap();
     man.render_description_section(&mut page).unwrap();
     man.render_options_section(&mut page).unwrap();
-    // Line breaks around an empty line are one too many for those who check such pages.
+    // mandoc warns about line breaks around an empty line.
     let page = String::from_utf8(page)
         .unwrap()
         .replace("\n.br\n\n.br\n", "\n.sp\n");
@@ -84,26 +84,27 @@ fn the_completions_are_those_of_the_options() {
 }
 
 #[test]
-fn the_manual_page_of_the_events_is_that_of_the_readme() {
-    let page = format!(
+fn the_manual_page_of_the_events_is_that_of_the_guide() {
+    let mut page = format!(
         ".TH AUDITRD\\-EVENTS 7 {DATE} \"auditrd {}\" \"Miscellaneous Information\"\n\
          .SH NAME\nauditrd\\-events \\- lines that auditrd writes\n\
-         .SH DESCRIPTION\n{}.SH SAMPLE\n{}.SH KEYS\n{}.SH SEE ALSO\n\
-         \\fBauditrd\\fR(8), \\fBaudit.rules\\fR(7), \\fBauditctl\\fR(8)\n",
+         .SH DESCRIPTION\n",
         env!("CARGO_PKG_VERSION"),
-        markdown::to_roff(
-            "auditrd(8) writes one JSON object per line for each event of the Linux audit \
-             subsystem."
-        ),
-        markdown::to_roff(&section("A sample")),
-        markdown::to_roff(&section("Event keys")),
     );
+    page += &markdown::to_roff(
+        "auditrd(8) writes one JSON object per line for each event of the Linux audit subsystem.",
+    );
+    for title in ["Sample", "Keys", "Kinds", "Losses"] {
+        write!(page, ".SH {}\n", title.to_uppercase()).unwrap();
+        page += &markdown::to_roff(&section(title));
+    }
+    page += ".SH SEE ALSO\n\\fBauditrd\\fR(8), \\fBaudit.rules\\fR(7), \\fBauditctl\\fR(8)\n";
     check("packaging/man/auditrd-events.7", &page);
 }
 
 #[test]
 fn every_key_that_is_ever_written_is_in_the_manual() {
-    let text = section("Event keys");
+    let text = section("Keys");
     let mut keys = BTreeSet::new();
     for entry in fs::read_dir(top().join("tests/data")).unwrap() {
         let path = entry.unwrap().path();
@@ -119,28 +120,74 @@ fn every_key_that_is_ever_written_is_in_the_manual() {
     }
     assert!(keys.len() > 30, "{keys:?}");
     for key in keys {
-        // Any key may have one of these beside it, which is said once.
+        // The text below the table describes this suffix for all keys.
         let name = key.strip_suffix("_hex").unwrap_or(&key);
         assert!(text.contains(&format!("`{name}`")), "{key}");
     }
 }
 
+/// A row of the table of options: its names, its help, and its default.
+fn option_row(option: &Arg) -> String {
+    let mut names = format!("--{}", option.get_long().unwrap());
+    if let Some(letter) = option.get_short() {
+        names = format!("-{letter}, {names}");
+    }
+    if option.get_action().takes_values() {
+        let values = option.get_value_names().unwrap_or_default();
+        write!(names, " {}", values.concat()).unwrap();
+    }
+    let help = option.get_help().unwrap().to_string();
+    // A default that depends on another option is in the help itself, in the same form.
+    let (help, mut default) = match help
+        .strip_suffix(']')
+        .and_then(|help| help.split_once(" ["))
+    {
+        Some((help, default)) => (help.to_owned(), default.to_owned()),
+        None => (help, String::new()),
+    };
+    if option.get_action().takes_values() {
+        for value in option.get_default_values() {
+            default += &format!("`{}`", value.to_str().unwrap());
+        }
+    }
+    let values = option.get_possible_values();
+    let mut choices = String::new();
+    if option.get_action().takes_values() && !values.is_empty() {
+        let names: Vec<_> = values
+            .iter()
+            .map(|value| format!("`{}`", value.get_name()))
+            .collect();
+        choices = format!(" ({})", names.join(", "));
+    }
+    format!("| `{names}` | {help}{choices} | {default} |\n")
+}
+
 #[test]
-fn every_option_is_in_the_readme_and_no_other() {
-    let text = section("Options");
-    let rows = text.lines().filter(|line| line.starts_with("| `-"));
-    let terms: String = rows.filter_map(|row| row.split(" | ").next()).collect();
-    let said: BTreeSet<&str> = terms
-        .split(|c: char| c != '-' && !c.is_ascii_lowercase())
-        .filter_map(|word| word.strip_prefix("--"))
-        .collect();
+fn the_guide_to_the_options_is_that_of_the_options() {
+    let (begin, end) = ("shipped -->\n", "<!-- End of the generated part -->");
+    let guide = read("docs/options.md");
+    let (head, rest) = guide.split_once(begin).unwrap();
+    let (_, tail) = rest.split_once(end).unwrap();
     let command = command();
-    let arguments = command.get_arguments();
-    let mut options: BTreeSet<&str> = arguments.filter_map(|a| a.get_long()).collect();
-    // These two are said by their letters.
-    assert!(options.remove("verbose") && options.remove("quiet"));
-    assert!(terms.contains("`-v`, `-q`"));
-    assert_eq!(said, options);
+    let mut tables = String::new();
+    let mut last = None;
+    for option in command.get_arguments() {
+        let heading = option.get_help_heading();
+        if heading != last {
+            let title = heading.unwrap_or("Other");
+            write!(
+                tables,
+                "\n## {title}\n\n| option | meaning | default |\n|---|---|---|\n"
+            )
+            .unwrap();
+            last = heading;
+        }
+        tables += &option_row(option);
+    }
+    check(
+        "docs/options.md",
+        &format!("{head}{begin}{tables}\n{end}{tail}"),
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! As much of Markdown as the README's sections on events have, as a manual page.
+//! Converts the Markdown in the guide to the events to a manual page.
 
-/// Paragraphs, tables and code blocks in the language of man(7).
+/// Converts paragraphs, tables and code blocks to man(7).
 pub(super) fn to_roff(text: &str) -> String {
     let mut page = String::new();
     let mut is_code = false;
@@ -22,12 +22,12 @@ pub(super) fn to_roff(text: &str) -> String {
             page += &guard(&inline(line));
         }
     }
-    // What follows breaks the line by itself.
+    // These requests start a paragraph themselves.
     page.replace(".PP\n.PP\n", ".PP\n")
         .replace(".PP\n.TP\n", ".TP\n")
 }
 
-/// A row of a table: what it is about, then the rest of it behind that.
+/// A row of a table: the first cell as a term, followed by the others.
 fn row(line: &str) -> String {
     let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
     let [term, rest @ ..] = &cells[..] else {
@@ -37,9 +37,9 @@ fn row(line: &str) -> String {
     format!(".TP\n{}{}", guard(&inline(term)), guard(&rest.join(": ")))
 }
 
-/// Code and stress, which are both bold in a manual page.
+/// Code and emphasis, which are both bold in a manual page, and the text of links.
 fn inline(line: &str) -> String {
-    let line = escape(line).replace("**", "`");
+    let line = escape(&without_targets(line)).replace("**", "`");
     let mut text = String::new();
     for (number, part) in line.split('`').enumerate() {
         if number > 0 {
@@ -50,12 +50,25 @@ fn inline(line: &str) -> String {
     text.replace('*', "")
 }
 
+/// The text with each link replaced by its own text.
+fn without_targets(text: &str) -> String {
+    let mut parts = text.split("](");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        if let Some(start) = plain.rfind('[') {
+            plain.remove(start);
+        }
+        plain += part.split_once(')').map_or("", |(_, rest)| rest);
+    }
+    plain
+}
+
 fn escape(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     text.replace('…', "...").replace('≥', ">=")
 }
 
-/// A line that begins like a request is none.
+/// Protects a line that begins like a request.
 fn guard(line: &str) -> String {
     let begins_like_a_request = line.starts_with(['.', '\'']);
     format!("{}{line}\n", if begins_like_a_request { "\\&" } else { "" })
@@ -63,7 +76,7 @@ fn guard(line: &str) -> String {
 
 #[test]
 fn markdown_becomes_a_manual_page() {
-    let text = "Keys are `a-b`.\n\n| key | type |\n|---|---|\n| `x` | *opt* int |\n\n```json\n{\"a\\n\":1}\n```\n'q'";
+    let text = "Keys are `a-b`.\n\n| key | type |\n|---|---|\n| `x` | *opt* [int](x.md#y) |\n\n```json\n{\"a\\n\":1}\n```\n'q'";
     assert_eq!(
         to_roff(text),
         "Keys are \\fBa\\-b\\fR.\n.TP\n\\fBx\\fR\nopt int\n.PP\n.EX\n{\"a\\en\":1}\n.EE\n\\&'q'\n"
