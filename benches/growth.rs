@@ -146,7 +146,7 @@ fn replay(log: &Path) -> (Duration, u64) {
     let mut reader = AuditReader::spawn(Box::new(source), stopper, config).expect("a thread");
     let mut classifier = Classifier::new(Box::new(Absent));
     let (mut arena, mut line) = (Arena::new(), Vec::new());
-    while let Some(group) = reader.next() {
+    while let Some(group) = reader.next().expect("a log") {
         assert!(!group.truncated, "an event is cut");
         if let Some(event) = classifier.classify(&group, &arena) {
             line.clear();

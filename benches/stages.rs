@@ -311,7 +311,7 @@ fn pipeline() -> bool {
     let (mut encoder, mut arena) = (encode::Encoder::default(), Arena::new());
     let (mut events, mut warm) = (0, (0, 0));
     loop {
-        match reader.step(None) {
+        match reader.step(None).expect("a log") {
             Step::Event(group) => {
                 if let Some(event) = classifier.classify(&group, &arena) {
                     encoder.line(&event, &mut sink.lines);

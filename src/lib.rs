@@ -16,7 +16,7 @@
 //! let mut classifier = Classifier::new(Box::new(Absent));
 //! let (mut arena, mut lines) = (Arena::new(), Vec::new());
 //! let mut reader = AuditReader::spawn(Box::new(source), stopper, config)?;
-//! while let Some(group) = reader.next() {
+//! while let Some(group) = reader.next()? {
 //!     if let Some(event) = classifier.classify(&group, &arena) {
 //!         auditrd::encode::line(&event, &mut lines);
 //!     }

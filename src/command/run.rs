@@ -90,14 +90,21 @@ impl Writer {
         mut reader: AuditReader,
         control: &Receiver<Control>,
     ) -> Result<(), Error> {
-        let result = self
-            .work(&mut reader, control)
-            .and_then(|()| self.finish(&mut reader, control));
+        let result = self.work(&mut reader, control).and_then(|read| {
+            self.finish(&mut reader, control)?;
+            read
+        });
         self.write_metrics(&reader);
         result
     }
 
-    fn work(&mut self, reader: &mut AuditReader, control: &Receiver<Control>) -> Result<(), Error> {
+    /// Writes events until the source has ended, and says how it did: there is more to write even if
+    /// it ended badly.
+    fn work(
+        &mut self,
+        reader: &mut AuditReader,
+        control: &Receiver<Control>,
+    ) -> Result<Result<(), Error>, Error> {
         let metrics_interval = self.metrics.as_ref().map(|_| METRICS_INTERVAL);
         let interval = self.stats_interval.or(metrics_interval);
         let mut next_stats = interval.map(|interval| Instant::now() + interval);
@@ -108,21 +115,22 @@ impl Writer {
         loop {
             let step = if self.sink.must_wait() {
                 wait(control, until);
-                Step::Interrupted
+                Ok(Step::Interrupted)
             } else {
                 reader.step(until)
             };
             match step {
-                Step::Event(group) => {
+                Ok(Step::Event(group)) => {
                     self.event(&group)?;
                     events = events.wrapping_add(1);
                     if !events.is_multiple_of(EVENTS_PER_LOOK) && !self.sink.must_wait() {
                         continue;
                     }
                 }
-                Step::Idle => self.idle(reader)?,
-                Step::Interrupted => {}
-                Step::End => return Ok(()),
+                Ok(Step::Idle) => self.idle(reader)?,
+                Ok(Step::Interrupted) => {}
+                Ok(Step::End) => return Ok(Ok(())),
+                Err(error) => return Ok(Err(error)),
             }
             self.losses.note(&reader.totals());
             self.progress.update();
@@ -251,13 +259,12 @@ impl Writer {
         }
     }
 
-    /// Writes what is left, even if reading ended badly.
+    /// Writes what is left.
     fn finish(
         &mut self,
         reader: &mut AuditReader,
         control: &Receiver<Control>,
     ) -> Result<(), Error> {
-        let result = reader.finish();
         let totals = reader.totals();
         self.losses.note(&totals);
         if self.is_live {
@@ -283,7 +290,7 @@ impl Writer {
             log::Level::Info
         };
         self.report(reader, level);
-        written.and(result)
+        written
     }
 
     /// Prints the counters. Those that were asked for come at any level of quiet but the last.

@@ -128,7 +128,7 @@ pub struct Totals {
 ///     Ok(mut reader) => {
 ///         reader.stop(); // a program would leave this out, and go on for ever
 ///         let arena = Arena::new();
-///         while let Some(group) = reader.next() {
+///         while let Some(group) = reader.next()? {
 ///             if let Some(event) = parse_audit_event(&group, &arena) {
 ///                 println!("{} {:?}", event.syscall, event.path);
 ///             }
@@ -136,6 +136,7 @@ pub struct Totals {
 ///     }
 ///     Err(error) => eprintln!("{error}"), // without CAP_AUDIT_READ
 /// }
+/// # Ok::<(), auditrd::Error>(())
 /// ```
 #[derive(Debug)]
 #[doc(alias = "NewAuditReader")]
@@ -197,7 +198,12 @@ impl AuditReader {
 
     /// Waits for the next thing to happen, but no longer than until a point in time, or until it is
     /// [interrupted](Self::interrupter).
-    pub fn step(&mut self, until: Option<Instant>) -> Step<'_> {
+    ///
+    /// # Errors
+    ///
+    /// If the source could not be read any more. It comes after the last event, once; then there is
+    /// only [`Step::End`].
+    pub fn step(&mut self, until: Option<Instant>) -> Result<Step<'_>, Error> {
         loop {
             if self.next < self.current.len() {
                 break;
@@ -210,38 +216,41 @@ impl AuditReader {
                     self.outlet
                         .give_back(mem::replace(&mut self.current, parcel));
                 }
-                Err(TryRecvError::Disconnected) => return Step::End,
+                Err(TryRecvError::Disconnected) => return self.join().map(|()| Step::End),
                 Err(TryRecvError::Empty) if !self.said_idle => {
                     self.said_idle = true;
-                    return Step::Idle;
+                    return Ok(Step::Idle);
                 }
                 Err(TryRecvError::Empty) => {
                     if !self.bell.wait(until) {
-                        return Step::Interrupted;
+                        return Ok(Step::Interrupted);
                     }
                 }
             }
         }
         self.next += 1;
-        self.current
-            .get(self.next - 1)
-            .map_or(Step::End, Step::Event)
+        let group = self.current.get(self.next - 1);
+        Ok(group.map_or(Step::End, Step::Event))
     }
 
     /// Waits for the next event. `None` if there will be none.
+    ///
+    /// # Errors
+    ///
+    /// As [`step`](Self::step).
     #[expect(
         clippy::should_implement_trait,
         reason = "an iterator cannot lend what it has"
     )]
-    pub fn next(&mut self) -> Option<AuditMessageGroup<'_>> {
+    pub fn next(&mut self) -> Result<Option<AuditMessageGroup<'_>>, Error> {
         loop {
-            match self.step(None) {
-                Step::End => return None,
+            match self.step(None)? {
+                Step::End => return Ok(None),
                 Step::Idle | Step::Interrupted => {}
                 Step::Event(_) => break,
             }
         }
-        self.current.get(self.next - 1)
+        Ok(self.current.get(self.next - 1))
     }
 
     /// What ends a wait in [`step`](Self::step) from another thread.
@@ -259,15 +268,20 @@ impl AuditReader {
         *lock(&self.totals)
     }
 
-    /// Ends the reader thread and says how it ended.
+    /// Ends the reader thread before the source does. Events that were not taken are lost.
     ///
     /// # Errors
     ///
-    /// If reading ended because the source could not be read any more.
+    /// If the source could not be read any more, unless [`step`](Self::step) has said so already.
     pub fn finish(&mut self) -> Result<(), Error> {
         self.stop();
         // The thread may wait for room in the queue.
         self.outlet.close();
+        self.join()
+    }
+
+    /// Waits for the reader thread, and says once how it ended.
+    fn join(&mut self) -> Result<(), Error> {
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => result,
             Some(Err(panic)) => std::panic::resume_unwind(panic),

@@ -44,7 +44,7 @@ fn an_event_whose_rest_still_lies_in_the_socket_is_waited_for() {
     let reader = AuditReader::spawn(source, stopper, ReaderConfig::live(reassembly));
     let mut events = reader.expect("a thread");
     let mut ends = Vec::new();
-    while let Some(event) = events.next() {
+    while let Some(event) = events.next().expect("a script can be read") {
         ends.push((event.id.serial, event.incomplete));
     }
     assert_eq!(ends, [(1, false), (2, true)]);
@@ -70,7 +70,7 @@ fn a_serial_is_seen_though_another_host_has_had_the_same_stamp_just_before() {
     // The first one is seen in any case, and all behind it are expected.
     let first = "type=USER_LOGIN msg=audit(0.999:0): op=x\n";
     let mut reader = read((first.to_owned() + &text).as_bytes());
-    while reader.next().is_some() {}
+    while reader.next().expect("a log").is_some() {}
     let totals = reader.totals();
     assert_eq!((totals.tally.events, totals.missing), (20, 0));
 }
@@ -79,6 +79,35 @@ fn a_serial_is_seen_though_another_host_has_had_the_same_stamp_just_before() {
 fn a_reader_that_was_finished_has_no_more_events() {
     let mut reader = read(b"type=USER_LOGIN msg=audit(1.000:1): op=x\n");
     reader.finish().expect("nothing went wrong");
-    assert!(reader.next().is_none());
-    assert!(matches!(reader.step(None), Step::End));
+    assert!(matches!(reader.next(), Ok(None)));
+    assert!(matches!(reader.step(None), Ok(Step::End)));
+}
+
+/// Has one event, and then cannot be read.
+struct Broken(bool);
+
+impl Source for Broken {
+    fn fill(&mut self, batch: &mut Batch, _: Option<Instant>) -> Result<Fill, Error> {
+        if std::mem::replace(&mut self.0, true) {
+            let cause = io::Error::from(io::ErrorKind::Other);
+            return Err(Error::new("read the script", cause));
+        }
+        batch.push(EventId::default(), AUDIT_SYSCALL, 0..0, 0..0, false);
+        Ok(Fill::More)
+    }
+}
+
+#[test]
+fn a_source_that_breaks_is_an_error_after_its_last_event_and_not_an_end() {
+    let (stopper, _stop) = source::stop().expect("a pipe");
+    let reassembly = ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC);
+    let config = ReaderConfig::live(reassembly);
+    let mut reader =
+        AuditReader::spawn(Box::new(Broken(false)), stopper, config).expect("a thread");
+    assert!(matches!(reader.next(), Ok(Some(event)) if event.incomplete));
+    let error = reader.next().expect_err("it cannot be read");
+    assert!(error.to_string().starts_with("cannot read the script"));
+    // It is said once.
+    assert!(matches!(reader.next(), Ok(None)));
+    reader.finish().expect("it was said already");
 }
