@@ -59,8 +59,8 @@ pub use error::{Error, plain};
 pub use inspector::Inspector;
 pub use model::{
     Action, Arch, AuditEvent, AuditMessage, AuditMessageGroup, Batch, EventId, EventKind, FileId,
-    Groups, Identity, Millis, Record, RecordType, Sightings, Timestamp, errno_name, record_type,
-    syscall_name, syscall_number, uring_op_name,
+    GroupBuilder, Groups, Identity, Millis, Record, RecordType, Sightings, Timestamp, errno_name,
+    record_type, syscall_name, syscall_number, uring_op_name,
 };
 pub use parse::{AuditMessageTokenMap, tokenize};
 pub use reader::{

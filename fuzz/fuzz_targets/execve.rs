@@ -38,13 +38,13 @@ fuzz_target!(|input: Input| match input {
 
 fn groups<R: AsRef<[u8]>>(records: &[R]) -> Groups {
     let mut groups = Groups::default();
-    groups.begin(EventId::default(), b"");
-    groups.push(
+    let mut group = groups.begin(EventId::default(), b"");
+    group.push(
         AUDIT_SYSCALL,
         b"arch=c000003e syscall=59 success=yes exit=0 items=0 pid=5",
     );
     for record in records {
-        groups.push(AUDIT_EXECVE, record.as_ref());
+        group.push(AUDIT_EXECVE, record.as_ref());
     }
     groups
 }

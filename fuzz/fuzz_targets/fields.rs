@@ -36,8 +36,7 @@ fuzz_target!(|input: (u16, &[u8])| {
     }
     arena.reset();
     let mut groups = Groups::default();
-    groups.begin(EventId::default(), b"");
-    groups.push(record_type, body);
+    groups.begin(EventId::default(), b"").push(record_type, body);
     let group = groups.last().expect("it has one");
     if let Some(event) = parse_audit_event(&group, &arena) {
         check_distinct(event.fields.iter().map(|(name, _)| *name));

@@ -128,11 +128,12 @@ impl Classifier {
 /// use auditrd::{Arena, EventId, EventKind, Groups, parse_audit_event, record_type::*};
 ///
 /// let mut groups = Groups::default();
-/// groups.begin(EventId::default(), b"");
-/// groups.push(AUDIT_SYSCALL, b"arch=c000003e syscall=87 success=yes exit=0 items=2 pid=7 uid=0");
-/// groups.push(AUDIT_CWD, b"cwd=\"/tmp\"");
-/// groups.push(AUDIT_PATH, b"item=0 name=\"/tmp\" inode=2 dev=fe:00 nametype=PARENT");
-/// groups.push(AUDIT_PATH, b"item=1 name=\"x\" inode=3 dev=fe:00 nametype=DELETE");
+/// groups
+///     .begin(EventId::default(), b"")
+///     .push(AUDIT_SYSCALL, b"arch=c000003e syscall=87 success=yes exit=0 items=2 pid=7 uid=0")
+///     .push(AUDIT_CWD, b"cwd=\"/tmp\"")
+///     .push(AUDIT_PATH, b"item=0 name=\"/tmp\" inode=2 dev=fe:00 nametype=PARENT")
+///     .push(AUDIT_PATH, b"item=1 name=\"x\" inode=3 dev=fe:00 nametype=DELETE");
 ///
 /// let arena = Arena::new();
 /// let event = parse_audit_event(&groups.last().unwrap(), &arena).unwrap();

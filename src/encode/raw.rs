@@ -19,8 +19,7 @@ use crate::model::AuditMessageGroup;
 ///
 /// let time = Timestamp { seconds: 1700000000, millis: 7 };
 /// let mut groups = Groups::default();
-/// groups.begin(EventId { time, serial: 5 }, b"");
-/// groups.push(AUDIT_CWD, b"cwd=\"/\"");
+/// groups.begin(EventId { time, serial: 5 }, b"").push(AUDIT_CWD, b"cwd=\"/\"");
 /// let mut lines = Vec::new();
 /// raw::line(&groups.last().unwrap(), &mut lines);
 /// let expected = r#"{"sequence":5,"timestamp":"1700000000.007","messages":[{"type":1307,"data":"cwd=\"/\""}],"uid_map":{}}"#;

@@ -54,9 +54,8 @@ impl Sightings {
 /// Records in order of arrival, stored as offsets into one buffer.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// The bytes that the records point into. Sources append here and then say what they appended
-    /// with [`Batch::push`].
-    pub bytes: Vec<u8>,
+    /// The bytes that the entries point into.
+    pub(crate) bytes: Vec<u8>,
     entries: Vec<Entry>,
     /// What was seen besides records.
     pub sightings: Sightings,
@@ -73,22 +72,29 @@ pub(crate) struct Entry {
 }
 
 impl Batch {
-    /// Adds a record whose node and body lie at these places of [`Batch::bytes`].
-    pub fn push(
-        &mut self,
-        id: EventId,
-        record_type: RecordType,
-        node: Range<usize>,
-        body: Range<usize>,
-        cut: bool,
-    ) {
-        self.entries.push(Entry {
-            id,
-            record_type,
-            cut,
-            node: narrow(node),
-            body: narrow(body),
+    /// Adds a record.
+    pub fn push(&mut self, record: Record<'_>) {
+        let node = self.append(record.node);
+        let body = self.append(record.body);
+        self.add(Entry {
+            id: record.id,
+            record_type: record.record_type,
+            cut: record.cut,
+            node,
+            body,
         });
+    }
+
+    fn append(&mut self, text: &[u8]) -> Range<u32> {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(text);
+        narrow(start..self.bytes.len())
+    }
+
+    /// Adds a record whose node and body are in the buffer already.
+    #[inline]
+    pub(crate) fn add(&mut self, entry: Entry) {
+        self.entries.push(entry);
     }
 
     /// The records, in order of arrival.
@@ -102,7 +108,7 @@ impl Batch {
         })
     }
 
-    /// The records as places in [`Batch::bytes`].
+    /// The records as places in the buffer.
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
     }

@@ -67,8 +67,7 @@ pub(crate) struct Place {
 /// use auditrd::{EventId, Groups, record_type::AUDIT_CWD};
 ///
 /// let mut groups = Groups::default();
-/// groups.begin(EventId::default(), b"");
-/// groups.push(AUDIT_CWD, b"cwd=\"/root\"");
+/// groups.begin(EventId::default(), b"").push(AUDIT_CWD, b"cwd=\"/root\"");
 /// let group = groups.last().unwrap();
 /// assert_eq!(group.messages().next().unwrap().data, b"cwd=\"/root\"");
 /// ```
@@ -95,8 +94,9 @@ pub(crate) struct Head {
 const SPARE_CAPACITY: usize = 2 << 20;
 
 impl Groups {
-    /// Begins another event, without records yet.
-    pub fn begin(&mut self, id: EventId, node: &[u8]) {
+    /// Begins another event, without records yet. `node` is the name of the host that it is from, or
+    /// empty.
+    pub fn begin(&mut self, id: EventId, node: &[u8]) -> GroupBuilder<'_> {
         let node = self.append(node);
         self.add(Head {
             id,
@@ -104,12 +104,7 @@ impl Groups {
             incomplete: false,
             truncated: false,
         });
-    }
-
-    /// Adds a record to the event that was begun last.
-    pub fn push(&mut self, record_type: RecordType, data: &[u8]) {
-        let range = self.append(data);
-        self.add_place(Place { record_type, range });
+        GroupBuilder(self)
     }
 
     /// The event with this number, from 0.
@@ -205,6 +200,19 @@ impl Groups {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(data);
         narrow(start..self.bytes.len())
+    }
+}
+
+/// Adds records to the event that [`Groups::begin`] began.
+#[derive(Debug)]
+pub struct GroupBuilder<'a>(&'a mut Groups);
+
+impl GroupBuilder<'_> {
+    /// Adds a record: its type, and what follows `audit(…): `.
+    pub fn push(&mut self, record_type: RecordType, data: &[u8]) -> &mut Self {
+        let range = self.0.append(data);
+        self.0.add_place(Place { record_type, range });
+        self
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) use batch::{Entry, narrow, slice};
 pub use event::{Action, AuditEvent, EventKind, Identity};
 pub use event_id::{EventId, Millis, Timestamp};
 pub use file_id::FileId;
-pub use group::{AuditMessage, AuditMessageGroup, Groups};
+pub use group::{AuditMessage, AuditMessageGroup, GroupBuilder, Groups};
 pub(crate) use group::{Head, Place};
 pub use record_type::RecordType;
 pub use syscall::{errno_name, syscall_name, syscall_number, uring_op_name};

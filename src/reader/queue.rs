@@ -175,9 +175,9 @@ mod tests {
             ..EventId::default()
         };
         let mut parcel = Groups::default();
-        parcel.begin(id, b"");
-        parcel.push(AUDIT_CWD, &vec![b'x'; bytes]);
-        parcel.push(AUDIT_CWD, b"");
+        let mut event = parcel.begin(id, b"");
+        event.push(AUDIT_CWD, &vec![b'x'; bytes]);
+        event.push(AUDIT_CWD, b"");
         parcel
     }
 

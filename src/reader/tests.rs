@@ -3,9 +3,19 @@
 use std::io::{self, Write};
 
 use super::*;
-use crate::model::RecordType;
 use crate::model::record_type::{AUDIT_AVC, AUDIT_EOE, AUDIT_SYSCALL, AUDIT_USER_AUTH};
+use crate::model::{Record, RecordType};
 use crate::source::LogSource;
+
+fn record(id: EventId, record_type: RecordType) -> Record<'static> {
+    Record {
+        id,
+        record_type,
+        node: b"",
+        body: b"",
+        cut: false,
+    }
+}
 
 /// Hands over one record at a time, and says what follows.
 struct Script(std::vec::IntoIter<(RecordType, u32, Fill)>);
@@ -19,7 +29,7 @@ impl Source for Script {
             serial,
             ..EventId::default()
         };
-        batch.push(id, record_type, 0..0, 0..0, false);
+        batch.push(record(id, record_type));
         Ok(fill)
     }
 }
@@ -92,7 +102,7 @@ impl Source for Broken {
             let cause = io::Error::from(io::ErrorKind::Other);
             return Err(Error::new("read the script", cause));
         }
-        batch.push(EventId::default(), AUDIT_SYSCALL, 0..0, 0..0, false);
+        batch.push(record(EventId::default(), AUDIT_SYSCALL));
         Ok(Fill::More)
     }
 }

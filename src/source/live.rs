@@ -11,7 +11,7 @@ use std::{
 use crate::{
     error::Error,
     model::{
-        Batch, Record, RecordType, Sightings, Timestamp,
+        Batch, Entry, Record, RecordType, Sightings, Timestamp, narrow,
         record_type::{AUDIT_CONFIG_CHANGE, AUDIT_REPLACE},
     },
     source::{
@@ -363,7 +363,13 @@ fn add(
     match stamps.read(data) {
         Some((id, body)) => {
             let end = text.start + data.len();
-            batch.push(id, record_type, 0..0, end - body.len()..end, cut);
+            batch.add(Entry {
+                id,
+                record_type,
+                cut,
+                node: 0..0,
+                body: narrow(end - body.len()..end),
+            });
         }
         // Answers to requests, and the kernel's question whether we are still alive.
         None if record_type.0 < 1100 || record_type == AUDIT_REPLACE => {}

@@ -17,7 +17,7 @@ use crate::{
     bytes::{Prefix, find},
     error::Error,
     model::{
-        Batch, EventId, RecordType,
+        Batch, Entry, EventId, RecordType, narrow,
         record_type::{
             AUDIT_BPRM_FCAPS, AUDIT_CWD, AUDIT_EOE, AUDIT_EXECVE, AUDIT_PATH, AUDIT_PROCTITLE,
             AUDIT_SYSCALL,
@@ -154,8 +154,14 @@ fn line(bytes: &[u8], place: Range<usize>, cut: bool, stamps: &mut Stamps, batch
             id,
             body,
         }) => {
-            let at = |part: Range<usize>| start + part.start..start + part.end;
-            batch.push(id, record_type, at(node), at(body), cut);
+            let at = |part: Range<usize>| narrow(start + part.start..start + part.end);
+            batch.add(Entry {
+                id,
+                record_type,
+                cut,
+                node: at(node),
+                body: at(body),
+            });
         }
         None if text.is_empty() => {}
         None => {

@@ -121,7 +121,7 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Batch, EventId, RecordType};
+    use crate::model::{EventId, RecordType};
 
     fn status(enabled: u32, pid: u32) -> AuditStatus {
         AuditStatus {
@@ -166,10 +166,13 @@ mod tests {
     fn who_may_not_ask_hears_that_auditing_was_turned_off() {
         let mut watch = Watch::default();
         let mut hear = |record_type, body: &[u8]| {
-            let mut batch = Batch::default();
-            batch.bytes.extend_from_slice(body);
-            batch.push(EventId::default(), record_type, 0..0, 0..body.len(), false);
-            let record = batch.records().last().unwrap();
+            let record = Record {
+                id: EventId::default(),
+                record_type,
+                node: b"",
+                body,
+                cut: false,
+            };
             watch.hear(&record)
         };
         let off = b"op=set audit_enabled=0 old=1 auid=0 ses=1 res=1";

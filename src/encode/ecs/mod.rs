@@ -21,9 +21,10 @@ pub const VERSION: &str = "9.4.0";
 /// use auditrd::{Arena, EventId, Groups, encode::ecs, parse_audit_event, record_type::*};
 ///
 /// let mut groups = Groups::default();
-/// groups.begin(EventId::default(), b"");
-/// groups.push(AUDIT_SYSCALL, b"arch=c000003e syscall=59 success=yes exit=0 pid=7 exe=\"/bin/id\"");
-/// groups.push(AUDIT_EXECVE, b"argc=1 a0=\"id\"");
+/// groups
+///     .begin(EventId::default(), b"")
+///     .push(AUDIT_SYSCALL, b"arch=c000003e syscall=59 success=yes exit=0 pid=7 exe=\"/bin/id\"")
+///     .push(AUDIT_EXECVE, b"argc=1 a0=\"id\"");
 ///
 /// let (arena, mut lines) = (Arena::new(), Vec::new());
 /// let event = parse_audit_event(&groups.last().unwrap(), &arena).unwrap();

@@ -186,12 +186,13 @@ fn large_buffers_are_not_kept() {
     assert_eq!(groups.bytes.capacity(), 0);
     // Records take room too when there is nothing in them.
     let mut groups = Groups::default();
-    groups.begin(id(1), b"");
-    (0..1 << 20).for_each(|_| groups.push(AUDIT_PATH, b""));
+    let mut event = groups.begin(id(1), b"");
+    for _ in 0..1 << 20 {
+        event.push(AUDIT_PATH, b"");
+    }
     let size = groups.size();
     groups.clear();
-    groups.begin(id(2), b"");
-    groups.push(AUDIT_PATH, b"");
+    groups.begin(id(2), b"").push(AUDIT_PATH, b"");
     assert!(groups.room() < size / 1000, "{}", groups.room());
 }
 

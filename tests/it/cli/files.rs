@@ -63,7 +63,7 @@ fn a_file_that_may_not_be_read_says_what_helps() {
     fs::set_permissions(&file, Permissions::from_mode(0o000)).unwrap();
     let output = run(as_nobody(directory.path()).arg("-i").arg(&file));
     let expected = format!(
-        "cannot read {}: Permission denied; audit logs are root's, try sudo",
+        "cannot read {}: Permission denied; audit logs are readable only by root; try sudo",
         file.display()
     );
     assert_one_line(&output, 4, &expected);

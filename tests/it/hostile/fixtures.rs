@@ -67,9 +67,9 @@ fn events() -> Vec<Event> {
 /// Makes a line of an event in which one record was replaced; it must be JSON if there is one.
 fn check(event: &Event, index: usize, body: &[u8], groups: &mut Groups, arena: &Arena) {
     groups.clear();
-    groups.begin(EventId::default(), b"");
+    let mut records = groups.begin(EventId::default(), b"");
     for (at, (record_type, whole)) in event.iter().enumerate() {
-        groups.push(*record_type, if at == index { body } else { whole });
+        records.push(*record_type, if at == index { body } else { whole });
     }
     let group = groups.last().expect("it has one");
     if let Some(event) = parse_audit_event(&group, arena) {

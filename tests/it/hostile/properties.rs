@@ -261,10 +261,10 @@ proptest! {
         // A relay may bring them in any order.
         records.rotate_left(turn);
         let mut groups = Groups::default();
-        groups.begin(EventId::default(), b"");
-        groups.push(AUDIT_SYSCALL, b"arch=c000003e syscall=59 success=yes exit=0 items=0 pid=5");
+        let mut group = groups.begin(EventId::default(), b"");
+        group.push(AUDIT_SYSCALL, b"arch=c000003e syscall=59 success=yes exit=0 items=0 pid=5");
         for record in &records {
-            groups.push(AUDIT_EXECVE, record);
+            group.push(AUDIT_EXECVE, record);
         }
         let group = groups.last().expect("it has one");
         let arena = Arena::new();
