@@ -315,9 +315,184 @@ fn by_argument(duty: Duty) -> Result<Vec<(&'static str, Vec<SeccompCondition>)>,
 
 #[cfg(test)]
 mod tests {
+    use seccompiler::sock_filter;
+
     use super::*;
 
     const DUTIES: [Duty; 3] = [Duty::Replay, Duty::Listen, Duty::Inspect];
+
+    /// The numbers that a kernel gives to its system calls (arch/x86/entry/syscalls/syscall_64.tbl,
+    /// include/uapi/asm-generic/unistd.h), and to itself (linux/audit.h). They are written out, so that
+    /// the tables that the filters are made of are tested too.
+    struct Kernel {
+        arch: Arch,
+        audit: u32,
+        read: u32,
+        write: u32,
+        openat: u32,
+        unlinkat: u32,
+        readlinkat: u32,
+        mmap: u32,
+        mprotect: u32,
+        socket: u32,
+        connect: u32,
+        clone: u32,
+        kill: u32,
+        tgkill: u32,
+        ioctl: u32,
+        prctl: u32,
+        /// execve, ptrace, mount, bpf.
+        hostile: [u32; 4],
+    }
+
+    /// The same on every architecture.
+    const CLONE3: u32 = 435;
+    const OPENAT2: u32 = 437;
+    /// What no kernel has yet.
+    const OF_THE_FUTURE: u32 = 4000;
+
+    const X86_64: Kernel = Kernel {
+        arch: Arch::X86_64,
+        audit: 0xc000_003e,
+        read: 0,
+        write: 1,
+        openat: 257,
+        unlinkat: 263,
+        readlinkat: 267,
+        mmap: 9,
+        mprotect: 10,
+        socket: 41,
+        connect: 42,
+        clone: 56,
+        kill: 62,
+        tgkill: 234,
+        ioctl: 16,
+        prctl: 157,
+        hostile: [59, 101, 165, 321],
+    };
+    const AARCH64: Kernel = Kernel {
+        arch: Arch::Aarch64,
+        audit: 0xc000_00b7,
+        read: 63,
+        write: 64,
+        openat: 56,
+        unlinkat: 35,
+        readlinkat: 78,
+        mmap: 222,
+        mprotect: 226,
+        socket: 198,
+        connect: 203,
+        clone: 220,
+        kill: 129,
+        tgkill: 131,
+        ioctl: 29,
+        prctl: 167,
+        hostile: [221, 117, 40, 280],
+    };
+    const RISCV64: Kernel = Kernel {
+        arch: Arch::Riscv64,
+        audit: 0xc000_00f3,
+        ..AARCH64
+    };
+    const KERNELS: [Kernel; 3] = [X86_64, AARCH64, RISCV64];
+
+    /// What becomes of a system call.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Verdict {
+        Allowed,
+        Missing,
+        Killed,
+    }
+    use Verdict::{Allowed, Killed, Missing};
+
+    /// A process with the filters of a duty.
+    struct Process<'k> {
+        kernel: &'k Kernel,
+        programs: [BpfProgram; 2],
+    }
+
+    impl<'k> Process<'k> {
+        fn new(kernel: &'k Kernel, duty: Duty) -> Process<'k> {
+            let target = target(kernel.arch).unwrap();
+            let programs = programs(duty, kernel.arch, target).unwrap();
+            Process { kernel, programs }
+        }
+
+        /// What the kernel does with a call: of two filters' answers, the more severe one counts.
+        fn calls(&self, number: u32, args: &[u64]) -> Verdict {
+            self.calls_as(self.kernel.audit, number, args)
+        }
+
+        fn calls_as(&self, audit: u32, number: u32, args: &[u64]) -> Verdict {
+            let call = seccomp_data(audit, number, args);
+            let answers = self.programs.iter().map(|program| run(program, &call));
+            // Signed, so that SECCOMP_RET_KILL_PROCESS is the least (kernel/seccomp.c).
+            let answer =
+                answers.min_by_key(|answer| (answer & libc::SECCOMP_RET_ACTION_FULL) as i32);
+            match answer.unwrap() {
+                libc::SECCOMP_RET_ALLOW => Allowed,
+                libc::SECCOMP_RET_KILL_PROCESS => Killed,
+                answer => {
+                    let errno = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+                    assert_eq!(answer, errno, "of {number}");
+                    Missing
+                }
+            }
+        }
+    }
+
+    /// `struct seccomp_data` (linux/seccomp.h) as 32-bit words, on little-endian machines.
+    fn seccomp_data(audit: u32, number: u32, args: &[u64]) -> [u32; 16] {
+        let mut words = [0; 16];
+        (words[0], words[1]) = (number, audit);
+        for (pair, arg) in words[4..].chunks_mut(2).zip(args) {
+            (pair[0], pair[1]) = (*arg as u32, (*arg >> 32) as u32);
+        }
+        words
+    }
+
+    /// Runs a classic BPF program (linux/bpf_common.h), as far as filters are made of it.
+    fn run(program: &[sock_filter], data: &[u32; 16]) -> u32 {
+        let (mut accumulator, mut next) = (0, 0);
+        loop {
+            let sock_filter { code, jt, jf, k } = program[next];
+            next += 1;
+            let is_so = match code {
+                // BPF_LD | BPF_W | BPF_ABS
+                0x20 => {
+                    accumulator = data[k as usize / 4];
+                    continue;
+                }
+                // BPF_ALU | BPF_AND | BPF_K
+                0x54 => {
+                    accumulator &= k;
+                    continue;
+                }
+                // BPF_JMP | BPF_JA
+                0x05 => {
+                    next += k as usize;
+                    continue;
+                }
+                // BPF_JMP | BPF_JEQ, BPF_JGT, BPF_JGE | BPF_K
+                0x15 => accumulator == k,
+                0x25 => accumulator > k,
+                0x35 => accumulator >= k,
+                // BPF_RET | BPF_K
+                0x06 => return k,
+                _ => panic!("what is {code:#x}?"),
+            };
+            next += usize::from(if is_so { jt } else { jf });
+        }
+    }
+
+    /// For every architecture and each of these duties.
+    fn each(duties: &[Duty], hold: impl Fn(&Kernel, Duty, &Process)) {
+        for kernel in &KERNELS {
+            for duty in duties {
+                hold(kernel, *duty, &Process::new(kernel, *duty));
+            }
+        }
+    }
 
     #[test]
     fn every_name_is_a_call_of_some_architecture_and_none_is_both_allowed_and_hostile() {
@@ -335,25 +510,143 @@ mod tests {
 
     #[test]
     fn there_are_filters_for_each_architecture() {
-        for arch in [Arch::X86_64, Arch::Aarch64, Arch::Riscv64] {
-            for duty in DUTIES {
-                let programs = programs(duty, arch, target(arch).unwrap()).unwrap();
-                assert!(programs.iter().all(|program| !program.is_empty()));
+        each(&DUTIES, |kernel, duty, process| {
+            for number in [kernel.read, kernel.write, kernel.readlinkat] {
+                assert_eq!(process.calls(number, &[]), Allowed, "{number} {duty:?}");
+            }
+            for number in kernel.hostile {
+                assert_eq!(process.calls(number, &[]), Killed, "{number} {duty:?}");
+            }
+            for number in [kernel.kill, CLONE3, OPENAT2, OF_THE_FUTURE] {
+                assert_eq!(process.calls(number, &[]), Missing, "{number} {duty:?}");
+            }
+            let writes = [kernel.openat, kernel.unlinkat, kernel.connect];
+            let expected = if duty == Duty::Inspect {
+                Missing
+            } else {
+                Allowed
+            };
+            for number in writes {
+                assert_eq!(process.calls(number, &[]), expected, "{number} {duty:?}");
+            }
+            // As a 32-bit program on the same kernel would call (i386, arm).
+            for audit in [0x4000_0003, 0x4000_0028] {
+                assert_eq!(
+                    process.calls_as(audit, kernel.read, &[]),
+                    Killed,
+                    "{duty:?}"
+                );
+            }
+        });
+    }
+
+    #[test]
+    fn the_other_numbers_of_x86_64_are_no_way_around() {
+        const X32: u32 = 0x4000_0000;
+        for duty in DUTIES {
+            let process = Process::new(&X86_64, duty);
+            for number in [X86_64.read, X86_64.openat]
+                .into_iter()
+                .chain(X86_64.hostile)
+            {
+                assert_eq!(process.calls(number | X32, &[]), Missing, "{number}");
             }
         }
     }
 
     #[test]
-    fn who_looks_into_processes_can_open_nothing_and_start_nothing() {
-        for arch in [Arch::X86_64, Arch::Aarch64] {
-            let rules = allowed(Duty::Inspect, arch).unwrap();
-            for name in [
-                "open", "openat", "openat2", "socket", "clone", "clone3", "fork", "kill",
-            ] {
-                let is_allowed =
-                    number(arch, name).is_some_and(|number| rules.contains_key(&number));
-                assert!(!is_allowed, "{name}");
+    fn memory_is_never_written_and_run() {
+        let [read, write, execute] =
+            [libc::PROT_READ, libc::PROT_WRITE, libc::PROT_EXEC].map(|prot| prot as u64);
+        each(&DUTIES, |kernel, duty, process| {
+            for number in [kernel.mmap, kernel.mprotect] {
+                let with = |prot| process.calls(number, &[0, 4096, prot]);
+                assert_eq!(with(0), Allowed, "{duty:?}");
+                assert_eq!(with(read | write), Allowed, "{duty:?}");
+                assert_eq!(with(execute), Missing, "{duty:?}");
+                assert_eq!(with(read | write | execute), Missing, "{duty:?}");
             }
+        });
+    }
+
+    #[test]
+    fn only_the_one_that_listens_has_audit_sockets() {
+        let family = |family: i32, kind: i32, protocol: i32| {
+            [family, kind | libc::SOCK_CLOEXEC, protocol].map(|word| word as u64)
+        };
+        let audit = family(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_AUDIT);
+        let manager = family(libc::AF_UNIX, libc::SOCK_DGRAM, 0);
+        let refused = [
+            family(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE),
+            family(libc::AF_UNIX, libc::SOCK_STREAM, 0),
+            family(libc::AF_UNIX, libc::SOCK_SEQPACKET, 0),
+            family(libc::AF_INET, libc::SOCK_DGRAM, 0),
+            family(libc::AF_INET, libc::SOCK_STREAM, libc::NETLINK_AUDIT),
+            family(libc::AF_PACKET, libc::SOCK_RAW, 0),
+        ];
+        each(&DUTIES, |kernel, duty, process| {
+            let opens = |args: &[u64]| process.calls(kernel.socket, args) == Allowed;
+            assert_eq!(opens(&audit), duty == Duty::Listen, "{duty:?}");
+            assert_eq!(opens(&manager), duty != Duty::Inspect, "{duty:?}");
+            for args in &refused {
+                assert!(!opens(args), "{args:?} {duty:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn there_are_threads_but_no_processes_and_signals_go_to_ourselves_alone() {
+        let thread = (libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD) as u64;
+        let fork = libc::SIGCHLD as u64;
+        let us = u64::from(std::process::id());
+        each(&DUTIES, |kernel, duty, process| {
+            let is_inspector = duty == Duty::Inspect;
+            let expected = if is_inspector { Missing } else { Allowed };
+            assert_eq!(process.calls(kernel.clone, &[thread]), expected, "{duty:?}");
+            assert_eq!(process.calls(kernel.clone, &[fork]), Missing, "{duty:?}");
+            assert_eq!(process.calls(kernel.tgkill, &[us]), Allowed, "{duty:?}");
+            assert_eq!(process.calls(kernel.tgkill, &[us + 1]), Missing, "{duty:?}");
+        });
+    }
+
+    #[test]
+    fn nothing_is_typed_into_a_terminal_and_no_right_is_changed() {
+        each(&DUTIES, |kernel, duty, process| {
+            let is_inspector = duty == Duty::Inspect;
+            let expected = if is_inspector { Missing } else { Allowed };
+            let ioctl = |request| process.calls(kernel.ioctl, &[1, request]);
+            assert_eq!(ioctl(TCGETS), expected, "{duty:?}");
+            assert_eq!(ioctl(libc::TIOCSTI), Missing, "{duty:?}");
+            let prctl = |option: i32| process.calls(kernel.prctl, &[option as u64]);
+            assert_eq!(prctl(libc::PR_SET_NAME), Allowed, "{duty:?}");
+            for option in [libc::PR_SET_DUMPABLE, libc::PR_CAP_AMBIENT, libc::PR_SET_MM] {
+                assert_eq!(prctl(option), Missing, "{duty:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn who_looks_into_processes_can_open_nothing_and_start_nothing() {
+        each(&[Duty::Inspect], |kernel, _, process| {
+            let numbers = [
+                kernel.openat,
+                OPENAT2,
+                kernel.socket,
+                kernel.clone,
+                CLONE3,
+                kernel.kill,
+            ];
+            for number in numbers {
+                for argument in [0, 1, u64::MAX] {
+                    let verdict = process.calls(number, &[argument; 6]);
+                    assert_eq!(verdict, Missing, "{number}");
+                }
+            }
+        });
+        // These are of x86_64 alone: open, creat, fork, vfork.
+        for number in [2, 85, 57, 58] {
+            let process = Process::new(&X86_64, Duty::Inspect);
+            assert_eq!(process.calls(number, &[0; 6]), Missing, "{number}");
         }
     }
 }
