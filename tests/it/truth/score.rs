@@ -78,18 +78,35 @@ fn differences<'a>(event: &Value, truth: &'a Value) -> Vec<&'a str> {
     if event["path_unresolved"] == true && !should {
         wrong.push("path_unresolved");
     }
+    // Where nothing can be known, a full path is a guess.
+    let path = event["path"].as_str().unwrap_or_default();
+    if should && !truth.contains_key("path") && path.starts_with('/') {
+        wrong.push("path");
+    }
     wrong
 }
 
 /// Whether the paths are all that is missing, and are said to be. What there is of them must fit.
 fn is_honest(event: &Value, truth: &Value, wrong: &[&str]) -> bool {
-    let paths = ["path", "dest_path"];
-    truth["or_unresolved"] == true
-        && event["path_unresolved"] == true
-        && wrong
-            .iter()
-            .all(|name| *name == "path_unresolved" || paths.contains(name))
-        && paths.iter().all(|name| fits(&event[*name], &truth[*name]))
+    let fits = match &truth["or_unresolved"] {
+        Value::Bool(true) => fits,
+        Value::String(least) if least == "directory" => is_directory_of,
+        _ => return false,
+    };
+    event["path_unresolved"] == true
+        && wrong.iter().all(|name| match *name {
+            "path_unresolved" => true,
+            "path" | "dest_path" => fits(&event[*name], &truth[*name]),
+            _ => false,
+        })
+}
+
+/// Whether what an event has of a path is the directory in it, marked by the slash at its end.
+fn is_directory_of(part: &Value, whole: &Value) -> bool {
+    let (Some(part), Some(whole)) = (part.as_str(), whole.as_str()) else {
+        return false;
+    };
+    whole.rsplit_once('/').map(|(directory, _)| directory) == part.strip_suffix('/')
 }
 
 /// Whether what an event has of a path is a part of it: the directory, or the end of it.

@@ -233,6 +233,11 @@ impl Said<'_> {
         self.with("or_unresolved", true)
     }
 
+    /// As `or_unresolved`, but the directory of each path has to be there.
+    pub(crate) fn or_directory(self) -> Self {
+        self.with("or_unresolved", "directory")
+    }
+
     /// The event must say that its path is not a full one.
     pub(crate) fn unresolved(self) -> Self {
         self.with("path_unresolved", true)
