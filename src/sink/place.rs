@@ -117,9 +117,11 @@ pub(super) fn check_open(
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
     use super::*;
+
+    const NOBODY: u32 = 65_534;
 
     fn set_mode(path: &Path, mode: u32) {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
@@ -153,25 +155,38 @@ mod tests {
         let directory = root.path().join("shared");
         fs::create_dir(&directory).unwrap();
         set_mode(&directory, 0o775);
-        let metadata = fs::metadata(&directory).unwrap();
         let identity = Identity::ours();
-        assert_eq!(identity.distrusts(&metadata), None);
-        let group = identity.group.wrapping_add(7);
-        let is_roots = metadata.gid() == 0;
-        let distrusted = Identity { group, ..identity }.distrusts(&metadata);
-        assert_eq!(distrusted.is_none(), is_roots);
+        let distrusts = |group| {
+            let metadata = fs::metadata(&directory).unwrap();
+            Identity { group, ..identity }.distrusts(&metadata)
+        };
+        let others = identity.group.wrapping_add(7);
+        assert_eq!(distrusts(identity.group), None);
+        if identity.user == 0 {
+            assert_eq!(distrusts(others), None, "it is root's");
+            chown(&directory, None, Some(NOBODY)).unwrap();
+            assert_eq!(distrusts(NOBODY), None);
+        }
+        assert_eq!(distrusts(others), Some("others may write to it"));
     }
 
+    /// Only root can give a directory away. For others a stranger looks at their own.
     #[test]
     fn a_directory_of_somebody_else_is_no_place() {
         let root = tempfile::tempdir().unwrap();
-        let metadata = fs::metadata(root.path()).unwrap();
-        let stranger = Identity {
-            user: metadata.uid() + 1,
-            group: metadata.gid(),
+        let directory = root.path().join("theirs");
+        fs::create_dir(&directory).unwrap();
+        let ours = Identity::ours();
+        let user = if ours.user == 0 {
+            assert!(check(&directory.join("events"), ours).is_ok());
+            chown(&directory, Some(NOBODY), None).unwrap();
+            0
+        } else {
+            ours.user + 1
         };
-        let is_roots = metadata.uid() == 0;
-        assert_eq!(stranger.distrusts(&metadata).is_none(), is_roots);
+        let error = check(&directory.join("events"), Identity { user, ..ours });
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("it belongs to somebody else"), "{error}");
     }
 
     #[test]

@@ -342,6 +342,36 @@ fn a_file_of_somebody_else_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_directory_of_somebody_else_is_refused_for_root_too() {
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return skip("needs root, to give a directory away");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let input = log_of(directory.path(), &login(1));
+    let (theirs, below) = (
+        directory.path().join("theirs"),
+        directory.path().join("theirs/below"),
+    );
+    fs::create_dir_all(&below).unwrap();
+    // As closed as can be, but its owner can open it.
+    fs::set_permissions(&theirs, Permissions::from_mode(0o700)).unwrap();
+    for (owner, is_refused) in [(65_534, true), (0, false)] {
+        chown(&theirs, Some(owner), None).unwrap();
+        for file in [theirs.join("events"), below.join("events")] {
+            let output = run(auditrd().arg("-i").arg(&input).arg("-o").arg(&file));
+            let text = log(&output);
+            assert_eq!(output.status.code(), Some(i32::from(is_refused)), "{text}");
+            assert_eq!(file.exists(), !is_refused);
+            let reason = format!(
+                "{} is not safe: it belongs to somebody else",
+                theirs.display()
+            );
+            assert_eq!(text.contains(&reason), is_refused, "{text}");
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_rotated_is_refused() {
     let output = run(auditrd().args(["-i", "-", "-o", "/dev/null", "--max-size", "1M"]));
     assert_one_line(&output, 1, "cannot rotate /dev/null: it is no regular file");
