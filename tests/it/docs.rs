@@ -213,6 +213,38 @@ fn the_guide_to_the_output_has_every_counter() {
     assert!(count > 30, "{count}");
 }
 
+/// Options of other programs that the guides name.
+const OF_OTHERS: &[&str] = &[
+    "--binary",
+    "--instructions",
+    "--net",
+    "--release",
+    "--unbuffered",
+];
+
+#[test]
+fn every_option_that_a_guide_names_exists() {
+    let help = auditrd().arg("--help").output().unwrap().stdout;
+    let help = String::from_utf8(help).unwrap();
+    let exists = |option: &str| {
+        let mut words = help.split(|c: char| c != '-' && !c.is_ascii_lowercase());
+        words.any(|word| word == option) || OF_OTHERS.contains(&option)
+    };
+    let mut count = 0;
+    for document in documents() {
+        for span in read(&document).split('`').skip(1).step_by(2) {
+            let span = span.strip_prefix("auditrd ").unwrap_or(span);
+            let end = span.find(|c: char| c != '-' && !c.is_ascii_lowercase());
+            let option = &span[..end.unwrap_or(span.len())];
+            if option.len() > 2 && option.starts_with("--") {
+                count += 1;
+                assert!(exists(option), "{document}: {option}");
+            }
+        }
+    }
+    assert!(count > 50, "{count}");
+}
+
 /// The paths in a command, below a root, with the one kind of pattern that the guides use.
 fn paths(command: &str, root: &Path) -> Vec<PathBuf> {
     let words = command

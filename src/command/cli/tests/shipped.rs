@@ -95,7 +95,7 @@ fn the_manual_page_of_the_events_is_that_of_the_guide() {
         "auditrd(8) writes one JSON object per line for each event of the Linux audit subsystem.",
     );
     for title in ["Sample", "Keys", "Kinds", "Losses"] {
-        write!(page, ".SH {}\n", title.to_uppercase()).unwrap();
+        writeln!(page, ".SH {}", title.to_uppercase()).unwrap();
         page += &markdown::to_roff(&section(title));
     }
     page += ".SH SEE ALSO\n\\fBauditrd\\fR(8), \\fBaudit.rules\\fR(7), \\fBauditctl\\fR(8)\n";
