@@ -1,13 +1,13 @@
-//! One attempt to write the lines that there are: to the file that is open, to the one that is there
-//! under its name by now, or to the next one.
+//! One attempt to write all pending lines: to the open file, to the file that now has its name, or,
+//! after a rotation, to a new one.
 
 use std::{mem, time::Instant};
 
 use crate::{
     error::Error,
     sink::{
-        RETRY, Sink,
-        outage::{Outage, advice, passes},
+        RETRY_INTERVAL, Sink,
+        outage::{Outage, advice, is_temporary},
         rotate,
         target::Target,
     },
@@ -25,8 +25,7 @@ impl Sink {
         }
     }
 
-    /// An output that failed, or could not be opened again, may be there again under its name; and
-    /// a file that was removed is written to in vain.
+    /// Reopens the output by its name if it failed, or was removed: writes to a removed file are lost.
     fn prepare(&mut self, now: Instant) -> Result<(), Error> {
         let is_due = self.reopen_at.is_some_and(|at| at <= now);
         let is_gone = self.target.is_gone();
@@ -35,14 +34,14 @@ impl Sink {
         }
         match self.try_to_reopen(now) {
             Err(error) if is_gone => return Err(error),
-            // The old file is as good as it was.
+            // The old file can still be written to.
             Err(_) => {}
             Ok(()) if is_due => {
                 self.rotation_fails = false;
-                log::warn!("{} is open again", self.target);
+                log::warn!("reopened {}", self.target);
             }
             Ok(()) if is_gone && self.outage.is_none() => {
-                log::warn!("{} was removed; a new one is begun", self.target);
+                log::warn!("{} was removed; created a new file", self.target);
             }
             Ok(()) => {}
         }
@@ -50,7 +49,7 @@ impl Sink {
     }
 
     pub(super) fn try_to_reopen(&mut self, now: Instant) -> Result<(), Error> {
-        // What is torn is removed while we still have the file; the line goes out whole.
+        // Remove the partial line while the old file is open: the whole line goes to the new one.
         if self.target.take_back(self.torn) {
             self.torn = 0;
         }
@@ -68,7 +67,7 @@ impl Sink {
                 Ok(())
             }
             Err(error) => {
-                self.reopen_at = self.reopen_at.map(|_| now + RETRY);
+                self.reopen_at = self.reopen_at.map(|_| now + RETRY_INTERVAL);
                 Err(error)
             }
         }
@@ -85,13 +84,13 @@ impl Sink {
             }
         }
         self.lines.clear();
-        self.head = 0;
+        self.written = 0;
         Ok(())
     }
 
-    /// How many bytes of whole lines may still go to this file.
+    /// Bytes of pending lines that fit into this file before it has to be rotated.
     fn fitting(&self, now: Instant) -> usize {
-        let all = self.kept();
+        let all = self.pending_bytes();
         let is_stuck = self.torn > 0 || self.grows_until.is_some_and(|until| now < until);
         let Some(rotation) = self.config.rotation.filter(|_| !is_stuck) else {
             return all;
@@ -103,7 +102,7 @@ impl Sink {
         }
         let mut fitting = 0;
         for line in &self.pending {
-            // A line that fits nowhere has a file of its own.
+            // A line longer than the maximum size gets a file of its own.
             let is_alone = fitting == 0 && self.target.length == 0;
             if fitting + line.length > room && !is_alone {
                 break;
@@ -113,15 +112,15 @@ impl Sink {
         fitting
     }
 
-    /// Begins a new file. Where that fails, the old one grows on for a while.
+    /// Rotates the file. If that fails, lines go to the current file until the next try.
     fn rotate(&mut self, now: Instant) {
-        self.grows_until = Some(now + RETRY);
+        self.grows_until = Some(now + RETRY_INTERVAL);
         let result = self.try_to_rotate(now);
         match &result {
             Err(error) if !self.rotation_fails => {
-                log::error!("{error}; the old file grows on until it can be");
+                log::error!("{error}; appending to the current file until rotation works");
             }
-            Ok(()) if self.rotation_fails => log::warn!("{} is rotated again", self.target),
+            Ok(()) if self.rotation_fails => log::warn!("rotation of {} works again", self.target),
             _ => {}
         }
         self.rotation_fails = result.is_err();
@@ -131,8 +130,8 @@ impl Sink {
         let (Some(rotation), Some(path)) = (self.config.rotation, &self.target.path) else {
             return Ok(());
         };
-        // Whoever has moved it already has begun a new one, or will.
-        if self.target.is_in_its_place() {
+        // If another program has renamed the file, the rotation is done already.
+        if self.target.has_its_name() {
             rotate::shift(path, rotation.max_files)
                 .map_err(|error| Error::new(format!("rotate {}", self.target), error))?;
             self.tally.rotations += 1;
@@ -141,12 +140,12 @@ impl Sink {
         self.try_to_reopen(now)
     }
 
-    /// Writes so many bytes of whole lines, and forgets the lines that are written.
+    /// Writes `length` bytes of whole lines, and drops the written lines from the queue.
     fn write(&mut self, length: usize, now: Instant) -> Result<(), Error> {
         let mut done = self.torn;
         let mut result = Ok(());
         while done < length && result.is_ok() {
-            let rest = self.lines.get(self.head + done..self.head + length);
+            let rest = self.lines.get(self.written + done..self.written + length);
             match self.target.write(rest.unwrap_or_default()) {
                 Ok(more) => done += more,
                 Err(error) => result = Err(error),
@@ -165,7 +164,7 @@ impl Sink {
         self.tally.pending -= lines;
         self.tally.records += records;
         self.tally.pending_records -= records;
-        self.head += whole;
+        self.written += whole;
         self.tally.bytes += whole as u64;
         self.tally.pending_bytes -= whole as u64;
         let part = done - whole;
@@ -176,23 +175,27 @@ impl Sink {
         result.map_err(|error| Error::new(format!("write to {}", self.target), error))
     }
 
-    /// The output failed. Says so once, and leaves it alone for a while.
+    /// Records a failure, logs the first one of an outage, and schedules the next try.
     pub(super) fn failed(&mut self, error: Error, now: Instant) -> Result<(), Error> {
         let is_filter = self.target.is_stdout() && self.config.waits;
-        if error.is_broken_pipe() || is_filter || self.target.is_stdout() && !passes(error.cause())
+        if error.is_broken_pipe()
+            || is_filter
+            || self.target.is_stdout() && !is_temporary(error.cause())
         {
             self.give_up();
             return Err(error);
         }
-        let retry_at = now + RETRY;
+        let retry_at = now + RETRY_INTERVAL;
         if let Some(outage) = &mut self.outage {
             outage.retry_at = retry_at;
             outage.error = error;
         } else {
-            let kept = self.config.kept >> 10;
+            let kept = self.config.max_pending >> 10;
             match (self.config.waits, advice(error.cause())) {
-                (true, advice) => log::error!("{error}; {advice}; SIGTERM ends the wait"),
-                (false, advice) => log::error!("{error}; {advice}; {kept} KiB of lines are kept"),
+                (true, advice) => log::error!("{error}; {advice}; SIGTERM stops waiting"),
+                (false, advice) => {
+                    log::error!("{error}; {advice}; up to {kept} KiB of lines are kept")
+                }
             }
             self.tally.failures += 1;
             self.outage = Some(Outage {
@@ -201,8 +204,8 @@ impl Sink {
                 lost: 0,
             });
         }
-        self.lines.drain(..self.head);
-        self.head = 0;
+        self.lines.drain(..self.written);
+        self.written = 0;
         Ok(())
     }
 
@@ -211,13 +214,13 @@ impl Sink {
             return;
         };
         self.lost += outage.lost;
-        // It may have grown to what is kept at most, which is needed no more.
+        // Free the memory: the buffer may have grown to the limit.
         self.lines = Vec::new();
         let lost = outage.lost;
-        log::warn!("{} works again; {lost} lines were not written", self.target);
+        log::warn!("{} works again; {lost} lines were lost", self.target);
     }
 
-    /// Counts what is kept as not written. Returns how many lines that were.
+    /// Drops the pending lines and counts them as unwritten. Returns how many there were.
     pub(super) fn give_up(&mut self) -> u64 {
         let lines = mem::take(&mut self.tally.pending);
         self.tally.unwritten += lines;
@@ -225,7 +228,7 @@ impl Sink {
         self.tally.pending_bytes = 0;
         self.pending.clear();
         self.lines.clear();
-        self.head = 0;
+        self.written = 0;
         lines
     }
 }

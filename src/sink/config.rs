@@ -1,23 +1,23 @@
-//! How lines are to be written, and what became of them.
+//! The configuration of a sink, and its counters.
 
 /// How lines are written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SinkConfig {
-    /// How large a file gets, and what becomes of it then; none is as large as it gets.
+    /// When the file is rotated; `None` never rotates it.
     pub rotation: Option<Rotation>,
-    /// When the disk is asked to take what was written.
+    /// When written lines are synced to disk.
     pub fsync: Fsync,
-    /// Whether lines wait for a file that fails, however long; the caller asks
-    /// [`Sink::must_wait`](crate::Sink::must_wait) before it adds more. Standard output then is not waited for: its error
-    /// is one of the whole command, as with any filter.
+    /// Whether no line may be dropped while a file fails, however long that takes. The caller must
+    /// check [`Sink::must_wait`](crate::Sink::must_wait) before it adds lines. A failing standard
+    /// output is then an error at once, as in any filter.
     pub waits: bool,
-    /// Bytes of lines that are kept at most while the output fails.
-    pub kept: usize,
+    /// Bytes of pending lines to keep in memory while the output fails.
+    pub max_pending: usize,
 }
 
 impl SinkConfig {
-    /// The usual bound on lines that are kept, 16 MiB.
-    pub const KEPT: usize = 16 << 20;
+    /// The default of [`max_pending`](Self::max_pending), 16 MiB.
+    pub const MAX_PENDING_BYTES: usize = 16 << 20;
 }
 
 impl Default for SinkConfig {
@@ -26,57 +26,57 @@ impl Default for SinkConfig {
             rotation: None,
             fsync: Fsync::Never,
             waits: false,
-            kept: SinkConfig::KEPT,
+            max_pending: SinkConfig::MAX_PENDING_BYTES,
         }
     }
 }
 
-/// When a file is left for a new one.
+/// When a file is rotated, and how many rotated files are kept.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Rotation {
-    /// Bytes in a file at most, unless a single line is longer.
+    /// Maximum size of a file in bytes, unless a single line is longer.
     pub max_size: u64,
-    /// Old files that are kept, from FILE.1, the newest.
+    /// Number of rotated files to keep; FILE.1 is the newest.
     pub max_files: u32,
 }
 
-/// When the disk is asked to take what was written, rather than when the kernel sees fit.
+/// When written lines are synced to disk with fdatasync(2).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fsync {
-    /// Not at all.
+    /// Never: the kernel decides when to write them to disk.
     Never,
-    /// About every second.
+    /// About once a second.
     Interval,
     /// After every write.
     Always,
 }
 
-/// What became of lines.
+/// Counters of a sink. Each line is counted as written, unwritten or pending.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SinkTally {
-    /// Lines that were written.
+    /// Lines written.
     pub lines: u64,
-    /// Records that those lines stand for.
+    /// Records represented by those lines.
     pub records: u64,
-    /// Bytes that were written.
+    /// Bytes written.
     pub bytes: u64,
-    /// Lines that were given up because the output failed.
+    /// Lines dropped because the output failed.
     pub unwritten: u64,
-    /// Records that those lines stand for.
+    /// Records represented by those lines.
     pub unwritten_records: u64,
-    /// Times that the output failed, each until it worked again.
+    /// Outages: times that the output began to fail.
     pub failures: u64,
-    /// Files that were left because they were full.
+    /// Rotations because a file was full.
     pub rotations: u64,
-    /// Times that the disk was asked to take what was written.
+    /// Syncs to disk.
     pub syncs: u64,
-    /// Times that it could not.
+    /// Syncs that failed.
     pub failed_syncs: u64,
-    /// Lines that wait to be written.
+    /// Lines waiting to be written.
     pub pending: u64,
-    /// Records that those lines stand for.
+    /// Records represented by those lines.
     pub pending_records: u64,
-    /// Bytes that wait to be written.
+    /// Bytes waiting to be written.
     pub pending_bytes: u64,
 }

@@ -1,20 +1,20 @@
-//! Where lines go: standard output, or a file.
+//! The output: standard output, or a file.
 //!
-//! Lines are collected and written when there is nothing more to read, or when there are many: a
-//! line is out at once on a quiet host, and a busy one does not pay for each.
+//! Lines are buffered, and written when there is nothing more to read or the buffer is full: a quiet
+//! host sees each line at once, and a busy one does not pay for a write per line.
 //!
-//! An output that fails ends nothing. Lines are kept while it does, up to a bound, and what comes
-//! then is counted; or whoever writes them waits, where that harms nobody. No clock is looked at
-//! here: the time is an argument.
+//! A failing output does not end the program. Lines are kept in memory up to a limit; beyond it, new
+//! lines are dropped and counted, or the caller waits. This module reads no clock: the time is an
+//! argument.
 
 mod attempt;
 mod config;
 mod mend;
 mod outage;
-mod place;
 mod rotate;
 mod sync;
 mod target;
+mod trust;
 
 use std::{
     collections::VecDeque,
@@ -30,12 +30,12 @@ use outage::Outage;
 use sync::Syncs;
 use target::Target;
 
-/// Bytes that are collected before they are written anyway.
-const BUFFER: usize = 64 << 10;
-/// How long an output that failed is left alone.
-const RETRY: Duration = Duration::from_millis(500);
+/// Bytes to buffer before writing even if there is more to read.
+const BUFFER_BYTES: usize = 64 << 10;
+/// How long to wait before trying again after the output failed.
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Writes whole lines.
+/// Writes whole lines to a file or to standard output.
 ///
 /// ```
 /// use std::time::Instant;
@@ -53,22 +53,22 @@ const RETRY: Duration = Duration::from_millis(500);
 pub struct Sink {
     config: SinkConfig,
     target: Target,
-    /// Lines that are not written yet. Append one here, and call [`Sink::wrote`].
+    /// The buffer of lines to write. Append a line, then call [`Sink::wrote`].
     pub lines: Vec<u8>,
-    /// The lines in `lines`, from `head` on.
+    /// The lines in `lines` that are not written yet.
     pending: VecDeque<Line>,
-    /// Where the first of them begins: what is before it is written.
-    head: usize,
-    /// How much of the first of them is in the file already and could not be taken back.
+    /// Bytes at the start of `lines` that are written.
+    written: usize,
+    /// Bytes of the first pending line that are in the file and could not be removed again.
     torn: usize,
     outage: Option<Outage>,
-    /// When to try again to open the file by its name, if that failed.
+    /// When to retry opening the file by its name, if that failed.
     reopen_at: Option<Instant>,
-    /// Until when a file that could not be rotated grows on.
+    /// When to retry a rotation that failed; until then the file may exceed its maximum size.
     grows_until: Option<Instant>,
     syncs: Syncs,
     rotation_fails: bool,
-    /// Lines that were given up in an outage that is over, until somebody asks.
+    /// Lines dropped in an outage that is over; cleared by [`Sink::take_lost`].
     lost: u64,
     tally: SinkTally,
 }
@@ -80,28 +80,29 @@ struct Line {
 }
 
 impl Sink {
-    /// Standard output.
+    /// A sink on standard output.
     ///
     /// # Errors
     ///
-    /// If there is no descriptor left for it.
+    /// If standard output cannot be duplicated.
     pub fn stdout(config: SinkConfig) -> Result<Sink, Error> {
         let target =
             Target::stdout().map_err(|error| Error::new("write to standard output", error))?;
         Ok(Sink::new(target, config))
     }
 
-    /// A file that is appended to, and made for its owner alone if it is not there. A symbolic link
-    /// is not followed, and a directory that others may write to is refused: they could lead root
-    /// anywhere.
+    /// A sink that appends to a file, created with mode 0600 if it does not exist. Symbolic links are
+    /// not followed, and a directory that other users can write to is refused: they could redirect
+    /// root's output to any file.
     ///
     /// # Errors
     ///
-    /// If it cannot be opened, or is refused; or if it cannot be rotated and is to be.
+    /// If the file cannot be opened or is refused, or if rotation is configured and the file is not a
+    /// regular file.
     pub fn file(path: &Path, config: SinkConfig) -> Result<Sink, Error> {
         let target = Target::open(path)?;
         if config.rotation.is_some() && !target.is_named_file() {
-            let cause = io::Error::other("it is no regular file");
+            let cause = io::Error::other("it is not a regular file");
             return Err(Error::new(format!("rotate {target}"), cause));
         }
         let mut sink = Sink::new(target, config);
@@ -115,7 +116,7 @@ impl Sink {
             target,
             lines: Vec::new(),
             pending: VecDeque::new(),
-            head: 0,
+            written: 0,
             torn: 0,
             outage: None,
             reopen_at: None,
@@ -127,39 +128,39 @@ impl Sink {
         }
     }
 
-    /// Says that a line was appended, and how many records it stands for. A line that there is no
-    /// room for while the output fails is given up. Returns whether it is time to flush.
+    /// Registers the line that was appended to `lines`, with the number of records it represents. If
+    /// the output is failing and the limit is reached, the line is dropped. Returns whether to flush.
     #[must_use]
     pub fn wrote(&mut self, records: u32) -> bool {
-        let kept = self.kept();
+        let pending = self.pending_bytes();
         let line = Line {
-            length: self.lines.len() - self.head - kept,
+            length: self.lines.len() - self.written - pending,
             records,
         };
         if let Some(outage) = &mut self.outage
             && !self.config.waits
-            && (outage.lost > 0 || kept + line.length > self.config.kept)
+            && (outage.lost > 0 || pending + line.length > self.config.max_pending)
         {
             outage.lost += 1;
             self.tally.unwritten += 1;
             self.tally.unwritten_records += u64::from(records);
-            self.lines.truncate(self.head + kept);
+            self.lines.truncate(self.written + pending);
         } else {
             self.pending.push_back(line);
             self.tally.pending += 1;
             self.tally.pending_records += u64::from(records);
             self.tally.pending_bytes += line.length as u64;
         }
-        self.kept() >= BUFFER
+        self.pending_bytes() >= BUFFER_BYTES
     }
 
-    /// Writes all lines, unless the output has just failed. Where only a part can be written, what
-    /// was written of the last line is taken back if it can be.
+    /// Writes all pending lines, unless the output failed less than the retry interval ago. If a
+    /// write stops in the middle of a line, the partial line is removed from the file if possible.
     ///
     /// # Errors
     ///
-    /// If there is no point in trying again: the reader of the output is gone; or standard output
-    /// failed, and is not to be waited for.
+    /// If a retry is pointless: standard output was closed by its reader, or failed and must not be
+    /// waited for. Other failures are logged, and retried by later calls.
     pub fn flush(&mut self, now: Instant) -> Result<(), Error> {
         match &self.outage {
             Some(outage) if now < outage.retry_at => Ok(()),
@@ -167,8 +168,8 @@ impl Sink {
         }
     }
 
-    /// Opens the file again after it was renamed by a log rotation. What was collected goes to the
-    /// old one. If there is no new one, the old one is written to until there is.
+    /// Reopens the file by its name, after a log rotation has renamed it. Pending lines go to the old
+    /// file first. If the new file cannot be opened, the old one is used until it can.
     ///
     /// # Errors
     ///
@@ -179,7 +180,7 @@ impl Sink {
         }
         self.attempt(now)?;
         if self.outage.is_some() {
-            // The next attempt is with the new file, if this one was not.
+            // The next attempt opens the file by its name anyway.
             return Ok(());
         }
         self.reopen_at = Some(now);
@@ -187,17 +188,17 @@ impl Sink {
             Ok(()) => Ok(()),
             Err(error) if self.target.is_gone() => self.failed(error, now),
             Err(error) => {
-                log::error!("{error}; the old file is written to until it can be");
+                log::error!("{error}; still writing to the old file");
                 Ok(())
             }
         }
     }
 
-    /// Writes what is left, for the last time.
+    /// Writes the pending lines for the last time.
     ///
     /// # Errors
     ///
-    /// If it cannot be written; it is counted then.
+    /// If lines cannot be written. They are dropped, and counted as unwritten.
     pub fn finish(&mut self, now: Instant) -> Result<(), Error> {
         self.attempt(now)?;
         self.syncs.sync(&self.target);
@@ -210,7 +211,7 @@ impl Sink {
             .over(format!("write {lost} lines to {}", self.target)))
     }
 
-    /// When [`flush`](Self::flush) will next have something to do besides new lines.
+    /// When [`flush`](Self::flush) must be called even if no line is added: to retry or to sync.
     pub fn next_due(&self) -> Option<Instant> {
         match &self.outage {
             Some(outage) => Some(outage.retry_at),
@@ -221,33 +222,33 @@ impl Sink {
         }
     }
 
-    /// Whether the output fails, so that lines wait for it.
+    /// Whether the output is failing. Lines stay pending until it works again.
     pub fn is_failing(&self) -> bool {
         self.outage.is_some()
     }
 
-    /// Whether as many lines are kept as should be, and none is to be given up.
+    /// Whether the caller must add no more lines until the output works again.
     pub fn must_wait(&self) -> bool {
-        self.config.waits && self.is_failing() && self.kept() >= self.config.kept
+        self.config.waits && self.is_failing() && self.pending_bytes() >= self.config.max_pending
     }
 
-    /// Whether lines wait for an output that fails, as long as it does.
+    /// Whether the output is failing and no line may be dropped.
     pub fn is_waiting(&self) -> bool {
         self.config.waits && self.is_failing()
     }
 
-    /// From now on lines are given up rather than waited with.
+    /// From now on, drops lines that exceed the limit while the output is failing.
     pub fn stop_waiting(&mut self) {
         self.config.waits = false;
     }
 
-    /// How many lines were given up, once the output works again. The next line is the first
-    /// behind the gap.
+    /// Returns the number of lines dropped in outages that are over, and resets it. The next line
+    /// added is the first one after the gap.
     pub fn take_lost(&mut self) -> u64 {
         mem::take(&mut self.lost)
     }
 
-    /// What became of lines so far.
+    /// The counters of lines, records and bytes so far.
     pub fn tally(&self) -> SinkTally {
         SinkTally {
             syncs: self.syncs.done,
@@ -256,8 +257,8 @@ impl Sink {
         }
     }
 
-    /// Bytes of whole lines that are not written.
-    fn kept(&self) -> usize {
+    /// Bytes in pending lines.
+    fn pending_bytes(&self) -> usize {
         usize::try_from(self.tally.pending_bytes).unwrap_or(usize::MAX)
     }
 }

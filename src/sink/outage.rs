@@ -1,22 +1,22 @@
-//! Times during which the output fails.
+//! Outages: the time from a failed write until the output works again.
 
 use std::{io, time::Instant};
 
 use crate::error::Error;
 
-/// A time during which the output fails.
+/// An outage that is not over.
 #[derive(Debug)]
 pub(super) struct Outage {
     pub(super) error: Error,
     pub(super) retry_at: Instant,
-    /// Lines that were given up. Once there is one, none is kept until all that are kept could be
-    /// written, so that the gap is in one place.
+    /// Lines dropped. After the first one, every later line is dropped too until the pending lines
+    /// are written, so that there is only one gap.
     pub(super) lost: u64,
 }
 
-/// Whether what made standard output fail may go by. A descriptor that was never good does not.
-pub(super) fn passes(error: &io::Error) -> bool {
-    const PASSING: [i32; 5] = [
+/// Whether an error of standard output can be temporary. A descriptor that was never valid is not.
+pub(super) fn is_temporary(error: &io::Error) -> bool {
+    const TEMPORARY: [i32; 5] = [
         libc::ENOSPC,
         libc::EDQUOT,
         libc::EROFS,
@@ -25,17 +25,17 @@ pub(super) fn passes(error: &io::Error) -> bool {
     ];
     error
         .raw_os_error()
-        .is_some_and(|number| PASSING.contains(&number))
+        .is_some_and(|number| TEMPORARY.contains(&number))
 }
 
-/// What helps where an output fails.
+/// What ends the outage, for the log.
 pub(super) fn advice(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
-        Some(libc::ENOSPC) => "it goes on when there is room",
-        Some(libc::EDQUOT) => "it goes on when the quota allows it",
-        Some(libc::EROFS) => "it goes on when the file system may be written to",
-        Some(libc::ENOENT) => "it goes on when the directory is there",
-        Some(libc::EFBIG) => "it goes on when the file is rotated",
-        _ => "it is tried again until it works",
+        Some(libc::ENOSPC) => "writing resumes when there is space",
+        Some(libc::EDQUOT) => "writing resumes when the quota allows it",
+        Some(libc::EROFS) => "writing resumes when the file system is writable",
+        Some(libc::ENOENT) => "writing resumes when the directory exists",
+        Some(libc::EFBIG) => "writing resumes when the file is rotated",
+        _ => "retrying until it works",
     }
 }

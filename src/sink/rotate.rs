@@ -1,8 +1,7 @@
-//! Old files by number: FILE.1 is the newest of them, FILE.N the oldest.
+//! Rotated files, by number: FILE.1 is the newest, FILE.N the oldest.
 //!
-//! Every step is one rename to a name that is free, or to the last one, whose file has had its time.
-//! A crash between two steps leaves a number free, and the next rotation fills it: no file is lost,
-//! and none comes out of order.
+//! Each step renames a file to a free number, or over the oldest file. A crash between two steps
+//! leaves a number free, which the next rotation fills: no file is lost and the order is kept.
 
 use std::{
     ffi::OsString,
@@ -10,11 +9,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Makes way for a new file under this name, and keeps so many old ones.
+/// Renames a file to FILE.1, after shifting the older files up by one, and keeps `keep` of them.
 ///
 /// # Errors
 ///
-/// If a file cannot be renamed. What was renamed before it stays so, and does no harm.
+/// If a file cannot be renamed. Earlier renames are not undone, which is harmless.
 pub(super) fn shift(file: &Path, keep: u32) -> io::Result<()> {
     for (from, to) in plan(keep, |number| {
         fs::symlink_metadata(name(file, number)).is_ok()
@@ -24,7 +23,7 @@ pub(super) fn shift(file: &Path, keep: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// The renames in their order, by number; 0 is the file itself.
+/// The renames in order, as pairs of numbers; 0 is the file itself.
 fn plan(keep: u32, is_there: impl Fn(u32) -> bool) -> Vec<(u32, u32)> {
     let last = (1..keep).find(|number| !is_there(*number)).unwrap_or(keep);
     (0..last).rev().map(|number| (number, number + 1)).collect()
@@ -45,7 +44,7 @@ mod tests {
 
     use super::*;
 
-    /// Files by number, each with its age as a serial: the newest has the highest.
+    /// Files by number, each with a serial: the newest file has the highest.
     type Files = BTreeMap<u32, u32>;
 
     fn run(files: &mut Files, steps: &[(u32, u32)]) {
@@ -56,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_is_kept_and_the_oldest_goes() {
+    fn the_newest_files_are_kept() {
         let mut files = Files::new();
         for serial in 0..10 {
             files.insert(0, serial);
@@ -77,7 +76,7 @@ mod tests {
                     let steps = plan(keep, |number| files.contains_key(&number));
                     let done = steps.len().min(crash as usize);
                     run(&mut files, &steps[..done]);
-                    // The file is begun again, if it is not there, and rotated once more.
+                    // The file is created if it is missing, and rotated once more.
                     files.entry(0).or_insert(101);
                     let steps = plan(keep, |number| files.contains_key(&number));
                     run(&mut files, &steps);
@@ -87,7 +86,7 @@ mod tests {
                         "{after:?}"
                     );
                     let all = after.iter().filter(|serial| **serial <= 100).count();
-                    // Only the oldest may have gone, once for each rotation that had no room.
+                    // Only the oldest may be gone, one for each rotation with no free number.
                     let oldest_gone = before.len() - all;
                     assert!(before.starts_with(&after[after.len() - all..]));
                     assert!(oldest_gone <= 2, "{before:?} {after:?}");
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_renamed_whatever_their_name_is() {
+    fn a_name_with_an_extension_gets_the_number_behind_it() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("events.log");
         for text in ["one", "two", "three", "four"] {

@@ -1,4 +1,4 @@
-//! When the disk is asked to take what was written.
+//! Syncing written lines to disk.
 
 use std::{
     io, mem,
@@ -10,15 +10,15 @@ use crate::{
     sink::{Fsync, target::Target},
 };
 
-/// How often the disk is asked, with [`Fsync::Interval`].
-pub(super) const SYNC: Duration = Duration::from_secs(1);
+/// Time between syncs with [`Fsync::Interval`].
+pub(super) const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Asks the disk. If it cannot, nobody knows what it has taken, and the lines are written already:
-/// it is said once, and counted.
+/// Syncs, and counts them. A failed sync is logged once and not retried: the kernel may already have
+/// discarded the data.
 #[derive(Debug)]
 pub(super) struct Syncs {
     fsync: Fsync,
-    /// When to ask, if there is something to ask for.
+    /// When to sync next, if anything was written since the last sync.
     at: Option<Instant>,
     is_failing: bool,
     pub(super) done: u64,
@@ -36,16 +36,16 @@ impl Syncs {
         }
     }
 
-    /// Something was written.
+    /// Schedules a sync after a write.
     pub(super) fn wrote(&mut self, now: Instant) {
         match self.fsync {
             Fsync::Never => {}
-            Fsync::Interval => drop(self.at.get_or_insert(now + SYNC)),
+            Fsync::Interval => drop(self.at.get_or_insert(now + SYNC_INTERVAL)),
             Fsync::Always => self.at = Some(now),
         }
     }
 
-    /// When there will be something to do.
+    /// When the next sync is due.
     pub(super) fn due(&self) -> Option<Instant> {
         self.at
     }
@@ -56,7 +56,7 @@ impl Syncs {
         }
     }
 
-    /// Has what was written taken at once, because no more will be written to it.
+    /// Syncs now, because nothing more will be written to this file.
     pub(super) fn sync(&mut self, target: &Target) {
         if self.at.take().is_some() {
             self.done += 1;
@@ -64,7 +64,7 @@ impl Syncs {
         }
     }
 
-    /// A new file has a name only in memory, however often its lines are synced.
+    /// Syncs the directory: syncing a new file does not make its name durable (fsync(2)).
     pub(super) fn sync_name(&mut self, target: &Target) {
         if self.fsync != Fsync::Never {
             self.note(target, target.sync_name());
@@ -78,7 +78,7 @@ impl Syncs {
             && !did_fail
         {
             let error = Error::new(format!("sync {target}"), error);
-            log::error!("{error}; what was written last may not outlive a power cut");
+            log::error!("{error}; a power failure may lose the latest lines");
         }
     }
 }

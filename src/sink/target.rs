@@ -1,4 +1,4 @@
-//! What lines are written to: a file by its name, or standard output.
+//! The open output: a file with a path, or standard output.
 
 use std::{
     fmt,
@@ -13,18 +13,21 @@ use std::{
 
 use crate::{
     error::Error,
-    sink::{mend, place},
+    sink::{
+        mend,
+        trust::{self, Account},
+    },
     sys,
 };
 
 /// An open output.
 #[derive(Debug)]
 pub(super) struct Target {
-    /// None is standard output.
+    /// `None` for standard output.
     pub(super) path: Option<PathBuf>,
     file: File,
     is_regular: bool,
-    /// How long the file is, as far as we know. Only that of a regular file counts.
+    /// The file's size in bytes, as far as we know. Used for regular files only.
     pub(super) length: u64,
 }
 
@@ -40,24 +43,26 @@ impl Target {
         })
     }
 
-    /// Opens a file to append to, and makes it for its owner alone if it is not there. Neither a
-    /// link nor a file that may be somebody else's is followed.
+    /// Opens a file for appending; creates it with mode 0600 if it does not exist. Refuses symbolic
+    /// links and files that another user may control.
     pub(super) fn open(path: &Path) -> Result<Target, Error> {
-        let identity = place::Identity::ours();
-        place::check(path, identity)?;
+        let account = Account::effective();
+        trust::check(path, account)?;
         let file = OpenOptions::new()
             .append(true)
             .create(true)
             .mode(0o600)
-            // A pipe that nobody reads would hold us up where no signal is heard.
+            // O_NONBLOCK: opening a pipe without a reader would block, and ignore signals.
             .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
             .open(path)
             .map_err(|error| {
                 let number = error.raw_os_error();
                 let error = Error::new(format!("open {} for writing", path.display()), error);
                 match number {
-                    Some(libc::ELOOP) => error.help("it is a symbolic link, which is not followed"),
-                    Some(libc::ENXIO) => error.help("it is a pipe that nobody reads"),
+                    Some(libc::ELOOP) => {
+                        error.help("it is a symbolic link, and those are not followed")
+                    }
+                    Some(libc::ENXIO) => error.help("it is a pipe that no process reads"),
                     Some(libc::EACCES) => error.help(
                         "the directory must belong to the user that this runs as (see --user)",
                     ),
@@ -66,7 +71,7 @@ impl Target {
             })?;
         let failed = |error| Error::new(format!("open {} for writing", path.display()), error);
         let metadata = file.metadata().map_err(failed)?;
-        place::check_open(path, &metadata, identity)?;
+        trust::check_open(path, &metadata, account)?;
         mend::mend(&file, path);
         Ok(Target {
             path: Some(path.to_owned()),
@@ -76,17 +81,16 @@ impl Target {
         })
     }
 
-    /// Whether it is a file with a name, which others can take away, and we can give to another.
+    /// Whether this is a regular file with a path: it can be removed, renamed and rotated.
     pub(super) fn is_named_file(&self) -> bool {
         self.path.is_some() && self.is_regular
     }
 
-    /// Whether a reader of it can go away for good.
     pub(super) fn is_stdout(&self) -> bool {
         self.path.is_none()
     }
 
-    /// Writes a part of the bytes, and says how much that was. Where the output is slow, it waits.
+    /// Writes some of the bytes and returns how many. Blocks while the output is not ready.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             match self.file.write(bytes) {
@@ -96,7 +100,7 @@ impl Target {
                     return Ok(length);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Another program may have set the shared output to not wait.
+                // Another program may have set O_NONBLOCK on the shared descriptor.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     sys::wait_writable(self.file.as_fd())?;
                 }
@@ -105,8 +109,8 @@ impl Target {
         }
     }
 
-    /// Takes bytes back that were just written. That is possible in a file, if nobody else wrote
-    /// behind them.
+    /// Removes the last bytes written. Fails if this is not a file, or another program has appended
+    /// to it since.
     pub(super) fn take_back(&mut self, bytes: usize) -> bool {
         let mut shorten = || -> io::Result<bool> {
             let metadata = self.file.metadata()?;
@@ -114,7 +118,7 @@ impl Target {
             if is_last {
                 let length = metadata.len().saturating_sub(bytes as u64);
                 self.file.set_len(length)?;
-                // Standard output may not append: what comes next goes where the lines end now.
+                // Standard output may lack O_APPEND: continue at the new end.
                 self.file.seek(io::SeekFrom::End(0))?;
                 self.length = length;
             }
@@ -123,13 +127,13 @@ impl Target {
         bytes == 0 || shorten().unwrap_or(false)
     }
 
-    /// Whether the file has lost its last name, so that nobody can find what is written to it.
+    /// Whether the file was removed: no name leads to it any more.
     pub(super) fn is_gone(&self) -> bool {
         self.is_named_file() && self.file.metadata().is_ok_and(|file| file.nlink() == 0)
     }
 
-    /// Whether the file's name is still its own. Whoever rotates logs may have moved it.
-    pub(super) fn is_in_its_place(&self) -> bool {
+    /// Whether the path still names the open file. A log rotation may have renamed it.
+    pub(super) fn has_its_name(&self) -> bool {
         let same = |path: &PathBuf| -> io::Result<bool> {
             let (file, named) = (self.file.metadata()?, fs::symlink_metadata(path)?);
             Ok((file.dev(), file.ino()) == (named.dev(), named.ino()))
@@ -139,7 +143,7 @@ impl Target {
             .is_some_and(|path| same(path).unwrap_or(false))
     }
 
-    /// Has the disk take what was written. Only files have one.
+    /// Syncs written data to disk. Does nothing unless this is a regular file.
     pub(super) fn sync(&self) -> io::Result<()> {
         if self.is_regular {
             self.file.sync_data()
@@ -148,7 +152,7 @@ impl Target {
         }
     }
 
-    /// Has the disk take the file's name, which a new file has only in memory.
+    /// Syncs the directory, so that the name of a new file is on disk.
     pub(super) fn sync_name(&self) -> io::Result<()> {
         match self.path.as_deref().and_then(Path::parent) {
             Some(parent) if self.is_regular => {
@@ -165,7 +169,7 @@ impl Target {
     }
 }
 
-/// What it is called in a message.
+/// The path, or "standard output".
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.path {

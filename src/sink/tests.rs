@@ -5,9 +5,9 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::{sync::SYNC, *};
+use super::{sync::SYNC_INTERVAL, *};
 
-/// A sink on a file in a directory that can be taken away.
+/// A sink on a file in a directory that a test can remove.
 struct Bench {
     root: TempDir,
     sink: Sink,
@@ -46,14 +46,14 @@ impl Bench {
         }
     }
 
-    /// Has the directory gone, and the sink find that out.
-    fn take_the_directory_away(&mut self, now: Instant) {
+    /// Removes the directory and lets the sink notice.
+    fn remove_the_directory(&mut self, now: Instant) {
         fs::remove_dir_all(self.root.path().join("logs")).unwrap();
         self.sink.reopen(now).unwrap();
         assert!(self.sink.is_failing());
     }
 
-    fn bring_the_directory_back(&self) {
+    fn restore_the_directory(&self) {
         fs::create_dir(self.root.path().join("logs")).unwrap();
     }
 }
@@ -66,9 +66,9 @@ fn numbers(file: &Path) -> Vec<usize> {
     text.lines().map(number).collect()
 }
 
-fn kept(kept: usize) -> SinkConfig {
+fn keeping(max_pending: usize) -> SinkConfig {
     SinkConfig {
-        kept,
+        max_pending,
         ..SinkConfig::default()
     }
 }
@@ -84,17 +84,17 @@ fn rotated(max_size: u64, max_files: u32) -> SinkConfig {
 }
 
 #[test]
-fn an_output_that_vanished_gets_its_lines_when_it_is_back() {
-    let mut bench = Bench::new(kept(200));
-    bench.take_the_directory_away(bench.at(0));
+fn pending_lines_are_written_when_the_directory_is_back() {
+    let mut bench = Bench::new(keeping(200));
+    bench.remove_the_directory(bench.at(0));
     bench.lines(13);
     let tally = bench.sink.tally();
     assert_eq!((tally.pending, tally.unwritten), (10, 3));
     assert_eq!((tally.pending_records, tally.unwritten_records), (20, 6));
-    bench.bring_the_directory_back();
+    bench.restore_the_directory();
     bench.sink.flush(bench.at(100)).unwrap();
-    assert!(bench.sink.is_failing(), "it was tried again too soon");
-    assert_eq!(bench.sink.next_due(), Some(bench.start + RETRY));
+    assert!(bench.sink.is_failing(), "it was retried too soon");
+    assert_eq!(bench.sink.next_due(), Some(bench.start + RETRY_INTERVAL));
     bench.sink.flush(bench.at(500)).unwrap();
     assert!(!bench.sink.is_failing());
     assert_eq!((bench.sink.take_lost(), bench.sink.take_lost()), (3, 0));
@@ -108,32 +108,32 @@ fn an_output_that_vanished_gets_its_lines_when_it_is_back() {
 }
 
 #[test]
-fn what_is_given_up_is_in_one_place() {
-    // A short line must not slip in behind a long one that had no room.
-    let mut bench = Bench::new(kept(100));
-    bench.take_the_directory_away(bench.at(0));
+fn an_outage_leaves_a_single_gap() {
+    // A short line must not be kept after a longer one was dropped.
+    let mut bench = Bench::new(keeping(100));
+    bench.remove_the_directory(bench.at(0));
     bench.lines(4);
     bench.sink.lines.extend_from_slice(&[b'x'; 50]);
     let _is_much = bench.sink.wrote(1);
     bench.lines(1);
     assert_eq!(bench.sink.tally().unwritten, 2);
-    bench.bring_the_directory_back();
+    bench.restore_the_directory();
     bench.sink.flush(bench.at(500)).unwrap();
     assert_eq!(numbers(&bench.file()), [0, 1, 2, 3]);
 }
 
 #[test]
-fn whoever_waits_loses_nothing() {
+fn a_sink_that_waits_drops_no_line() {
     let mut bench = Bench::new(SinkConfig {
         waits: true,
-        ..kept(100)
+        ..keeping(100)
     });
-    bench.take_the_directory_away(bench.at(0));
+    bench.remove_the_directory(bench.at(0));
     bench.lines(4);
     assert!(!bench.sink.must_wait());
     bench.lines(2);
     assert!(bench.sink.must_wait() && bench.sink.is_waiting());
-    bench.bring_the_directory_back();
+    bench.restore_the_directory();
     bench.sink.flush(bench.at(500)).unwrap();
     assert!(!bench.sink.must_wait());
     assert_eq!(numbers(&bench.file()), [0, 1, 2, 3, 4, 5]);
@@ -141,9 +141,9 @@ fn whoever_waits_loses_nothing() {
 }
 
 #[test]
-fn what_cannot_be_written_in_the_end_is_counted() {
-    let mut bench = Bench::new(kept(100));
-    bench.take_the_directory_away(bench.at(0));
+fn lines_that_cannot_be_written_at_the_end_are_counted() {
+    let mut bench = Bench::new(keeping(100));
+    bench.remove_the_directory(bench.at(0));
     bench.lines(8);
     let error = bench.sink.finish(bench.at(1)).unwrap_err().to_string();
     assert!(error.starts_with("cannot write 8 lines to "), "{error}");
@@ -153,7 +153,7 @@ fn what_cannot_be_written_in_the_end_is_counted() {
 }
 
 #[test]
-fn a_file_that_cannot_be_replaced_is_written_to_until_it_can() {
+fn the_old_file_is_used_until_the_new_one_can_be_opened() {
     let mut bench = Bench::new(SinkConfig::default());
     let moved = bench.root.path().join("logs/moved");
     fs::rename(bench.file(), &moved).unwrap();
@@ -165,7 +165,7 @@ fn a_file_that_cannot_be_replaced_is_written_to_until_it_can() {
     assert!(!bench.sink.is_failing());
     assert_eq!(numbers(&moved), [0, 1]);
     fs::remove_dir(bench.file()).unwrap();
-    assert_eq!(bench.sink.next_due(), Some(bench.start + RETRY));
+    assert_eq!(bench.sink.next_due(), Some(bench.start + RETRY_INTERVAL));
     bench.lines(1);
     bench.sink.flush(bench.at(500)).unwrap();
     assert_eq!(bench.sink.next_due(), None);
@@ -176,7 +176,7 @@ fn a_file_that_cannot_be_replaced_is_written_to_until_it_can() {
 }
 
 #[test]
-fn a_file_that_was_removed_is_begun_anew_without_being_asked() {
+fn a_removed_file_is_created_again() {
     let mut bench = Bench::new(SinkConfig::default());
     bench.lines(1);
     bench.sink.flush(bench.at(0)).unwrap();
@@ -188,13 +188,13 @@ fn a_file_that_was_removed_is_begun_anew_without_being_asked() {
     bench.lines(1);
     bench.sink.flush(bench.at(2)).unwrap();
     assert!(bench.sink.is_failing());
-    bench.bring_the_directory_back();
+    bench.restore_the_directory();
     bench.sink.flush(bench.at(502)).unwrap();
     assert_eq!(numbers(&bench.file()), [2]);
 }
 
 #[test]
-fn no_file_is_larger_than_it_may_be_and_no_line_is_lost() {
+fn no_file_exceeds_its_maximum_size_and_no_line_is_lost() {
     let mut bench = Bench::new(rotated(100, 50));
     for round in 0..20 {
         bench.lines(round);
@@ -214,7 +214,7 @@ fn no_file_is_larger_than_it_may_be_and_no_line_is_lost() {
 }
 
 #[test]
-fn a_line_that_fits_in_no_file_has_one_of_its_own() {
+fn a_line_longer_than_the_maximum_size_has_a_file_of_its_own() {
     let mut bench = Bench::new(rotated(50, 9));
     bench.lines(1);
     let long = [&[b'x'; 80][..], b"\n"].concat();
@@ -229,7 +229,7 @@ fn a_line_that_fits_in_no_file_has_one_of_its_own() {
 }
 
 #[test]
-fn a_file_that_cannot_be_rotated_grows_until_it_can() {
+fn a_file_that_cannot_be_rotated_grows_until_rotation_works() {
     let mut bench = Bench::new(rotated(40, 1));
     let in_the_way = bench.root.path().join("logs/events.1");
     fs::create_dir(&in_the_way).unwrap();
@@ -248,7 +248,7 @@ fn a_file_that_cannot_be_rotated_grows_until_it_can() {
 }
 
 #[test]
-fn a_file_that_somebody_else_has_moved_is_not_moved_again() {
+fn a_file_that_another_program_has_renamed_is_not_rotated() {
     let mut bench = Bench::new(rotated(40, 3));
     bench.lines(2);
     bench.sink.flush(bench.at(0)).unwrap();
@@ -265,7 +265,7 @@ fn a_file_that_somebody_else_has_moved_is_not_moved_again() {
 }
 
 #[test]
-fn the_disk_is_asked_as_often_as_was_said() {
+fn the_file_is_synced_as_often_as_configured() {
     for (fsync, expected) in [(Fsync::Never, 0), (Fsync::Interval, 5), (Fsync::Always, 50)] {
         let mut bench = Bench::new(SinkConfig {
             fsync,
@@ -283,31 +283,34 @@ fn the_disk_is_asked_as_often_as_was_said() {
 }
 
 #[test]
-fn a_quiet_output_is_synced_once_and_then_left_alone() {
+fn a_quiet_output_is_synced_once() {
     let mut bench = Bench::new(SinkConfig {
         fsync: Fsync::Interval,
         ..SinkConfig::default()
     });
     bench.lines(1);
     bench.sink.flush(bench.at(0)).unwrap();
-    assert_eq!(bench.sink.next_due(), Some(bench.start + SYNC));
+    assert_eq!(bench.sink.next_due(), Some(bench.start + SYNC_INTERVAL));
     bench.sink.flush(bench.at(1000)).unwrap();
     assert_eq!((bench.sink.tally().syncs, bench.sink.next_due()), (1, None));
 }
 
 #[test]
-fn a_full_device_is_tried_again_and_nothing_of_a_line_is_left_on_it() {
-    let mut sink = Sink::file(Path::new("/dev/full"), kept(100)).unwrap();
+fn a_full_device_is_retried_and_keeps_no_partial_line() {
+    let mut sink = Sink::file(Path::new("/dev/full"), keeping(100)).unwrap();
     let start = Instant::now();
     for attempt in 0..3 {
         sink.lines.extend_from_slice(b"{\"name\":\"x\"}\n");
         let _is_much = sink.wrote(1);
-        sink.flush(start + attempt * RETRY).unwrap();
+        sink.flush(start + attempt * RETRY_INTERVAL).unwrap();
         assert!(sink.is_failing());
     }
     let tally = sink.tally();
     assert_eq!((tally.failures, tally.lines, tally.pending), (1, 0, 3));
-    let error = sink.finish(start + 9 * RETRY).unwrap_err().to_string();
+    let error = sink
+        .finish(start + 9 * RETRY_INTERVAL)
+        .unwrap_err()
+        .to_string();
     assert_eq!(
         error,
         "cannot write 3 lines to /dev/full: No space left on device"

@@ -116,7 +116,7 @@ fn a_pipe_that_nobody_reads_is_an_error_and_does_not_hold_up_the_program() {
     let output = run(auditrd().args(["-i", "-", "-o"]).arg(&pipe));
     let text = log(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.contains("a pipe that nobody reads"), "{text}");
+    assert!(text.contains("a pipe that no process reads"), "{text}");
 }
 
 #[test]
@@ -309,7 +309,10 @@ fn a_directory_that_others_may_write_to_is_refused_and_said_which_one() {
             assert_eq!(file.exists(), !is_refused);
             if is_refused {
                 let text = log(&output);
-                let expected = format!("{} is not safe: others may write to it", open.display());
+                let expected = format!(
+                    "{} is not safe: other users can write to it",
+                    open.display()
+                );
                 assert!(
                     text.contains(&expected) && text.lines().count() == 1,
                     "{text}"
@@ -334,7 +337,7 @@ fn a_file_of_somebody_else_is_refused_and_left_alone() {
     let output = run(auditrd().arg("-i").arg(&input).arg("-o").arg(&file));
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        log(&output).contains("belongs to somebody else"),
+        log(&output).contains("owned by another user"),
         "{}",
         log(&output)
     );
@@ -374,5 +377,9 @@ fn a_directory_of_somebody_else_is_refused_for_root_too() {
 #[test]
 fn what_cannot_be_rotated_is_refused() {
     let output = run(auditrd().args(["-i", "-", "-o", "/dev/null", "--max-size", "1M"]));
-    assert_one_line(&output, 1, "cannot rotate /dev/null: it is no regular file");
+    assert_one_line(
+        &output,
+        1,
+        "cannot rotate /dev/null: it is not a regular file",
+    );
 }
