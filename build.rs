@@ -1,4 +1,4 @@
-//! Finds out which commit this is, for `auditrd --version`.
+//! Adds the git commit to the output of `auditrd --version`.
 
 use std::{env, path::Path, process::Command};
 
@@ -16,15 +16,15 @@ fn main() {
     }
 }
 
-/// What git says, if these sources are a working tree of their own. Sources that were unpacked into
-/// the tree of something else are of no commit there.
+/// The current commit, if this directory is the top of a git working tree. Sources unpacked inside
+/// another project's tree have no commit of their own.
 fn commit() -> Option<String> {
     let top = git(&["rev-parse", "--show-toplevel"])?;
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).canonicalize().ok()?;
     if Path::new(&top).canonicalize().ok()? != here {
         return None;
     }
-    // HEAD changes with the branch, and its log with each commit.
+    // HEAD changes when the branch does, its reflog with each commit.
     for file in ["HEAD", "logs/HEAD"] {
         let path = git(&["rev-parse", "--git-path", file])?;
         if Path::new(&path).exists() {

@@ -1,9 +1,9 @@
-//! A process that looks into others, and does nothing else.
+//! The inspector: a separate process that looks up descriptors and files of other processes.
 //!
-//! Where a record leaves a directory out, `/proc/PID/fd` may tell it. That takes the right to look
-//! into every process, which the one that parses records shall not have. So another process has it,
-//! which was started before anything was opened, reads no record, can open no file, and answers two
-//! questions: where a descriptor points, and which file a path names. It ends with its asker.
+//! If a record omits a directory, `/proc/PID/fd` may name it. Reading that takes the privilege to
+//! inspect every process, which the process that parses records must not have. So a second process,
+//! forked before anything is opened, has it. It parses no records and can open no files; it answers
+//! two questions: where a descriptor points, and which file a path names. It exits with its parent.
 
 use std::{
     cell::Cell,
@@ -29,18 +29,18 @@ use crate::{
     sys,
 };
 
-/// How long an answer may take. A path may lie on a server that does not answer; the path of one
-/// event is not worth waiting for it.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// Room for a question or an answer: a number, a byte, and the longest path.
-const ROOM: usize = 4 + 1 + libc::PATH_MAX as usize;
+/// How long to wait for an answer. A path may be on a network file system that hangs, and one
+/// event's path is not worth a longer wait.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+/// Maximum size of a question or answer: its number, its kind, and the longest path.
+const MESSAGE_BYTES: usize = 4 + 1 + libc::PATH_MAX as usize;
 
-/// A question of what a descriptor is.
+/// Asks where a descriptor points.
 const DESCRIPTOR: u8 = b'd';
-/// A question of which file a path names.
+/// Asks which file a path names.
 const FILE: u8 = b'f';
 
-/// The process that can be asked, seen from the one that asks.
+/// The connection to the inspector process. Implements [`Host`] by asking it.
 #[derive(Debug)]
 pub struct Inspector {
     socket: UnixDatagram,
@@ -52,20 +52,20 @@ pub struct Inspector {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum State {
     Ready,
-    /// The last question was given up, and its answer has not come yet.
+    /// The last question timed out, and its answer has not arrived yet.
     Late,
     Gone,
 }
 
 impl Inspector {
-    /// Starts the process. There must be no other thread yet, and nothing open that it should not
-    /// have for a moment.
+    /// Forks the inspector process. Call this before starting threads and opening files: the new
+    /// process inherits descriptors until it closes them.
     ///
     /// # Errors
     ///
-    /// If there cannot be another process.
+    /// If the process cannot be started.
     pub fn start(user: Option<&User>, filters: bool) -> Result<Inspector, Error> {
-        let failed = |error| Error::new("start a process that looks into others", error);
+        let failed = |error| Error::new("start the inspector process", error);
         let (ours, its) = pair().map_err(failed)?;
         let confinement = Confinement {
             user: user.cloned(),
@@ -73,16 +73,16 @@ impl Inspector {
             ..Confinement::new(Duty::Inspect)
         };
         sys::fork(|| {
-            if let Err(error) = work(its, &confinement) {
+            if let Err(error) = run(its, &confinement) {
                 log::error!("{error}");
             }
         })
         .map_err(failed)?;
-        Inspector::asking(ours).map_err(failed)
+        Inspector::connected(ours).map_err(failed)
     }
 
-    fn asking(socket: UnixDatagram) -> io::Result<Inspector> {
-        socket.set_read_timeout(Some(PATIENCE))?;
+    fn connected(socket: UnixDatagram) -> io::Result<Inspector> {
+        socket.set_read_timeout(Some(ANSWER_TIMEOUT))?;
         Ok(Inspector {
             socket,
             last: Cell::new(0),
@@ -110,9 +110,9 @@ impl Inspector {
         })
     }
 
-    /// Waits for the answer to a question; an empty one is that there is none.
+    /// Waits for the answer to a question; `None` if the answer is empty.
     fn receive(&self, number: u32) -> io::Result<Option<Vec<u8>>> {
-        let mut buffer = [0; ROOM];
+        let mut buffer = [0; MESSAGE_BYTES];
         loop {
             let length = match self.socket.recv(&mut buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -129,7 +129,7 @@ impl Inspector {
         }
     }
 
-    /// Sees whether the answer that was given up has come.
+    /// Discards the answer that came too late, if it has arrived.
     fn catch_up(&self) {
         if let Ok([true]) = sys::wait([self.socket.as_fd()], Some(Duration::ZERO)) {
             self.state.set(State::Ready);
@@ -142,12 +142,12 @@ impl Inspector {
     fn failed(&self, error: &io::Error) {
         if error.kind() == io::ErrorKind::WouldBlock {
             self.state.set(State::Late);
-            log::warn!("the file system did not say in time what a path is; it may be unresolved");
+            log::warn!("a file system did not answer in time; a path may be unresolved");
         } else {
             self.state.set(State::Gone);
             log::error!(
-                "the process that looks into others is gone; more paths will be unresolved until \
-                 this is started again"
+                "the inspector process has exited; more paths will be unresolved until auditrd is \
+                 restarted"
             );
         }
     }
@@ -173,34 +173,35 @@ impl Host for Inspector {
     }
 }
 
-/// Two ends that keep messages apart and know when the other end is gone.
+/// A connected pair of SEQPACKET sockets: they keep message boundaries and report a closed peer.
 fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
     let (kind, flags) = (SocketType::SEQPACKET, SocketFlags::CLOEXEC);
     let (one, other) = socketpair(AddressFamily::UNIX, kind, flags, None)?;
     Ok((UnixDatagram::from(one), UnixDatagram::from(other)))
 }
 
-/// What the process does: it lets go of everything that it was started with, and answers.
-fn work(socket: UnixDatagram, confinement: &Confinement) -> Result<(), Error> {
-    let socket = only(socket).map_err(|error| Error::new("keep one descriptor", error))?;
+/// The inspector's main function: gives up everything it does not need, then answers questions.
+fn run(socket: UnixDatagram, confinement: &Confinement) -> Result<(), Error> {
+    let socket =
+        close_others(socket).map_err(|error| Error::new("close inherited descriptors", error))?;
     confinement.enter()?;
     serve(&UnixDatagram::from(socket), &Proc);
     Ok(())
 }
 
-/// Closes all but one descriptor and standard error.
-fn only(socket: UnixDatagram) -> io::Result<OwnedFd> {
+/// Closes all descriptors except the socket, which becomes standard input, and standard error.
+fn close_others(socket: UnixDatagram) -> io::Result<OwnedFd> {
     dup2_stdin(&socket)?;
     dup2_stdout(OpenOptions::new().write(true).open("/dev/null")?)?;
-    // Not dropped: its number is closed with all the others.
+    // `close_from` closes it.
     std::mem::forget(socket);
     sys::close_from(3);
     io::stdin().as_fd().try_clone_to_owned()
 }
 
-/// Answers until nobody can ask any more.
+/// Answers questions until the other end is closed.
 fn serve(socket: &UnixDatagram, host: &dyn Host) {
-    let mut buffer = [0; ROOM];
+    let mut buffer = [0; MESSAGE_BYTES];
     loop {
         let length = match socket.recv(&mut buffer) {
             Ok(0) => return,
@@ -240,18 +241,18 @@ mod tests {
 
     use super::*;
 
-    /// Asks a thread that answers as the process does.
+    /// Runs `ask` against a thread that answers in place of the inspector process.
     fn with_host(host: impl Host + Send + 'static, ask: impl FnOnce(&Inspector)) {
         let (ours, its) = pair().unwrap();
         let serving = thread::spawn(move || serve(&its, &host));
-        let inspector = Inspector::asking(ours).unwrap();
+        let inspector = Inspector::connected(ours).unwrap();
         ask(&inspector);
         drop(inspector);
         serving.join().unwrap();
     }
 
     #[test]
-    fn what_is_asked_from_afar_is_what_would_be_seen() {
+    fn answers_are_the_same_as_direct_lookups() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let path = file.path().canonicalize().unwrap();
         let path = path.as_os_str().as_encoded_bytes();
@@ -268,7 +269,7 @@ mod tests {
         });
     }
 
-    /// A file system that answers when it is told to.
+    /// A file system that answers only when told to.
     struct Slow(mpsc::Receiver<()>);
 
     impl Host for Slow {
@@ -283,14 +284,14 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_comes_late_is_not_taken_for_another() {
+    fn a_late_answer_is_not_taken_for_the_next_one() {
         let (go, told) = mpsc::channel();
         with_host(Slow(told), |inspector| {
             assert_eq!(inspector.descriptor(1, 0), None);
             assert_eq!(
                 inspector.descriptor(2, 0),
                 None,
-                "and it is not waited for again"
+                "does not wait a second time"
             );
             go.send(()).unwrap();
             let late = sys::wait([inspector.socket.as_fd()], None).unwrap();
@@ -301,10 +302,10 @@ mod tests {
     }
 
     #[test]
-    fn without_anybody_to_ask_there_is_no_answer() {
+    fn without_the_process_there_is_no_answer() {
         let (ours, its) = pair().unwrap();
         drop(its);
-        let inspector = Inspector::asking(ours).unwrap();
+        let inspector = Inspector::connected(ours).unwrap();
         assert_eq!(inspector.descriptor(1, 0), None);
         assert_eq!(inspector.state.get(), State::Gone);
         assert_eq!(inspector.file_id(b"/"), None);

@@ -1,4 +1,4 @@
-//! The command `auditrd`.
+//! The `auditrd` command.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test ends there"))]
 
 mod command;
@@ -24,10 +24,10 @@ use signal_hook::{
 use command::{
     cli::Args,
     progress::Progress,
-    run::{Control, Writer},
+    run::{Control, Marshaller},
 };
 
-/// The exit status for what is not permitted, after auditd(8).
+/// Exit status for a missing permission, as in auditd(8).
 const NOT_PERMITTED: u8 = 4;
 
 fn main() -> ExitCode {
@@ -52,8 +52,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Log lines go to standard error and begin with the program's name. What records and names say in
-/// them does not speak to the terminal.
+/// Starts logging to standard error, each line prefixed with the program's name. Control characters
+/// are escaped: messages can contain text from records.
 fn start_log(args: &Args, progress: &Progress) {
     let log = env_logger::Builder::new()
         .filter_level(args.log_level())
@@ -63,15 +63,15 @@ fn start_log(args: &Args, progress: &Progress) {
         })
         .build();
     log::set_max_level(log.filter());
-    // There is no other log that could have been set before.
+    // This fails only if a logger is set already.
     let _ = log::set_boxed_logger(progress.around(log));
 }
 
-/// Reads and writes until there is nothing more, or a signal says so. The main thread waits for
-/// signals; the reader has a thread and so has everything behind it.
+/// Reads records and writes events until the end of input or a signal. The main thread waits for
+/// signals, the reader thread reads, and the marshaller thread does the rest.
 fn run(args: &Args, mut progress: Progress) -> Result<()> {
     let confinement = args.confinement()?;
-    // Before anything is open that it should not have.
+    // Before anything is opened that the inspector must not inherit.
     let host: Box<dyn Host + Send> = if args.is_live() {
         let user = confinement.user.as_ref();
         Box::new(Inspector::start(user, confinement.filters)?)
@@ -80,37 +80,37 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
     };
     let mut signals =
         Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1]).context("cannot wait for signals")?;
-    // Before anything is read: a log must not be half replayed into an output that is not there.
+    // Before the input: a bad output path must fail before any standard input is consumed.
     let sink = confinement.as_user(|| match args.output.to_str() {
         Some("-") => Sink::stdout(args.sink()),
         _ => Sink::file(&args.output, args.sink()),
     })?;
     let (stopper, stop) = auditrd::stop()?;
     let source = open(args, stop, &mut progress)?;
-    let writer = Writer::new(args, Classifier::new(host), sink, progress);
-    // Before there is another thread: each has rights of its own.
+    let marshaller = Marshaller::new(args, Classifier::new(host), sink, progress);
+    // Before any other thread starts: privileges are per thread.
     confinement.enter()?;
     let reader = AuditReader::spawn(source, stopper, args.reader())?;
     let interrupter = reader.interrupter();
     let (control, controlled) = unbounded();
     thread::scope(|scope| {
         let wake_main = Waker(signals.handle());
-        let marshaller = thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("marshaller".to_owned())
             .spawn_scoped(scope, move || {
                 let _wake_main = wake_main;
-                writer.run(reader, &controlled)
+                marshaller.run(reader, &controlled)
             })
             .context("cannot start the marshaller thread")?;
-        pass_on(&mut signals, &control, &interrupter);
-        match marshaller.join() {
+        forward(&mut signals, &control, &interrupter);
+        match thread.join() {
             Ok(result) => Ok(result?),
             Err(panic) => std::panic::resume_unwind(panic),
         }
     })
 }
 
-/// Ends the main thread's wait for signals when the marshaller is gone, however it went.
+/// Wakes the main thread when the marshaller thread ends, even by a panic.
 struct Waker(Handle);
 
 impl Drop for Waker {
@@ -133,16 +133,16 @@ fn open(args: &Args, stop: Stop, progress: &mut Progress) -> Result<Box<dyn Sour
     Ok(Box::new(source))
 }
 
-/// Turns signals into messages until the marshaller closes them. Whoever asks twice to stop does
-/// not want to wait for an output that is stuck.
-fn pass_on(signals: &mut Signals, control: &Sender<Control>, interrupter: &Interrupter) {
+/// Forwards signals to the marshaller thread until it ends. A second request to stop exits at once,
+/// even if the output is stuck.
+fn forward(signals: &mut Signals, control: &Sender<Control>, interrupter: &Interrupter) {
     let mut stopping = false;
     for signal in signals.forever() {
         let message = match signal {
             SIGHUP => Control::Reopen,
             SIGUSR1 => Control::Stats,
             _ if stopping => {
-                log::error!("asked to stop twice; what was in flight is lost");
+                log::error!("second signal to stop; events not written yet are lost");
                 process::exit(1);
             }
             _ => {
@@ -150,7 +150,7 @@ fn pass_on(signals: &mut Signals, control: &Sender<Control>, interrupter: &Inter
                 Control::Stop
             }
         };
-        // The marshaller may be gone already, which is what a stop asks for.
+        // This fails only if the marshaller thread has ended already.
         let _ = control.send(message);
         interrupter.interrupt();
     }

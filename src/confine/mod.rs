@@ -1,14 +1,13 @@
-//! Giving up what is no longer needed, before the first record is looked at.
+//! The sandbox: gives up privileges before the first record is parsed.
 //!
-//! Whoever can make audit records, which is everybody, writes what this program parses. So once its
-//! socket, its inputs and its output are open it keeps no right that it will not use: one capability
-//! where it listens, none where it replays; no way to start a program or to gain rights by one; no
-//! file but the output to write to; and the system calls that its work takes. The kernel holds all of
-//! that for each thread, so it is done before there is a second one.
+//! Any local user can cause audit records, so this program parses input from attackers. Once its
+//! socket, inputs and output are open, it keeps only the privileges that it will use: one
+//! capability if it listens, none if it replays; no way to execute a program; write access to its
+//! output alone; and the system calls that it needs. The kernel keeps these per thread, so they are
+//! set before the second thread starts.
 //!
-//! The right to look into other processes is of use while records are read, and would be of use to
-//! whoever took the program over. A [process of its own](crate::Inspector) has it, which can do
-//! nothing else.
+//! Reading the descriptors of other processes needs a strong privilege, which an attacker who takes
+//! over the parser must not get. Only a [separate process](crate::Inspector) has it.
 
 mod capabilities;
 mod landlock;
@@ -21,19 +20,19 @@ pub use user::User;
 
 use crate::error::Error;
 
-/// What a process goes on to do.
+/// What a process does once it is confined.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Duty {
-    /// Reads logs that are open already.
+    /// Reads log files that are already open.
     Replay,
-    /// Reads the kernel's records, and asks the kernel for its state.
+    /// Reads the kernel's records, and queries its audit status.
     Listen,
     /// Answers questions about other processes and their files.
     Inspect,
 }
 
 impl Duty {
-    /// At which level the log says how a process is confined: once for the program is enough.
+    /// The level of log messages about confinement. The inspector would only repeat them.
     fn level(self) -> log::Level {
         match self {
             Duty::Replay | Duty::Listen => log::Level::Info,
@@ -42,30 +41,30 @@ impl Duty {
     }
 }
 
-/// What to give up, and what to keep.
+/// Which privileges to keep.
 ///
 /// ```no_run
 /// use auditrd::{Confinement, Duty};
 ///
 /// let mut confinement = Confinement::new(Duty::Replay);
 /// confinement.writable.push("/var/log/auditrd/events.json".into());
-/// confinement.enter()?; // no thread may have been started before
+/// confinement.enter()?; // before any other thread is started
 /// # Ok::<(), auditrd::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Confinement {
-    /// What has to go on working.
+    /// What the process will do, and so what it needs.
     pub duty: Duty,
-    /// Whom to become.
+    /// The user to switch to.
     pub user: Option<User>,
-    /// Files that are written to, made again and renamed, within their directories.
+    /// Files to write, and to create and rename within their directories.
     pub writable: Vec<PathBuf>,
-    /// Whether system calls and files are confined (seccomp(2) and landlock(7)), where the kernel can.
+    /// Whether to restrict system calls and file accesses with seccomp(2) and landlock(7).
     pub filters: bool,
 }
 
 impl Confinement {
-    /// All that can be given up for a duty.
+    /// The strictest confinement that still lets a process do its duty.
     pub fn new(duty: Duty) -> Confinement {
         Confinement {
             duty,
@@ -75,12 +74,12 @@ impl Confinement {
         }
     }
 
-    /// Does something with the rights of the user to become, and comes back: what can be opened then
-    /// can be opened again later. Without such a user it is simply done.
+    /// Calls `act` as the user to switch to, then switches back. Files opened like this can be
+    /// reopened later. Without such a user, just calls `act`.
     ///
     /// # Errors
     ///
-    /// If this process may not become that user; and what it does may fail.
+    /// If the process cannot switch to that user or back, and any error of `act`.
     pub fn as_user<T>(&self, act: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         match &self.user {
             Some(user) => user.act(act),
@@ -88,12 +87,12 @@ impl Confinement {
         }
     }
 
-    /// Gives everything else up, for this thread and those that it will start. There is no way back.
+    /// Gives up all other privileges for good, for this thread and the threads that it will start.
     ///
     /// # Errors
     ///
-    /// If the user cannot be changed or capabilities cannot be dropped. A kernel that has no filters
-    /// is no error, and is said in the log.
+    /// If the user cannot be changed or capabilities cannot be dropped. A kernel without seccomp or
+    /// Landlock is not an error, only logged.
     pub fn enter(&self) -> Result<(), Error> {
         capabilities::keep(self.duty, self.user.as_ref())?;
         if self.filters {

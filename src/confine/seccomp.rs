@@ -1,10 +1,9 @@
-//! System calls (seccomp(2)).
+//! Restricts system calls with seccomp(2).
 //!
-//! Two filters. What only an attacker would call ends the process, and leaves a record of type
-//! SECCOMP behind it. Everything else that the work does not take is refused as if the kernel did
-//! not have it: the C library of some later year may try a newer call first, and falls back on
-//! `ENOSYS`, but not on `EPERM`. To end the process there would make an update of the library the end
-//! of auditing.
+//! There are two filters. One kills the process on calls that only an attacker would make, which
+//! also logs a SECCOMP record. The other fails every call that is not needed with `ENOSYS`, as an
+//! old kernel would: a future C library may try a newer call first, and falls back on `ENOSYS` but
+//! not on `EPERM`. Killing the process there would let a library update stop auditing.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +17,8 @@ use crate::{
     model::{Arch, syscall_number},
 };
 
-/// What no work of ours takes, on any system, and what is done with a program that was taken over: to
-/// start others, to look into them or change them, to change the kernel, or to leave the namespaces.
+/// Calls that this program never makes but an attacker would: to execute programs, inspect or
+/// modify processes, change the kernel or leave the namespaces.
 const HOSTILE: &[&str] = &[
     "acct",
     "add_key",
@@ -63,7 +62,7 @@ const HOSTILE: &[&str] = &[
     "userfaultfd",
 ];
 
-/// What every process takes: memory, time, signals, its own threads' affairs, and the end.
+/// Calls that every process needs, for memory, time, signals, threads and exiting.
 const COMMON: &[&str] = &[
     "brk",
     "clock_getres",
@@ -116,7 +115,7 @@ const COMMON: &[&str] = &[
     "writev",
 ];
 
-/// What reading records and writing lines takes beside that.
+/// Further calls for reading records and writing lines.
 const WRITER: &[&str] = &[
     "access",
     "connect",
@@ -181,25 +180,25 @@ const WRITER: &[&str] = &[
     "wait4",
 ];
 
-/// What questions about files take: names only. There is no call to open one.
+/// Further calls of the inspector: it can look up names, but not open files.
 const INSPECTOR: &[&str] = &["lstat", "readlink", "readlinkat", "stat"];
 
-/// How newer C libraries name their memory (linux/prctl.h).
+/// prctl(2) option with which newer C libraries name memory mappings (linux/prctl.h).
 const PR_SET_VMA: u64 = 0x5356_4d41;
-/// To let a descriptor wait or not, to close it on exec, and to see whether it is a terminal
-/// (asm-generic/ioctls.h). Others can type into a terminal.
+/// ioctl(2) requests for non-blocking mode, close-on-exec and isatty(3) (asm-generic/ioctls.h).
+/// Others, such as TIOCSTI, could type into a terminal.
 const FIONBIO: u64 = 0x5421;
 const FIOCLEX: u64 = 0x5451;
 const TCGETS: u64 = 0x5401;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// Leaves only the system calls that a duty takes.
+/// Allows only the system calls that a duty needs.
 pub(super) fn restrict(duty: Duty) {
     let Some((arch, target)) = Arch::host().and_then(|arch| Some((arch, target(arch)?))) else {
         log::log!(
             duty.level(),
-            "system calls are not confined: not known for this architecture"
+            "system calls are not confined: no filter for this architecture"
         );
         return;
     };
@@ -238,11 +237,11 @@ fn programs(duty: Duty, arch: Arch, target: TargetArch) -> Result<[BpfProgram; 2
         SeccompAction::KillProcess,
         target,
     )?;
-    // Of two answers the kernel takes the harder one.
+    // If the filters disagree, the kernel applies the stricter result.
     Ok([hostile.try_into()?, allowed.try_into()?])
 }
 
-/// An architecture lacks some of the names: arm64 has no `open`.
+/// A call's number; `None` if the architecture does not have it, such as `open` on arm64.
 fn number(arch: Arch, name: &str) -> Option<i64> {
     syscall_number(arch, name).map(i64::from)
 }
@@ -267,7 +266,7 @@ fn allowed(duty: Duty, arch: Arch) -> Result<Rules, BackendError> {
     Ok(rules)
 }
 
-/// Calls that depend on their arguments; any of the lines of a call will do.
+/// Calls allowed with certain arguments only. If a call has several entries, one match is enough.
 fn by_argument(duty: Duty) -> Result<Vec<(&'static str, Vec<SeccompCondition>)>, BackendError> {
     let is = |argument, value| SeccompCondition::new(argument, Dword, SeccompCmpOp::Eq, value);
     let has = |argument, mask: i32, value: i32| {
@@ -275,12 +274,12 @@ fn by_argument(duty: Duty) -> Result<Vec<(&'static str, Vec<SeccompCondition>)>,
         SeccompCondition::new(argument, Dword, mask, value as u64)
     };
     let mut calls = vec![
-        // Memory is never both written and run.
+        // No executable memory.
         ("mmap", vec![has(2, libc::PROT_EXEC, 0)?]),
         ("mprotect", vec![has(2, libc::PROT_EXEC, 0)?]),
         ("prctl", vec![is(0, libc::PR_SET_NAME as u64)?]),
         ("prctl", vec![is(0, PR_SET_VMA)?]),
-        // How abort(3) ends this very process.
+        // For abort(3), which signals its own process.
         ("tgkill", vec![is(0, u64::from(std::process::id()))?]),
     ];
     if duty == Duty::Inspect {
@@ -288,8 +287,8 @@ fn by_argument(duty: Duty) -> Result<Vec<(&'static str, Vec<SeccompCondition>)>,
     }
     const KIND: i32 = 0xf;
     calls.extend([
-        // Threads, and no processes. What clone3(2) is asked for cannot be seen here, and libraries
-        // fall back to this.
+        // Threads, but no processes. A filter cannot see the flags of clone3(2); libraries fall
+        // back to clone(2) without it.
         (
             "clone",
             vec![has(0, libc::CLONE_THREAD, libc::CLONE_THREAD)?],
@@ -297,7 +296,8 @@ fn by_argument(duty: Duty) -> Result<Vec<(&'static str, Vec<SeccompCondition>)>,
         ("ioctl", vec![is(1, FIONBIO)?]),
         ("ioctl", vec![is(1, FIOCLEX)?]),
         ("ioctl", vec![is(1, TCGETS)?]),
-        // Datagrams to a service manager; others that listen there, such as D-Bus, take streams.
+        // Datagrams, for the service manager. Other services on unix sockets, as D-Bus, use
+        // streams.
         (
             "socket",
             vec![
@@ -626,7 +626,7 @@ mod tests {
     }
 
     #[test]
-    fn who_looks_into_processes_can_open_nothing_and_start_nothing() {
+    fn the_inspector_can_open_and_start_nothing() {
         each(&[Duty::Inspect], |kernel, _, process| {
             let numbers = [
                 kernel.openat,

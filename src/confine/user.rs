@@ -1,4 +1,4 @@
-//! Users to become.
+//! Switching to another user.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use rustix::{
 
 use crate::error::Error;
 
-/// A user to become, with its groups.
+/// A user to switch to, with its groups.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct User {
     name: String,
@@ -20,17 +20,18 @@ pub struct User {
 }
 
 impl User {
-    /// Looks a user and a group up, by their names or numbers. Without a group it is the user's own;
-    /// without a user it is the one who runs this. The user's other groups come along.
+    /// Looks up a user and a group by name or number. The group defaults to the user's primary
+    /// group, the user to the current one. The user's supplementary groups are included. Returns
+    /// `None` if neither is given.
     ///
     /// # Errors
     ///
-    /// If there is no such user or group.
+    /// If the user or group does not exist.
     pub fn find(user: Option<&str>, group: Option<&str>) -> Result<Option<User>, Error> {
         let (name, uid, own_group) = match user {
             Some(name) => find_user(name)?,
             None if group.is_none() => return Ok(None),
-            None => ("this user".to_owned(), geteuid().as_raw(), None),
+            None => ("the current user".to_owned(), geteuid().as_raw(), None),
         };
         let gid = match (group, own_group) {
             (Some(group), _) => find_group(group)?,
@@ -38,7 +39,7 @@ impl User {
             (None, None) => {
                 let error = io::Error::new(io::ErrorKind::NotFound, "no such user");
                 return Err(Error::new(format!("find the group of user {name}"), error)
-                    .help("a user by a mere number needs --group"));
+                    .help("a numeric user without an account needs --group"));
             }
         };
         let others = user.and_then(|_| uzers::get_user_groups(&name, gid));
@@ -54,12 +55,12 @@ impl User {
         }))
     }
 
-    /// Whether nothing is to be changed, which takes no right.
+    /// Whether this is the current user already: then no privilege is needed.
     fn is_this(&self) -> bool {
         (self.uid, self.gid) == (geteuid(), getegid())
     }
 
-    /// Does something as this user and comes back.
+    /// Calls `act` as this user, then switches back.
     pub(super) fn act<T>(&self, act: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         if self.is_this() {
             return act();
@@ -73,14 +74,14 @@ impl User {
         };
         switch(self.uid, self.gid, &self.groups).map_err(|error| self.failed(error))?;
         let result = act();
-        // Back in the other order: only root may change groups.
+        // The user first: only root can change groups.
         set_thread_res_uid(None, uid, None)
             .and_then(|()| switch(uid, gid, &groups))
-            .map_err(|error| Error::new("come back from another user", error.into()))?;
+            .map_err(|error| Error::new("switch back from another user", error.into()))?;
         result
     }
 
-    /// Becomes this user in every sense; capabilities that are permitted stay so.
+    /// Switches to this user for good. Permitted capabilities are kept.
     pub(super) fn become_for_good(&self) -> Result<(), Error> {
         if self.is_this() {
             return Ok(());
@@ -96,12 +97,12 @@ impl User {
     }
 
     fn failed(&self, error: Errno) -> Error {
-        Error::new(format!("become {}", self.name), error.into())
+        Error::new(format!("switch to user {}", self.name), error.into())
             .help("needs root, or CAP_SETUID and CAP_SETGID")
     }
 }
 
-/// The name, the number and the group of a user; one that is a mere number has no group.
+/// A user's name, number and primary group; a number without an account has no group.
 fn find_user(text: &str) -> Result<(String, u32, Option<u32>), Error> {
     let by_number = |number| match uzers::get_user_by_uid(number) {
         Some(user) => Some(user),
@@ -130,7 +131,7 @@ fn find_group(text: &str) -> Result<u32, Error> {
 }
 
 fn no_such(what: &str, name: &str) -> Error {
-    let error = io::Error::new(io::ErrorKind::NotFound, "there is none of that name");
+    let error = io::Error::new(io::ErrorKind::NotFound, "it does not exist");
     Error::new(format!("find the {what} {name}"), error)
 }
 
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_not_there_is_named() {
+    fn an_unknown_user_or_group_is_named() {
         let text = |user, group| User::find(user, group).unwrap_err().to_string();
         assert!(text(Some("no-such-user"), None).contains("the user no-such-user"));
         assert!(text(Some("root"), Some("no-such-group")).contains("the group no-such-group"));
