@@ -1,98 +1,96 @@
-//! Everything that is counted, each under one name: in the line on standard error, and in the file
-//! for Prometheus.
+//! All counters, under the same names in the log and in the Prometheus file.
 //!
-//! Every record that was read is in exactly one of `filtered`, `ends`, `left_out`, `no_line`,
-//! `written`, `unwritten_records` and `queue_dropped_records`, once nothing is in flight or pending
-//! any more. Lines of a log and datagrams that are no records are `malformed` or `foreign`, and no
-//! `records`.
+//! Once nothing is in flight or pending, every record read is counted in exactly one of `filtered`,
+//! `ends`, `left_out`, `no_line`, `written`, `unwritten_records` and `queue_dropped_records`. Lines
+//! and datagrams that are not records are counted as `malformed` or `foreign`, not as `records`.
 
 use std::fmt::{self, Write};
 
 use auditrd::{Sink, Totals};
 
-/// What the marshaller thread counts by itself; its parts have counters of their own.
+/// The counters that the marshaller thread keeps itself.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    /// Lines that were cut to stay under a bound.
+    /// Lines truncated to `--max-line`.
     pub(crate) shortened: u64,
-    /// Records of events that make no line.
+    /// Records of events without a line.
     pub(crate) no_line: u64,
 }
 
-/// One thing that is counted.
+/// A metric and its value.
 #[derive(Debug)]
 struct Figure {
     name: &'static str,
     help: &'static str,
-    kind: Kind,
+    metric_type: MetricType,
     value: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Kind {
-    /// It only grows.
+enum MetricType {
+    /// Only grows.
     Counter,
-    /// It is as it is at the moment.
+    /// A current value.
     Gauge,
 }
 
-/// All that is counted, at one moment.
+/// All metrics, at one moment.
 #[derive(Debug)]
 pub(crate) struct Figures(Vec<Figure>);
 
 impl Figures {
     pub(crate) fn now(totals: &Totals, counters: &Counters, sink: &Sink) -> Figures {
         let (tally, seen, out) = (totals.tally, totals.seen, sink.tally());
-        #[rustfmt::skip] // One line each, as in the table that it is.
+        #[rustfmt::skip] // A table: one line each.
         let counters = [
             ("records", tally.records, "Records read."),
             ("filtered", tally.filtered, "Records of a type outside --min and --max."),
-            ("malformed", seen.malformed, "Lines or datagrams that are no records."),
-            ("foreign", seen.foreign, "Datagrams that the kernel did not send."),
-            ("ends", tally.ends, "Records that only end their event."),
-            ("left_out", tally.left_out, "Records left out of an event that was too large."),
-            ("no_line", counters.no_line, "Records of events that make no line."),
+            ("malformed", seen.malformed, "Lines and datagrams that are not records."),
+            ("foreign", seen.foreign, "Datagrams not sent by the kernel."),
+            ("ends", tally.ends, "EOE records, which only end an event."),
+            ("left_out", tally.left_out, "Records left out of events that were too large."),
+            ("no_line", counters.no_line, "Records of events without a line."),
             ("written", out.records, "Records of events whose lines were written."),
-            ("unwritten_records", out.unwritten_records, "Records of lines that were not written."),
-            ("queue_dropped_records", totals.dropped.records, "Records of events dropped for a slow output."),
-            ("events", tally.events, "Events put together."),
-            ("unfinished", tally.unfinished, "Events whose end never came."),
-            ("evicted", tally.evicted, "Events that went out early for want of room."),
-            ("truncated", tally.truncated, "Events that a bound cut."),
-            ("queue_dropped", totals.dropped.events, "Events dropped because the output was too slow."),
-            ("lines", out.lines, "Lines written, those about losses included."),
+            ("unwritten_records", out.unwritten_records, "Records of events whose lines were dropped."),
+            ("queue_dropped_records", totals.dropped.records, "Records of events dropped from the full queue."),
+            ("events", tally.events, "Events reassembled."),
+            ("unfinished", tally.unfinished, "Events whose last record did not arrive in time."),
+            ("evicted", tally.evicted, "Events completed early because too many were in flight."),
+            ("truncated", tally.truncated, "Events truncated to a limit."),
+            ("queue_dropped", totals.dropped.events, "Events dropped from the full queue."),
+            ("lines", out.lines, "Lines written, including loss events."),
             ("bytes", out.bytes, "Bytes written."),
-            ("unwritten", out.unwritten, "Lines given up because the output failed."),
-            ("shortened", counters.shortened, "Lines cut to stay under --max-line."),
-            ("overflows", seen.overflows, "Times that the socket's buffer overflowed."),
-            ("dropped", seen.dropped, "Datagrams that the kernel dropped at the socket."),
-            ("kernel_lost", seen.kernel_lost, "Records that the kernel lost."),
-            ("missing", totals.missing, "Serial numbers that never came."),
-            ("interruptions", seen.interruptions, "Times that something began to keep records from coming."),
-            ("output_failures", out.failures, "Times that the output began to fail."),
-            ("rotations", out.rotations, "Files left because they were full."),
-            ("syncs", out.syncs, "Times that the disk was asked to take what was written."),
-            ("failed_syncs", out.failed_syncs, "Times that it could not."),
+            ("unwritten", out.unwritten, "Lines dropped because the output failed."),
+            ("shortened", counters.shortened, "Lines truncated to --max-line."),
+            ("overflows", seen.overflows, "Overflows of the socket's receive buffer."),
+            ("dropped", seen.dropped, "Datagrams dropped because the socket's receive buffer was full."),
+            ("kernel_lost", seen.kernel_lost, "Records lost in the kernel."),
+            ("missing", totals.missing, "Serial numbers that never arrived."),
+            ("interruptions", seen.interruptions, "Times that records stopped coming, such as after auditctl -e 0."),
+            ("output_failures", out.failures, "Outages of the output."),
+            ("rotations", out.rotations, "Rotations because the file was full."),
+            ("syncs", out.syncs, "Syncs of the output file to disk."),
+            ("failed_syncs", out.failed_syncs, "Syncs that failed."),
         ];
         #[rustfmt::skip]
         let gauges = [
-            ("in_flight", totals.in_flight, "Events that wait for their end."),
-            ("pending", out.pending, "Lines that wait to be written."),
-            ("pending_bytes", out.pending_bytes, "Bytes that wait to be written."),
-            ("output_failing", u64::from(sink.is_failing()), "1 while the output fails."),
+            ("in_flight", totals.in_flight, "Events waiting for more records."),
+            ("pending", out.pending, "Lines waiting to be written."),
+            ("pending_bytes", out.pending_bytes, "Bytes waiting to be written."),
+            ("output_failing", u64::from(sink.is_failing()), "1 while the output is failing."),
         ];
-        let of = |kind| {
+        let of = |metric_type| {
             move |(name, value, help)| Figure {
                 name,
                 help,
-                kind,
+                metric_type,
                 value,
             }
         };
-        let counters = counters.into_iter().map(of(Kind::Counter));
+        let counters = counters.into_iter().map(of(MetricType::Counter));
         Figures(
             counters
-                .chain(gauges.into_iter().map(of(Kind::Gauge)))
+                .chain(gauges.into_iter().map(of(MetricType::Gauge)))
                 .collect(),
         )
     }
@@ -104,20 +102,20 @@ impl Figures {
             let Figure {
                 name, help, value, ..
             } = figure;
-            let (kind, suffix) = match figure.kind {
-                Kind::Counter => ("counter", "_total"),
-                Kind::Gauge => ("gauge", ""),
+            let (metric_type, suffix) = match figure.metric_type {
+                MetricType::Counter => ("counter", "_total"),
+                MetricType::Gauge => ("gauge", ""),
             };
             // Writing to memory cannot fail.
             let _ = write!(
                 text,
                 "# HELP auditrd_{name}{suffix} {help}\n\
-                 # TYPE auditrd_{name}{suffix} {kind}\n\
+                 # TYPE auditrd_{name}{suffix} {metric_type}\n\
                  auditrd_{name}{suffix} {value}\n"
             );
         }
         text.push_str(concat!(
-            "# HELP auditrd_build_info Which auditrd this is.\n",
+            "# HELP auditrd_build_info The version of auditrd.\n",
             "# TYPE auditrd_build_info gauge\n",
             "auditrd_build_info{version=\"",
             env!("CARGO_PKG_VERSION"),
@@ -127,7 +125,7 @@ impl Figures {
     }
 }
 
-/// One line of names and values.
+/// All names and values in one line.
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, Figure { name, value, .. }) in self.0.iter().enumerate() {

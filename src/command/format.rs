@@ -1,4 +1,4 @@
-//! How events are written: the formats to choose among.
+//! The chosen output format.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use auditrd::{
 
 use super::cli::{Args, Format};
 
-/// A format, with what it has to know besides the event.
+/// An output format, with its state and settings.
 pub(crate) enum Form {
     Auditrd(Box<Encoder>),
     Ecs { host: Option<Vec<u8>> },
@@ -33,7 +33,7 @@ impl Form {
         }
     }
 
-    /// Appends an event. Records as they came are no event, and are written before there is one.
+    /// Appends an event. Raw groups are written without classification, so `Raw` never gets here.
     pub(crate) fn line(&mut self, event: &AuditEvent, out: &mut Vec<u8>) {
         match self {
             Form::Auditrd(encoder) => encoder.line(event, out),
@@ -43,7 +43,7 @@ impl Form {
         }
     }
 
-    /// Appends an event, cut to a length.
+    /// Appends an event, truncated to `max` bytes.
     pub(crate) fn line_within<'a>(
         &mut self,
         event: &mut AuditEvent<'a>,
@@ -54,8 +54,8 @@ impl Form {
         encode::within(event, max, arena, out, |event, out| self.line(event, out));
     }
 
-    /// Appends what was lost. go-audit's groups have no form for that: whoever reads them learns it
-    /// from the log and the counters.
+    /// Appends a loss event. go-audit's format has none: there, losses appear only in the log and
+    /// the counters.
     pub(crate) fn loss(&self, time: Timestamp, reason: &str, count: u64, out: &mut Vec<u8>) {
         match self {
             Form::Auditrd(_) => encode::loss(time, reason, count, out),
@@ -66,7 +66,7 @@ impl Form {
     }
 }
 
-/// Colours and width are those of standard output; a file has neither.
+/// Colour and width as the terminal on standard output supports them; none for a file.
 fn view(args: &Args) -> pretty::View {
     if !args.is_to_stdout() {
         return pretty::View::default();
@@ -79,7 +79,7 @@ fn view(args: &Args) -> pretty::View {
     }
 }
 
-/// The name of this host. It is asked for once: a host is not renamed while it is watched.
+/// This host's name, read once at the start.
 fn host() -> Option<Vec<u8>> {
     let name = fs::read("/proc/sys/kernel/hostname").ok()?;
     let name = name.trim_ascii();

@@ -1,35 +1,39 @@
-//! What was lost, until the output has been told of it.
+//! Losses that have no line in the output yet.
 
 use std::time::{Duration, Instant};
 
 use auditrd::Totals;
 
-/// How often the output is told of missing serials: they turn out to be missing one after the other.
-const BETWEEN: Duration = Duration::from_secs(10);
+/// Minimum time between two lines about missing serials, which are noticed one by one.
+const MISSING_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Losses by their reasons. Those with one reason add up while the output cannot be told.
+/// Losses by reason. Losses with the same reason are added up until they are written.
 #[derive(Debug, Default)]
 pub(crate) struct Losses {
-    /// What has been noted of what the reader counts.
+    /// The reader's counters at the last call of `note`.
     noted: Totals,
     missing_noted_at: Option<Instant>,
-    untold: Vec<(&'static str, u64)>,
+    unwritten: Vec<(&'static str, u64)>,
 }
 
 impl Losses {
-    /// Notes a loss.
+    /// Adds a loss.
     pub(crate) fn add(&mut self, reason: &'static str, count: u64) {
         if count == 0 {
             return;
         }
-        log::warn!("lost: {count} by {reason}");
-        match self.untold.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, untold)) => *untold += count,
-            None => self.untold.push((reason, count)),
+        log::warn!("lost {count}: {reason}");
+        match self
+            .unwritten
+            .iter_mut()
+            .find(|(known, _)| *known == reason)
+        {
+            Some((_, unwritten)) => *unwritten += count,
+            None => self.unwritten.push((reason, count)),
         }
     }
 
-    /// Notes what the reader has lost since the last time.
+    /// Adds the reader's losses since the last call.
     pub(crate) fn note(&mut self, totals: &Totals) {
         let noted = self.noted;
         self.noted = *totals;
@@ -43,9 +47,9 @@ impl Losses {
         );
     }
 
-    /// Notes the serials that are missing, if it is time to.
+    /// Adds the missing serials, at most once per interval.
     pub(crate) fn note_missing(&mut self, totals: &Totals, now: Instant) {
-        let is_due = |noted| now.duration_since(noted) >= BETWEEN;
+        let is_due = |noted| now.duration_since(noted) >= MISSING_INTERVAL;
         let count = totals.missing - self.noted.missing;
         if count > 0 && self.missing_noted_at.is_none_or(is_due) {
             self.missing_noted_at = Some(now);
@@ -53,19 +57,19 @@ impl Losses {
         }
     }
 
-    /// Notes the serials that are missing now that no more will come.
+    /// Adds the missing serials.
     pub(crate) fn note_all_missing(&mut self, totals: &Totals) {
         self.add("missing_serials", totals.missing - self.noted.missing);
         self.noted.missing = totals.missing;
     }
 
-    /// What the output has not been told of, which it is told now.
-    pub(crate) fn tell(&mut self) -> impl Iterator<Item = (&'static str, u64)> {
-        std::mem::take(&mut self.untold).into_iter()
+    /// Removes and returns all losses.
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = (&'static str, u64)> {
+        std::mem::take(&mut self.unwritten).into_iter()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.untold.is_empty()
+        self.unwritten.is_empty()
     }
 }
 
@@ -74,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn losses_add_up_until_they_are_told_and_are_told_once() {
+    fn losses_add_up_until_taken() {
         let mut losses = Losses::default();
         let mut totals = Totals::default();
         for _ in 0..3 {
@@ -88,25 +92,25 @@ mod tests {
             ("queue_overflow", 3),
             ("output_failed", 7),
         ];
-        assert_eq!(losses.tell().collect::<Vec<_>>(), expected);
+        assert_eq!(losses.take().collect::<Vec<_>>(), expected);
         losses.note(&totals);
         assert!(losses.is_empty());
     }
 
     #[test]
-    fn missing_serials_are_told_seldom_and_all() {
+    fn missing_serials_are_added_at_intervals_and_none_is_forgotten() {
         let mut losses = Losses::default();
         let mut totals = Totals::default();
         let start = Instant::now();
-        let mut told = Vec::new();
+        let mut taken = Vec::new();
         for second in 0..25 {
             totals.missing += 1;
             losses.note_missing(&totals, start + Duration::from_secs(second));
-            told.extend(losses.tell());
+            taken.extend(losses.take());
         }
         losses.note_all_missing(&totals);
-        told.extend(losses.tell());
-        assert_eq!(told.iter().map(|(_, count)| count).sum::<u64>(), 25);
-        assert_eq!(told.len(), 4, "{told:?}");
+        taken.extend(losses.take());
+        assert_eq!(taken.iter().map(|(_, count)| count).sum::<u64>(), 25);
+        assert_eq!(taken.len(), 4, "{taken:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! The file that node_exporter's textfile collector reads.
+//! The metrics file, for node_exporter's textfile collector.
 
 use std::{
     ffi::OsString,
@@ -10,44 +10,44 @@ use std::{
 
 use auditrd::Error;
 
-/// Where the counters are written. A collector never sees a part of them: a file beside it, whose
-/// name no collector looks for, takes its place when it is whole.
+/// Replaces the metrics file as a whole, so that a collector never reads a partial one: writes a
+/// temporary file, whose name collectors ignore, and renames it.
 #[derive(Debug)]
 pub(crate) struct MetricsFile {
     path: PathBuf,
-    beside: PathBuf,
+    temporary: PathBuf,
     is_failing: bool,
 }
 
 impl MetricsFile {
     pub(crate) fn new(path: PathBuf) -> MetricsFile {
-        let mut beside = OsString::from(&path);
-        beside.push(".tmp");
+        let mut temporary = OsString::from(&path);
+        temporary.push(".tmp");
         MetricsFile {
             path,
-            beside: PathBuf::from(beside),
+            temporary: PathBuf::from(temporary),
             is_failing: false,
         }
     }
 
-    /// Writes the file anew. Failing is said once, and so is that it is over: events matter more.
+    /// Replaces the file. A failure is logged once, and so is the recovery; neither stops auditrd.
     pub(crate) fn write(&mut self, text: &str) {
         let result = self.replace(text);
         match &result {
             Err(error) if !self.is_failing => {
                 let cause = io::Error::new(error.kind(), error.to_string());
                 let error = Error::new(format!("write {}", self.path.display()), cause);
-                log::error!("{error}; events are written all the same");
+                log::error!("{error}; events are still written");
             }
-            Ok(()) if self.is_failing => log::warn!("{} is written again", self.path.display()),
+            Ok(()) if self.is_failing => log::warn!("writing {} works again", self.path.display()),
             _ => {}
         }
         self.is_failing = result.is_err();
     }
 
     fn replace(&self, text: &str) -> io::Result<()> {
-        // Left by one that was killed here. A link of somebody else's is removed, not followed.
-        match fs::remove_file(&self.beside) {
+        // Left over from a killed process, or a symbolic link: either is removed, not followed.
+        match fs::remove_file(&self.temporary) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
@@ -56,15 +56,15 @@ impl MetricsFile {
             .create_new(true)
             .mode(0o644)
             .custom_flags(libc::O_NOFOLLOW)
-            .open(&self.beside)?;
-        // The collector is another user, whatever the umask says.
+            .open(&self.temporary)?;
+        // The collector runs as another user, so the umask must not apply.
         let written = file
             .set_permissions(fs::Permissions::from_mode(0o644))
             .and_then(|()| file.write_all(text.as_bytes()))
-            .and_then(|()| fs::rename(&self.beside, &self.path));
+            .and_then(|()| fs::rename(&self.temporary, &self.path));
         if written.is_err() {
-            // What matters is why it could not be written.
-            let _ = fs::remove_file(&self.beside);
+            // Report the error of the write, not of the cleanup.
+            let _ = fs::remove_file(&self.temporary);
         }
         written
     }
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_is_replaced_as_a_whole_and_nothing_is_left_beside_it() {
+    fn the_file_is_replaced_and_no_temporary_file_remains() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("auditrd.prom");
         let mut file = MetricsFile::new(path.clone());
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_comes_back_is_written_to_again() {
+    fn writing_resumes_when_the_directory_exists_again() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("below/m");
         let mut file = MetricsFile::new(path.clone());

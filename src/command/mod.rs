@@ -1,5 +1,5 @@
-//! The command around the library: what was asked for, the loop of the marshaller thread, and what
-//! it says of itself to people, to Prometheus and to a service manager.
+//! The command-line program around the library: options, the marshaller thread's loop, and reports
+//! to the log, to Prometheus and to the service manager.
 
 pub(crate) mod cli;
 mod counters;

@@ -1,4 +1,4 @@
-//! How far a long replay is, for whoever waits for it at a terminal.
+//! The progress bar of a long replay on a terminal.
 
 use std::{
     fs::File,
@@ -16,18 +16,18 @@ use log::{Log, Metadata, Record};
 
 use super::cli::Args;
 
-/// Logs of fewer bytes are read before anyone would look.
-const LONG: u64 = 16 << 20;
+/// Logs with fewer bytes get no bar: they are read within a moment.
+const MIN_LOG_BYTES: u64 = 16 << 20;
 const TEMPLATE: &str = "{bar:30} {bytes:>10} of {total_bytes}, {binary_bytes_per_sec}, {eta} left";
 
-/// A bar on standard error, hidden until there is something to show.
+/// A progress bar on standard error, hidden until [`show`](Self::show) is called.
 pub(crate) struct Progress {
     bar: ProgressBar,
     read: Arc<AtomicU64>,
 }
 
 impl Progress {
-    /// Nothing to see yet. The log has to know the bar before there is one.
+    /// A hidden bar. The logger needs the bar before it is shown.
     pub(crate) fn hidden() -> Progress {
         Progress {
             bar: ProgressBar::hidden(),
@@ -35,11 +35,11 @@ impl Progress {
         }
     }
 
-    /// Shows a bar for logs whose length is known, if standard error is a terminal that the events
-    /// do not go to as well.
+    /// Shows the bar if the logs' length is known and standard error is a terminal that does not
+    /// show the events as well.
     pub(crate) fn show(&mut self, source: &LogSource, args: &Args) {
         if let Some(length) = source.length()
-            && length >= LONG
+            && length >= MIN_LOG_BYTES
             && args.quiet == 0
             && has_terminal_of_its_own(args)
         {
@@ -52,14 +52,14 @@ impl Progress {
         }
     }
 
-    /// Says how far it is; how often that is drawn is the bar's business.
+    /// Updates the position. The bar limits how often it is redrawn.
     pub(crate) fn update(&self) {
         if !self.bar.is_hidden() {
             self.bar.set_position(self.read.load(Ordering::Relaxed));
         }
     }
 
-    /// A log whose lines take the place of the bar, which comes back below them.
+    /// Wraps a logger so that its lines appear above the bar.
     pub(crate) fn around(&self, log: impl Log + 'static) -> Box<dyn Log> {
         Box::new(AroundBar {
             log,

@@ -1,4 +1,4 @@
-//! The marshaller thread: from whole events to written lines.
+//! The marshaller thread: classifies and encodes events, and writes their lines.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -18,19 +18,19 @@ use super::{
     progress::Progress,
 };
 
-/// What the main thread tells the marshaller.
+/// A request from the main thread to the marshaller thread.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Control {
-    /// Stop reading, finish what is in flight.
+    /// Stop reading, and write the events already read.
     Stop,
-    /// Open the output file again.
+    /// Reopen the output file.
     Reopen,
     /// Print the counters.
     Stats,
 }
 
-/// Classifies, encodes and writes.
-pub(crate) struct Writer {
+/// The state of the marshaller thread.
+pub(crate) struct Marshaller {
     classifier: Classifier,
     sink: Sink,
     arena: Arena,
@@ -46,23 +46,23 @@ pub(crate) struct Writer {
     notify: Notify,
 }
 
-/// An arena that has grown past this is given back: one huge event must not cost its memory for ever.
-const SPARE_ARENA: usize = 4 << 20;
+/// A larger arena is freed after use, so that one huge event does not occupy its memory for ever.
+const MAX_ARENA_BYTES: usize = 4 << 20;
 
-/// Events between two looks at what the main thread has to say, while records keep coming.
-const EVENTS_PER_LOOK: u32 = 256;
+/// Events between two checks of timers and requests, while events keep arriving.
+const EVENTS_PER_CHECK: u32 = 256;
 
-/// How often the file of metrics is written, unless counters are printed at an interval.
+/// How often the metrics file is written without --stats-interval.
 const METRICS_INTERVAL: Duration = Duration::from_secs(15);
 
-impl Writer {
+impl Marshaller {
     pub(crate) fn new(
         args: &Args,
         classifier: Classifier,
         sink: Sink,
         progress: Progress,
-    ) -> Writer {
-        Writer {
+    ) -> Marshaller {
+        Marshaller {
             classifier,
             sink,
             arena: Arena::new(),
@@ -79,18 +79,17 @@ impl Writer {
         }
     }
 
-    /// Writes events until there are no more.
+    /// Writes events until the end of input or a request to stop.
     ///
     /// # Errors
     ///
-    /// If the source cannot be read any more, or the output cannot be written and is not to be
-    /// waited for.
+    /// If reading fails, or if writing fails and must not be retried.
     pub(crate) fn run(
         mut self,
         mut reader: AuditReader,
         control: &Receiver<Control>,
     ) -> Result<(), Error> {
-        let result = self.work(&mut reader, control).and_then(|read| {
+        let result = self.write_events(&mut reader, control).and_then(|read| {
             self.finish(&mut reader, control)?;
             read
         });
@@ -98,9 +97,9 @@ impl Writer {
         result
     }
 
-    /// Writes events until the source has ended, and says how it did: there is more to write even if
-    /// it ended badly.
-    fn work(
+    /// Writes events until the end of input. The inner result is that of reading: if reading fails,
+    /// the events already read are still to be written.
+    fn write_events(
         &mut self,
         reader: &mut AuditReader,
         control: &Receiver<Control>,
@@ -123,7 +122,7 @@ impl Writer {
                 Ok(Step::Event(group)) => {
                     self.event(&group)?;
                     events = events.wrapping_add(1);
-                    if !events.is_multiple_of(EVENTS_PER_LOOK) && !self.sink.must_wait() {
+                    if !events.is_multiple_of(EVENTS_PER_CHECK) && !self.sink.must_wait() {
                         continue;
                     }
                 }
@@ -134,8 +133,8 @@ impl Writer {
             }
             self.losses.note(&reader.totals());
             self.progress.update();
-            self.tend()?;
-            self.obey(reader, control)?;
+            self.write_if_due()?;
+            self.handle_requests(reader, control)?;
             if let (Some(at), Some(interval)) = (next_stats, interval)
                 && Instant::now() >= at
             {
@@ -148,9 +147,8 @@ impl Writer {
             let sink = &self.sink;
             self.notify
                 .alive(Instant::now(), || status(&reader.totals(), sink));
-            // Nothing is waited for without a look here in between.
-            let dates = [next_stats, self.sink.next_due(), self.notify.due()];
-            until = dates.into_iter().flatten().min();
+            let deadlines = [next_stats, self.sink.next_due(), self.notify.due()];
+            until = deadlines.into_iter().flatten().min();
         }
     }
 
@@ -163,7 +161,7 @@ impl Writer {
             }
             return Ok(());
         }
-        if self.arena.allocated_bytes() > SPARE_ARENA {
+        if self.arena.allocated_bytes() > MAX_ARENA_BYTES {
             self.arena = Arena::new();
         }
         self.arena.reset();
@@ -192,44 +190,43 @@ impl Writer {
         Ok(())
     }
 
-    /// Nothing to read: time to write what there is.
+    /// Writes the pending lines when there is nothing to read.
     fn idle(&mut self, reader: &AuditReader) -> Result<(), Error> {
         let totals = reader.totals();
         self.losses.note(&totals);
-        // In a log serials may be missing for any reason, and are only counted.
+        // A log may lack serials for many reasons, so there they are only counted.
         if self.is_live {
             self.losses.note_missing(&totals, Instant::now());
         }
         self.flush()
     }
 
-    /// Writes the lines that there are. After an outage, what it has cost comes before what follows.
+    /// Writes the pending lines. After an outage, its loss event comes before the next event.
     fn flush(&mut self) -> Result<(), Error> {
-        self.tell()?;
+        self.add_losses()?;
         self.sink.flush(Instant::now())?;
         self.losses.add("output_failed", self.sink.take_lost());
         if !self.losses.is_empty() && !self.sink.is_failing() {
-            self.tell()?;
+            self.add_losses()?;
             self.sink.flush(Instant::now())?;
         }
         Ok(())
     }
 
-    /// Does what is due without new lines: tries a failed output again, syncs what was written.
-    fn tend(&mut self) -> Result<(), Error> {
+    /// Retries a failed output, or syncs, if that is due.
+    fn write_if_due(&mut self) -> Result<(), Error> {
         match self.sink.next_due() {
             Some(due) if due <= Instant::now() => self.flush(),
             _ => Ok(()),
         }
     }
 
-    /// Adds a line for each loss. While the output fails, such a line might be given up like any
-    /// other.
-    fn tell(&mut self) -> Result<(), Error> {
+    /// Adds a line for each loss. Not while the output is failing, since the line could be dropped.
+    fn add_losses(&mut self) -> Result<(), Error> {
         if self.sink.is_failing() {
             return Ok(());
         }
-        for (reason, count) in self.losses.tell() {
+        for (reason, count) in self.losses.take() {
             let now = Timestamp::from_system(SystemTime::now());
             self.form.loss(now, reason, count, &mut self.sink.lines);
             if self.sink.wrote(0) {
@@ -239,7 +236,11 @@ impl Writer {
         Ok(())
     }
 
-    fn obey(&mut self, reader: &mut AuditReader, control: &Receiver<Control>) -> Result<(), Error> {
+    fn handle_requests(
+        &mut self,
+        reader: &mut AuditReader,
+        control: &Receiver<Control>,
+    ) -> Result<(), Error> {
         loop {
             match control.try_recv() {
                 Ok(Control::Stop) => {
@@ -259,7 +260,7 @@ impl Writer {
         }
     }
 
-    /// Writes what is left.
+    /// Writes all remaining events, and prints the counters.
     fn finish(
         &mut self,
         reader: &mut AuditReader,
@@ -273,12 +274,12 @@ impl Writer {
         self.flush()?;
         while self.sink.is_waiting() {
             wait(control, self.sink.next_due());
-            self.obey(reader, control)?;
-            self.tend()?;
+            self.handle_requests(reader, control)?;
+            self.write_if_due()?;
         }
         let mut written = self.sink.finish(Instant::now());
         if written.is_ok() {
-            // An outage that ended only now has its line yet to come.
+            // If an outage ended only now, its loss event is not written yet.
             self.flush()?;
             written = self.sink.finish(Instant::now());
         }
@@ -293,7 +294,7 @@ impl Writer {
         written
     }
 
-    /// Prints the counters. Those that were asked for come at any level of quiet but the last.
+    /// Logs the counters.
     fn report(&self, reader: &AuditReader, level: log::Level) {
         log::log!(
             level,
@@ -309,18 +310,18 @@ impl Writer {
     }
 }
 
-/// Waits for a message, which is left there, but no longer than until a point in time.
+/// Waits for a request until a deadline, without receiving it.
 fn wait(control: &Receiver<Control>, until: Option<Instant>) {
     let mut select = Select::new();
     select.recv(control);
     match until {
-        // Whichever it was, the caller looks at both.
+        // The caller checks both the deadline and the channel.
         Some(until) => drop(select.ready_deadline(until)),
         None => drop(select.ready()),
     }
 }
 
-/// How it is going, in one line for people.
+/// A status line for `systemctl status`.
 fn status(totals: &Totals, sink: &Sink) -> String {
     format!(
         "{} lines of {} records; lost {} in the socket, {} in the queue, {} in the kernel",

@@ -1,4 +1,4 @@
-//! Values of options as they are typed: sizes and times, with their bounds.
+//! Parsers for the values of options: sizes and durations, with their limits.
 
 use std::time::Duration;
 
@@ -19,26 +19,26 @@ pub(crate) fn bytes(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "too many bytes".to_owned())
 }
 
-/// A time to wait. Without bounds, none would be a loop that never rests, and the longest would be
-/// later than a clock can tell.
+/// A duration from 1 ms to a year: zero would make a busy loop, and a huge value would overflow an
+/// `Instant`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let year = Duration::from_secs(365 * 86_400);
     match humantime::parse_duration(text) {
         Ok(time) if (Duration::from_millis(1)..=year).contains(&time) => Ok(time),
-        Ok(_) => Err("not a time from 1ms to 365days".to_owned()),
+        Ok(_) => Err("not a duration from 1ms to 365days".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }
 
-/// How long a line may be. Less than this leaves no room for what is never cut.
+/// A maximum line length. Fields that are never truncated need 4096 bytes.
 pub(crate) fn max_line(text: &str) -> Result<usize, String> {
     match bytes(text)? {
-        0..4096 => Err("a line needs 4096 bytes at least".to_owned()),
+        0..4096 => Err("the minimum is 4096 bytes".to_owned()),
         length => Ok(length),
     }
 }
 
-/// How many bytes of events may wait between the threads.
+/// A size of the queue between the threads.
 pub(crate) fn queue(text: &str) -> Result<usize, String> {
     match bytes(text)? {
         size @ 65_536..=0x1_0000_0000 => Ok(size),
@@ -46,11 +46,11 @@ pub(crate) fn queue(text: &str) -> Result<usize, String> {
     }
 }
 
-/// How large a file may grow.
+/// A maximum file size.
 pub(crate) fn file_size(text: &str) -> Result<u64, String> {
     match u64::try_from(bytes(text)?) {
         Ok(size @ 4096..) => Ok(size),
-        _ => Err("a file needs 4096 bytes at least".to_owned()),
+        _ => Err("the minimum is 4096 bytes".to_owned()),
     }
 }
 
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_read_with_their_units() {
+    fn sizes_may_have_a_suffix() {
         assert_eq!(bytes("8192"), Ok(8192));
         assert_eq!(bytes("64k"), Ok(65_536));
         assert_eq!(bytes("1G"), Ok(1 << 30));

@@ -321,9 +321,9 @@ mod tests {
 
     const DUTIES: [Duty; 3] = [Duty::Replay, Duty::Listen, Duty::Inspect];
 
-    /// The numbers that a kernel gives to its system calls (arch/x86/entry/syscalls/syscall_64.tbl,
-    /// include/uapi/asm-generic/unistd.h), and to itself (linux/audit.h). They are written out, so that
-    /// the tables that the filters are made of are tested too.
+    /// The kernel's numbers of system calls (arch/x86/entry/syscalls/syscall_64.tbl,
+    /// include/uapi/asm-generic/unistd.h) and of its architecture (linux/audit.h). They are literals
+    /// so that the tables that the filters are built from are tested too.
     struct Kernel {
         arch: Arch,
         audit: u32,

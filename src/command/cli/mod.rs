@@ -1,17 +1,15 @@
-//! The command line and its meaning.
+//! The options as typed. They are [validated](Args::validate) before their meaning is asked for.
+
+mod config;
+mod validate;
 
 use std::{path::PathBuf, time::Duration};
 
 use auditrd::{
-    Confinement, Duty, Error, EventKind, Fsync, Membership, ReaderConfig, ReassemblyConfig,
-    RecordType, Rotation, SerialTracker, SinkConfig, User,
+    EventKind, RecordType, SerialTracker,
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
 };
-use clap::{
-    ArgAction, CommandFactory, Parser, ValueEnum,
-    builder::FalseyValueParser,
-    error::{ErrorKind, Result},
-};
+use clap::{ArgAction, Parser, ValueEnum, builder::FalseyValueParser};
 
 use super::values::{bytes, duration, file_size, max_line, queue};
 
@@ -324,155 +322,28 @@ pub(crate) enum Format {
     Raw,
 }
 
-impl Args {
-    /// Checks the options against each other.
-    pub(crate) fn validate(self) -> Result<Args> {
-        if self.min > self.max {
-            let (min, max) = (self.min, self.max);
-            let text = format!("--min {min} ({}) is above --max {max} ({})", min.0, max.0);
-            return Err(Args::command().error(ErrorKind::ValueValidation, text));
-        }
-        // clap's own conflicts would also refuse AUDITRD_UNICAST=0.
-        if self.unicast && !self.input.is_empty() {
-            let text = "--unicast cannot be used with --input: a log has no audit daemon";
-            return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
-        }
-        if self.max_size.is_some() && self.is_to_stdout() {
-            let text = "--max-size needs --output FILE: standard output cannot be rotated";
-            return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
-        }
-        if self.max_files.is_some() && self.max_size.is_none() {
-            let text = "--max-files needs --max-size, which sets when a file is rotated";
-            return Err(Args::command().error(ErrorKind::MissingRequiredArgument, text));
-        }
-        if let Some(text) = self.contradiction() {
-            return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
-        }
-        Ok(self)
-    }
-
-    /// The first pair of options that contradict each other.
-    fn contradiction(&self) -> Option<&'static str> {
-        let is_raw = self.format == Format::Raw;
-        let all = [Kind::Process, Kind::Fim, Kind::User];
-        if self.pretty && self.format != Format::Auditrd {
-            Some("--pretty cannot be used with --format: it is an output format of its own")
-        } else if self.pretty && self.max_line.is_some() {
-            Some(
-                "--pretty cannot be used with --max-line: it truncates rows to the terminal's width",
-            )
-        } else if is_raw && self.max_line.is_some() {
-            Some("--format raw cannot be used with --max-line: it writes records unchanged")
-        } else if is_raw && !all.iter().all(|kind| self.events.contains(kind)) {
-            Some("--format raw cannot be used with --events: use --min and --max to choose records")
-        } else {
-            None
-        }
-    }
-
-    /// Reading a log can pause while the output fails; live events cannot.
-    pub(crate) fn sink(&self) -> SinkConfig {
-        let rotation = self.max_size.map(|max_size| Rotation {
-            max_size,
-            max_files: self.max_files.unwrap_or(5),
-        });
-        let fsync = match self.fsync {
-            When::Never => Fsync::Never,
-            When::Interval => Fsync::Interval,
-            When::Always => Fsync::Always,
-        };
-        SinkConfig {
-            rotation,
-            fsync,
-            waits: !self.is_live(),
-            ..SinkConfig::default()
-        }
-    }
-
-    /// Whether the events go to standard output.
-    pub(crate) fn is_to_stdout(&self) -> bool {
-        self.output.as_os_str() == "-"
-    }
-
-    pub(crate) fn membership(&self) -> Membership {
-        if self.unicast {
-            Membership::Unicast
-        } else {
-            Membership::ReadLog
-        }
-    }
-
-    pub(crate) fn is_live(&self) -> bool {
-        self.input.is_empty()
-    }
-
-    pub(crate) fn reader(&self) -> ReaderConfig {
-        let reassembly = ReassemblyConfig::new(self.min, self.max);
-        let reassembly = ReassemblyConfig {
-            timeout: self.event_timeout,
-            ..reassembly
-        };
-        let config = if self.is_live() {
-            ReaderConfig::live(reassembly)
-        } else {
-            ReaderConfig::log(reassembly)
-        };
-        ReaderConfig {
-            queue: self.queue,
-            max_out_of_order: self.max_out_of_order,
-            ..config
-        }
-    }
-
-    /// The privileges to give up before the first record is parsed.
-    pub(crate) fn confinement(&self) -> std::result::Result<Confinement, Error> {
-        let duty = if self.is_live() {
-            Duty::Listen
-        } else {
-            Duty::Replay
-        };
-        let mut confinement = Confinement::new(duty);
-        confinement.user = User::find(self.user.as_deref(), self.group.as_deref())?;
-        confinement.filters = !self.no_confine;
-        if self.output.as_os_str() != "-" {
-            confinement.writable.push(self.output.clone());
-        }
-        confinement.writable.extend(self.metrics_file.clone());
-        Ok(confinement)
-    }
-
-    pub(crate) fn log_level(&self) -> log::LevelFilter {
-        match i16::from(self.verbose) - i16::from(self.quiet) {
-            ..=-2 => log::LevelFilter::Off,
-            -1 => log::LevelFilter::Error,
-            0 => log::LevelFilter::Warn,
-            1 => log::LevelFilter::Info,
-            2 => log::LevelFilter::Debug,
-            3.. => log::LevelFilter::Trace,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     mod shipped;
 
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn clap_accepts_the_definition() {
         Args::command().debug_assert();
     }
 
     #[test]
-    fn types_are_numbers_or_names() {
+    fn record_types_are_numbers_or_names() {
         let args = Args::try_parse_from(["auditrd", "--min", "SYSCALL", "--max", "1400"]).unwrap();
         assert_eq!((args.min, args.max), (RecordType(1300), RecordType(1400)));
         assert!(Args::try_parse_from(["auditrd", "--min", "NOSUCH"]).is_err());
     }
 
     #[test]
-    fn min_may_not_be_above_max() {
+    fn min_above_max_is_a_usage_error() {
         let parse = |min, max| {
             Args::try_parse_from(["auditrd", "--min", min, "--max", max]).and_then(Args::validate)
         };

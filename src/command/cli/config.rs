@@ -1,0 +1,92 @@
+//! Turns the options into configurations of the library's parts.
+
+use auditrd::{
+    Confinement, Duty, Error, Fsync, Membership, ReaderConfig, ReassemblyConfig, Rotation,
+    SinkConfig, User,
+};
+
+use super::{Args, When};
+
+impl Args {
+    /// Reading a log can pause while the output fails; live events cannot.
+    pub(crate) fn sink(&self) -> SinkConfig {
+        let rotation = self.max_size.map(|max_size| Rotation {
+            max_size,
+            max_files: self.max_files.unwrap_or(5),
+        });
+        let fsync = match self.fsync {
+            When::Never => Fsync::Never,
+            When::Interval => Fsync::Interval,
+            When::Always => Fsync::Always,
+        };
+        SinkConfig {
+            rotation,
+            fsync,
+            waits: !self.is_live(),
+            ..SinkConfig::default()
+        }
+    }
+
+    /// Whether the events go to standard output.
+    pub(crate) fn is_to_stdout(&self) -> bool {
+        self.output.as_os_str() == "-"
+    }
+
+    pub(crate) fn membership(&self) -> Membership {
+        if self.unicast {
+            Membership::Unicast
+        } else {
+            Membership::ReadLog
+        }
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.input.is_empty()
+    }
+
+    pub(crate) fn reader(&self) -> ReaderConfig {
+        let reassembly = ReassemblyConfig::new(self.min, self.max);
+        let reassembly = ReassemblyConfig {
+            timeout: self.event_timeout,
+            ..reassembly
+        };
+        let config = if self.is_live() {
+            ReaderConfig::live(reassembly)
+        } else {
+            ReaderConfig::log(reassembly)
+        };
+        ReaderConfig {
+            queue: self.queue,
+            max_out_of_order: self.max_out_of_order,
+            ..config
+        }
+    }
+
+    /// The privileges to give up before the first record is parsed.
+    pub(crate) fn confinement(&self) -> Result<Confinement, Error> {
+        let duty = if self.is_live() {
+            Duty::Listen
+        } else {
+            Duty::Replay
+        };
+        let mut confinement = Confinement::new(duty);
+        confinement.user = User::find(self.user.as_deref(), self.group.as_deref())?;
+        confinement.filters = !self.no_confine;
+        if self.output.as_os_str() != "-" {
+            confinement.writable.push(self.output.clone());
+        }
+        confinement.writable.extend(self.metrics_file.clone());
+        Ok(confinement)
+    }
+
+    pub(crate) fn log_level(&self) -> log::LevelFilter {
+        match i16::from(self.verbose) - i16::from(self.quiet) {
+            ..=-2 => log::LevelFilter::Off,
+            -1 => log::LevelFilter::Error,
+            0 => log::LevelFilter::Warn,
+            1 => log::LevelFilter::Info,
+            2 => log::LevelFilter::Debug,
+            3.. => log::LevelFilter::Trace,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Checks the options against each other.
+
+use clap::{
+    CommandFactory,
+    error::{ErrorKind, Result},
+};
+
+use super::{Args, Format, Kind};
+
+impl Args {
+    /// Checks the options against each other.
+    pub(crate) fn validate(self) -> Result<Args> {
+        if self.min > self.max {
+            let (min, max) = (self.min, self.max);
+            let text = format!("--min {min} ({}) is above --max {max} ({})", min.0, max.0);
+            return Err(Args::command().error(ErrorKind::ValueValidation, text));
+        }
+        // clap's own conflicts would also refuse AUDITRD_UNICAST=0.
+        if self.unicast && !self.input.is_empty() {
+            let text = "--unicast cannot be used with --input: a log has no audit daemon";
+            return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
+        }
+        if self.max_size.is_some() && self.is_to_stdout() {
+            let text = "--max-size needs --output FILE: standard output cannot be rotated";
+            return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
+        }
+        if self.max_files.is_some() && self.max_size.is_none() {
+            let text = "--max-files needs --max-size, which sets when a file is rotated";
+            return Err(Args::command().error(ErrorKind::MissingRequiredArgument, text));
+        }
+        if let Some(text) = self.contradiction() {
+            return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
+        }
+        Ok(self)
+    }
+
+    /// The first pair of options that contradict each other.
+    fn contradiction(&self) -> Option<&'static str> {
+        let is_raw = self.format == Format::Raw;
+        let all = [Kind::Process, Kind::Fim, Kind::User];
+        if self.pretty && self.format != Format::Auditrd {
+            Some("--pretty cannot be used with --format: it is an output format of its own")
+        } else if self.pretty && self.max_line.is_some() {
+            Some(
+                "--pretty cannot be used with --max-line: it truncates rows to the terminal's width",
+            )
+        } else if is_raw && self.max_line.is_some() {
+            Some("--format raw cannot be used with --max-line: it writes records unchanged")
+        } else if is_raw && !all.iter().all(|kind| self.events.contains(kind)) {
+            Some("--format raw cannot be used with --events: use --min and --max to choose records")
+        } else {
+            None
+        }
+    }
+}
