@@ -58,9 +58,10 @@ pub use confine::{Confinement, Duty, User};
 pub use error::{Error, plain};
 pub use inspector::Inspector;
 pub use model::{
-    Action, Arch, AuditEvent, AuditMessage, AuditMessageGroup, Batch, EventId, EventKind, FileId,
-    GroupBuilder, Groups, Identity, Millis, Record, RecordType, Sightings, Timestamp, errno_name,
-    record_type, syscall_name, syscall_number, uring_op_name,
+    Action, Actor, Arch, AuditEvent, AuditMessage, AuditMessageGroup, Batch, Detail, EventId,
+    EventKind, FileDetail, FileId, GroupBuilder, Groups, Identity, Millis, ProcessAction,
+    ProcessDetail, Record, RecordType, Sightings, Timestamp, UserDetail, errno_name, record_type,
+    syscall_name, syscall_number, uring_op_name,
 };
 pub use parse::{AuditMessageTokenMap, tokenize};
 pub use reader::{

@@ -4,7 +4,7 @@
 
 use arbitrary::Arbitrary;
 use auditrd::{
-    Arena, EventId, Groups, encode, parse_audit_event,
+    Arena, Detail, EventId, Groups, encode, parse_audit_event,
     record_type::{AUDIT_EXECVE, AUDIT_SYSCALL},
 };
 use auditrd_fuzz::{check_lines, execve_records};
@@ -57,7 +57,10 @@ fn round_trip(words: &[u8], limit: usize, turn: u8) {
     let (arena, groups) = (Arena::new(), groups(&records));
     let group = groups.last().expect("it has one");
     let event = parse_audit_event(&group, &arena).expect("an execve is an event");
-    assert_eq!(event.argv, Some(&argv[..]));
+    let Detail::Process(detail) = &event.detail else {
+        panic!("execve is about a process");
+    };
+    assert_eq!(detail.argv, Some(&argv[..]));
     assert!(!event.incomplete);
     let mut lines = Vec::new();
     encode::line(&event, &mut lines);

@@ -3,102 +3,106 @@
 use bumpalo::Bump;
 
 use crate::{
-    classify::{commandline, names::Named},
+    classify::{commandline, names::Named, place::Placed},
     model::{
-        Action, Arch, AuditEvent, AuditMessageGroup, EventKind, Identity, RecordType, errno_name,
+        Action, Actor, Arch, AuditEvent, AuditMessageGroup, Detail, FileDetail, ProcessAction,
+        ProcessDetail, RecordType, UserDetail, errno_name,
         record_type::{AUDIT_EXECVE, AUDIT_PATH, AUDIT_URINGOP},
     },
     parse::{CallRecord, Facts, NameType, PathRecord, UserRecord},
 };
 
-/// An event that nothing is known of but its stamp.
-pub(super) fn empty<'a>(group: &AuditMessageGroup<'a>) -> AuditEvent<'a> {
+/// The event of a call.
+pub(super) fn call<'a>(
+    group: &AuditMessageGroup<'a>,
+    call: &CallRecord<'a>,
+    facts: &Facts<'a>,
+    syscall: &'a str,
+    detail: Detail<'a>,
+) -> AuditEvent<'a> {
+    let exit = call.exit.unwrap_or(0);
     AuditEvent {
-        kind: EventKind::Process,
         id: group.id,
-        node: (!group.node.is_empty()).then_some(group.node),
-        record_type: RecordType(0),
-        arch: None,
-        success: None,
-        syscall: "",
-        exit: 0,
-        ids: Identity::default(),
-        msg: None,
-        terminal: None,
-        hostname: None,
-        res: None,
-        tty: None,
-        comm: None,
-        key: None,
-        cwd: None,
-        exe: None,
-        commandline: None,
-        path: None,
-        dest_path: None,
-        argv: None,
-        action: None,
-        inode: None,
-        dev: None,
-        mode: None,
-        ouid: None,
-        ogid: None,
-        error: None,
-        path_unresolved: false,
-        op: None,
-        acct: None,
-        addr: None,
-        cmd: None,
-        fields: &[],
-        subj: None,
-        incomplete: group.incomplete,
+        node: node(group),
+        record_type: call.record_type,
+        arch: call.arch.map(|(arch, text)| {
+            Arch::name_of(arch, call.number.unwrap_or(0)).map_or(text, str::as_bytes)
+        }),
+        success: call.success,
+        syscall,
+        exit,
+        error: (exit < 0).then(|| errno_name(exit)).flatten(),
+        actor: Actor {
+            ids: call.ids,
+            tty: call.tty,
+            comm: call.comm,
+            exe: call.exe,
+            subj: call.subj.or(facts.contexts),
+        },
+        key: call.key,
+        cwd: facts.cwd,
+        incomplete: is_incomplete(group, call, facts, &detail),
+        detail,
         truncated: group.truncated,
     }
 }
 
-/// What every event with a SYSCALL or URINGOP record has.
-pub(super) fn call<'a>(event: &mut AuditEvent<'a>, call: &CallRecord<'a>, facts: &Facts<'a>) {
-    let missing = call
-        .items
-        .is_some_and(|items| items as usize > facts.paths.len());
-    // Of several operations that one call submitted, the first is shown.
-    let missing = missing || facts.operations > 1;
+/// Whether a call is without a record that it should have.
+fn is_incomplete(
+    group: &AuditMessageGroup,
+    call: &CallRecord,
+    facts: &Facts,
+    detail: &Detail,
+) -> bool {
     // Nothing ends an io_uring event in a log: it has neither EOE there nor a process title. It is
     // whole when it has as many names as it said.
-    let ended = !event.incomplete || call.record_type == AUDIT_URINGOP && call.items.is_some();
-    event.record_type = call.record_type;
-    event.arch = call.arch.map(|(arch, text)| {
-        Arch::name_of(arch, call.number.unwrap_or(0)).map_or(text, str::as_bytes)
-    });
-    event.success = call.success;
-    event.exit = call.exit.unwrap_or(0);
-    event.ids = call.ids;
-    event.tty = call.tty;
-    event.comm = call.comm;
-    event.key = call.key;
-    event.cwd = facts.cwd;
-    event.exe = call.exe;
-    event.error = (event.exit < 0).then(|| errno_name(event.exit)).flatten();
-    event.subj = call.subj.or(facts.contexts);
-    event.incomplete = !ended || missing;
+    let has_ended = !group.incomplete || call.record_type == AUDIT_URINGOP && call.items.is_some();
+    let lacks_paths = call
+        .items
+        .is_some_and(|items| items as usize > facts.paths.len());
+    // Of several operations that one call submitted, only the first is shown.
+    let lacks_operations = facts.operations > 1;
+    let lacks_arguments = match detail {
+        Detail::Process(process) => process.argv.is_some() && !has_all_arguments(facts),
+        Detail::File(_) | Detail::User(_) => false,
+    };
+    !has_ended || lacks_paths || lacks_operations || lacks_arguments
 }
 
-pub(super) fn process<'a>(
-    event: &mut AuditEvent<'a>,
-    path: Option<&'a [u8]>,
-    path_unresolved: bool,
+fn has_all_arguments(facts: &Facts) -> bool {
+    facts.argv.is_none_or(|argv| argv.complete)
+}
+
+fn node<'a>(group: &AuditMessageGroup<'a>) -> Option<&'a [u8]> {
+    (!group.node.is_empty()).then_some(group.node)
+}
+
+/// The execution of a program, successful or not.
+pub(super) fn exec<'a>(
+    (path, is_resolved): Placed<'a>,
     facts: &Facts<'a>,
     arena: &'a Bump,
-) {
-    event.path = path;
-    event.path_unresolved = path_unresolved && path.is_some();
+) -> Detail<'a> {
     // The process title of a failed exec is that of the program that tried.
-    event.argv = facts.argv.map(|argv| argv.args);
-    event.commandline = event.argv.map(|argv| commandline::join(argv, arena));
-    event.incomplete |= facts.argv.is_some_and(|argv| !argv.complete);
+    let argv = facts.argv.map(|argv| argv.args);
+    Detail::Process(ProcessDetail {
+        action: ProcessAction::Executed,
+        commandline: argv.map(|argv| commandline::join(argv, arena)),
+        path,
+        path_unresolved: !is_resolved && path.is_some(),
+        argv,
+    })
 }
 
-pub(super) fn fork<'a>(event: &mut AuditEvent<'a>, facts: &Facts<'a>, arena: &'a Bump) {
-    event.commandline = title(facts, arena);
+/// The creation of a process or thread.
+pub(super) fn fork<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Detail<'a> {
+    Detail::Process(ProcessDetail {
+        action: ProcessAction::Forked,
+        commandline: title(facts, arena),
+        path: None,
+        path_unresolved: false,
+        argv: None,
+    })
 }
 
 /// The process title on one line.
@@ -108,62 +112,70 @@ fn title<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Option<&'a [u8]> {
         .map(|title| commandline::title(title, arena))
 }
 
-pub(super) fn file<'a>(
-    event: &mut AuditEvent<'a>,
-    named: &Named<'a>,
-    facts: &Facts<'a>,
-    arena: &'a Bump,
-) {
+/// An operation on a file.
+pub(super) fn file<'a>(named: &Named<'a>, facts: &Facts<'a>, arena: &'a Bump) -> Detail<'a> {
     let some = |text: &'a [u8]| (!text.is_empty()).then_some(text);
-    event.kind = EventKind::Fim;
-    event.commandline = title(facts, arena);
-    event.path = named.path;
-    event.dest_path = named.dest_path;
-    event.action = Some(named.action);
-    event.path_unresolved = named.unresolved;
-    if let Some(subject) = &named.subject {
-        event.inode = subject.inode;
-        event.dev = some(subject.dev);
-        event.mode = some(subject.mode);
-        event.ouid = subject.ouid;
-        event.ogid = subject.ogid;
-    }
+    let subject = named.subject.as_ref();
+    Detail::File(FileDetail {
+        action: named.action,
+        commandline: title(facts, arena),
+        path: named.path,
+        dest_path: named.dest_path,
+        path_unresolved: named.unresolved,
+        inode: subject.and_then(|subject| subject.inode),
+        dev: subject.and_then(|subject| some(subject.dev)),
+        mode: subject.and_then(|subject| some(subject.mode)),
+        ouid: subject.and_then(|subject| subject.ouid),
+        ogid: subject.and_then(|subject| subject.ogid),
+    })
 }
 
+/// The event of a record from user space, or of LOGIN.
 pub(super) fn user<'a>(
-    event: &mut AuditEvent<'a>,
+    group: &AuditMessageGroup<'a>,
     user: &UserRecord<'a>,
     facts: &Facts<'a>,
     arena: &'a Bump,
-) {
+) -> AuditEvent<'a> {
     // LOGIN, and user records of some kernels, come inside the syscall that caused them.
     let call = facts.call;
     let from_call = |get: fn(&CallRecord<'a>) -> Option<&'a [u8]>| call.and_then(get);
-    event.kind = EventKind::User;
-    event.record_type = user.record_type;
-    event.success = user.res.or(from_call(|call| call.success)).map(outcome);
-    event.ids = user.ids.or(call.map(|call| call.ids).unwrap_or_default());
-    event.msg = user.msg;
-    event.terminal = user.terminal;
-    event.hostname = user.hostname;
-    event.res = user.res;
-    event.tty = user.tty;
-    event.comm = from_call(|call| call.comm).or(user.comm);
-    event.key = user.key(arena).or(from_call(|call| call.key));
-    event.cwd = user.cwd.or(facts.cwd);
-    event.exe = from_call(|call| call.exe).or(user.exe);
-    event.op = user.op;
-    event.acct = user.acct;
-    event.addr = user.addr;
-    event.cmd = user.cmd;
-    event.fields = user.fields.clone().into_bump_slice();
-    event.subj = user.subj.or(from_call(|call| call.subj));
-    // What a program says is one record, whether anything comes after it or not.
-    event.incomplete = false;
-    event.truncated |= user.truncated;
+    AuditEvent {
+        id: group.id,
+        node: node(group),
+        record_type: user.record_type,
+        arch: None,
+        success: user.res.or(from_call(|call| call.success)).map(outcome),
+        syscall: "",
+        exit: 0,
+        error: None,
+        actor: Actor {
+            ids: user.ids.or(call.map(|call| call.ids).unwrap_or_default()),
+            tty: user.tty,
+            comm: from_call(|call| call.comm).or(user.comm),
+            exe: from_call(|call| call.exe).or(user.exe),
+            subj: user.subj.or(from_call(|call| call.subj)),
+        },
+        key: user.key(arena).or(from_call(|call| call.key)),
+        cwd: user.cwd.or(facts.cwd),
+        detail: Detail::User(UserDetail {
+            msg: user.msg,
+            terminal: user.terminal,
+            hostname: user.hostname,
+            res: user.res,
+            op: user.op,
+            acct: user.acct,
+            addr: user.addr,
+            cmd: user.cmd,
+            fields: user.fields.clone().into_bump_slice(),
+        }),
+        // The record is the whole event, so nothing can be missing behind it.
+        incomplete: false,
+        truncated: group.truncated || user.truncated,
+    }
 }
 
-/// `success` or `failed`, in whatever words the program said it.
+/// The outcome as `success` or `failed`, in whichever word the program reported it.
 fn outcome(res: &[u8]) -> &[u8] {
     match res {
         b"1" | b"yes" | b"success" => b"success",
@@ -172,38 +184,52 @@ fn outcome(res: &[u8]) -> &[u8] {
     }
 }
 
-/// What is left of an event whose SYSCALL record never came: a program that was started if there
-/// are arguments, a file that was made or removed if a PATH record says so.
+/// The event of records whose SYSCALL record never came: the execution of a program if there are
+/// arguments, or the creation or removal of a file if a PATH record tells of one.
 pub(super) fn orphan<'a>(
-    event: &mut AuditEvent<'a>,
+    group: &AuditMessageGroup<'a>,
     facts: &Facts<'a>,
     arena: &'a Bump,
-) -> Option<()> {
-    event.cwd = facts.cwd;
-    event.incomplete = true;
-    let touched = |path: &&PathRecord| matches!(path.nametype, NameType::Create | NameType::Delete);
+) -> Option<AuditEvent<'a>> {
+    let (record_type, detail) = orphan_detail(facts, arena)?;
+    Some(AuditEvent {
+        id: group.id,
+        node: node(group),
+        record_type,
+        arch: None,
+        success: None,
+        syscall: "",
+        exit: 0,
+        error: None,
+        actor: Actor::default(),
+        key: None,
+        cwd: facts.cwd,
+        detail,
+        incomplete: true,
+        truncated: group.truncated,
+    })
+}
+
+fn orphan_detail<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Option<(RecordType, Detail<'a>)> {
+    let is_full = |path: Option<&[u8]>| path.is_some_and(|path| path.starts_with(b"/"));
     if facts.argv.is_some() {
         let path = facts.paths.first().and_then(|path| path.name);
-        let full = path.is_some_and(|path| path.starts_with(b"/"));
-        event.record_type = AUDIT_EXECVE;
-        process(event, path, !full, facts, arena);
-        return Some(());
+        let program = (path, is_full(path));
+        return Some((AUDIT_EXECVE, exec(program, facts, arena)));
     }
-    let path = facts.paths.iter().find(touched).copied()?;
-    let created = path.nametype == NameType::Create;
+    let is_touched =
+        |path: &&PathRecord| matches!(path.nametype, NameType::Create | NameType::Delete);
+    let path = facts.paths.iter().find(is_touched).copied()?;
     let named = Named {
-        action: if created {
-            Action::Created
-        } else {
-            Action::Deleted
+        action: match path.nametype {
+            NameType::Create => Action::Created,
+            _ => Action::Deleted,
         },
         path: path.name,
         dest_path: None,
         subject: Some(path),
-        unresolved: !path.name.is_some_and(|name| name.starts_with(b"/")),
+        unresolved: !is_full(path.name),
         exchanged: false,
     };
-    event.record_type = AUDIT_PATH;
-    file(event, &named, facts, arena);
-    Some(())
+    Some((AUDIT_PATH, file(&named, facts, arena)))
 }

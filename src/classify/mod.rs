@@ -12,7 +12,8 @@ use bumpalo::Bump;
 
 use crate::{
     model::{
-        Action, Arch, AuditEvent, AuditMessageGroup, record_type::AUDIT_URINGOP, uring_op_name,
+        Action, Arch, AuditEvent, AuditMessageGroup, Detail, record_type::AUDIT_URINGOP,
+        uring_op_name,
     },
     parse::{CallRecord, Facts, NameType, facts},
     resolve::{Absent, Host, Resolver},
@@ -46,77 +47,75 @@ impl Classifier {
         }
     }
 
-    /// The event that a group of records is, or `None` if it is none of the three kinds.
+    /// The event that a group of records is, or `None` if it is of no kind.
     ///
     /// Groups must come in the order in which the kernel finished them, since paths are resolved
-    /// by what came before. Text that had to be built lies in `arena`, to be reset when the event
-    /// is no longer needed.
+    /// by earlier events. Text that is not borrowed from the group is built in `arena`, which may be
+    /// reset once the event is no longer needed.
     pub fn classify<'a>(
         &mut self,
         group: &AuditMessageGroup<'a>,
         arena: &'a Bump,
     ) -> Option<AuditEvent<'a>> {
-        let mut event = events::empty(group);
-        self.fill(&mut event, group, arena)?;
-        Some(event)
-    }
-
-    /// Writes into an event what its records say, unless it is none.
-    fn fill<'a>(
-        &mut self,
-        event: &mut AuditEvent<'a>,
-        group: &AuditMessageGroup<'a>,
-        arena: &'a Bump,
-    ) -> Option<()> {
         let facts = facts(group, arena);
         if let Some(user) = facts.user {
-            events::user(event, user, &facts, arena);
-            return Some(());
+            return Some(events::user(group, user, &facts, arena));
         }
         let Some(call) = call_of(&facts, arena) else {
-            return events::orphan(event, &facts, arena);
+            return events::orphan(group, &facts, arena);
         };
-        events::call(event, call, &facts);
-        let (name, call_kind) = identify(call);
-        event.syscall = name.unwrap_or_else(|| unknown_syscall(call.number, arena));
+        let (name, meaning) = identify(call);
+        // A call that no table has yet may still execute programs and create files.
+        let meaning = match name {
+            Some(_) => meaning,
+            None => by_records(&facts),
+        };
+        let detail = self.detail(group, call, meaning, &facts, arena)?;
+        let syscall = name.unwrap_or_else(|| unknown_syscall(call.number, arena));
+        Some(events::call(group, call, &facts, syscall, detail))
+    }
+
+    /// The detail of a call, or `None` if it makes no event. Either way the call may change what
+    /// is remembered of paths.
+    fn detail<'a>(
+        &mut self,
+        group: &AuditMessageGroup<'a>,
+        call: &CallRecord<'a>,
+        meaning: Option<Call>,
+        facts: &Facts<'a>,
+        arena: &'a Bump,
+    ) -> Option<Detail<'a>> {
         self.events = self.events.wrapping_add(1);
         if self.events.is_multiple_of(BETWEEN_LOOKS) {
             forget(&mut self.memories, MEMORY);
         }
-        let memory = memory(&mut self.memories, group.node);
         let mut namer = Namer {
             call,
-            facts: &facts,
-            memory,
+            facts,
+            memory: memory(&mut self.memories, group.node),
             host: &*self.host,
             arena,
         };
-        // A call that no table has yet may still start programs and make files.
-        let call_kind = match name {
-            Some(_) => call_kind,
-            None => by_records(&facts),
-        };
-        match call_kind? {
+        match meaning? {
             Call::Exec(dir) => {
-                let (path, resolved) = namer.program(dir);
+                let program = namer.program(dir);
                 learn::executed(&mut namer);
-                events::process(event, path, !resolved, &facts, arena);
+                Some(events::exec(program, facts, arena))
             }
             Call::Fork => {
                 learn::forked(&mut namer);
-                events::fork(event, &facts, arena);
+                Some(events::fork(facts, arena))
             }
             Call::File(action, names) => {
                 let named = namer.file(action, names);
                 learn::file(&mut namer, &named, names);
-                events::file(event, &named, &facts, arena);
+                Some(events::file(&named, facts, arena))
             }
             Call::Fcntl => {
                 learn::fcntl(&mut namer);
-                return None;
+                None
             }
         }
-        Some(())
     }
 }
 
@@ -125,7 +124,7 @@ impl Classifier {
 /// A [`Classifier`] resolves more paths, because it remembers which descriptor is which file.
 ///
 /// ```
-/// use auditrd::{Arena, EventId, EventKind, Groups, parse_audit_event, record_type::*};
+/// use auditrd::{Arena, Detail, EventId, Groups, parse_audit_event, record_type::*};
 ///
 /// let mut groups = Groups::default();
 /// groups
@@ -137,8 +136,9 @@ impl Classifier {
 ///
 /// let arena = Arena::new();
 /// let event = parse_audit_event(&groups.last().unwrap(), &arena).unwrap();
-/// assert_eq!((event.kind, event.syscall), (EventKind::Fim, "unlink"));
-/// assert_eq!(event.path, Some(&b"/tmp/x"[..]));
+/// assert_eq!(event.syscall, "unlink");
+/// let Detail::File(file) = &event.detail else { panic!("unlink is about a file") };
+/// assert_eq!(file.path, Some(&b"/tmp/x"[..]));
 /// ```
 #[doc(alias = "ParseAuditEvent")]
 pub fn parse_audit_event<'a>(

@@ -170,7 +170,7 @@ impl Marshaller {
             self.counters.no_line += u64::from(records);
             return Ok(());
         };
-        if !self.kinds.iter().any(|kind| kind.matches(event.kind)) {
+        if !self.kinds.iter().any(|kind| kind.matches(event.kind())) {
             self.counters.no_line += u64::from(records);
             return Ok(());
         }

@@ -23,22 +23,48 @@ pub use shorten::{line_within, within};
 
 use crate::{
     bytes::is_plain,
-    model::{AuditEvent, Identity, Timestamp},
+    model::{AuditEvent, Detail, FileDetail, Identity, ProcessDetail, Timestamp, UserDetail},
 };
 
+/// The beginning of every line, by which a line that was cut short in a file is recognised.
+pub const BEGINNING: &[u8] = br#"{"name":""#;
+
+/// A key of the line, in each form that it is written in. The punctuation is part of the constant,
+/// so that the compiler knows its length and copies it at once.
+struct Key {
+    /// `,"key":`
+    bare: &'static [u8],
+    /// `,"key":"`
+    quoted: &'static [u8],
+    /// `,"key_hex":`
+    hex: &'static [u8],
+}
+
+/// The [`Key`] of a name.
+macro_rules! key {
+    ($name:literal) => {
+        const {
+            &Key {
+                bare: concat!(",\"", $name, "\":").as_bytes(),
+                quoted: concat!(",\"", $name, "\":\"").as_bytes(),
+                hex: concat!(",\"", $name, "_hex\":").as_bytes(),
+            }
+        }
+    };
+}
 /// Appends the line of an event, its line end included.
 pub fn line(event: &AuditEvent, out: &mut Vec<u8>) {
     Encoder::default().line(event, out);
 }
 
-/// Writes line after line, faster than one by one: it knows what the last one had in common with most.
+/// Writes line after line, and reuses the text that a line shares with the one before it.
 #[derive(Clone, Debug, Default)]
 pub struct Encoder {
     last: Last,
 }
 
 impl Encoder {
-    /// As [`line()`].
+    /// Appends a line, as [`line()`] does.
     pub fn line(&mut self, event: &AuditEvent, out: &mut Vec<u8>) {
         write(event, &mut self.last, out);
     }
@@ -46,72 +72,104 @@ impl Encoder {
 
 fn write(event: &AuditEvent, last: &mut Last, out: &mut Vec<u8>) {
     let mut object = Object { out };
-    object.ascii(br#"{"name":""#, event.kind.name().as_bytes());
-    object.ascii(br#","timestamp":""#, last.time(event.id.time));
-    object.number(br#","sequence":"#, event.id.serial);
-    object.text(br#","node":""#, event.node);
+    object.out.extend_from_slice(BEGINNING);
+    object.out.extend_from_slice(event.kind().name().as_bytes());
+    object.out.push(b'"');
+    object.ascii(key!("timestamp"), last.time(event.id.time));
+    object.number(key!("sequence"), event.id.serial);
+    object.text(key!("node"), event.node);
     match event.record_type.name() {
-        Some(name) => object.ascii(br#","type":""#, name.as_bytes()),
-        None => object.ascii(br#","type":""#, event.record_type.to_string().as_bytes()),
+        Some(name) => object.ascii(key!("type"), name.as_bytes()),
+        None => object.ascii(key!("type"), event.record_type.to_string().as_bytes()),
     }
-    object.text(br#","arch":""#, event.arch);
-    object.text(br#","success":""#, event.success);
-    object.ascii(br#","syscall":""#, event.syscall.as_bytes());
-    object.number(br#","exit":"#, event.exit);
-    object.id(br#","ppid":"#, event.ids.ppid);
-    object.id(br#","pid":"#, event.ids.pid);
-    last.ids(&event.ids, object.out, |ids, out| {
-        let mut object = Object { out };
-        object.id(br#","auid":"#, ids.auid);
-        object.id(br#","uid":"#, ids.uid);
-        object.id(br#","gid":"#, ids.gid);
-        object.id(br#","euid":"#, ids.euid);
-        object.id(br#","egid":"#, ids.egid);
-        object.id(br#","fsuid":"#, ids.fsuid);
-        object.id(br#","fsgid":"#, ids.fsgid);
-        object.id(br#","suid":"#, ids.suid);
-        object.id(br#","sgid":"#, ids.sgid);
-        object.id(br#","session":"#, ids.session);
-    });
-    object.text(br#","msg":""#, event.msg);
-    object.text(br#","terminal":""#, event.terminal);
-    object.text(br#","hostname":""#, event.hostname);
-    object.text(br#","res":""#, event.res);
-    object.text(br#","tty":""#, event.tty);
-    object.text(br#","comm":""#, event.comm);
-    object.text(br#","key":""#, event.key);
-    object.text(br#","cwd":""#, event.cwd);
-    object.text(br#","exectuable":""#, event.exe);
-    object.text(br#","commandline":""#, event.commandline);
-    object.text(br#","path":""#, event.path);
-    object.text(br#","dest_path":""#, event.dest_path);
-    object.words(br#","argv":"#, event.argv);
-    if let Some(action) = event.action {
-        object.ascii(br#","action":""#, action.name().as_bytes());
+    object.text(key!("arch"), event.arch);
+    object.text(key!("success"), event.success);
+    object.ascii(key!("syscall"), event.syscall.as_bytes());
+    object.number(key!("exit"), event.exit);
+    ids(&event.actor.ids, last, &mut object);
+    if let Detail::User(detail) = &event.detail {
+        said(detail, &mut object);
     }
-    if let Some(inode) = event.inode {
-        object.ascii(
-            br#","inode":""#,
-            itoa::Buffer::new().format(inode).as_bytes(),
-        );
+    object.text(key!("tty"), event.actor.tty);
+    object.text(key!("comm"), event.actor.comm);
+    object.text(key!("key"), event.key);
+    object.text(key!("cwd"), event.cwd);
+    object.text(key!("exectuable"), event.actor.exe);
+    match &event.detail {
+        Detail::Process(detail) => process(detail, event.error, &mut object),
+        Detail::File(detail) => file(detail, event.error, &mut object),
+        Detail::User(detail) => user(detail, event.error, &mut object),
     }
-    object.text(br#","dev":""#, event.dev);
-    object.text(br#","mode":""#, event.mode);
-    object.optional(br#","ouid":"#, event.ouid);
-    object.optional(br#","ogid":"#, event.ogid);
-    if let Some(error) = event.error {
-        object.ascii(br#","error":""#, error.as_bytes());
-    }
-    object.flag(br#","path_unresolved":"#, event.path_unresolved);
-    object.text(br#","op":""#, event.op);
-    object.text(br#","acct":""#, event.acct);
-    object.text(br#","addr":""#, event.addr);
-    object.text(br#","cmd":""#, event.cmd);
-    object.fields(br#","fields":"#, event.fields);
-    object.text(br#","subj":""#, event.subj);
-    object.flag(br#","incomplete":"#, event.incomplete);
-    object.flag(br#","truncated":"#, event.truncated);
+    object.text(key!("subj"), event.actor.subj);
+    object.flag(key!("incomplete"), event.incomplete);
+    object.flag(key!("truncated"), event.truncated);
     out.extend_from_slice(b"}\n");
+}
+
+#[inline]
+fn ids(ids: &Identity, last: &mut Last, object: &mut Object) {
+    object.id(key!("ppid"), ids.ppid);
+    object.id(key!("pid"), ids.pid);
+    last.ids(ids, object.out, |ids, out| {
+        let mut object = Object { out };
+        object.id(key!("auid"), ids.auid);
+        object.id(key!("uid"), ids.uid);
+        object.id(key!("gid"), ids.gid);
+        object.id(key!("euid"), ids.euid);
+        object.id(key!("egid"), ids.egid);
+        object.id(key!("fsuid"), ids.fsuid);
+        object.id(key!("fsgid"), ids.fsgid);
+        object.id(key!("suid"), ids.suid);
+        object.id(key!("sgid"), ids.sgid);
+        object.id(key!("session"), ids.session);
+    });
+}
+
+#[inline]
+fn process(detail: &ProcessDetail, error: Option<&str>, object: &mut Object) {
+    object.text(key!("commandline"), detail.commandline);
+    object.text(key!("path"), detail.path);
+    object.words(key!("argv"), detail.argv);
+    object.error(error);
+    object.flag(key!("path_unresolved"), detail.path_unresolved);
+}
+
+#[inline]
+fn file(detail: &FileDetail, error: Option<&str>, object: &mut Object) {
+    object.text(key!("commandline"), detail.commandline);
+    object.text(key!("path"), detail.path);
+    object.text(key!("dest_path"), detail.dest_path);
+    object.ascii(key!("action"), detail.action.name().as_bytes());
+    if let Some(inode) = detail.inode {
+        let mut digits = itoa::Buffer::new();
+        object.ascii(key!("inode"), digits.format(inode).as_bytes());
+    }
+    object.text(key!("dev"), detail.dev);
+    object.text(key!("mode"), detail.mode);
+    object.optional(key!("ouid"), detail.ouid);
+    object.optional(key!("ogid"), detail.ogid);
+    object.error(error);
+    object.flag(key!("path_unresolved"), detail.path_unresolved);
+}
+
+/// The keys of a user event that precede those of its process.
+#[inline]
+fn said(detail: &UserDetail, object: &mut Object) {
+    object.text(key!("msg"), detail.msg);
+    object.text(key!("terminal"), detail.terminal);
+    object.text(key!("hostname"), detail.hostname);
+    object.text(key!("res"), detail.res);
+}
+
+/// Its other keys.
+#[inline]
+fn user(detail: &UserDetail, error: Option<&str>, object: &mut Object) {
+    object.error(error);
+    object.text(key!("op"), detail.op);
+    object.text(key!("acct"), detail.acct);
+    object.text(key!("addr"), detail.addr);
+    object.text(key!("cmd"), detail.cmd);
+    object.fields(key!("fields"), detail.fields);
 }
 
 /// Appends the line that says that something was lost, and how much of it.
@@ -145,30 +203,29 @@ fn json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
     debug_assert!(written.is_ok(), "{written:?}");
 }
 
-/// Writes the members of one object. A key comes as it is written, with the comma before it and the
-/// quotes and the colon: its length is known to the compiler then, and it is copied at once.
+/// Writes the members of one object but the first.
 struct Object<'a> {
     out: &'a mut Vec<u8>,
 }
 
 impl Object<'_> {
     #[inline]
-    fn number(&mut self, key: &[u8], number: impl itoa::Integer) {
-        self.out.extend_from_slice(key);
+    fn number(&mut self, key: &'static Key, number: impl itoa::Integer) {
+        self.out.extend_from_slice(key.bare);
         self.out
             .extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
     }
 
     /// An id. Most are 0 or unset.
     #[inline(always)]
-    fn id(&mut self, key: &[u8], id: u32) {
+    fn id(&mut self, key: &'static Key, id: u32) {
         match id {
             0..=9 => {
-                self.out.extend_from_slice(key);
+                self.out.extend_from_slice(key.bare);
                 self.out.push(b'0' + id as u8);
             }
             Identity::UNSET => {
-                self.out.extend_from_slice(key);
+                self.out.extend_from_slice(key.bare);
                 self.out.extend_from_slice(b"4294967295");
             }
             id => self.number(key, id),
@@ -176,31 +233,37 @@ impl Object<'_> {
     }
 
     #[inline]
-    fn optional(&mut self, key: &[u8], number: Option<u32>) {
+    fn optional(&mut self, key: &'static Key, number: Option<u32>) {
         if let Some(number) = number {
             self.id(key, number);
         }
     }
 
     #[inline]
-    fn flag(&mut self, key: &[u8], is_set: bool) {
+    fn flag(&mut self, key: &'static Key, is_set: bool) {
         if is_set {
-            self.out.extend_from_slice(key);
+            self.out.extend_from_slice(key.bare);
             self.out.extend_from_slice(b"true");
         }
     }
 
-    /// Text that needs no escaping, under a key with the opening quote behind it.
+    #[inline]
+    fn error(&mut self, error: Option<&str>) {
+        if let Some(error) = error {
+            self.ascii(key!("error"), error.as_bytes());
+        }
+    }
+
+    /// Text that needs no escaping.
     #[inline(always)]
-    fn ascii(&mut self, key: &[u8], text: &[u8]) {
-        self.out.extend_from_slice(key);
+    fn ascii(&mut self, key: &'static Key, text: &[u8]) {
+        self.out.extend_from_slice(key.quoted);
         self.out.extend_from_slice(text);
         self.out.push(b'"');
     }
 
-    /// Text under a key with the opening quote behind it.
     #[inline(always)]
-    fn text(&mut self, key: &[u8], text: Option<&[u8]>) {
+    fn text(&mut self, key: &'static Key, text: Option<&[u8]>) {
         let Some(text) = text else { return };
         if is_plain(text) {
             self.ascii(key, text);
@@ -210,26 +273,17 @@ impl Object<'_> {
     }
 
     #[inline(never)]
-    fn escaped(&mut self, key: &[u8], text: &[u8]) {
-        let key = key.strip_suffix(b"\"").unwrap_or(key);
-        self.out.extend_from_slice(key);
+    fn escaped(&mut self, key: &'static Key, text: &[u8]) {
+        self.out.extend_from_slice(key.bare);
         if !escaped(text, self.out) {
-            self.hex(key, text);
+            self.out.extend_from_slice(key.hex);
+            hex(text, self.out);
         }
     }
 
-    /// The exact bytes of a text that is not UTF-8, under its key with `_hex` behind it.
-    #[cold]
-    fn hex(&mut self, key: &[u8], text: &[u8]) {
-        let key = key.strip_suffix(b"\":").unwrap_or(key);
-        self.out.extend_from_slice(key);
-        self.out.extend_from_slice(b"_hex\":");
-        hex(text, self.out);
-    }
-
-    fn words(&mut self, key: &[u8], words: Option<&[&[u8]]>) {
+    fn words(&mut self, key: &'static Key, words: Option<&[&[u8]]>) {
         let Some(words) = words else { return };
-        self.out.extend_from_slice(key);
+        self.out.extend_from_slice(key.bare);
         let mut all_text = true;
         list(b"[]", words.iter(), self.out, |word, out| {
             all_text &= string(word, out)
@@ -237,7 +291,7 @@ impl Object<'_> {
         if all_text {
             return;
         }
-        self.out.extend_from_slice(br#","argv_hex":"#);
+        self.out.extend_from_slice(key.hex);
         let words = words.iter().enumerate();
         let bad = words.filter(|(_, word)| str::from_utf8(word).is_err());
         list(b"{}", bad, self.out, |(index, word), out| {
@@ -248,11 +302,11 @@ impl Object<'_> {
         });
     }
 
-    fn fields(&mut self, key: &[u8], fields: &[(&[u8], &[u8])]) {
+    fn fields(&mut self, key: &'static Key, fields: &[(&[u8], &[u8])]) {
         if fields.is_empty() {
             return;
         }
-        self.out.extend_from_slice(key);
+        self.out.extend_from_slice(key.bare);
         list(b"{}", fields.iter(), self.out, |(key, text), out| {
             string(key, out);
             out.push(b':');

@@ -1,22 +1,23 @@
-//! Events for eyes: one row each, aligned, and coloured if that is wanted.
+//! Human-readable output: one aligned row per event, coloured on request.
 //!
-//! When, what was done, who did it, and to what. What records say is never trusted with the
-//! terminal: control characters, and those that turn or hide text, are shown as escapes.
+//! A row has the time, the action, the actor and the object. Text from records never reaches the
+//! terminal as it is: control characters, and characters that turn or hide text, are escaped.
 
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::ecs::is_fork;
-use crate::model::{AuditEvent, EventKind, Identity, Timestamp};
+use crate::model::{
+    AuditEvent, Detail, Identity, ProcessAction, ProcessDetail, Timestamp, UserDetail,
+};
 
-/// How rows look.
+/// The look of rows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct View {
-    /// Whether there are colours.
+    /// Whether rows are coloured.
     pub color: bool,
-    /// Columns of the terminal; longer rows are cut to fit.
+    /// Width of the terminal in columns; longer rows are cut to fit.
     pub width: Option<usize>,
 }
 
@@ -28,11 +29,11 @@ const USER: Style = AnsiColor::Magenta.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
 
-/// Columns of what was done and of who did it; what is longer moves the rest of its row.
+/// Widths of the columns of the action and of the actor. A longer text moves the rest of its row.
 const ACTION: usize = 14;
-const WHO: usize = 34;
+const ACTOR: usize = 34;
 
-/// Appends the row of an event, its line end included.
+/// Appends the row of an event, with its line end.
 pub fn line(event: &AuditEvent, view: View, out: &mut Vec<u8>) {
     let mut row = Row::default();
     row.time(event.id.time);
@@ -41,26 +42,28 @@ pub fn line(event: &AuditEvent, view: View, out: &mut Vec<u8>) {
         row.add(PLAIN, " ");
     }
     let failed = matches!(event.success, Some(b"no" | b"failed"));
-    let style = match event.kind {
+    let style = match event.detail {
         _ if failed => BAD,
-        EventKind::Process => PROCESS,
-        EventKind::Fim => FILE,
-        EventKind::User => USER,
+        Detail::Process(_) => PROCESS,
+        Detail::File(_) => FILE,
+        Detail::User(_) => USER,
     };
     row.column(style, &action(event), ACTION);
-    row.column(PLAIN, &who(event), WHO);
-    let what = if failed { BAD } else { PLAIN };
-    row.add(what, &subject(event));
-    if let Some(dest) = event.dest_path {
+    row.column(PLAIN, &actor(event), ACTOR);
+    let style = if failed { BAD } else { PLAIN };
+    row.add(style, &object(event));
+    if let Detail::File(detail) = &event.detail
+        && let Some(dest) = detail.dest_path
+    {
         row.add(DIM, " -> ");
-        row.add(what, &visible(dest));
+        row.add(style, &visible(dest));
     }
     if failed {
         row.add(BAD, " ");
         row.add(BAD, event.error.unwrap_or("failed"));
     }
     for (is_so, word) in [
-        (event.path_unresolved, " (path unresolved)"),
+        (is_unresolved(event), " (path unresolved)"),
         (event.incomplete, " (incomplete)"),
         (event.truncated, " (truncated)"),
     ] {
@@ -74,7 +77,15 @@ pub fn line(event: &AuditEvent, view: View, out: &mut Vec<u8>) {
     row.write(view, out);
 }
 
-/// Appends the row that says that something was lost, and how much of it.
+fn is_unresolved(event: &AuditEvent) -> bool {
+    match &event.detail {
+        Detail::Process(detail) => detail.path_unresolved,
+        Detail::File(detail) => detail.path_unresolved,
+        Detail::User(_) => false,
+    }
+}
+
+/// Appends the row of a loss: its reason and its count.
 pub fn loss(time: Timestamp, reason: &str, count: u64, view: View, out: &mut Vec<u8>) {
     let mut row = Row::default();
     row.time(time);
@@ -84,17 +95,17 @@ pub fn loss(time: Timestamp, reason: &str, count: u64, view: View, out: &mut Vec
 }
 
 fn action(event: &AuditEvent) -> String {
-    match (event.kind, event.action) {
-        (_, Some(action)) => action.name().to_owned(),
-        (EventKind::Process, None) if is_fork(event) => "forked".to_owned(),
-        (EventKind::Process, None) => "executed".to_owned(),
-        _ => event.record_type.to_string().to_ascii_lowercase(),
+    match &event.detail {
+        Detail::Process(detail) => detail.action.name().to_owned(),
+        Detail::File(detail) => detail.action.name().to_owned(),
+        Detail::User(_) => event.record_type.to_string().to_ascii_lowercase(),
     }
 }
 
 /// `uid=0 auid=1000 sudo[42]`; ids that are not set are left out.
-fn who<'a>(event: &AuditEvent<'a>) -> String {
-    let ids = &event.ids;
+fn actor<'a>(event: &AuditEvent<'a>) -> String {
+    let actor = &event.actor;
+    let ids = &actor.ids;
     let mut text = String::new();
     for (name, id) in [("uid", ids.uid), ("auid", ids.auid)] {
         if id != Identity::UNSET {
@@ -102,7 +113,7 @@ fn who<'a>(event: &AuditEvent<'a>) -> String {
         }
     }
     let base = |exe: &'a [u8]| exe.rsplit(|byte| *byte == b'/').next();
-    let name = event.comm.or_else(|| event.exe.and_then(base));
+    let name = actor.comm.or_else(|| actor.exe.and_then(base));
     text += &visible(name.unwrap_or_default());
     if ids.pid != Identity::UNSET {
         let _ = write!(text, "[{}]", ids.pid);
@@ -110,42 +121,50 @@ fn who<'a>(event: &AuditEvent<'a>) -> String {
     text
 }
 
-/// What it was done to, or with.
-fn subject(event: &AuditEvent) -> String {
-    match event.kind {
-        EventKind::Process if is_fork(event) && event.exit < 0 => String::new(),
-        EventKind::Process if is_fork(event) => format!("pid {}", event.exit),
-        // The command line of a failed call without arguments is that of the program that tried.
-        EventKind::Process if event.argv.is_none() => visible(event.path.unwrap_or(b"?")),
-        EventKind::Process => visible(event.commandline.unwrap_or_default()),
-        EventKind::Fim => visible(event.path.unwrap_or(b"?")),
-        EventKind::User => said(event),
+/// The object of the action: a command, a process, a file, or the message of a program.
+fn object(event: &AuditEvent) -> String {
+    match &event.detail {
+        Detail::Process(detail) => process(event, detail),
+        Detail::File(detail) => visible(detail.path.unwrap_or(b"?")),
+        Detail::User(detail) => message(event, detail),
     }
 }
 
-/// What a program said, in the order of interest.
-fn said(event: &AuditEvent) -> String {
+fn process(event: &AuditEvent, detail: &ProcessDetail) -> String {
+    match detail.action {
+        ProcessAction::Forked if event.exit < 0 => String::new(),
+        ProcessAction::Forked => format!("pid {}", event.exit),
+        ProcessAction::Executed if detail.argv.is_some() => {
+            visible(detail.commandline.unwrap_or_default())
+        }
+        // The arguments of a call that failed early are in no record.
+        ProcessAction::Executed => visible(detail.path.unwrap_or(b"?")),
+    }
+}
+
+/// The message of a program, its most interesting fields first.
+fn message(event: &AuditEvent, detail: &UserDetail) -> String {
     let mut text = String::new();
     for (name, value) in [
-        ("op", event.op),
-        ("acct", event.acct),
-        ("addr", event.addr.or(event.hostname)),
-        ("terminal", event.terminal),
-        ("cmd", event.cmd),
-        ("exe", event.exe),
+        ("op", detail.op),
+        ("acct", detail.acct),
+        ("addr", detail.addr.or(detail.hostname)),
+        ("terminal", detail.terminal),
+        ("cmd", detail.cmd),
+        ("exe", event.actor.exe),
     ] {
         if let Some(value) = value {
             let _ = write!(text, "{name}={} ", visible(value));
         }
     }
-    for (name, value) in event.fields {
+    for (name, value) in detail.fields {
         let _ = write!(text, "{}={} ", visible(name), visible(value));
     }
     text.truncate(text.trim_end().len());
     text
 }
 
-/// Parts of one row, which know nothing of escapes yet.
+/// The parts of one row, before escape sequences are added.
 #[derive(Default)]
 struct Row {
     parts: Vec<(Style, String)>,
@@ -191,7 +210,7 @@ impl Row {
     }
 }
 
-/// How many bytes of a text fit into the columns that are left, which they use up.
+/// The number of bytes of a text that fit into the columns left, from which they are subtracted.
 fn fitting(text: &str, left: &mut usize) -> usize {
     for (at, c) in text.char_indices() {
         let width = c.width().unwrap_or(0);
@@ -204,7 +223,7 @@ fn fitting(text: &str, left: &mut usize) -> usize {
     text.len()
 }
 
-/// Bytes as text that does nothing to a terminal.
+/// Bytes as text that has no effect on a terminal.
 fn visible(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -222,8 +241,8 @@ fn visible(bytes: &[u8]) -> String {
     text
 }
 
-/// Whether a character turns, joins, hides or breaks text without being seen: Unicode's general
-/// categories Cf, Zl and Zp, and letters that are blank.
+/// Whether a character is invisible but turns, joins, hides or breaks text: the general categories
+/// Cf, Zl and Zp of Unicode, and blank letters.
 fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'

@@ -1,18 +1,21 @@
-//! The records of an event as they came, in the message groups that go-audit writes.
+//! The unchanged records of an event, in the message groups that go-audit writes.
 //!
 //! `{"sequence":…,"timestamp":"sec.msec","messages":[{"type":…,"data":"…"}],"uid_map":{}}`. The data
-//! of a message is what follows `audit(…): `. go-audit fills `uid_map` with the names of users; here
-//! it is empty, because a name may take a question to a directory service, and the users of a log
-//! are those of another host.
+//! of a message is the text after `audit(…): `. go-audit fills `uid_map` with user names; here it is
+//! empty, because a lookup may ask a directory service, and the users of a log are those of another
+//! host.
 //!
-//! Data that is not UTF-8 has U+FFFD where it is not, as with go-audit, and its exact bytes in
-//! upper-case hex as `data_hex`. `node`, `incomplete` and `truncated` are there when there is
-//! something to say, and are not go-audit's.
+//! In data that is not UTF-8, U+FFFD replaces each bad sequence, as in go-audit, and `data_hex` has
+//! the exact bytes in upper-case hex. `node`, `incomplete` and `truncated` are not in go-audit's
+//! groups, and are left out if there is nothing to report.
 
 use super::{list, nested::Nested};
 use crate::model::AuditMessageGroup;
 
-/// Appends the line of a group, its line end included.
+/// The beginning of every line, by which a line that was cut short in a file is recognised.
+pub const BEGINNING: &[u8] = br#"{"sequence":"#;
+
+/// Appends the line of a group, with its line end.
 ///
 /// ```
 /// use auditrd::{EventId, Groups, Timestamp, encode::raw, record_type::AUDIT_CWD};

@@ -2,11 +2,14 @@
 
 use bumpalo::{Bump, collections::Vec};
 
-use crate::{encode::line, model::AuditEvent};
+use crate::{
+    encode::line,
+    model::{AuditEvent, Text},
+};
 
-/// Appends the line of an event, cut so that it is no longer than `max` bytes, and marked as
-/// truncated. All text is cut, the arguments and fields as well: the kernel bounds most of it, but a
-/// log may hold anything. A line without any text fits in a few KiB.
+/// Appends the line of an event, cut to at most `max` bytes, and marked as truncated. Every text is
+/// cut, not only arguments and fields: the kernel bounds most of them, but a log may hold anything.
+/// A line without any text fits in a few KiB.
 pub fn line_within<'a>(
     event: &mut AuditEvent<'a>,
     max: usize,
@@ -16,7 +19,7 @@ pub fn line_within<'a>(
     within(event, max, arena, out, line);
 }
 
-/// As [`line_within`], for any way to write an event.
+/// Like [`line_within`], with a function that writes the event in some other format.
 pub fn within<'a>(
     event: &mut AuditEvent<'a>,
     max: usize,
@@ -26,7 +29,7 @@ pub fn within<'a>(
 ) {
     event.truncated = true;
     let start = out.len();
-    // A byte may take six in JSON, and hex twice as many again: halving finds the length soon.
+    // A byte takes up to six in JSON and two more in hex, so halving soon finds a length that fits.
     let mut budget = max;
     loop {
         budget /= 2;
@@ -39,48 +42,30 @@ pub fn within<'a>(
     }
 }
 
-/// Cuts each long part of an event to a number of bytes.
+/// Cuts each text of an event to a number of bytes. All parts of a list share that number.
 fn cut<'a>(event: &mut AuditEvent<'a>, budget: usize, arena: &'a Bump) {
-    for text in [
-        &mut event.node,
-        &mut event.arch,
-        &mut event.success,
-        &mut event.msg,
-        &mut event.terminal,
-        &mut event.hostname,
-        &mut event.res,
-        &mut event.tty,
-        &mut event.comm,
-        &mut event.key,
-        &mut event.cwd,
-        &mut event.exe,
-        &mut event.commandline,
-        &mut event.cmd,
-        &mut event.path,
-        &mut event.dest_path,
-        &mut event.dev,
-        &mut event.mode,
-        &mut event.op,
-        &mut event.acct,
-        &mut event.addr,
-        &mut event.subj,
-    ] {
-        *text = text.map(|text| start(text, budget));
-    }
-    let mut left = budget;
-    if let Some(argv) = event.argv {
-        let words = argv.iter().map_while(|word| take(word, &mut left));
-        event.argv = Some(Vec::from_iter_in(words, arena).into_bump_slice());
-    }
-    let mut left = budget;
-    let fields = event.fields.iter();
-    let fields =
-        fields.map_while(|(key, text)| Some((take(key, &mut left)?, take(text, &mut left)?)));
-    event.fields = Vec::from_iter_in(fields, arena).into_bump_slice();
+    event.texts_mut(|_, text| {
+        let mut left = budget;
+        match text {
+            Text::One(text) => *text = text.map(|text| start(text, budget)),
+            Text::List(list) => {
+                *list = list.map(|words| {
+                    let words = words.iter().map_while(|word| take(word, &mut left));
+                    Vec::from_iter_in(words, arena).into_bump_slice()
+                });
+            }
+            Text::Map(map) => {
+                let pairs = map
+                    .iter()
+                    .map_while(|(key, text)| Some((take(key, &mut left)?, take(text, &mut left)?)));
+                *map = Vec::from_iter_in(pairs, arena).into_bump_slice();
+            }
+        }
+    });
 }
 
-/// The beginning of a text, with three bytes for its quotes and comma, or nothing when the budget is
-/// used up.
+/// The beginning of a text, or `None` once the budget is used up. Three bytes of the budget are for
+/// the quotes and the comma.
 fn take<'a>(text: &'a [u8], left: &mut usize) -> Option<&'a [u8]> {
     *left = left.checked_sub(3).filter(|left| *left > 0)?;
     let text = start(text, *left);
@@ -88,7 +73,7 @@ fn take<'a>(text: &'a [u8], left: &mut usize) -> Option<&'a [u8]> {
     Some(text)
 }
 
-/// The beginning of a text, not cut inside a character.
+/// The beginning of a text. No UTF-8 character is cut in two.
 fn start(text: &[u8], length: usize) -> &[u8] {
     let mut end = length.min(text.len());
     let is_inside = |end: usize| text.get(end).is_some_and(|byte| byte & 0xc0 == 0x80);

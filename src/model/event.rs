@@ -1,201 +1,183 @@
-//! What comes out: one event, as it goes into one line of JSON.
+//! One event, as one line of output describes it.
 
-use crate::model::{EventId, RecordType};
+use crate::model::{
+    Actor, Detail, EventId, EventKind, FileDetail, ProcessDetail, RecordType, UserDetail,
+};
 
-/// Which of the three kinds an event is.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum EventKind {
-    /// A program was started, or a process made.
-    Process,
-    /// A file was opened, made, changed, renamed, linked, removed or mounted.
-    Fim,
-    /// A program had something to say, such as a login.
-    User,
-}
-
-impl EventKind {
-    /// The value of `name` in the event line.
-    pub fn name(self) -> &'static str {
-        match self {
-            EventKind::Process => "process_event",
-            EventKind::Fim => "fim_event",
-            EventKind::User => "user_event",
-        }
-    }
-}
-
-/// What a file event did, or tried to do.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[expect(missing_docs, reason = "the names say it")]
-#[non_exhaustive]
-pub enum Action {
-    Opened,
-    Created,
-    Modified,
-    Deleted,
-    Renamed,
-    Linked,
-    Symlinked,
-    Attributes,
-    Mounted,
-    Unmounted,
-    Read,
-    Mapped,
-    Closed,
-    Duplicated,
-}
-
-impl Action {
-    /// The value of `action` in the event line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Action::Opened => "opened",
-            Action::Created => "created",
-            Action::Modified => "modified",
-            Action::Deleted => "deleted",
-            Action::Renamed => "renamed",
-            Action::Linked => "linked",
-            Action::Symlinked => "symlinked",
-            Action::Attributes => "attributes",
-            Action::Mounted => "mounted",
-            Action::Unmounted => "unmounted",
-            Action::Read => "read",
-            Action::Mapped => "mapped",
-            Action::Closed => "closed",
-            Action::Duplicated => "duplicated",
-        }
-    }
-}
-
-/// Who did it. Each id is as the kernel printed it; what a record did not say is 4294967295, the
-/// kernel's own "unset", and so never root by accident.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(missing_docs, reason = "the names are the kernel's")]
-pub struct Identity {
-    pub ppid: u32,
-    pub pid: u32,
-    pub auid: u32,
-    pub uid: u32,
-    pub gid: u32,
-    pub euid: u32,
-    pub egid: u32,
-    pub fsuid: u32,
-    pub fsgid: u32,
-    pub suid: u32,
-    pub sgid: u32,
-    pub session: u32,
-}
-
-impl Identity {
-    /// The value of an id that is not set: `(uid_t) -1`.
-    pub const UNSET: u32 = u32::MAX;
-
-    /// These ids, and where they are not set, others.
-    pub(crate) fn or(self, other: Identity) -> Identity {
-        let or = |id, other| if id == Identity::UNSET { other } else { id };
-        Identity {
-            ppid: or(self.ppid, other.ppid),
-            pid: or(self.pid, other.pid),
-            auid: or(self.auid, other.auid),
-            uid: or(self.uid, other.uid),
-            gid: or(self.gid, other.gid),
-            euid: or(self.euid, other.euid),
-            egid: or(self.egid, other.egid),
-            fsuid: or(self.fsuid, other.fsuid),
-            fsgid: or(self.fsgid, other.fsgid),
-            suid: or(self.suid, other.suid),
-            sgid: or(self.sgid, other.sgid),
-            session: or(self.session, other.session),
-        }
-    }
-
-    /// Sets the id that a record calls `key`. Says whether there is one of that name.
-    pub(crate) fn set(&mut self, key: &[u8], value: Option<u32>) -> bool {
-        let id = match key {
-            b"ppid" => &mut self.ppid,
-            b"pid" => &mut self.pid,
-            b"auid" => &mut self.auid,
-            b"uid" => &mut self.uid,
-            b"gid" => &mut self.gid,
-            b"euid" => &mut self.euid,
-            b"egid" => &mut self.egid,
-            b"fsuid" => &mut self.fsuid,
-            b"fsgid" => &mut self.fsgid,
-            b"suid" => &mut self.suid,
-            b"sgid" => &mut self.sgid,
-            b"ses" => &mut self.session,
-            _ => return false,
-        };
-        *id = value.unwrap_or(Identity::UNSET);
-        true
-    }
-}
-
-impl Default for Identity {
-    fn default() -> Identity {
-        let unset = Identity::UNSET;
-        Identity {
-            ppid: unset,
-            pid: unset,
-            auid: unset,
-            uid: unset,
-            gid: unset,
-            euid: unset,
-            egid: unset,
-            fsuid: unset,
-            fsgid: unset,
-            suid: unset,
-            sgid: unset,
-            session: unset,
-        }
-    }
-}
-
-/// One event. All text is borrowed, from the records or from the arena that it was decoded into,
-/// and is bytes: file names and arguments need not be UTF-8.
+/// One event: the parts that all kinds have, and the [`Detail`] of its own kind.
 ///
-/// The README describes each field under its key in the event line.
+/// Texts are borrowed from the records, or from the arena that they were decoded into. They are
+/// bytes, because file names and arguments need not be UTF-8.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the README's table of keys is the description")]
 #[non_exhaustive]
 pub struct AuditEvent<'a> {
-    pub kind: EventKind,
+    /// The time and serial in the stamp that the records share.
     pub id: EventId,
+    /// The host name in the `node=` prefix of a log; absent for the local host.
     pub node: Option<&'a [u8]>,
+    /// The type of the record that names the event, such as `SYSCALL` or `USER_LOGIN`.
     pub record_type: RecordType,
+    /// The architecture of the call, such as `x86_64`; in hex, as printed, if it has no name.
     pub arch: Option<&'a [u8]>,
+    /// The outcome: `yes` or `no` for a syscall; `success` or `failed` for a record from user
+    /// space, or the program's own word. Absent for a call that does not return.
     pub success: Option<&'a [u8]>,
+    /// The name of the syscall or io_uring operation on its architecture, `unknown(N)` for a number
+    /// that has no name, and empty for an event without a call.
     pub syscall: &'a str,
+    /// The return value of the call: negative for an error, and 0 if no record has it.
     pub exit: i64,
-    pub ids: Identity,
-    pub msg: Option<&'a [u8]>,
-    pub terminal: Option<&'a [u8]>,
-    pub hostname: Option<&'a [u8]>,
-    pub res: Option<&'a [u8]>,
-    pub tty: Option<&'a [u8]>,
-    pub comm: Option<&'a [u8]>,
-    pub key: Option<&'a [u8]>,
-    pub cwd: Option<&'a [u8]>,
-    pub exe: Option<&'a [u8]>,
-    pub commandline: Option<&'a [u8]>,
-    pub path: Option<&'a [u8]>,
-    pub dest_path: Option<&'a [u8]>,
-    pub argv: Option<&'a [&'a [u8]]>,
-    pub action: Option<Action>,
-    pub inode: Option<u64>,
-    pub dev: Option<&'a [u8]>,
-    pub mode: Option<&'a [u8]>,
-    pub ouid: Option<u32>,
-    pub ogid: Option<u32>,
+    /// The name of the error that a negative `exit` stands for, such as `ENOENT`.
     pub error: Option<&'a str>,
-    pub path_unresolved: bool,
-    pub op: Option<&'a [u8]>,
-    pub acct: Option<&'a [u8]>,
-    pub addr: Option<&'a [u8]>,
-    pub cmd: Option<&'a [u8]>,
-    pub fields: &'a [(&'a [u8], &'a [u8])],
-    pub subj: Option<&'a [u8]>,
+    /// The process that did it.
+    pub actor: Actor<'a>,
+    /// The keys of the rules that matched, joined with commas (`key`).
+    pub key: Option<&'a [u8]>,
+    /// The working directory of the process (CWD).
+    pub cwd: Option<&'a [u8]>,
+    /// The part that depends on the kind of the event.
+    pub detail: Detail<'a>,
+    /// Whether a record is missing: the end of the event never came, or fewer records than were
+    /// promised.
     pub incomplete: bool,
+    /// Whether a bound cut the event.
     pub truncated: bool,
+}
+
+/// One of the texts of an event, to read or to replace.
+#[derive(Debug)]
+pub(crate) enum Text<'e, 'a> {
+    /// A single text.
+    One(&'e mut Option<&'a [u8]>),
+    /// A list of texts.
+    List(&'e mut Option<&'a [&'a [u8]]>),
+    /// Names and their texts.
+    Map(&'e mut &'a [(&'a [u8], &'a [u8])]),
+}
+
+impl<'a> AuditEvent<'a> {
+    /// The kind of the event.
+    #[inline]
+    pub fn kind(&self) -> EventKind {
+        self.detail.kind()
+    }
+
+    /// Visits every text that comes from a record, with its key in the event line, in the order of
+    /// the line. The names of calls and errors come from tables and are short.
+    ///
+    /// Nothing here is left out with `..`: a new field does not compile until it is either visited
+    /// or said to be no text, so that every text is cut to the length of a line and written exactly.
+    pub(crate) fn texts_mut(&mut self, mut visit: impl FnMut(&'static str, Text<'_, 'a>)) {
+        let AuditEvent {
+            id: _,
+            node,
+            record_type: _,
+            arch,
+            success,
+            syscall: _,
+            exit: _,
+            error: _,
+            actor,
+            key,
+            cwd,
+            detail,
+            incomplete: _,
+            truncated: _,
+        } = self;
+        let Actor {
+            ids: _,
+            tty,
+            comm,
+            exe,
+            subj,
+        } = actor;
+        visit("node", Text::One(node));
+        visit("arch", Text::One(arch));
+        visit("success", Text::One(success));
+        detail.leading_texts_mut(&mut visit);
+        visit("tty", Text::One(tty));
+        visit("comm", Text::One(comm));
+        visit("key", Text::One(key));
+        visit("cwd", Text::One(cwd));
+        visit("exectuable", Text::One(exe));
+        detail.texts_mut(&mut visit);
+        visit("subj", Text::One(subj));
+    }
+}
+
+impl<'a> Detail<'a> {
+    /// Visits the texts that the line has before the process and its rule.
+    fn leading_texts_mut(&mut self, visit: &mut impl FnMut(&'static str, Text<'_, 'a>)) {
+        match self {
+            Detail::Process(_) | Detail::File(_) => {}
+            Detail::User(UserDetail {
+                msg,
+                terminal,
+                hostname,
+                res,
+                op: _,
+                acct: _,
+                addr: _,
+                cmd: _,
+                fields: _,
+            }) => {
+                visit("msg", Text::One(msg));
+                visit("terminal", Text::One(terminal));
+                visit("hostname", Text::One(hostname));
+                visit("res", Text::One(res));
+            }
+        }
+    }
+
+    /// Visits the other texts.
+    fn texts_mut(&mut self, visit: &mut impl FnMut(&'static str, Text<'_, 'a>)) {
+        match self {
+            Detail::Process(ProcessDetail {
+                action: _,
+                commandline,
+                path,
+                path_unresolved: _,
+                argv,
+            }) => {
+                visit("commandline", Text::One(commandline));
+                visit("path", Text::One(path));
+                visit("argv", Text::List(argv));
+            }
+            Detail::File(FileDetail {
+                action: _,
+                commandline,
+                path,
+                dest_path,
+                path_unresolved: _,
+                inode: _,
+                dev,
+                mode,
+                ouid: _,
+                ogid: _,
+            }) => {
+                visit("commandline", Text::One(commandline));
+                visit("path", Text::One(path));
+                visit("dest_path", Text::One(dest_path));
+                visit("dev", Text::One(dev));
+                visit("mode", Text::One(mode));
+            }
+            Detail::User(UserDetail {
+                msg: _,
+                terminal: _,
+                hostname: _,
+                res: _,
+                op,
+                acct,
+                addr,
+                cmd,
+                fields,
+            }) => {
+                visit("op", Text::One(op));
+                visit("acct", Text::One(acct));
+                visit("addr", Text::One(addr));
+                visit("cmd", Text::One(cmd));
+                visit("fields", Text::Map(fields));
+            }
+        }
+    }
 }

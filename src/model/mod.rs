@@ -1,22 +1,29 @@
 //! The nouns that all stages share. Nothing here reads, decides or writes.
 
+mod actor;
 mod arch;
 mod batch;
+mod detail;
 mod event;
 mod event_id;
 mod file_id;
 mod group;
+mod kind;
 pub mod record_type;
 mod syscall;
 
+pub use actor::{Actor, Identity};
 pub use arch::Arch;
 pub(crate) use arch::X32_SYSCALL_BIT;
 pub use batch::{Batch, Record, Sightings};
 pub(crate) use batch::{Entry, narrow, slice};
-pub use event::{Action, AuditEvent, EventKind, Identity};
+pub use detail::{Action, Detail, FileDetail, ProcessAction, ProcessDetail, UserDetail};
+pub use event::AuditEvent;
+pub(crate) use event::Text;
 pub use event_id::{EventId, Millis, Timestamp};
 pub use file_id::FileId;
 pub use group::{AuditMessage, AuditMessageGroup, GroupBuilder, Groups};
 pub(crate) use group::{Head, Place};
+pub use kind::EventKind;
 pub use record_type::RecordType;
 pub use syscall::{errno_name, syscall_name, syscall_number, uring_op_name};

@@ -130,7 +130,7 @@ pub struct Totals {
 ///         let arena = Arena::new();
 ///         while let Some(group) = reader.next()? {
 ///             if let Some(event) = parse_audit_event(&group, &arena) {
-///                 println!("{} {:?}", event.syscall, event.path);
+///                 println!("{} {:?}", event.syscall, event.detail);
 ///             }
 ///         }
 ///     }

@@ -3,16 +3,16 @@
 //! Both are closed lists, and each category allows some of the types only (ECS 9.4, `event.category`
 //! and `event.type`).
 
-use crate::model::{Action, AuditEvent, EventKind, RecordType, record_type::*};
+use crate::model::{Action, AuditEvent, Detail, RecordType, record_type::*};
 
 /// `event.category`, which few events lack, and `event.type`.
 pub(super) type Class = (Option<&'static str>, &'static [&'static str]);
 
 pub(super) fn class(event: &AuditEvent) -> Class {
-    match event.kind {
-        EventKind::Process => (Some("process"), &["start"]),
-        EventKind::Fim => (Some("file"), event.action.map_or(&["info"], file)),
-        EventKind::User => user(event.record_type),
+    match &event.detail {
+        Detail::Process(_) => (Some("process"), &["start"]),
+        Detail::File(detail) => (Some("file"), file(detail.action)),
+        Detail::User(_) => user(event.record_type),
     }
 }
 

@@ -1,21 +1,24 @@
 //! Events in the shape of the Elastic Common Schema, one object per line.
 //!
-//! What the schema has a field for is there, with the type that the schema gives it: ids of users,
-//! groups and inodes are text, pids are numbers. What it has none for is under `auditrd`, by the
-//! names that it has in the default format. Ids that are not set are left out.
+//! Members that the schema has a field for go there, with the type of that field: ids of users,
+//! groups and inodes are text, process ids are numbers. All others go under `auditrd`, by their keys
+//! in the default format. Ids that are not set are left out.
 
 mod class;
 
 use std::net::IpAddr;
 
 use super::{list, nested::Nested, string};
-use crate::model::{Action, AuditEvent, EventKind, Identity, Timestamp};
+use crate::model::{Action, AuditEvent, Detail, FileDetail, Identity, Text, Timestamp, UserDetail};
 
 /// The version of the schema that the lines follow.
 pub const VERSION: &str = "9.4.0";
 
-/// Appends the line of an event, its line end included. `host` is the name of the host for events
-/// that do not say which one they come from.
+/// The beginning of every line, by which a line that was cut short in a file is recognised.
+pub const BEGINNING: &[u8] = br#"{"@timestamp":""#;
+
+/// Appends the line of an event, with its line end. `host` is the name of the host for events
+/// without a [`node`](AuditEvent::node).
 ///
 /// ```
 /// use auditrd::{Arena, EventId, Groups, encode::ecs, parse_audit_event, record_type::*};
@@ -42,15 +45,21 @@ pub fn line(event: &AuditEvent, host: Option<&[u8]>, out: &mut Vec<u8>) {
         });
         line.object("process", |object| process(event, object));
         line.object("user", |object| user(event, object));
-        line.object("file", |object| file(event, object));
-        line.object("source", |object| source(event, object));
+        if let Detail::File(detail) = &event.detail {
+            line.object("file", |object| file(detail, object));
+        }
+        if let Detail::User(detail) = &event.detail {
+            line.object("source", |object| source(detail, object));
+        }
         line.object("error", |object| {
             object.text("code", event.error.map(str::as_bytes));
         });
-        line.object("related", |object| {
-            object.texts("user", event.acct.into_iter());
-            object.texts("ip", event.addr.filter(|text| is_ip(text)).into_iter());
-        });
+        if let Detail::User(detail) = &event.detail {
+            line.object("related", |object| {
+                object.texts("user", detail.acct.into_iter());
+                object.texts("ip", detail.addr.filter(|text| is_ip(text)).into_iter());
+            });
+        }
         let tags = event.key.unwrap_or_default().split(|byte| *byte == b',');
         line.texts("tags", tags.filter(|tag| !tag.is_empty()));
         line.object("auditrd", |object| rest(event, object));
@@ -58,8 +67,8 @@ pub fn line(event: &AuditEvent, host: Option<&[u8]>, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// Appends the line that says that something was lost, and how much of it. It is a
-/// `pipeline_error`, the schema's word for trouble on the way that may have cost events.
+/// Appends the line of a loss: its reason and its count. It is a `pipeline_error`, the schema's word
+/// for an error in the pipeline that may have cost events.
 pub fn loss(time: Timestamp, host: Option<&[u8]>, reason: &str, count: u64, out: &mut Vec<u8>) {
     let message = format!("{count} lost by {reason}");
     Nested::write(out, |line| {
@@ -87,11 +96,10 @@ fn facts(event: &AuditEvent, object: &mut Nested) {
     object.texts("category", category.map(str::as_bytes).into_iter());
     object.texts("type", types.iter().map(|name| name.as_bytes()));
     let code = event.record_type.to_string();
-    match (event.kind, event.action) {
-        (EventKind::Process, _) if is_fork(event) => object.text("action", Some(b"forked")),
-        (EventKind::Process, _) => object.text("action", Some(b"executed")),
-        (_, Some(action)) => object.text("action", Some(action.name().as_bytes())),
-        _ => {
+    match &event.detail {
+        Detail::Process(detail) => object.text("action", Some(detail.action.name().as_bytes())),
+        Detail::File(detail) => object.text("action", Some(detail.action.name().as_bytes())),
+        Detail::User(_) => {
             let action = code.to_ascii_lowercase().replace('_', "-");
             object.text("action", Some(action.as_bytes()));
         }
@@ -100,11 +108,6 @@ fn facts(event: &AuditEvent, object: &mut Nested) {
     object.number("sequence", Some(event.id.serial));
     object.text("code", Some(code.as_bytes()));
     object.text("provider", Some(b"auditrd"));
-}
-
-/// Whether a process was made, and no program started.
-pub(super) fn is_fork(event: &AuditEvent) -> bool {
-    matches!(event.syscall, "fork" | "vfork" | "clone" | "clone3")
 }
 
 fn outcome(success: Option<&[u8]>) -> &'static [u8] {
@@ -121,17 +124,23 @@ fn set(id: u32) -> Option<u32> {
 }
 
 fn process(event: &AuditEvent, object: &mut Nested) {
-    let ids = &event.ids;
+    let actor = &event.actor;
+    let ids = &actor.ids;
     object.number("pid", set(ids.pid));
     object.object("parent", |parent| parent.number("pid", set(ids.ppid)));
-    object.text("name", event.comm);
-    object.text("executable", event.exe);
-    if let Some(argv) = event.argv {
-        object.texts("args", argv.iter().copied());
-        object.number("args_count", Some(argv.len()));
-        object.text("command_line", event.commandline);
-    } else {
-        object.text("title", event.commandline);
+    object.text("name", actor.comm);
+    object.text("executable", actor.exe);
+    match &event.detail {
+        Detail::Process(detail) => match detail.argv {
+            Some(argv) => {
+                object.texts("args", argv.iter().copied());
+                object.number("args_count", Some(argv.len()));
+                object.text("command_line", detail.commandline);
+            }
+            None => object.text("title", detail.commandline),
+        },
+        Detail::File(detail) => object.text("title", detail.commandline),
+        Detail::User(_) => {}
     }
     object.text("working_directory", event.cwd);
     object.object("user", |user| user.id("id", set(ids.euid)));
@@ -141,12 +150,17 @@ fn process(event: &AuditEvent, object: &mut Nested) {
     object.object("saved_group", |group| group.id("id", set(ids.sgid)));
 }
 
-/// Who did it; for what a program says of an account, that account. The ids are the program's then,
-/// and stay with the process: sshd's uid is not that of who logs in.
+/// The acting user; in a program's message about an account, that account. Then the ids of the
+/// record belong to the program and go under `process`: the uid of sshd is not that of the user who
+/// logs in.
 fn user(event: &AuditEvent, object: &mut Nested) {
-    let ids = &event.ids;
+    let ids = &event.actor.ids;
+    let acct = match &event.detail {
+        Detail::User(detail) => detail.acct,
+        Detail::Process(_) | Detail::File(_) => None,
+    };
     let is_of_iam = class::class(event).0 == Some("iam");
-    match event.acct {
+    match acct {
         Some(name) if !is_of_iam => object.text("name", Some(name)),
         target => {
             object.id("id", set(ids.uid));
@@ -159,12 +173,9 @@ fn user(event: &AuditEvent, object: &mut Nested) {
     }
 }
 
-/// The file that the event is about: of two names the second, whose inode it is.
-fn file(event: &AuditEvent, object: &mut Nested) {
-    if event.kind != EventKind::Fim {
-        return;
-    }
-    let path = event.dest_path.or(event.path);
+/// The file that the event is about; of two names, the second, which the inode belongs to.
+fn file(detail: &FileDetail, object: &mut Nested) {
+    let path = detail.dest_path.or(detail.path);
     object.text("path", path);
     if let Some(path) = path.filter(|path| path.starts_with(b"/")) {
         let (directory, name) = path.split_at(path.iter().rposition(|b| *b == b'/').unwrap_or(0));
@@ -176,23 +187,23 @@ fn file(event: &AuditEvent, object: &mut Nested) {
         object.text("directory", Some(directory));
         object.text("name", name.get(1..).filter(|name| !name.is_empty()));
     }
-    if event.action == Some(Action::Symlinked) {
-        object.text("target_path", event.dest_path.and(event.path));
+    if detail.action == Action::Symlinked {
+        object.text("target_path", detail.dest_path.and(detail.path));
     }
-    object.id("inode", event.inode);
-    object.text("device", event.dev);
-    if let Some((kind, permissions)) = event.mode.and_then(mode) {
-        object.text("type", Some(kind));
+    object.id("inode", detail.inode);
+    object.text("device", detail.dev);
+    if let Some((file_type, permissions)) = detail.mode.and_then(mode) {
+        object.text("type", Some(file_type));
         object.text("mode", Some(permissions.as_bytes()));
     }
-    object.id("uid", event.ouid);
-    object.id("gid", event.ogid);
+    object.id("uid", detail.ouid);
+    object.id("gid", detail.ogid);
 }
 
 /// The type of a file and its permissions, of an octal `st_mode`.
 fn mode(text: &[u8]) -> Option<(&'static [u8], String)> {
     let mode = u32::from_str_radix(str::from_utf8(text).ok()?, 8).ok()?;
-    let kind: &[u8] = match mode & libc::S_IFMT {
+    let file_type: &[u8] = match mode & libc::S_IFMT {
         libc::S_IFREG => b"file",
         libc::S_IFDIR => b"dir",
         libc::S_IFLNK => b"symlink",
@@ -201,22 +212,22 @@ fn mode(text: &[u8]) -> Option<(&'static [u8], String)> {
         libc::S_IFBLK | libc::S_IFCHR => b"device",
         _ => return None,
     };
-    Some((kind, format!("{:04o}", mode & 0o7777)))
+    Some((file_type, format!("{:04o}", mode & 0o7777)))
 }
 
-fn source(event: &AuditEvent, object: &mut Nested) {
-    object.text("address", event.addr.or(event.hostname));
-    object.text("ip", event.addr.filter(|text| is_ip(text)));
-    object.text("domain", event.hostname.filter(|text| !is_ip(text)));
+fn source(detail: &UserDetail, object: &mut Nested) {
+    object.text("address", detail.addr.or(detail.hostname));
+    object.text("ip", detail.addr.filter(|text| is_ip(text)));
+    object.text("domain", detail.hostname.filter(|text| !is_ip(text)));
 }
 
 fn is_ip(text: &[u8]) -> bool {
     str::from_utf8(text).is_ok_and(|text| text.parse::<IpAddr>().is_ok())
 }
 
-/// What the schema has no field for.
+/// The members that the schema has no field for.
 fn rest(event: &AuditEvent, object: &mut Nested) {
-    let ids = &event.ids;
+    let ids = &event.actor.ids;
     object.text("arch", event.arch);
     if !event.syscall.is_empty() {
         object.text("syscall", Some(event.syscall.as_bytes()));
@@ -227,72 +238,84 @@ fn rest(event: &AuditEvent, object: &mut Nested) {
     object.id("egid", set(ids.egid));
     object.id("fsuid", set(ids.fsuid));
     object.id("fsgid", set(ids.fsgid));
-    object.text("tty", event.tty);
-    object.text("terminal", event.terminal);
-    object.text("hostname", event.hostname.filter(|text| is_ip(text)));
-    object.text("res", event.res);
-    object.text("op", event.op);
-    object.text("cmd", event.cmd);
-    object.text("msg", event.msg);
-    let of_two = event.dest_path.is_some() && event.action != Some(Action::Symlinked);
-    let is_process = event.kind == EventKind::Process;
-    object.text("path", event.path.filter(|_| of_two || is_process));
+    object.text("tty", event.actor.tty);
+    match &event.detail {
+        Detail::Process(detail) => object.text("path", detail.path),
+        Detail::File(detail) => object.text("path", first_of_two(detail)),
+        Detail::User(detail) => rest_of_user(detail, object),
+    }
     let is_known = |success: &&[u8]| outcome(Some(success)) != b"unknown";
     object.text("success", event.success.filter(|text| !is_known(text)));
-    object.text("mode", event.mode.filter(|text| mode(text).is_none()));
-    object.fields("fields", event.fields);
-    object.text("subj", event.subj);
-    object.flag("path_unresolved", event.path_unresolved);
+    let is_unresolved = match &event.detail {
+        Detail::Process(detail) => detail.path_unresolved,
+        Detail::File(detail) => {
+            object.text("mode", detail.mode.filter(|text| mode(text).is_none()));
+            detail.path_unresolved
+        }
+        Detail::User(detail) => {
+            object.fields("fields", detail.fields);
+            false
+        }
+    };
+    object.text("subj", event.actor.subj);
+    object.flag("path_unresolved", is_unresolved);
     object.flag("incomplete", event.incomplete);
     object.flag("truncated", event.truncated);
     object.object("hex", |hex| exact(event, hex));
 }
 
-/// The exact bytes of every text that is no UTF-8, by its key in the default format.
+fn rest_of_user(detail: &UserDetail, object: &mut Nested) {
+    object.text("terminal", detail.terminal);
+    object.text("hostname", detail.hostname.filter(|text| is_ip(text)));
+    object.text("res", detail.res);
+    object.text("op", detail.op);
+    object.text("cmd", detail.cmd);
+    object.text("msg", detail.msg);
+}
+
+/// The first of two names. That of a symbolic link is its target, which has a field.
+fn first_of_two<'a>(detail: &FileDetail<'a>) -> Option<&'a [u8]> {
+    let is_in_file = detail.dest_path.is_none() || detail.action == Action::Symlinked;
+    detail.path.filter(|_| !is_in_file)
+}
+
+/// The exact bytes of every text that is not UTF-8, by its key in the default format: first the
+/// single texts, then lists and maps.
 fn exact(event: &AuditEvent, hex: &mut Nested) {
-    let is_bad = |text: &[u8]| str::from_utf8(text).is_err();
-    for (key, text) in [
-        ("node", event.node),
-        ("arch", event.arch),
-        ("success", event.success),
-        ("msg", event.msg),
-        ("terminal", event.terminal),
-        ("hostname", event.hostname),
-        ("res", event.res),
-        ("tty", event.tty),
-        ("comm", event.comm),
-        ("key", event.key),
-        ("cwd", event.cwd),
-        ("exectuable", event.exe),
-        ("commandline", event.commandline),
-        ("path", event.path),
-        ("dest_path", event.dest_path),
-        ("dev", event.dev),
-        ("mode", event.mode),
-        ("op", event.op),
-        ("acct", event.acct),
-        ("addr", event.addr),
-        ("cmd", event.cmd),
-        ("subj", event.subj),
-    ] {
-        if let Some(text) = text.filter(|text| is_bad(text)) {
+    // The texts are only read. Nothing but borrows is copied.
+    let mut event = event.clone();
+    event.texts_mut(|key, text| {
+        if let Text::One(Some(text)) = text
+            && is_bad(text)
+        {
             hex.hex(key, text);
         }
-    }
-    let argv = event.argv.unwrap_or_default().iter().enumerate();
-    hex.object("argv", |words| {
-        for (index, word) in argv.filter(|(_, word)| is_bad(word)) {
-            words.hex(itoa::Buffer::new().format(index), word);
+    });
+    event.texts_mut(|key, text| match text {
+        Text::One(_) => {}
+        Text::List(list) => exact_list(key, list.unwrap_or_default(), hex),
+        Text::Map(map) => exact_map(key, map, hex),
+    });
+}
+
+fn is_bad(text: &[u8]) -> bool {
+    str::from_utf8(text).is_err()
+}
+
+fn exact_list(key: &str, list: &[&[u8]], hex: &mut Nested) {
+    hex.object(key, |hex| {
+        let words = list.iter().enumerate();
+        for (index, word) in words.filter(|(_, word)| is_bad(word)) {
+            hex.hex(itoa::Buffer::new().format(index), word);
         }
     });
-    let mut fields = event
-        .fields
-        .iter()
-        .filter(|(_, text)| is_bad(text))
-        .peekable();
-    if fields.peek().is_some() {
-        hex.value("fields", |out| {
-            list(b"{}", fields, out, |(key, text), out| {
+}
+
+fn exact_map(key: &str, map: &[(&[u8], &[u8])], hex: &mut Nested) {
+    let mut pairs = map.iter().filter(|(_, text)| is_bad(text)).peekable();
+    if pairs.peek().is_some() {
+        hex.value(key, |out| {
+            list(b"{}", pairs, out, |(key, text), out| {
                 string(key, out);
                 out.push(b':');
                 super::hex(text, out);

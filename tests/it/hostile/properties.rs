@@ -3,8 +3,8 @@
 //! The library is driven without its threads: the same steps, from records to lines.
 
 use auditrd::{
-    Absent, Arena, Classifier, EventId, Groups, Reassembler, ReassemblyConfig, Record, RecordType,
-    Timestamp, encode, parse_audit_event,
+    Absent, Arena, Classifier, Detail, EventId, Groups, Reassembler, ReassemblyConfig, Record,
+    RecordType, Timestamp, encode, parse_audit_event,
     record_type::{
         AUDIT_CWD, AUDIT_EOE, AUDIT_EXECVE, AUDIT_PATH, AUDIT_PROCTITLE, AUDIT_SYSCALL,
         AUDIT_USER_LOGIN,
@@ -269,7 +269,8 @@ proptest! {
         let group = groups.last().expect("it has one");
         let arena = Arena::new();
         let event = parse_audit_event(&group, &arena).expect("an execve is an event");
-        let got: Vec<Vec<u8>> = event.argv.expect("arguments").iter().map(|w| w.to_vec()).collect();
+        let Detail::Process(detail) = &event.detail else { panic!("execve is about a process") };
+        let got: Vec<Vec<u8>> = detail.argv.expect("arguments").iter().map(|w| w.to_vec()).collect();
         prop_assert_eq!(&got, &argv);
         prop_assert!(!event.incomplete);
 
