@@ -1,10 +1,10 @@
-//! What can go wrong for good, in one line: what was tried, why it failed, and what would help.
+//! Fatal errors, each in one line: what was tried, why it failed, and what would help.
 
 use std::{fmt, io};
 
-/// Why something could not be done.
+/// The reason that an operation failed.
 ///
-/// Bad records are never an error: they are counted and passed over.
+/// A malformed record is never an error: it is counted and skipped.
 #[derive(Debug)]
 pub struct Error {
     tried: String,
@@ -13,7 +13,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// An attempt that failed: `tried` completes the sentence "cannot …".
+    /// A failed operation: `tried` completes the sentence "cannot …".
     pub fn new(tried: impl Into<String>, cause: io::Error) -> Error {
         Error {
             tried: tried.into(),
@@ -22,7 +22,7 @@ impl Error {
         }
     }
 
-    /// The same with something that the user can do about it.
+    /// Adds a remedy for the user.
     #[must_use]
     pub fn help(self, help: &'static str) -> Error {
         Error {
@@ -31,7 +31,7 @@ impl Error {
         }
     }
 
-    /// The same cause with what it kept from being done in the end.
+    /// Keeps the cause and replaces the description of the operation by that of a larger one.
     #[must_use]
     pub(crate) fn over(self, tried: impl Into<String>) -> Error {
         Error {
@@ -40,17 +40,17 @@ impl Error {
         }
     }
 
-    /// Why it failed. It is part of this error's text, so it is not its `source()`.
+    /// The underlying error. It is part of the message already, so it is not the `source()`.
     pub fn cause(&self) -> &io::Error {
         &self.cause
     }
 
-    /// Whether more rights would have been needed.
+    /// Whether the operation failed for lack of permission.
     pub fn is_permission(&self) -> bool {
         self.cause.kind() == io::ErrorKind::PermissionDenied
     }
 
-    /// Whether a reader of our output went away.
+    /// Whether the reader of our output has closed it.
     pub fn is_broken_pipe(&self) -> bool {
         self.cause.kind() == io::ErrorKind::BrokenPipe
     }
@@ -58,7 +58,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Names may come from anywhere; none of them gets to speak to the terminal.
+        // The text may contain attacker-chosen names, so it must not reach the terminal as escapes.
         write!(f, "cannot {}: {}", plain(&self.tried), reason(&self.cause))?;
         self.help.map_or(Ok(()), |help| write!(f, "; {help}"))
     }
@@ -66,26 +66,26 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Text for a terminal: what would move its cursor, change its colours or turn the direction of its
-/// letters around is a question mark, and so is what cannot be seen.
+/// Replaces each character that is unsafe to print on a terminal by a question mark: control
+/// characters, invisible characters, and those that change the direction of text.
 ///
 /// ```
 /// assert_eq!(auditrd::plain("a\u{1b}[2J \u{202e}é"), "a?[2J ?é");
 /// ```
 pub fn plain(text: &str) -> String {
-    let speaks = |c: char| {
-        // Formats of Unicode: zero width, directions and their isolates, line and paragraph ends,
-        // the byte order mark, and tags.
+    let is_unsafe = |c: char| {
+        // Unicode format characters: zero width, directions and their isolates, line and paragraph
+        // separators, the byte order mark, and tags.
         let is_format = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
             | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
         c.is_control() || is_format
     };
-    let shown = |c| if speaks(c) { '?' } else { c };
+    let shown = |c| if is_unsafe(c) { '?' } else { c };
     text.chars().map(shown).collect()
 }
 
-/// The text of an error without the number that std puts behind it.
+/// The message of an error without the number that std appends.
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error ") {

@@ -1,4 +1,4 @@
-//! The system calls that std does not have. All unsafe code of the crate is here.
+//! System calls that std does not wrap. All unsafe code of the crate is here.
 #![expect(unsafe_code, reason = "this is where the crate calls the C library")]
 
 use std::{
@@ -11,18 +11,18 @@ use std::{
 
 use libc::{c_int, c_void, socklen_t};
 
-/// A datagram that was received.
+/// A received datagram.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Received {
-    /// How many bytes of it there are in the buffer.
+    /// How many bytes of it are in the buffer.
     pub(crate) length: usize,
     /// The netlink port of the sender; the kernel's is 0 (netlink(7)).
     pub(crate) sender: u32,
-    /// Whether the datagram was longer than the room for it.
+    /// Whether the datagram was longer than the space for it.
     pub(crate) cut: bool,
 }
 
-/// Turns the -1 of a system call into its error.
+/// Turns a result of -1 into the error in `errno`.
 fn check(result: c_int) -> io::Result<c_int> {
     if result < 0 {
         Err(io::Error::last_os_error())
@@ -34,9 +34,9 @@ fn check(result: c_int) -> io::Result<c_int> {
 /// A non-blocking netlink socket of the audit family.
 pub(crate) fn audit_socket() -> io::Result<OwnedFd> {
     let socket_type = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    // SAFETY: socket(2) takes three integers and touches no memory of ours.
+    // SAFETY: socket(2) takes three integers and accesses no memory of ours.
     let fd = check(unsafe { libc::socket(libc::AF_NETLINK, socket_type, libc::NETLINK_AUDIT) })?;
-    // SAFETY: `fd` was just returned by the kernel and nobody else owns it.
+    // SAFETY: the kernel has just returned `fd`, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
@@ -45,15 +45,15 @@ pub(crate) fn audit_socket() -> io::Result<OwnedFd> {
 pub(crate) fn take_passed_socket() -> io::Result<OwnedFd> {
     const FIRST: c_int = 3;
     static TAKEN: AtomicBool = AtomicBool::new(false);
-    // SAFETY: the descriptor is only looked at and set up here, and used no longer than the calls
-    // below; a number that is not open makes them fail.
+    // SAFETY: the borrow ends before this function returns. If the descriptor is not open, the
+    // calls below fail with EBADF.
     let passed = unsafe { BorrowedFd::borrow_raw(FIRST) };
     let is_audit = option(passed, libc::SO_DOMAIN)? == libc::AF_NETLINK
         && option(passed, libc::SO_PROTOCOL)? == libc::NETLINK_AUDIT;
     if !is_audit {
         return Err(io::Error::from_raw_os_error(libc::EPROTOTYPE));
     }
-    // SAFETY: fcntl(2) with these commands takes integers and only looks at the descriptor.
+    // SAFETY: fcntl(2) with these commands takes integers only.
     check(unsafe { libc::fcntl(FIRST, libc::F_SETFD, libc::FD_CLOEXEC) })?;
     // SAFETY: as above.
     let flags = check(unsafe { libc::fcntl(FIRST, libc::F_GETFL) })?;
@@ -62,13 +62,13 @@ pub(crate) fn take_passed_socket() -> io::Result<OwnedFd> {
     if TAKEN.swap(true, Ordering::Relaxed) {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
-    // SAFETY: it is an open audit socket, which nothing else in this process opens under that
-    // number before the one call that comes here; by the protocol it is ours alone.
+    // SAFETY: by the protocol, the open audit socket is ours alone; `TAKEN` ensures that it is taken
+    // once, and nothing else in this process owns that number.
     Ok(unsafe { OwnedFd::from_raw_fd(FIRST) })
 }
 
 fn netlink_address(groups: u32) -> libc::sockaddr_nl {
-    // SAFETY: a sockaddr_nl is integers only, for which all bits zero is a value.
+    // SAFETY: a sockaddr_nl consists of integers, for which all zero bits are valid.
     let mut address: libc::sockaddr_nl = unsafe { mem::zeroed() };
     address.nl_family = libc::AF_NETLINK as libc::sa_family_t;
     address.nl_groups = groups;
@@ -77,10 +77,10 @@ fn netlink_address(groups: u32) -> libc::sockaddr_nl {
 
 const ADDRESS_LENGTH: socklen_t = size_of::<libc::sockaddr_nl>() as socklen_t;
 
-/// Binds a netlink socket to a port of the kernel's choice and to these multicast groups.
+/// Binds a netlink socket to a port that the kernel chooses and to these multicast groups.
 pub(crate) fn bind(socket: BorrowedFd<'_>, groups: u32) -> io::Result<()> {
     let address = netlink_address(groups);
-    // SAFETY: the address is a sockaddr_nl of the length that is said, and outlives the call.
+    // SAFETY: the address is a sockaddr_nl of the given length, and outlives the call.
     check(unsafe {
         libc::bind(
             socket.as_raw_fd(),
@@ -94,8 +94,7 @@ pub(crate) fn bind(socket: BorrowedFd<'_>, groups: u32) -> io::Result<()> {
 /// Sends a datagram to the kernel.
 pub(crate) fn send(socket: BorrowedFd<'_>, data: &[u8]) -> io::Result<()> {
     let address = netlink_address(0);
-    // SAFETY: `data` is readable for its length and the address for its own; both outlive the
-    // call.
+    // SAFETY: `data` and the address are readable for the given lengths; both outlive the call.
     let sent = unsafe {
         libc::sendto(
             socket.as_raw_fd(),
@@ -113,7 +112,7 @@ pub(crate) fn send(socket: BorrowedFd<'_>, data: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Appends one datagram of at most `room` bytes to `buffer`.
+/// Appends one datagram to `buffer`, cut to `room` bytes.
 pub(crate) fn receive(
     socket: BorrowedFd<'_>,
     buffer: &mut Vec<u8>,
@@ -123,8 +122,8 @@ pub(crate) fn receive(
     let free = buffer.spare_capacity_mut();
     let mut address = netlink_address(0);
     let mut length = ADDRESS_LENGTH;
-    // SAFETY: the kernel writes at most `room` bytes, which the reserve above made room for, and
-    // at most `length` bytes of address; both outlive the call.
+    // SAFETY: the kernel writes at most `room` bytes, which were reserved above, and at most
+    // `length` bytes of address; both outlive the call.
     let received = unsafe {
         libc::recvfrom(
             socket.as_raw_fd(),
@@ -136,8 +135,8 @@ pub(crate) fn receive(
         )
     };
     let whole = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
-    // SAFETY: the kernel has written that many bytes behind the old length: the datagram's length
-    // (by MSG_TRUNC the whole one), or the room if that is less.
+    // SAFETY: the kernel has written that many bytes after the old length: the length of the
+    // datagram (with MSG_TRUNC, before it was cut), or `room` if that is less.
     unsafe { buffer.set_len(buffer.len() + whole.min(room)) };
     Ok(Received {
         length: whole.min(room),
@@ -146,10 +145,11 @@ pub(crate) fn receive(
     })
 }
 
-/// Datagrams that one call receives at most.
-pub(crate) const MANY: usize = 64;
+/// The largest number of datagrams that one call receives.
+pub(crate) const MAX_DATAGRAMS: usize = 64;
 
-/// Room for [`MANY`] datagrams, of the same size for each. Only what has once been written takes memory.
+/// Space for [`MAX_DATAGRAMS`] datagrams of `each` bytes. Pages that were never written take no
+/// memory.
 #[derive(Debug)]
 pub(crate) struct Rooms {
     bytes: Vec<u8>,
@@ -159,32 +159,32 @@ pub(crate) struct Rooms {
 impl Rooms {
     pub(crate) fn new(each: usize) -> Rooms {
         Rooms {
-            bytes: vec![0; MANY * each],
+            bytes: vec![0; MAX_DATAGRAMS * each],
             each,
         }
     }
 }
 
-/// Receives the datagrams that are there, but no more than [`MANY`] and of at most the size of a room
-/// each. Appends them to `buffer`, one behind the other, which takes no more than they do, and says of
-/// each in `datagrams` what it is.
+/// Receives the queued datagrams, at most [`MAX_DATAGRAMS`], each cut to the size of a room.
+/// Appends them to `buffer` without gaps, and a description of each to `datagrams`.
 pub(crate) fn receive_many(
     socket: BorrowedFd<'_>,
     rooms: &mut Rooms,
     buffer: &mut Vec<u8>,
     datagrams: &mut Vec<Received>,
 ) -> io::Result<()> {
-    let mut addresses = [netlink_address(0); MANY];
+    let mut addresses = [netlink_address(0); MAX_DATAGRAMS];
     let mut places = rooms.bytes.chunks_exact_mut(rooms.each);
-    let mut vectors: [libc::iovec; MANY] = array::from_fn(|_| {
+    let mut vectors: [libc::iovec; MAX_DATAGRAMS] = array::from_fn(|_| {
         let room = places.next().unwrap_or_default();
         libc::iovec {
             iov_base: room.as_mut_ptr().cast(),
             iov_len: room.len(),
         }
     });
-    let mut headers: [libc::mmsghdr; MANY] = array::from_fn(|index| {
-        // SAFETY: an mmsghdr is integers and pointers only, for which all bits zero is a value.
+    let mut headers: [libc::mmsghdr; MAX_DATAGRAMS] = array::from_fn(|index| {
+        // SAFETY: an mmsghdr consists of integers and raw pointers, for which all zero bits are
+        // valid.
         let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
         header.msg_hdr.msg_name = (&raw mut addresses[index]).cast();
         header.msg_hdr.msg_namelen = ADDRESS_LENGTH;
@@ -192,14 +192,14 @@ pub(crate) fn receive_many(
         header.msg_hdr.msg_iovlen = 1;
         header
     });
-    // SAFETY: each header points to an address and to a room of its own, of the length that is said;
-    // all of them outlive the call, and nothing else looks at them in the meantime.
+    // SAFETY: each header points to an address and a room of its own, of the given lengths; all of
+    // them outlive the call, and nothing else accesses them during it.
     let received = check(unsafe {
         libc::recvmmsg(
             socket.as_raw_fd(),
             headers.as_mut_ptr(),
-            MANY as libc::c_uint,
-            // An unsigned number with musl.
+            MAX_DATAGRAMS as libc::c_uint,
+            // The flags are unsigned with musl.
             (libc::MSG_DONTWAIT | libc::MSG_TRUNC) as _,
             ptr::null_mut(),
         )
@@ -219,20 +219,20 @@ pub(crate) fn receive_many(
     Ok(())
 }
 
-/// Appends what one read(2) of at most `room` bytes brings to `buffer`, and says how much it was.
+/// Appends the result of one read(2) of at most `room` bytes to `buffer`, and returns its length.
 pub(crate) fn read(fd: BorrowedFd<'_>, buffer: &mut Vec<u8>, room: usize) -> io::Result<usize> {
     buffer.reserve(room);
     let free = buffer.spare_capacity_mut();
-    // SAFETY: the kernel writes at most `room` bytes, which the reserve above made room for.
+    // SAFETY: the kernel writes at most `room` bytes, which were reserved above.
     let result = unsafe { libc::read(fd.as_raw_fd(), free.as_mut_ptr().cast(), room) };
     let length = usize::try_from(result).map_err(|_| io::Error::last_os_error())?;
-    // SAFETY: the kernel has written that many bytes behind the old length.
+    // SAFETY: the kernel has written that many bytes after the old length.
     unsafe { buffer.set_len(buffer.len() + length) };
     Ok(length)
 }
 
-/// Waits until one of the descriptors has something to read, or hangs up, or the time is over.
-/// Says for each whether it has.
+/// Waits until one of the descriptors is readable or hung up, or the timeout has passed. Returns
+/// for each whether it is. A signal ends the wait early.
 pub(crate) fn wait<const N: usize>(
     fds: [BorrowedFd<'_>; N],
     timeout: Option<Duration>,
@@ -251,7 +251,7 @@ pub(crate) fn wait_until<const N: usize>(
     )
 }
 
-/// Waits until a descriptor can be written to.
+/// Waits until a descriptor is writable.
 pub(crate) fn wait_writable(fd: BorrowedFd<'_>) -> io::Result<()> {
     poll([fd], libc::POLLOUT, None).map(|_| ())
 }
@@ -267,7 +267,7 @@ fn poll<const N: usize>(
         revents: 0,
     });
     let millis = timeout.map_or(-1, |timeout| {
-        // Rounded up, so that a deadline is over when the wait is.
+        // Rounded up, so that a deadline has passed when the wait ends.
         c_int::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(c_int::MAX)
     });
     // SAFETY: `polled` is an array of N pollfds that outlives the call.
@@ -281,7 +281,7 @@ fn poll<const N: usize>(
 
 /// Sets an integer option of the socket layer.
 pub(crate) fn set_option(socket: BorrowedFd<'_>, option: c_int, value: c_int) -> io::Result<()> {
-    // SAFETY: the value is an int of the length that is said, and outlives the call.
+    // SAFETY: the value is an int of the given length, and outlives the call.
     check(unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
@@ -301,8 +301,8 @@ pub(crate) fn option(socket: BorrowedFd<'_>, option: c_int) -> io::Result<c_int>
     Ok(value[0])
 }
 
-/// How many datagrams the kernel has dropped for want of room in the receive buffer since the
-/// socket was made (`SK_MEMINFO_DROPS`, include/uapi/linux/sock_diag.h).
+/// How many datagrams the kernel has dropped because the receive buffer was full, since the socket
+/// was created (`SK_MEMINFO_DROPS`, include/uapi/linux/sock_diag.h).
 pub(crate) fn drops(socket: BorrowedFd<'_>) -> io::Result<u32> {
     let mut info = [0; 9];
     get_option(socket, libc::SO_MEMINFO, &mut info)?;
@@ -328,46 +328,45 @@ fn get_option<const N: usize>(
     Ok(())
 }
 
-/// A second descriptor for standard output, which is written to without std's own buffer.
+/// A duplicate of standard output, for writing without the buffer of std.
 pub(crate) fn standard_output() -> io::Result<OwnedFd> {
     io::stdout().as_fd().try_clone_to_owned()
 }
 
-/// The user and the group that the file system takes us for.
+/// The effective user and group ids.
 pub(crate) fn effective_ids() -> (u32, u32) {
-    // SAFETY: geteuid(2) takes nothing and cannot fail.
+    // SAFETY: geteuid(2) takes no arguments and cannot fail.
     let user = unsafe { libc::geteuid() };
-    // SAFETY: getegid(2) takes nothing and cannot fail.
+    // SAFETY: getegid(2) takes no arguments and cannot fail.
     (user, unsafe { libc::getegid() })
 }
 
-/// Starts a process that does one thing and ends. It hears of no signal that asks a service to stop
-/// or to do something: those are for its parent.
+/// Runs `child` in a new process, which exits after it. The child ignores the signals that control
+/// the service: they are for the parent.
 ///
-/// There must be no other thread: what one of them has locked would be locked for ever in the child.
+/// There must be no other thread: a lock that one of them holds would stay locked in the child.
 pub(crate) fn fork(child: impl FnOnce()) -> io::Result<()> {
-    // SAFETY: the caller has no other thread, so the child finds memory as the parent has left it.
+    // SAFETY: there is no other thread, so memory and locks are consistent in the child.
     if check(unsafe { libc::fork() })? != 0 {
         return Ok(());
     }
     for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1] {
-        // SAFETY: to ignore a signal needs no handler.
+        // SAFETY: ignoring a signal installs no handler.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
     child();
-    // SAFETY: _exit(2) takes an integer. What the parent has registered for its end is not run.
+    // SAFETY: _exit(2) takes an integer. It runs no exit handlers of the parent.
     unsafe { libc::_exit(0) }
 }
 
-/// Closes every descriptor from this number on. None of them may be used after that, which holds in
-/// a process that was made for one thing.
+/// Closes every descriptor from `first` on. Nothing may use any of them afterwards.
 pub(crate) fn close_from(first: c_int) {
     // SAFETY: close_range(2) takes three integers; the caller uses none of the descriptors again.
     let closed = unsafe { libc::syscall(libc::SYS_close_range, first, c_int::MAX, 0) };
     if closed < 0 {
-        // Linux 5.9 brought that call. A process that was just started has few descriptors.
+        // Before Linux 5.9. A process that has just started has few descriptors.
         for fd in first..1024 {
-            // SAFETY: as above; a number that is not open makes it fail.
+            // SAFETY: as above; close(2) fails if the number is not open.
             unsafe { libc::close(fd) };
         }
     }

@@ -1,9 +1,9 @@
-//! Text that a record has as upper-case hex.
+//! Decoding of text that the kernel wrote as upper-case hex.
 
 use bumpalo::Bump;
 
-/// Decodes upper-case hex of whole bytes into the arena; `None` if it is anything else. Lower case is
-/// no hex here: the kernel never writes it, so `deadbeef` is a word.
+/// Decodes upper-case hex into the arena; `None` if it is anything else, or has an odd length.
+/// Lower case is not hex here: the kernel never writes it, so `deadbeef` is a word.
 #[inline(never)]
 pub(crate) fn unhex<'a>(hex: &[u8], arena: &'a Bump) -> Option<&'a [u8]> {
     if hex.is_empty() || !hex.len().is_multiple_of(2) {
@@ -20,15 +20,15 @@ pub(crate) fn unhex<'a>(hex: &[u8], arena: &'a Bump) -> Option<&'a [u8]> {
     (invalid == 0).then_some(bytes)
 }
 
-/// The byte that two digits are, and a number that is 0 only if both are upper-case hex. Both are
-/// looked at together and without a table, so that the compiler can do so with many pairs at once.
+/// The value of two digits, and a number that is 0 only if both are upper-case hex. It has no
+/// branches and no table, so that the compiler vectorizes the caller's loop.
 #[inline]
 fn unhex_pair(pair: [u8; 2]) -> (u8, u16) {
     const fn both(byte: u8) -> u16 {
         u16::from_le_bytes([byte; 2])
     }
     let word = u16::from_le_bytes(pair);
-    // The high bit of each half, which nothing carries into the other half.
+    // Sets the high bit of each byte that is at least `limit`. Nothing carries between bytes.
     let at_least = |limit: u8| (word & both(0x7f)) + both(0x80 - limit);
     let digit = at_least(b'0') & !at_least(b'9' + 1);
     let letter = at_least(b'A') & !at_least(b'F' + 1);
@@ -44,7 +44,7 @@ mod tests {
     use crate::bytes::hex;
 
     #[test]
-    fn two_digits_are_read_as_one_by_one() {
+    fn pairs_of_digits_are_read_as_the_general_parser_reads_them() {
         for pair in (0..=u16::MAX).map(u16::to_le_bytes) {
             let is_lower = pair.iter().any(u8::is_ascii_lowercase);
             let expected = hex(&pair).filter(|_| !is_lower).map(|byte| byte as u8);

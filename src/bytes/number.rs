@@ -1,20 +1,20 @@
 //! Numbers in decimal and in hex.
 
-/// The number of eight digits at most that a text begins with, and how many digits it has, if there is
-/// a space behind it. All digits are looked at together.
+/// Reads a number of one to eight digits that is followed by a space. Returns it and its length.
+/// All digits are converted at once (SWAR).
 #[inline(always)]
 pub(crate) fn short_number(text: &[u8; 9]) -> Option<(u32, usize)> {
     const fn all(byte: u8) -> u64 {
         u64::from_le_bytes([byte; 8])
     }
     let values = u64::from_le_bytes(*text.first_chunk()?) ^ all(b'0');
-    // What is more than 9 gets or has a high bit. It may carry, but only into what comes behind it.
+    // Sets the high bit of each byte that is not a digit. A carry reaches only later bytes.
     let others = (values.wrapping_add(all(0x7f - 9)) | values) & all(0x80);
     let length = others.trailing_zeros() as usize / 8;
     if length == 0 || text[length] != b' ' {
         return None;
     }
-    // Zeros in front until there are eight, then neighbours are put together: pairs, fours, all.
+    // Pads to eight digits with leading zeros, then merges neighbours: pairs, fours, eight.
     let digits = values << (64 - 8 * length);
     let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
     let [even, odd] = [pairs, pairs >> 16].map(|pairs| pairs & 0x0000_00ff_0000_00ff);
@@ -24,10 +24,10 @@ pub(crate) fn short_number(text: &[u8; 9]) -> Option<(u32, usize)> {
     Some(((whole >> 32) as u32, length))
 }
 
-/// The decimal number at the start of `data`, and what follows it.
+/// Splits `data` into the decimal number at its start, of at most 19 digits, and the rest.
 pub(crate) fn leading_number(data: &[u8]) -> Option<(u64, &[u8])> {
-    /// Digits that fit in 64 bits whatever they are.
-    const SAFE: usize = 19;
+    /// Any number of this many digits fits in a `u64`.
+    const SAFE_DIGITS: usize = 19;
     let mut value: u64 = 0;
     let mut rest = data;
     while let [digit @ b'0'..=b'9', tail @ ..] = rest {
@@ -35,25 +35,27 @@ pub(crate) fn leading_number(data: &[u8]) -> Option<(u64, &[u8])> {
         rest = tail;
     }
     let length = data.len() - rest.len();
-    (1..=SAFE).contains(&length).then_some((value, rest))
+    (1..=SAFE_DIGITS).contains(&length).then_some((value, rest))
 }
 
-/// A whole decimal number with an optional minus sign, within 64 bits.
+/// Parses all of `bytes` as a decimal number with an optional minus sign.
 #[inline]
 pub(crate) fn integer(bytes: &[u8]) -> Option<i64> {
-    /// Digits that fit in 64 bits whatever they are.
-    const SAFE: usize = 18;
+    /// Any number of this many digits fits in an `i64`.
+    const SAFE_DIGITS: usize = 18;
     match bytes {
         [] => None,
-        [b'0'..=b'9', ..] if bytes.len() <= SAFE => bytes.iter().try_fold(0i64, |value, byte| {
-            let digit = byte.wrapping_sub(b'0');
-            (digit <= 9).then(|| value * 10 + i64::from(digit))
-        }),
+        [b'0'..=b'9', ..] if bytes.len() <= SAFE_DIGITS => {
+            bytes.iter().try_fold(0i64, |value, byte| {
+                let digit = byte.wrapping_sub(b'0');
+                (digit <= 9).then(|| value * 10 + i64::from(digit))
+            })
+        }
         _ => long_integer(bytes),
     }
 }
 
-/// As [`integer`], for what is negative or long.
+/// As [`integer`], for negative and long numbers.
 fn long_integer(bytes: &[u8]) -> Option<i64> {
     let (negative, digits) = match bytes {
         [b'-', digits @ ..] => (true, digits),
@@ -73,12 +75,12 @@ fn long_integer(bytes: &[u8]) -> Option<i64> {
     })
 }
 
-/// A number in hex of at most 64 bits.
+/// Parses all of `digits` as a hexadecimal number of at most 64 bits, in either case.
 #[inline]
 pub(crate) fn hex(digits: &[u8]) -> Option<u64> {
     let digit = |digit: u8| u64::from(DIGITS[usize::from(digit)]);
     let (number, all) = match *digits {
-        // A device's number.
+        // The major or minor number of a device.
         [high, low] => (digit(high) << 4 | digit(low), digit(high) | digit(low)),
         _ if digits.is_empty() || digits.len() > 16 => return None,
         _ => digits.iter().fold((0, 0), |(number, all), byte| {
@@ -105,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_short_number_reads_as_any_other() {
+    fn a_short_number_is_read_as_the_general_parser_reads_it() {
         let check = |text: &[u8; 9]| {
             let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
             let ends = (1..=8).contains(&digits) && text[digits] == b' ';

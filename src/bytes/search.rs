@@ -1,6 +1,7 @@
-//! The first place of a byte in a short text.
+//! Finding the first occurrence of a byte in a short text.
 
-/// Where a byte is first. Most texts are short, so the first word is looked at here.
+/// The index of the first `byte` in `text`. The first eight bytes are searched inline, because most
+/// texts are short.
 #[inline(always)]
 pub(crate) fn find(byte: u8, text: &[u8]) -> Option<usize> {
     match text.first_chunk().and_then(|word| find_in(byte, *word)) {
@@ -9,26 +10,27 @@ pub(crate) fn find(byte: u8, text: &[u8]) -> Option<usize> {
     }
 }
 
-/// Where a byte is first in a word.
+/// As [`find`], in eight bytes.
 #[inline(always)]
 fn find_in(byte: u8, word: [u8; 8]) -> Option<usize> {
     first(marks(byte, word))
 }
 
-/// Where a byte is first in two words.
+/// As [`find`], in 16 bytes.
 #[inline(always)]
 pub(crate) fn find_near(byte: u8, text: &[u8; 16]) -> Option<usize> {
     let near = text.first_chunk().and_then(|near| find_in(byte, *near));
     near.or_else(|| Some(8 + find_in(byte, *text.last_chunk()?)?))
 }
 
-/// Where one of two bytes is first in a word.
+/// The index of the first byte that is `one` or `other`.
 #[inline(always)]
 pub(crate) fn find_either(one: u8, other: u8, word: [u8; 8]) -> Option<usize> {
     first(marks(one, word) | marks(other, word))
 }
 
-/// A word whose lowest bit that is set is the high bit of where a byte is first.
+/// A word whose lowest set bit is the high bit of the first `byte`. Higher bits may be false
+/// matches.
 #[inline(always)]
 fn marks(byte: u8, word: [u8; 8]) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
@@ -42,12 +44,12 @@ fn first(marks: u64) -> Option<usize> {
     (marks != 0).then(|| marks.trailing_zeros() as usize / 8)
 }
 
-/// As [`find`], for what the first word does not have. To look at the next bytes here is less work than
-/// to call memchr for them. The last ones are looked at with some of those before them again.
+/// As [`find`], when the first word has no match. Up to a few chunks, this is faster than a call to
+/// memchr. The last chunk overlaps the one before it.
 #[inline(never)]
 fn find_far(byte: u8, text: &[u8]) -> Option<usize> {
-    const NEAR: usize = 128;
-    if text.len() > NEAR {
+    const MAX_BYTES: usize = 128;
+    if text.len() > MAX_BYTES {
         return memchr::memchr(byte, text);
     }
     let Some(last) = text.last_chunk() else {
@@ -65,7 +67,7 @@ fn find_far(byte: u8, text: &[u8]) -> Option<usize> {
     Some(text.len() - 16 + find_near(byte, last)?)
 }
 
-/// Whether a byte is among others. It has no branches, so that the compiler can look at all at once.
+/// Whether `chunk` contains `byte`. It has no branches, so that the compiler vectorizes it.
 #[inline(always)]
 fn has(byte: u8, chunk: &[u8; 16]) -> bool {
     chunk
@@ -78,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_byte_is_found_where_it_is_first() {
+    fn find_agrees_with_memchr() {
         let text: [u8; 256] = std::array::from_fn(|byte| byte as u8);
         for start in 0..=255 {
             let text = &text[start..];

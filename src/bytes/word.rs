@@ -1,6 +1,6 @@
-//! The beginning of a text as a number, for comparisons with a constant.
+//! The start of a text as an integer, for comparison with a constant.
 
-/// A constant beginning of at most 16 bytes, which is compared with a text as one number.
+/// A constant prefix of at most 16 bytes, compared with a text as one integer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prefix {
     word: u128,
@@ -10,7 +10,7 @@ pub(crate) struct Prefix {
 }
 
 impl Prefix {
-    /// The beginning `text` followed by `end`, together 1 to 16 bytes long.
+    /// The prefix `text` followed by `end`, 1 to 16 bytes in total.
     pub(crate) const fn new(text: &[u8], end: &[u8]) -> Prefix {
         let (mut bytes, mut at) = ([0; 16], 0);
         while at < text.len() + end.len() {
@@ -28,14 +28,14 @@ impl Prefix {
         }
     }
 
-    /// Whether the text with these first 16 bytes begins so.
+    /// Whether a text with these first 16 bytes starts with the prefix. See [`first_word`].
     #[inline(always)]
     pub(crate) fn begins(self, word: u128) -> bool {
         word & self.mask == self.word
     }
 }
 
-/// The first 16 bytes of a text as a number; a shorter text is padded with NULs.
+/// The first 16 bytes of a text as an integer; a shorter text is padded with NULs.
 #[inline]
 pub(crate) fn first_word(text: &[u8]) -> u128 {
     match text.first_chunk() {
@@ -44,7 +44,7 @@ pub(crate) fn first_word(text: &[u8]) -> u128 {
     }
 }
 
-/// As [`first_word`], for a text of less than 16 bytes.
+/// As [`first_word`], for a text shorter than 16 bytes.
 #[inline(never)]
 fn short_word(text: &[u8]) -> u128 {
     if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
@@ -55,7 +55,7 @@ fn short_word(text: &[u8]) -> u128 {
     bytes.fold(0, |word, byte| word << 8 | u128::from(*byte))
 }
 
-/// The first 32 bytes of a text as two numbers; a shorter text is padded with NULs.
+/// The first 32 bytes of a text as two integers; a shorter text is padded with NULs.
 #[inline(always)]
 pub(crate) fn first_words(text: &[u8]) -> [u128; 2] {
     let mut padded = [0; 32];
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_bytes_read_as_if_nuls_followed_a_short_text() {
+    fn a_short_text_is_padded_with_nuls() {
         let text: [u8; 40] = std::array::from_fn(|at| at as u8 + 1);
         for length in 0..40 {
             let text = &text[..length];
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_is_found_at_the_beginning_only() {
+    fn a_prefix_matches_only_at_the_start() {
         let prefix = Prefix::new(b"type=PATH", b" ");
         assert_eq!(prefix.length, 10);
         for (text, expected) in [

@@ -138,7 +138,7 @@ impl LiveSource {
             }
             match received {
                 // Less than there was room for is all there was. At the end we make sure.
-                Ok(()) if self.datagrams.len() < sys::MANY && self.finishing.is_none() => {
+                Ok(()) if self.datagrams.len() < sys::MAX_DATAGRAMS && self.finishing.is_none() => {
                     self.count_late_drops(batch);
                     return Ok(true);
                 }

@@ -241,7 +241,7 @@ impl NetlinkClient {
         Ok(rules)
     }
 
-    /// Receives the datagrams that are there, [`sys::MANY`] at most, at the end of `buffer`, one
+    /// Receives the datagrams that are there, [`sys::MAX_DATAGRAMS`] at most, at the end of `buffer`, one
     /// behind the other, and says of each in `datagrams` what it is.
     ///
     /// # Errors
