@@ -66,14 +66,14 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Replaces each character that is unsafe to print on a terminal by a question mark: control
+/// Replaces each character that could harm a terminal by a question mark: control
 /// characters, invisible characters, and those that change the direction of text.
 ///
 /// ```
 /// assert_eq!(auditrd::plain("a\u{1b}[2J \u{202e}é"), "a?[2J ?é");
 /// ```
 pub fn plain(text: &str) -> String {
-    let is_unsafe = |c: char| {
+    let is_harmful = |c: char| {
         // Unicode format characters: zero width, directions and their isolates, line and paragraph
         // separators, the byte order mark, and tags.
         let is_format = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
@@ -81,7 +81,7 @@ pub fn plain(text: &str) -> String {
             | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
         c.is_control() || is_format
     };
-    let shown = |c| if is_unsafe(c) { '?' } else { c };
+    let shown = |c| if is_harmful(c) { '?' } else { c };
     text.chars().map(shown).collect()
 }
 
@@ -102,11 +102,11 @@ mod tests {
     fn an_error_says_what_was_tried_why_it_failed_and_what_helps() {
         let cause = io::Error::from_raw_os_error(libc::EPERM);
         let error = Error::new("join the audit multicast group", cause)
-            .help("needs CAP_AUDIT_READ, try sudo");
+            .help("needs CAP_AUDIT_READ; try sudo");
         assert_eq!(
             error.to_string(),
             "cannot join the audit multicast group: Operation not permitted; \
-             needs CAP_AUDIT_READ, try sudo"
+             needs CAP_AUDIT_READ; try sudo"
         );
         assert!(error.is_permission());
     }

@@ -1,9 +1,10 @@
-//! The kernel's backlog while we are the registered audit daemon.
+//! The kernel's audit backlog while we are the registered audit daemon.
 //!
-//! Records that the daemon has not taken yet wait in the kernel. When too many do, the kernel makes
-//! whoever causes the next one wait, for up to a minute by default (kernel/audit.c,
-//! `audit_log_start`): that is how an audit daemon hangs a host. While we are registered nobody
-//! waits, and there is room for more; what finds no room is lost, and the kernel counts it.
+//! Records that the daemon has not received yet wait in the kernel. When the backlog is full, the
+//! kernel blocks each process that causes another record, for up to a minute by default
+//! (kernel/audit.c, `audit_log_start`): this is how an audit daemon hangs a host. While we are
+//! registered, the backlog is larger and no process is blocked; the kernel drops records that do
+//! not fit, and counts them.
 
 use std::io;
 
@@ -12,7 +13,7 @@ use crate::{
     source::{NetlinkClient, wire},
 };
 
-/// The settings as they were, put back when this is dropped.
+/// Restores the previous settings when it is dropped.
 #[derive(Debug)]
 pub(super) struct Backlog {
     control: NetlinkClient,
@@ -27,8 +28,9 @@ struct Settings {
 }
 
 impl Backlog {
-    /// Makes room for at least so many records, and lets nobody wait. `None` if this process may
-    /// not, or the kernel is older than the setting (before 3.14), or it is locked.
+    /// Raises the backlog limit to at least `limit` records, and sets the wait time to 0. `None` if
+    /// this process may not, the kernel lacks the setting (before 3.14), or the configuration is
+    /// locked.
     pub(super) fn set(limit: u32) -> Option<Backlog> {
         let control = NetlinkClient::control().ok()?;
         let set = Backlog::read(control, limit).and_then(|mut backlog| {
@@ -37,8 +39,8 @@ impl Backlog {
         });
         set.inspect_err(|error| {
             log::warn!(
-                "cannot set the kernel's backlog: {error}; when it is full, audited processes \
-                 may have to wait"
+                "cannot set the kernel's audit backlog: {error}; audited processes may block when \
+                 it is full"
             );
         })
         .ok()
@@ -67,7 +69,7 @@ impl Backlog {
         self.control.request(AUDIT_SET.0, &request)
     }
 
-    /// Puts back what is still as we set it; what somebody has changed since is theirs.
+    /// Restores each setting that still has our value; others have been changed by someone else.
     fn restore(&mut self) -> io::Result<()> {
         let status = self.control.status()?;
         let mut settings = Settings {
@@ -89,8 +91,8 @@ impl Drop for Backlog {
         if let Err(error) = self.restore() {
             let Settings { limit, wait_time } = self.before;
             log::warn!(
-                "cannot put the kernel's backlog back: {error}; `auditctl -b {limit} \
-                 --backlog_wait_time {wait_time}` does"
+                "cannot restore the kernel's audit backlog: {error}; run `auditctl -b {limit} \
+                 --backlog_wait_time {wait_time}`"
             );
         }
     }

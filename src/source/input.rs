@@ -1,6 +1,6 @@
-//! Bytes from files and streams, one after the other, with a way to stop and a deadline.
+//! Reads bytes from files and streams, one after the other, with a stop signal and a deadline.
 //!
-//! What the bytes mean is left to the sources of text, such as [`LogSource`](super::LogSource).
+//! The sources of text, such as [`LogSource`](super::LogSource), interpret the bytes.
 
 use std::{
     fs::{File, OpenOptions},
@@ -19,8 +19,8 @@ use std::{
 
 use crate::{error::Error, source::Stop, sys};
 
-/// How much is read at once, in bytes. The threads wake each other once per chunk, which costs more
-/// than a buffer that is too large for the nearer caches.
+/// How many bytes one read requests. The threads wake each other once per chunk, which costs more
+/// than cache misses in a buffer larger than the L2 cache.
 const CHUNK_BYTES: usize = 512 << 10;
 
 /// The result of one attempt to read.
@@ -28,9 +28,9 @@ const CHUNK_BYTES: usize = 512 << 10;
 pub(super) enum Read {
     /// Bytes were appended to the buffer.
     Bytes,
-    /// One input has ended; the next read continues with another.
+    /// One input has ended; the next read continues with the next input.
     EndOfInput,
-    /// The deadline passed, or a signal came, before there were any bytes.
+    /// The deadline passed, or a signal arrived, before any bytes did.
     Nothing,
     /// All inputs have ended, or the source was told to stop.
     End,
@@ -62,7 +62,7 @@ impl Inputs {
         Ok(Inputs::new(inputs?, stop))
     }
 
-    /// One input that is open already.
+    /// Reads a single input that is already open.
     pub(super) fn from_fd(fd: OwnedFd, stop: Stop) -> Inputs {
         let input = Input {
             name: PathBuf::from("-"),
@@ -80,7 +80,7 @@ impl Inputs {
         }
     }
 
-    /// Waits for bytes until a point in time and appends at most one chunk of them to `buffer`.
+    /// Waits for bytes until the deadline at most, and appends up to one chunk of them to `buffer`.
     ///
     /// # Errors
     ///
@@ -137,7 +137,7 @@ fn open(name: &Path) -> Result<Input, Error> {
     let file = if name.as_os_str() == "-" {
         io::stdin().as_fd().try_clone_to_owned().map(File::from)
     } else {
-        // Opening a named pipe would wait for its writer, and nothing could end that wait.
+        // Without O_NONBLOCK, opening a named pipe would wait for its writer, with no way to stop.
         OpenOptions::new()
             .read(true)
             .custom_flags(libc::O_NONBLOCK)

@@ -1,4 +1,4 @@
-//! Records as the kernel makes them.
+//! Reads records live from the kernel.
 
 use std::{
     env, io,
@@ -17,7 +17,7 @@ use crate::{
     source::{
         ClientConfig, Fill, Membership, NetlinkClient, NetlinkMessage, Source, Stop,
         backlog::Backlog,
-        netlink::ROOM,
+        netlink::MAX_DATAGRAM_BYTES,
         pace::Pace,
         stamp::Stamps,
         watch::{Registration, Watch},
@@ -26,62 +26,64 @@ use crate::{
     sys::{self, Received, Rooms},
 };
 
-/// Listens to the kernel.
+/// Receives records from the kernel's audit socket.
 #[derive(Debug)]
 pub struct LiveSource {
     client: NetlinkClient,
     membership: Membership,
-    /// What the kernel was told of its backlog while we are registered.
+    /// The kernel's backlog settings to restore, while we are registered.
     backlog: Option<Backlog>,
     stop: Stop,
     stamps: Stamps,
-    /// Where datagrams are received. What goes on from here is only what they fill: much room that comes
-    /// back from somewhere else each time would be in no cache.
+    /// Receive buffers of maximum size. They are reused at once and so stay in the cache; only the
+    /// received bytes are copied to the batch.
     rooms: Rooms,
-    /// What was received last.
+    /// The datagrams of the last receive call.
     datagrams: Vec<Received>,
-    /// What came while we registered.
+    /// Records that arrived during registration.
     first: Option<Batch>,
-    /// For questions to the kernel, where we may ask them.
+    /// A socket for status requests, if we may send them.
     control: Option<NetlinkClient>,
     next_check: Instant,
+    /// The kernel's count of lost records at the last check.
     lost: u32,
+    /// The socket's count of dropped datagrams at the last look.
     drops: u32,
-    /// The kernel has said that it dropped something, and the socket was never empty since.
+    /// The kernel has reported dropped datagrams, and the socket has not been empty since.
     congested: bool,
-    /// How fast records come.
     pace: Pace,
-    /// There will soon be more, which is let gather for so long.
+    /// How long to sleep so that more records accumulate; `None` reads at once.
     nap: Option<Duration>,
     watch: Watch,
-    /// We were told to stop.
+    /// Set once we have been told to stop.
     finishing: Option<Finishing>,
 }
 
-/// How long to go on after the end was asked for.
+/// How long to keep reading after the stop signal.
 #[derive(Clone, Copy, Debug)]
 struct Finishing {
-    /// What happened before this is still wanted. Others may keep the kernel busy for ever.
+    /// Earlier records are still read. Without this bound, a busy host could keep us reading for
+    /// ever.
     asked: Timestamp,
-    /// Even a clock that was set back does not keep us from ending then.
+    /// Reading ends here even if the system clock has been set back.
     deadline: Instant,
 }
 
-/// Records in one batch, about, at most.
-const BATCH: usize = 256;
-/// How often the kernel is asked for its state.
-const CHECK: Duration = Duration::from_secs(5);
-/// How soon it is asked when it has said that something was changed.
-const SOON: Duration = Duration::from_millis(100);
-/// How much later a record must be for all that happened before the end to have come: records are
-/// stamped at the start of a call, by a coarse clock, and sent at its end.
-const SLACK: Duration = Duration::from_millis(100);
-/// How long the socket is drained for at the end, if nothing else ends it.
-const LAST_DRAIN: Duration = Duration::from_secs(30);
+/// A batch with this many records is full.
+const FULL_BATCH_RECORDS: usize = 256;
+/// The interval between status requests to the kernel.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// The delay of a status request after a CONFIG_CHANGE record.
+const CHECK_DELAY: Duration = Duration::from_millis(100);
+/// A record stamped this long after the stop signal tells that all earlier ones have arrived:
+/// records are stamped with a coarse clock when a syscall starts, and sent when it ends.
+const STAMP_SLACK: Duration = Duration::from_millis(100);
+/// The longest time to drain the socket after the stop signal.
+const MAX_DRAIN: Duration = Duration::from_secs(30);
 
 impl LiveSource {
-    /// Opens the socket, or takes the one that a service manager passed, and registers if that is
-    /// the membership. Says in the log where auditing is off.
+    /// Opens the socket, or takes the one that a service manager passed, and registers if `config`
+    /// says so. Logs a warning if auditing is off.
     ///
     /// # Errors
     ///
@@ -100,7 +102,7 @@ impl LiveSource {
             backlog = Backlog::set(config.backlog_limit);
         }
         let drops = client.drops().unwrap_or(0);
-        let room = client.room();
+        let buffer_bytes = client.buffer_bytes();
         let (control, lost, watch) = ask_for_state();
         Ok(LiveSource {
             client,
@@ -108,24 +110,24 @@ impl LiveSource {
             backlog,
             stop,
             stamps: Stamps::default(),
-            rooms: Rooms::new(ROOM),
+            rooms: Rooms::new(MAX_DATAGRAM_BYTES),
             datagrams: Vec::new(),
             first: Some(first),
             control,
-            next_check: Instant::now() + CHECK,
+            next_check: Instant::now() + CHECK_INTERVAL,
             lost,
             drops,
             congested: false,
-            pace: Pace::new(Instant::now(), room),
+            pace: Pace::new(Instant::now(), buffer_bytes),
             nap: None,
             watch,
             finishing: None,
         })
     }
 
-    /// Receives until there is nothing more, or the batch is full. Says whether it is empty now.
+    /// Receives until the socket is empty or the batch is full. Returns whether the socket is empty.
     fn receive(&mut self, batch: &mut Batch) -> Result<bool, Error> {
-        while batch.len() < BATCH {
+        while batch.len() < FULL_BATCH_RECORDS {
             self.datagrams.clear();
             let mut start = batch.bytes.len();
             let received =
@@ -137,7 +139,8 @@ impl LiveSource {
                 take(batch, place, datagram, &mut self.stamps);
             }
             match received {
-                // Less than there was room for is all there was. At the end we make sure.
+                // Fewer than the maximum means that the socket is empty. While finishing, only
+                // EAGAIN counts.
                 Ok(()) if self.datagrams.len() < sys::MAX_DATAGRAMS && self.finishing.is_none() => {
                     self.count_late_drops(batch);
                     return Ok(true);
@@ -159,16 +162,16 @@ impl LiveSource {
         Ok(false)
     }
 
-    /// The kernel says once that there was no room, and then drops what comes until all has been
-    /// read.
+    /// The kernel reports an overflow once, and then drops datagrams until the socket has been
+    /// emptied.
     fn count_late_drops(&mut self, batch: &mut Batch) {
         if std::mem::take(&mut self.congested) {
             self.count_drops(&mut batch.sightings);
         }
     }
 
-    /// Counts what the kernel dropped since the last look. What it could not give to the registered
-    /// daemon it keeps, and tries again, so that is no loss.
+    /// Counts the datagrams dropped since the last call. In unicast mode the kernel queues and
+    /// retries them, so nothing is lost.
     fn count_drops(&mut self, sightings: &mut Sightings) {
         if self.membership == Membership::Unicast {
             return;
@@ -178,18 +181,19 @@ impl LiveSource {
                 sightings.dropped += u64::from(drops.wrapping_sub(self.drops));
                 self.drops = drops;
             }
-            // Kernels before 4.12 do not say how many it was.
+            // Kernels before 4.12 do not tell the number.
             Err(_) => sightings.dropped += 1,
         }
     }
 
-    /// Where something was changed it is time to ask what, soon, as such records come in numbers.
+    /// After a CONFIG_CHANGE record, schedules a status request soon rather than now: such records
+    /// come in bursts.
     fn look_for_changes(&mut self, batch: &mut Batch) {
         let is_change = |record: &Record<'_>| record.record_type == AUDIT_CONFIG_CHANGE;
         let mut interruptions = 0;
         for record in batch.records().filter(is_change) {
             if self.control.is_some() {
-                self.next_check = self.next_check.min(Instant::now() + SOON);
+                self.next_check = self.next_check.min(Instant::now() + CHECK_DELAY);
             } else {
                 interruptions += self.watch.hear(&record);
             }
@@ -197,9 +201,9 @@ impl LiveSource {
         batch.sightings.interruptions += interruptions;
     }
 
-    /// Asks the kernel what it has lost, and whether it still audits, and for us.
+    /// Queries the kernel's state: lost records, whether auditing is on, and the registration.
     fn check(&mut self, batch: &mut Batch) {
-        self.next_check = Instant::now() + CHECK;
+        self.next_check = Instant::now() + CHECK_INTERVAL;
         let Some(control) = self.control.as_mut() else {
             return;
         };
@@ -215,7 +219,7 @@ impl LiveSource {
         }
     }
 
-    /// Registers again where the registration is free.
+    /// Registers again if no process is registered.
     fn check_registration(&mut self, pid: u32, batch: &mut Batch) {
         let (registration, interruptions) = self.watch.see_registration(pid);
         batch.sightings.interruptions += interruptions;
@@ -227,8 +231,8 @@ impl LiveSource {
         }
     }
 
-    /// Ends the registration first, so that the kernel sends nothing more. What it has sent is read
-    /// after that.
+    /// Ends the registration, so that the kernel sends no more records. Those already sent are read
+    /// afterwards.
     fn finish(&mut self, batch: &mut Batch) {
         self.check(batch);
         if self.membership == Membership::Unicast
@@ -238,15 +242,15 @@ impl LiveSource {
             log::warn!("{error}");
         }
         self.backlog = None;
-        // While an answer was waited for, the kernel may have said that it dropped something.
+        // The kernel may have reported an overflow while we waited for an answer.
         self.congested = true;
         self.finishing = Some(Finishing {
-            asked: Timestamp::from_system(SystemTime::now() + SLACK),
-            deadline: Instant::now() + LAST_DRAIN,
+            asked: Timestamp::from_system(SystemTime::now() + STAMP_SLACK),
+            deadline: Instant::now() + MAX_DRAIN,
         });
     }
 
-    /// Whether all has been read that was to be read after the end was asked for.
+    /// Whether all records from before the stop signal have been read.
     fn is_finished(&self, is_empty: bool, batch: &Batch) -> bool {
         let Some(finishing) = self.finishing else {
             return false;
@@ -257,13 +261,13 @@ impl LiveSource {
         }
         let is_over = Instant::now() >= finishing.deadline;
         if is_over {
-            log::warn!("ended while there were still records to read");
+            log::warn!("stopped with unread records in the audit socket");
         }
         is_over
     }
 
-    /// Waits for a record, for a point in time or that to ask the kernel for its state, or to be
-    /// told to stop.
+    /// Waits for a record, the deadline, or the stop signal. Queries the kernel's state when it is
+    /// due.
     fn wait(&mut self, batch: &mut Batch, until: Option<Instant>) -> Result<(), Error> {
         let check = self.control.is_some().then_some(self.next_check);
         let waited = if let Some(nap) = self.nap {
@@ -306,7 +310,7 @@ impl Source for LiveSource {
     }
 }
 
-/// Adds a message that came beside an answer to the batch.
+/// Adds a message that arrived while waiting for an answer to the batch.
 fn keep(message: &NetlinkMessage<'_>, batch: &mut Batch) {
     let start = batch.bytes.len();
     batch.bytes.extend_from_slice(message.data);
@@ -322,7 +326,7 @@ fn keep(message: &NetlinkMessage<'_>, batch: &mut Batch) {
     );
 }
 
-/// Adds a datagram that lies in the batch's bytes to its records.
+/// Adds a datagram that is stored at `place` in the batch's bytes to its records.
 fn take(batch: &mut Batch, place: Range<usize>, datagram: &Received, stamps: &mut Stamps) {
     let data = batch.bytes.get(place.clone()).unwrap_or_default();
     let (record_type, text) = Header::read(data).map_or((0, place.end), |(header, text)| {
@@ -340,7 +344,7 @@ fn take(batch: &mut Batch, place: Range<usize>, datagram: &Received, stamps: &mu
     );
 }
 
-/// Adds the text of a message, which lies in the batch's bytes, to its records, if it is one.
+/// Adds a message, whose text is stored in the batch's bytes, to its records, if it is a record.
 fn add(
     batch: &mut Batch,
     text: Range<usize>,
@@ -350,7 +354,7 @@ fn add(
     stamps: &mut Stamps,
 ) {
     if sender != 0 {
-        // Whoever has CAP_NET_ADMIN can send here; only the kernel is believed.
+        // Any process with CAP_NET_ADMIN can send here; only the kernel is trusted.
         batch.sightings.foreign += 1;
         return;
     }
@@ -371,7 +375,7 @@ fn add(
                 body: narrow(end - body.len()..end),
             });
         }
-        // Answers to requests, and the kernel's question whether we are still alive.
+        // Replies to requests, and the kernel's check that we are alive (AUDIT_REPLACE).
         None if record_type.0 < 1100 || record_type == AUDIT_REPLACE => {}
         None => {
             batch.sightings.malformed += 1;
@@ -381,7 +385,7 @@ fn add(
     }
 }
 
-/// Whether a service manager has passed a socket to this very process (sd_listen_fds(3)).
+/// Whether a service manager has passed a socket to this process (sd_listen_fds(3)).
 fn is_socket_passed() -> bool {
     let number = |name| {
         env::var(name)
@@ -391,15 +395,16 @@ fn is_socket_passed() -> bool {
     number("LISTEN_PID") == Some(process::id()) && number("LISTEN_FDS").is_some_and(|n| n >= 1)
 }
 
-/// Opens a socket for questions, and says what would keep records from coming. Only those who may
-/// control auditing may ask; they also get how many records the kernel had lost before.
+/// Opens a socket for status requests, which need CAP_AUDIT_CONTROL, and warns if auditing is off or
+/// no rules are loaded. Also returns the kernel's count of lost records and the initial state.
 fn ask_for_state() -> (Option<NetlinkClient>, u32, Watch) {
     let state = NetlinkClient::control().map(|mut control| (control.status(), control));
     let (status, mut control) = match state {
         Ok((Ok(status), control)) => (status, control),
         Ok((Err(error), _)) => {
             log::info!(
-                "cannot ask whether auditing is on: {error}; if nothing comes, see `auditctl -s`"
+                "cannot check whether auditing is on: {error}; if no events arrive, run \
+                 `auditctl -s`"
             );
             return (None, 0, Watch::default());
         }
@@ -411,13 +416,13 @@ fn ask_for_state() -> (Option<NetlinkClient>, u32, Watch) {
     let rules = control.count_rules();
     if status.enabled == 0 {
         log::warn!(
-            "auditing is off, so no events will come; turn it on with `auditctl -e 1`, or for \
-             good with audit=1 on the kernel command line"
+            "auditing is off, so no events will arrive; turn it on with `auditctl -e 1`, or \
+             permanently with audit=1 on the kernel command line"
         );
     } else if let Ok(0) = rules {
         log::warn!(
-            "no audit rules are loaded, so only messages of programs will come; see \
-             auditctl(8), for example `auditctl -a always,exit -F arch=b64 -S execve`"
+            "no audit rules are loaded, so only user-space messages will arrive; add some, for \
+             example `auditctl -a always,exit -F arch=b64 -S execve` (see auditctl(8))"
         );
     }
     let watch = Watch::new(&status, rules.unwrap_or(0));
@@ -429,7 +434,7 @@ mod tests {
     use super::*;
     use crate::model::record_type::{AUDIT_CWD, AUDIT_GET};
 
-    /// What becomes of a datagram: the bodies of its records, and what else was seen.
+    /// The bodies of the records in a datagram, and the counters.
     fn check(record_type: RecordType, data: &[u8], sender: u32) -> (Vec<Vec<u8>>, Sightings) {
         let mut batch = Batch::default();
         batch.bytes.extend_from_slice(data);
@@ -447,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_ends_before_the_nul_that_the_kernel_may_put_behind_it() {
+    fn a_trailing_nul_is_not_part_of_a_record() {
         for data in [
             &b"audit(1.002:3): x"[..],
             b"audit(1.002:3): x\0",
@@ -459,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_and_the_question_whether_we_live_are_no_records_and_not_malformed() {
+    fn replies_and_liveness_checks_are_neither_records_nor_malformed() {
         for (record_type, data) in [
             (AUDIT_REPLACE, &b"\x2a\0\0\0"[..]),
             (AUDIT_GET, &[0; 44][..]),
@@ -474,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_of_the_kernel_is_counted() {
+    fn malformed_and_foreign_messages_are_counted() {
         let malformed = Sightings {
             malformed: 1,
             ..Sightings::default()

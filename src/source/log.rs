@@ -1,7 +1,7 @@
-//! Records from logs: files as auditd writes them, or a stream of the same lines.
+//! Reads records from logs: files as auditd writes them, or streams of the same lines.
 //!
-//! A line is `type=SYSCALL msg=audit(…): …`, perhaps with `node=NAME` in front. The forms that
-//! syslog and the kernel log give it, `… audit: type=1300 audit(…): …`, are read too.
+//! A line is `type=SYSCALL msg=audit(…): …`, optionally prefixed by `node=NAME`. The forms in syslog
+//! and the kernel log, `… audit: type=1300 audit(…): …`, are accepted too.
 
 use std::{
     ops::Range,
@@ -30,26 +30,24 @@ use crate::{
     },
 };
 
-/// The length at which a line is cut, in bytes. The kernel's records are below 9 KiB; relays may
-/// add to that.
+/// Longer lines are cut. The kernel's records are shorter than 9 KiB; relays may lengthen them.
 const MAX_LINE_BYTES: usize = 1 << 20;
 
-/// Replays logs, one after the other.
+/// Reads logs, one after the other.
 #[derive(Debug)]
 pub struct LogSource {
     inputs: Inputs,
-    /// The beginning of a line whose end has not been read yet.
+    /// The start of a line whose end has not been read yet.
     rest: Vec<u8>,
-    /// Whether the next bytes are the end of a line that was cut already.
+    /// Whether the next bytes belong to a line that has already been cut.
     skipping: bool,
     stamps: Stamps,
-    /// Where the lines of a chunk end.
+    /// The line ends in the current chunk.
     ends: Vec<usize>,
 }
 
 impl LogSource {
-    /// Opens all inputs, so that a wrong name is an error before anything is read. `-` is standard
-    /// input.
+    /// Opens all inputs, so that a wrong name fails before anything is read. `-` is standard input.
     ///
     /// # Errors
     ///
@@ -73,18 +71,18 @@ impl LogSource {
         }
     }
 
-    /// The length of all inputs in bytes, if all of them are regular files. `None` once the first
-    /// is being read.
+    /// The total length of the unread inputs in bytes, if all of them are regular files. Call it
+    /// before the first read.
     pub fn length(&self) -> Option<u64> {
         self.inputs.length()
     }
 
-    /// A counter of the bytes read so far, which other threads may look at.
+    /// A counter of the bytes read so far, for other threads.
     pub fn bytes_read(&self) -> Arc<AtomicU64> {
         self.inputs.bytes_read()
     }
 
-    /// Cuts the bytes that were read into lines. A last line without an end is kept for later.
+    /// Splits the bytes of the batch into lines. An unterminated last line is kept for later.
     fn lines(&mut self, batch: &mut Batch) {
         let bytes = std::mem::take(&mut batch.bytes);
         self.ends.clear();
@@ -99,7 +97,7 @@ impl LogSource {
         }
         let rest = bytes.get(start..).unwrap_or_default();
         if self.skipping {
-            // The line was cut before; none of this is wanted.
+            // Still the line that was cut.
         } else if rest.len() > MAX_LINE_BYTES {
             let cut = start..start + MAX_LINE_BYTES;
             line(&bytes, cut, true, &mut self.stamps, batch);
@@ -110,7 +108,7 @@ impl LogSource {
         batch.bytes = bytes;
     }
 
-    /// Takes the rest of an input that has ended as its last line.
+    /// Treats the rest of an input that has ended as its last line.
     fn last_line(&mut self, batch: &mut Batch) {
         if !std::mem::take(&mut self.skipping) {
             let bytes = std::mem::take(&mut batch.bytes);
@@ -133,8 +131,7 @@ impl Source for LogSource {
     }
 }
 
-/// Adds the record in one line to the batch, or counts the line as malformed. Empty lines are
-/// neither.
+/// Adds the record in a line to the batch, or counts the line as malformed. Skips empty lines.
 #[inline]
 fn line(bytes: &[u8], place: Range<usize>, cut: bool, stamps: &mut Stamps, batch: &mut Batch) {
     let start = place.start;
@@ -165,18 +162,18 @@ fn line(bytes: &[u8], place: Range<usize>, cut: bool, stamps: &mut Stamps, batch
         }
         None if text.is_empty() => {}
         None => {
-            say_malformed(text);
+            log_malformed(text);
             batch.sightings.malformed += 1;
         }
     }
 }
 
 #[cold]
-fn say_malformed(text: &[u8]) {
+fn log_malformed(text: &[u8]) {
     log::info!("not an audit record: {}", excerpt(text));
 }
 
-/// The parts of a line. Node and body are places in it.
+/// The parts of a line. `node` and `body` are byte ranges of it.
 struct Line {
     node: Range<usize>,
     record_type: RecordType,
@@ -200,8 +197,8 @@ fn split(text: &[u8], stamps: &mut Stamps) -> Option<Line> {
     })
 }
 
-/// The type in a line, and what follows it, where it is one that nearly all records of a log have and
-/// nothing stands before it. That is a comparison of one word with each.
+/// Splits a line into type and rest, if it starts with one of the seven most frequent types. This
+/// takes one integer comparison per type.
 #[inline(always)]
 fn common(text: &[u8]) -> Option<(RecordType, &[u8])> {
     static COMMON: [(Prefix, RecordType); 7] = [
@@ -218,25 +215,25 @@ fn common(text: &[u8]) -> Option<(RecordType, &[u8])> {
     Some((*record_type, text.get(prefix.length..)?))
 }
 
-/// Where the host is in any line, the type, and what follows it.
+/// Splits any line into the range of its node, the type, and the rest.
 fn any(text: &[u8]) -> Option<(Range<usize>, RecordType, &[u8])> {
     let (node, rest) = match text.strip_prefix(b"type=") {
         Some(rest) => (0..0, rest),
-        None => behind_prefix(text)?,
+        None => after_prefix(text)?,
     };
     let (record_type, rest) = rest.split_at(find(b' ', rest)?);
     Some((node, RecordType::parse(record_type)?, rest.get(1..)?))
 }
 
-/// Where the host is, and what stands behind `type=`, in a line that does not begin with it.
+/// The range of the node and the text after `type=`, in a line that does not start with `type=`.
 #[cold]
-fn behind_prefix(text: &[u8]) -> Option<(Range<usize>, &[u8])> {
+fn after_prefix(text: &[u8]) -> Option<(Range<usize>, &[u8])> {
     let at = memmem::find(text, b" type=")?;
     let (prefix, rest) = text.split_at(at);
     Some((node(prefix), rest.strip_prefix(b" type=")?))
 }
 
-/// Where the name of the host is in what stands before the type.
+/// The range of the value of `node=` in the text before the type.
 fn node(before: &[u8]) -> Range<usize> {
     let at =
         memmem::find(before, b"node=").filter(|at| *at == 0 || before.get(at - 1) == Some(&b' '));
@@ -250,7 +247,7 @@ fn node(before: &[u8]) -> Range<usize> {
     }
 }
 
-/// The beginning of a bad line, fit for a terminal.
+/// The start of a malformed line, escaped for a terminal.
 fn excerpt(text: &[u8]) -> impl std::fmt::Display {
     text.get(..120).unwrap_or(text).escape_ascii()
 }
@@ -272,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_understood_in_all_its_forms() {
+    fn all_forms_of_a_line_are_parsed() {
         check(
             "type=CWD msg=audit(1.002:3): cwd=\"/\"",
             Some(("", 1307, 3, "cwd=\"/\"")),
@@ -298,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_is_nothing() {
+    fn a_line_without_a_record_is_rejected() {
         for text in [
             "----",
             "time->Sun Nov 22 10:00:00 2026",

@@ -1,4 +1,4 @@
-//! Where records come from: the kernel's netlink socket, or logs.
+//! Sources of records: the kernel's netlink socket, and logs.
 
 mod backlog;
 mod input;
@@ -25,47 +25,49 @@ pub use wire::{AuditStatus, MAX_AUDIT_MESSAGE_LENGTH};
 
 use crate::{error::Error, model::Batch};
 
-/// Whether a source has more to give.
+/// Whether a source has more records.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fill {
-    /// Ask again.
+    /// There may be more.
     More,
-    /// All that was there at this point in time has been handed over. Ask again.
+    /// The source was empty at this point in time; every earlier record has been returned. More may
+    /// come.
     Drained(Instant),
-    /// This was the last.
+    /// There will be no more.
     End,
 }
 
-/// Something that records can be read from.
+/// A source of records.
 pub trait Source: Send {
-    /// Waits for records, but no longer than until a point in time, and adds those that are there
-    /// to an empty batch, which may stay empty.
-    /// When the source is told to stop, it says so with [`Fill::End`].
+    /// Waits for records until the deadline at most, and adds the available ones to `batch`, which
+    /// must be empty and may stay so. Once the source has been told to stop, it returns
+    /// [`Fill::End`] after its last records.
     ///
     /// # Errors
     ///
-    /// If nothing can be read from it any more. A bad record is no error: it is counted in the
-    /// batch.
+    /// If the source can no longer be read. A malformed record is not an error: it is counted in
+    /// the batch.
     fn fill(&mut self, batch: &mut Batch, until: Option<Instant>) -> Result<Fill, Error>;
 }
 
-/// The end that a source watches: it hangs up when the last [`Stopper`] is dropped.
+/// The receiving end of a stop signal, which a source polls. It hangs up when the last [`Stopper`]
+/// is dropped.
 #[derive(Debug)]
 pub struct Stop(PipeReader);
 
-/// The end that stops a source, by being dropped.
+/// The sending end of a stop signal. Dropping the last clone stops the source.
 #[derive(Clone, Debug)]
 pub struct Stopper {
     _writer: Arc<PipeWriter>,
 }
 
-/// A way to stop a source that waits.
+/// Creates a stop signal for a source.
 ///
 /// # Errors
 ///
-/// If no pipe can be made.
+/// If no pipe can be created.
 pub fn stop() -> Result<(Stopper, Stop), Error> {
-    let (reader, writer) = io::pipe().map_err(|error| Error::new("make a pipe", error))?;
+    let (reader, writer) = io::pipe().map_err(|error| Error::new("create a pipe", error))?;
     Ok((
         Stopper {
             _writer: Arc::new(writer),
@@ -74,7 +76,7 @@ pub fn stop() -> Result<(Stopper, Stop), Error> {
     ))
 }
 
-/// Readable, and hung up, once the source is to stop.
+/// The descriptor becomes readable, with a hangup, when the source must stop.
 impl AsFd for Stop {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()

@@ -1,9 +1,9 @@
 //! The audit netlink socket.
 //!
-//! There are two ways to hear the kernel's records. Anybody with CAP_AUDIT_READ may join a
-//! multicast group, beside a running auditd; what such a reader is too slow for is lost to it alone.
-//! Or one process registers as *the* audit daemon, with CAP_AUDIT_CONTROL; what it is too slow for
-//! waits in the kernel, and may make every audited process wait.
+//! There are two ways to receive the kernel's records. Any process with CAP_AUDIT_READ may join a
+//! multicast group, alongside a running auditd; a reader that is too slow loses records, and only
+//! that reader. Or one process registers as *the* audit daemon, with CAP_AUDIT_CONTROL; if it is too
+//! slow, records queue in the kernel, and audited processes may block.
 
 use std::{
     fs, io,
@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     model::record_type::{AUDIT_GET, AUDIT_LIST_RULES, AUDIT_SET},
     source::wire::{
-        self, AuditStatus, HEADER, Header, MAX_AUDIT_MESSAGE_LENGTH, NLMSG_DONE, NLMSG_ERROR,
+        self, AuditStatus, HEADER_BYTES, Header, MAX_AUDIT_MESSAGE_LENGTH, NLMSG_DONE, NLMSG_ERROR,
         REQUEST_WITH_ACK,
     },
     sys::{self, Received, Rooms},
@@ -24,29 +24,29 @@ use crate::{
 
 /// The multicast group of audit records (`AUDIT_NLGRP_READLOG`), as a bit.
 const READLOG: u32 = 1;
-/// How long the kernel may take for an answer. It usually has it before we ask for it.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Room for one datagram: a record, its header, and what kernels to come may add.
-pub(crate) const ROOM: usize = 2 * (HEADER + MAX_AUDIT_MESSAGE_LENGTH);
+/// How long to wait for the kernel's answer. It is usually there at the first read.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Space for one datagram: a header and a record, doubled in case future kernels send longer ones.
+pub(crate) const MAX_DATAGRAM_BYTES: usize = 2 * (HEADER_BYTES + MAX_AUDIT_MESSAGE_LENGTH);
 
-/// How a client hears the kernel's records.
+/// How a client receives the kernel's records.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Membership {
-    /// As the registered audit daemon; there can be one.
+    /// As the registered audit daemon; there can be only one.
     Unicast,
     /// As a member of the read-only multicast group.
     ReadLog,
 }
 
-/// How a client is opened.
+/// The settings of a client.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
-    /// How it hears the kernel's records.
+    /// How it receives the kernel's records.
     pub membership: Membership,
     /// The size of the socket's receive buffer, in bytes.
     pub receive_buffer: usize,
-    /// Records that may wait in the kernel while this process is registered, if it is not more
-    /// already.
+    /// The least backlog limit of the kernel while this process is registered, in records. A higher
+    /// limit is kept.
     pub backlog_limit: u32,
 }
 
@@ -55,47 +55,47 @@ pub struct ClientConfig {
 pub struct NetlinkMessage<'a> {
     /// The type in the netlink header; for an audit record its record type.
     pub message_type: u16,
-    /// The number of the request that this answers, or 0.
+    /// The sequence number of the request that this answers, or 0.
     pub sequence: u32,
-    /// What follows the header.
+    /// The payload, without the header.
     pub data: &'a [u8],
-    /// The port that it came from: 0 is the kernel.
+    /// The netlink port of the sender; the kernel's is 0.
     pub sender: u32,
-    /// Whether the datagram was too long to be received whole.
+    /// Whether the datagram was too long and was cut.
     pub cut: bool,
 }
 
 impl NetlinkMessage<'_> {
-    /// Whether this is the kernel's acknowledgement, or refusal, of a request.
+    /// Whether this is the kernel's acknowledgement or refusal of a request.
     fn answers(&self, sequence: u32) -> bool {
         self.is_kernels(NLMSG_ERROR) && self.sequence == sequence
     }
 
-    /// Whether this is of a type, and the kernel has sent it. Whoever has CAP_NET_ADMIN can send
-    /// here too.
+    /// Whether this has the given type and comes from the kernel. Any process with CAP_NET_ADMIN
+    /// can send to this socket too.
     fn is_kernels(&self, message_type: u16) -> bool {
         self.sender == 0 && self.message_type == message_type
     }
 }
 
-/// Something that speaks netlink, as [`NetlinkClient`] does.
+/// A netlink connection, such as [`NetlinkClient`].
 pub trait Client {
-    /// Sends a request with this type and payload, and returns its number.
+    /// Sends a request with this type and payload, and returns its sequence number.
     ///
     /// # Errors
     ///
     /// As send(2).
     fn send(&mut self, message_type: u16, payload: &[u8]) -> io::Result<u32>;
 
-    /// Receives one datagram at the end of `buffer`, without waiting for one.
+    /// Receives one datagram and appends it to `buffer`, without blocking.
     ///
     /// # Errors
     ///
-    /// As recv(2): `WouldBlock` if there is none, and `ENOBUFS` if some were dropped.
+    /// As recv(2): `WouldBlock` if there is none, `ENOBUFS` if the kernel dropped some.
     fn receive<'b>(&mut self, buffer: &'b mut Vec<u8>) -> io::Result<NetlinkMessage<'b>>;
 }
 
-/// A socket of the audit family.
+/// A netlink socket of the audit family.
 ///
 /// ```
 /// use auditrd::{Client, ClientConfig, Membership, NetlinkClient};
@@ -108,7 +108,7 @@ pub trait Client {
 /// match NetlinkClient::open(&config) {
 ///     Ok(mut client) => match client.receive(&mut Vec::new()) {
 ///         Ok(message) => println!("{} {}", message.message_type, message.data.escape_ascii()),
-///         Err(error) => println!("nothing there yet: {error}"),
+///         Err(error) => println!("no record yet: {error}"),
 ///     },
 ///     Err(error) => println!("{error}"), // without CAP_AUDIT_READ
 /// }
@@ -121,19 +121,19 @@ pub struct NetlinkClient {
 }
 
 impl NetlinkClient {
-    /// Opens a socket, and joins the multicast group if that is the membership. To register as the
-    /// daemon takes [`register`](Self::register) after that.
+    /// Opens a socket, and joins the multicast group if `config` says so. For
+    /// [`Membership::Unicast`], call [`register`](Self::register) next.
     ///
     /// # Errors
     ///
-    /// If the kernel has no audit support, or does not let this process read it.
+    /// If the kernel has no audit support, or this process may not read records.
     pub fn open(config: &ClientConfig) -> Result<NetlinkClient, Error> {
         let client = NetlinkClient::control()?;
         set_receive_buffer(client.socket.as_fd(), config.receive_buffer);
         if config.membership == Membership::ReadLog {
             sys::bind(client.socket.as_fd(), READLOG).map_err(|error| {
                 Error::new("join the audit multicast group", error)
-                    .help("needs CAP_AUDIT_READ in the initial user namespace, try sudo")
+                    .help("needs CAP_AUDIT_READ in the initial user namespace; try sudo")
             })?;
         } else {
             sys::bind(client.socket.as_fd(), 0)
@@ -142,7 +142,7 @@ impl NetlinkClient {
         Ok(client)
     }
 
-    /// A socket for requests only.
+    /// Opens a socket for requests only.
     pub(crate) fn control() -> Result<NetlinkClient, Error> {
         let socket = sys::audit_socket().map_err(|error| {
             Error::new("open an audit socket", error).help("the kernel needs CONFIG_AUDIT")
@@ -153,19 +153,19 @@ impl NetlinkClient {
         })
     }
 
-    /// Takes the socket that a service manager has opened and bound
-    /// (`ListenNetlink=audit 1`, systemd.socket(5)). It needs no capability then.
+    /// Takes the socket that a service manager has opened and bound (`ListenNetlink=audit 1`,
+    /// systemd.socket(5)). This needs no capability.
     ///
     /// # Errors
     ///
-    /// If the descriptor that was passed is not an audit socket, or was taken before.
+    /// If the passed descriptor is not an audit socket, or was taken before.
     pub fn passed(receive_buffer: usize) -> Result<NetlinkClient, Error> {
         let socket = sys::take_passed_socket().map_err(|error| {
             Error::new("take the socket that the service manager passed", error)
                 .help("it must be ListenNetlink=audit 1")
         })?;
-        // What the socket's unit says counts, unless it is less.
-        if room(socket.as_fd()) / 2 < receive_buffer {
+        // A larger buffer set in the socket unit is kept.
+        if buffer_bytes(socket.as_fd()) / 2 < receive_buffer {
             set_receive_buffer(socket.as_fd(), receive_buffer);
         }
         Ok(NetlinkClient {
@@ -174,12 +174,12 @@ impl NetlinkClient {
         })
     }
 
-    /// Registers this process as the audit daemon, so that records come to this socket. Datagrams
-    /// that are not the answer go to `other`.
+    /// Registers this process as the audit daemon, so that the kernel sends records to this socket.
+    /// Passes datagrams other than the answer to `other`.
     ///
     /// # Errors
     ///
-    /// If another daemon is registered and alive, or this process may not register.
+    /// If another daemon is registered and running, or this process may not register.
     pub fn register(&mut self, other: impl FnMut(NetlinkMessage<'_>)) -> Result<(), Error> {
         let tried = "register as the audit daemon";
         let error = match self.set_pid(process::id(), other) {
@@ -188,32 +188,32 @@ impl NetlinkClient {
         };
         Err(match error.raw_os_error() {
             Some(libc::EEXIST) => {
-                let holder = holder().unwrap_or_else(|| "another process is".to_owned());
+                let holder = holder().unwrap_or_else(|| "another process".to_owned());
+                let holder = format!("{holder} is already registered");
                 let error = io::Error::new(io::ErrorKind::AlreadyExists, holder);
-                Error::new(tried, error).help("stop it, or leave --unicast out to read beside it")
+                Error::new(tried, error).help("stop it, or omit --unicast to read alongside it")
             }
-            Some(libc::ECONNREFUSED) => {
-                Error::new(tried, error).help("this works in the initial namespaces only")
-            }
-            _ => Error::new(tried, error).help("needs CAP_AUDIT_CONTROL, try sudo"),
+            Some(libc::ECONNREFUSED) => Error::new(tried, error)
+                .help("only a process in the initial namespaces can register"),
+            _ => Error::new(tried, error).help("needs CAP_AUDIT_CONTROL; try sudo"),
         })
     }
 
-    /// Gives the registration back.
+    /// Ends the registration.
     ///
     /// # Errors
     ///
-    /// If the registration is not ours any more.
+    /// If this process is no longer registered.
     pub fn unregister(&mut self, other: impl FnMut(NetlinkMessage<'_>)) -> Result<(), Error> {
         self.set_pid(0, other)
             .map_err(|error| Error::new("unregister as the audit daemon", error))
     }
 
-    /// What the kernel says of its audit system.
+    /// Queries the state of the kernel's audit system.
     ///
     /// # Errors
     ///
-    /// If this process may not ask: it takes CAP_AUDIT_CONTROL.
+    /// If this process may not: it needs CAP_AUDIT_CONTROL.
     pub fn status(&mut self) -> io::Result<AuditStatus> {
         let mut status = None;
         self.ask(AUDIT_GET.0, &[], Answer::Messages, |message| {
@@ -226,7 +226,7 @@ impl NetlinkClient {
         status.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
     }
 
-    /// How many rules are loaded.
+    /// Counts the loaded audit rules.
     ///
     /// # Errors
     ///
@@ -241,8 +241,7 @@ impl NetlinkClient {
         Ok(rules)
     }
 
-    /// Receives the datagrams that are there, [`sys::MAX_DATAGRAMS`] at most, at the end of `buffer`, one
-    /// behind the other, and says of each in `datagrams` what it is.
+    /// Receives the queued datagrams. See [`sys::receive_many`].
     ///
     /// # Errors
     ///
@@ -256,7 +255,7 @@ impl NetlinkClient {
         sys::receive_many(self.socket.as_fd(), rooms, buffer, datagrams)
     }
 
-    /// How many datagrams this socket has lost for want of room in its buffer, since it was opened.
+    /// How many datagrams this socket has lost since it was opened, because its buffer was full.
     ///
     /// # Errors
     ///
@@ -265,12 +264,12 @@ impl NetlinkClient {
         sys::drops(self.socket.as_fd())
     }
 
-    /// The size of this socket's receive buffer in bytes, with what the kernel adds to each datagram.
-    pub(super) fn room(&self) -> usize {
-        room(self.socket.as_fd())
+    /// The size of this socket's receive buffer in bytes, including the kernel's bookkeeping.
+    pub(super) fn buffer_bytes(&self) -> usize {
+        buffer_bytes(self.socket.as_fd())
     }
 
-    /// Asks the kernel to do something, and waits until it says that it is done.
+    /// Sends a request and waits for its acknowledgement.
     pub(super) fn request(&mut self, message_type: u16, payload: &[u8]) -> io::Result<()> {
         self.ask(message_type, payload, Answer::Acknowledgement, |_| false)
     }
@@ -284,9 +283,9 @@ impl NetlinkClient {
         })
     }
 
-    /// Sends a request and waits for its acknowledgement, and if there is more of an answer, until
-    /// `other`, which gets all other datagrams, has said that it is complete: the kernel sends
-    /// answers from another thread, and they may come after the acknowledgement (kernel/audit.c,
+    /// Sends a request and waits for its acknowledgement. Passes all other datagrams to `other`;
+    /// with [`Answer::Messages`], waits until it has returned `true` too: the kernel sends replies
+    /// from another thread, and they may arrive after the acknowledgement (kernel/audit.c,
     /// `audit_send_reply`).
     fn ask(
         &mut self,
@@ -296,7 +295,7 @@ impl NetlinkClient {
         mut other: impl FnMut(NetlinkMessage<'_>) -> bool,
     ) -> io::Result<()> {
         let sequence = self.send(message_type, payload)?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + ANSWER_TIMEOUT;
         let mut buffer = Vec::new();
         let (mut acknowledged, mut complete) = (false, answer == Answer::Acknowledgement);
         while !acknowledged || !complete {
@@ -316,7 +315,7 @@ impl NetlinkClient {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     sys::wait([self.socket.as_fd()], Some(left))?;
                 }
-                // Some were lost; the answer may still come.
+                // Some datagrams were lost, but perhaps not the answer.
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -326,18 +325,18 @@ impl NetlinkClient {
     }
 }
 
-/// What a request is answered with.
+/// What the kernel sends in answer to a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Answer {
-    /// With an acknowledgement and nothing else.
+    /// An acknowledgement only.
     Acknowledgement,
-    /// With messages of its own beside it.
+    /// Messages and an acknowledgement, in any order.
     Messages,
 }
 
 impl Client for NetlinkClient {
     fn send(&mut self, message_type: u16, payload: &[u8]) -> io::Result<u32> {
-        // Records have the number 0.
+        // Number 0 is for records.
         self.sequence = self.sequence.wrapping_add(1).max(1);
         let message = wire::request(message_type, REQUEST_WITH_ACK, self.sequence, payload);
         sys::send(self.socket.as_fd(), &message)?;
@@ -346,7 +345,7 @@ impl Client for NetlinkClient {
 
     fn receive<'b>(&mut self, buffer: &'b mut Vec<u8>) -> io::Result<NetlinkMessage<'b>> {
         let start = buffer.len();
-        let received = sys::receive(self.socket.as_fd(), buffer, ROOM)?;
+        let received = sys::receive(self.socket.as_fd(), buffer, MAX_DATAGRAM_BYTES)?;
         let datagram = buffer.get(start..).unwrap_or_default();
         let header = Header {
             message_type: 0,
@@ -373,37 +372,37 @@ impl AsFd for NetlinkClient {
     }
 }
 
-/// The size of a socket's receive buffer in bytes. It is twice what it was set to, for the kernel's own
-/// bookkeeping (socket(7)).
-fn room(socket: BorrowedFd<'_>) -> usize {
+/// The size of a socket's receive buffer in bytes. The kernel doubles the size that is set, for its
+/// own bookkeeping (socket(7)).
+fn buffer_bytes(socket: BorrowedFd<'_>) -> usize {
     let size = sys::option(socket, libc::SO_RCVBUF).unwrap_or(0);
     usize::try_from(size).unwrap_or(0)
 }
 
-/// Asks for a receive buffer of a size, and says so where the kernel gives less: without
-/// CAP_NET_ADMIN its limit is `net.core.rmem_max`.
+/// Sets the size of the receive buffer, and logs if the kernel grants less: without CAP_NET_ADMIN
+/// the limit is `net.core.rmem_max`.
 fn set_receive_buffer(socket: BorrowedFd<'_>, bytes: usize) {
     let size = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
     if sys::set_option(socket, libc::SO_RCVBUFFORCE, size).is_ok() {
         return;
     }
     let set = sys::set_option(socket, libc::SO_RCVBUF, size);
-    let got = room(socket) / 2;
+    let got = buffer_bytes(socket) / 2;
     if set.is_err() || got < bytes {
         log::info!(
-            "the receive buffer is {got} bytes in place of {bytes}; raise net.core.rmem_max, or \
-             give CAP_NET_ADMIN"
+            "the receive buffer has {got} bytes, not the requested {bytes}; raise \
+             net.core.rmem_max or grant CAP_NET_ADMIN"
         );
     }
 }
 
-/// Which process is registered as the audit daemon.
+/// The process that is registered as the audit daemon.
 fn holder() -> Option<String> {
     let pid = NetlinkClient::control().ok()?.status().ok()?.pid;
-    Some(format!("{} is", describe(pid)))
+    Some(describe(pid))
 }
 
-/// A process by its number and its name.
+/// The id and name of a process, for messages.
 pub(crate) fn describe(pid: u32) -> String {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     let name: String = name

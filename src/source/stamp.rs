@@ -1,15 +1,15 @@
-//! The stamp at the head of a record: `audit(1795365817.963:231301): `.
+//! The stamp at the start of a record: `audit(1795365817.963:231301): `.
 
 use crate::{
     bytes::{first_words, leading_number},
     model::{EventId, Timestamp},
 };
 
-/// Reads the stamp and returns it with the body behind it.
+/// Parses the stamp of a record. Returns it and the body that follows.
 ///
-/// The kernel writes `audit(%llu.%03lu:%u): ` (kernel/audit.c, `audit_log_start`). A body that is
-/// missing altogether, as in a record cut right behind the stamp, is empty; leading spaces of the
-/// body are left in place. Anything else is no record.
+/// The kernel writes `audit(%llu.%03lu:%u): ` (kernel/audit.c, `audit_log_start`). The body may be
+/// missing, as in a record that was cut after the stamp, and is then empty; its leading spaces are
+/// kept. `None` if `data` does not start with a stamp.
 ///
 /// ```
 /// let (id, body) = auditrd::source::stamp(b"audit(1795365817.963:42): cwd=\"/\"").unwrap();
@@ -28,11 +28,11 @@ pub fn stamp(data: &[u8]) -> Option<(EventId, &[u8])> {
         seconds,
         millis: u16::try_from(millis).ok()?,
     };
-    behind_time(time, rest.strip_prefix(b":")?)
+    after_time(time, rest.strip_prefix(b":")?)
 }
 
-/// Reads the rest of a stamp, from its serial on.
-fn behind_time(time: Timestamp, rest: &[u8]) -> Option<(EventId, &[u8])> {
+/// Parses the rest of a stamp, starting at its serial.
+fn after_time(time: Timestamp, rest: &[u8]) -> Option<(EventId, &[u8])> {
     let (serial, rest) = leading_number(rest)?;
     let serial = u32::try_from(serial).ok()?;
     let rest = rest.strip_prefix(b")")?;
@@ -41,62 +41,64 @@ fn behind_time(time: Timestamp, rest: &[u8]) -> Option<(EventId, &[u8])> {
     Some((EventId { time, serial }, body))
 }
 
-/// Reads stamps, and knows the last one: mostly the next record is of the same event, or of one in the
-/// same millisecond, and what is the same in its stamp is seen at once.
+/// Parses stamps and caches the last one. The next record usually belongs to the same event, or to
+/// one in the same millisecond, so most of its stamp is recognized by one comparison.
 #[derive(Debug, Default)]
 pub(crate) struct Stamps {
     id: EventId,
-    /// The text of the stamp.
+    /// The first [`MAX_BYTES`] bytes of the last stamp, as two words.
     text: [u128; 2],
-    /// All of it, and what stands before the serial.
+    /// The length of the whole stamp.
     whole: Prefix,
+    /// The length of the part before the serial.
     time: Prefix,
 }
 
-/// The beginning of a stamp, longer than a word.
+/// A prefix of a stamp, longer than one word.
 #[derive(Clone, Copy, Debug, Default)]
 struct Prefix {
+    /// In bytes.
     length: usize,
-    /// Which bits of the second word it has.
+    /// The bits of the second word that belong to it.
     mask: u128,
 }
 
 impl Prefix {
     fn new(length: usize) -> Option<Prefix> {
-        let mask = u128::MAX.unbounded_shr(8 * ROOM.checked_sub(length)? as u32);
-        (length > WORD).then_some(Prefix { length, mask })
+        let mask = u128::MAX.unbounded_shr(8 * MAX_BYTES.checked_sub(length)? as u32);
+        (length > WORD_BYTES).then_some(Prefix { length, mask })
     }
 }
 
-/// A stamp is compared as two words of this many bytes.
-const WORD: usize = 16;
-const ROOM: usize = 2 * WORD;
+const WORD_BYTES: usize = 16;
+/// Longer stamps are not cached.
+const MAX_BYTES: usize = 2 * WORD_BYTES;
 
 impl Stamps {
     /// As [`stamp`].
     #[inline]
     pub(crate) fn read<'a>(&mut self, data: &'a [u8]) -> Option<(EventId, &'a [u8])> {
-        match self.behind(self.whole, data) {
+        match self.after(self.whole, data) {
             Some(body) => Some((self.id, body)),
             None => self.another(data),
         }
     }
 
-    /// What follows the beginning of the last stamp in a record, if there is one and the record has it.
+    /// The rest of `data` after a prefix of the last stamp, if it starts with that.
     #[inline(always)]
-    fn behind<'a>(&self, prefix: Prefix, data: &'a [u8]) -> Option<&'a [u8]> {
+    fn after<'a>(&self, prefix: Prefix, data: &'a [u8]) -> Option<&'a [u8]> {
         let [first, second] = first_words(data);
         let is_same = (first ^ self.text[0]) | ((second ^ self.text[1]) & prefix.mask) == 0;
         let rest = data.get(prefix.length..)?;
         (is_same && prefix.length > 0).then_some(rest)
     }
 
-    /// Reads a stamp that is not the last one, and remembers it if it is written as the kernel does.
+    /// Parses a stamp that differs from the last one, and caches it if it has the kernel's form.
     #[inline(never)]
     fn another<'a>(&mut self, data: &'a [u8]) -> Option<(EventId, &'a [u8])> {
-        let same_time = self.behind(self.time, data);
+        let same_time = self.after(self.time, data);
         let (id, body) = match same_time {
-            Some(rest) => behind_time(self.id.time, rest)?,
+            Some(rest) => after_time(self.id.time, rest)?,
             None => stamp(data)?,
         };
         let (stamp, _) = data.split_at(data.len() - body.len());
@@ -139,13 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_ends_right_behind_its_stamp_has_an_empty_body() {
+    fn a_record_that_ends_after_its_stamp_has_an_empty_body() {
         check(b"audit(1.002:3)", Some((1, 2, 3, b"")));
         check(b"audit(1.002:3):", Some((1, 2, 3, b"")));
     }
 
     #[test]
-    fn what_is_no_stamp_is_no_record() {
+    fn malformed_stamps_are_rejected() {
         for data in [
             &b""[..],
             b"audit(",
@@ -167,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stamp_that_is_known_reads_as_any_other() {
+    fn a_cached_stamp_is_parsed_like_any_other() {
         let mut stamps = Stamps::default();
         for data in [
             &b"audit(1795365817.963:231301): pid=1 uid=0"[..],
@@ -205,7 +207,7 @@ mod tests {
         }
     }
     #[test]
-    fn stamps_of_all_lengths_read_as_if_there_were_none_before_them() {
+    fn stamps_of_all_lengths_are_parsed_as_without_a_cache() {
         let (mut stamps, mut state) = (Stamps::default(), 1u32);
         for _ in 0..200_000 {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -1,7 +1,7 @@
-//! Whether the kernel goes on auditing, and for us.
+//! Watches whether the kernel is auditing and sends us the records.
 //!
-//! Silence looks the same whether nothing happens or nobody records it. So what keeps records from
-//! coming is said when it begins and when it ends, and counted.
+//! The absence of records does not tell an idle host from one where auditing is off. So each
+//! interruption of auditing is logged when it begins and when it ends, and counted.
 
 use std::process;
 
@@ -10,30 +10,30 @@ use crate::{
     source::{AuditStatus, netlink::describe},
 };
 
-/// What the kernel said when it was asked last.
+/// The last known state of the kernel's audit system.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Watch {
     is_off: bool,
     has_no_rules: bool,
-    /// The registration was ours and is not.
+    /// We have lost the registration as the audit daemon.
     is_lost: bool,
-    /// Who is registered in our place.
+    /// The process that is registered in our place.
     replaced_by: Option<u32>,
 }
 
-/// What there is to do about the registration.
+/// The state of the registration as the audit daemon.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Registration {
-    /// It is ours.
+    /// We are registered.
     Held,
-    /// It is another's, who is alive.
+    /// Another process is registered.
     Taken,
-    /// It is nobody's.
+    /// No process is registered.
     Free,
 }
 
 impl Watch {
-    /// Begins with what was said when the socket was opened.
+    /// Starts from the state when the socket was opened, which has been logged already.
     pub(crate) fn new(status: &AuditStatus, rules: usize) -> Watch {
         Watch {
             is_off: status.enabled == 0,
@@ -42,19 +42,18 @@ impl Watch {
         }
     }
 
-    /// Whether another is registered in our place.
+    /// Whether another process is registered in our place.
     pub(crate) fn is_replaced(&self) -> bool {
         self.replaced_by.is_some()
     }
 
-    /// Compares the kernel's state with what it was, and says what has changed. Returns how many
-    /// reasons there are since then for records not to come.
+    /// Logs how the kernel's state has changed. Returns the number of new interruptions.
     pub(crate) fn see(&mut self, status: &AuditStatus, rules: Option<usize>) -> u64 {
         let mut new = 0;
         let is_off = status.enabled == 0;
         if is_off && !self.is_off {
             new += 1;
-            log::warn!("auditing was turned off; no events will come until `auditctl -e 1`");
+            log::warn!("auditing was turned off; no events will arrive until `auditctl -e 1`");
         } else if self.is_off && !is_off {
             log::warn!("auditing is on again");
         }
@@ -63,17 +62,18 @@ impl Watch {
         if rules == 0 && !self.has_no_rules {
             new += 1;
             log::warn!(
-                "all audit rules were removed; only messages of programs will come until there \
-                 are some, for example by `augenrules --load`"
+                "all audit rules were removed; only user-space messages will arrive until rules \
+                 are loaded, for example with `augenrules --load`"
             );
         } else if rules > 0 && self.has_no_rules {
-            log::warn!("there are audit rules again");
+            log::warn!("audit rules are loaded again");
         }
         self.has_no_rules = rules == 0;
         new
     }
 
-    /// What a record says of auditing, for those who may not ask. Returns as [`see`](Self::see).
+    /// As [`see`](Self::see), from a CONFIG_CHANGE record, for processes that may not query the
+    /// kernel.
     pub(crate) fn hear(&mut self, record: &Record<'_>) -> u64 {
         let says = |text: &[u8]| record.body.windows(text.len()).any(|words| words == text);
         if record.record_type != AUDIT_CONFIG_CHANGE
@@ -82,12 +82,12 @@ impl Watch {
         {
             return 0;
         }
-        log::warn!("auditing was turned off; no events will come until `auditctl -e 1`");
+        log::warn!("auditing was turned off; no events will arrive until `auditctl -e 1`");
         1
     }
 
-    /// Compares the registered process with ourselves, and says if another has taken our place.
-    /// The second is as for [`see`](Self::see).
+    /// Compares the registered process with ours, and logs if another has taken its place. Returns
+    /// the number of new interruptions too.
     pub(crate) fn see_registration(&mut self, pid: u32) -> (Registration, u64) {
         if pid == process::id() {
             (self.is_lost, self.replaced_by) = (false, None);
@@ -99,21 +99,21 @@ impl Watch {
         }
         if self.replaced_by.replace(pid) != Some(pid) {
             log::warn!(
-                "{} is registered as the audit daemon now; records come here again when it ends",
+                "{} has registered as the audit daemon; records will arrive here again when it exits",
                 describe(pid)
             );
         }
         (Registration::Taken, new)
     }
 
-    /// Says that we have taken back what was free.
+    /// Logs that we have registered again.
     pub(crate) fn registered_again(&mut self) {
         self.is_lost = false;
         match self.replaced_by.take() {
             Some(pid) => {
-                log::warn!("process {pid} has given the registration back; it is ours again")
+                log::warn!("process {pid} has given up the registration; registered again")
             }
-            None => log::warn!("the kernel had dropped the audit daemon; registered again"),
+            None => log::warn!("the kernel had dropped our registration; registered again"),
         }
     }
 }
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_keeps_records_from_coming_counts_when_it_begins() {
+    fn an_interruption_is_counted_when_it_begins() {
         let mut watch = Watch::new(&status(1, 0), 3);
         assert_eq!(watch.see(&status(1, 0), Some(3)), 0);
         assert_eq!(watch.see(&status(0, 0), Some(0)), 2);
@@ -144,11 +144,11 @@ mod tests {
         assert_eq!(watch.see(&status(2, 0), None), 0);
         assert_eq!(watch.see(&status(0, 0), None), 1);
         let mut watch = Watch::new(&status(0, 0), 0);
-        assert_eq!(watch.see(&status(0, 0), Some(0)), 0, "that was said before");
+        assert_eq!(watch.see(&status(0, 0), Some(0)), 0, "logged at the start");
     }
 
     #[test]
-    fn a_registration_that_is_lost_counts_once() {
+    fn a_lost_registration_is_counted_once() {
         let (mut watch, us) = (Watch::default(), process::id());
         assert_eq!(watch.see_registration(us), (Registration::Held, 0));
         assert_eq!(watch.see_registration(1), (Registration::Taken, 1));
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn who_may_not_ask_hears_that_auditing_was_turned_off() {
+    fn a_record_tells_that_auditing_was_turned_off() {
         let mut watch = Watch::default();
         let mut hear = |record_type, body: &[u8]| {
             let record = Record {

@@ -1,7 +1,7 @@
 //! Netlink messages and `struct audit_status` as bytes. Everything is in the host's byte order.
 
-/// Length of `struct nlmsghdr` (include/uapi/linux/netlink.h).
-pub(crate) const HEADER: usize = 16;
+/// The size of `struct nlmsghdr` (include/uapi/linux/netlink.h).
+pub(crate) const HEADER_BYTES: usize = 16;
 
 /// The longest text of an audit record, in bytes (include/uapi/linux/audit.h).
 ///
@@ -10,16 +10,16 @@ pub(crate) const HEADER: usize = 16;
 /// ```
 pub const MAX_AUDIT_MESSAGE_LENGTH: usize = 8970;
 
-/// An error, or with the number 0 an acknowledgement (`NLMSG_ERROR`).
+/// An error, or an acknowledgement if the error number is 0.
 pub(crate) const NLMSG_ERROR: u16 = 2;
 /// The last part of a dump.
 pub(crate) const NLMSG_DONE: u16 = 3;
 /// `NLM_F_REQUEST | NLM_F_ACK`.
 pub(crate) const REQUEST_WITH_ACK: u16 = 1 | 4;
 
-/// The fields of a netlink header that are looked at. The length in it is not: for audit records
-/// sent to the registered daemon it leaves out the header itself (kernel/audit.c, `kauditd_send_queue`
-/// and `audit_log_end`), so only the datagram's own length can be trusted.
+/// The fields of a netlink header that we use. We ignore its length: in audit records sent to the
+/// registered daemon it excludes the header itself (kernel/audit.c, `kauditd_send_queue` and
+/// `audit_log_end`), so only the length of the datagram can be trusted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Header {
     pub(crate) message_type: u16,
@@ -27,9 +27,9 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// The header and the payload of a datagram, if it is long enough to have one.
+    /// Splits a datagram into header and payload; `None` if it is shorter than a header.
     pub(crate) fn read(datagram: &[u8]) -> Option<(Header, &[u8])> {
-        let (header, payload) = datagram.split_first_chunk::<HEADER>()?;
+        let (header, payload) = datagram.split_first_chunk::<HEADER_BYTES>()?;
         let [_, _, _, _, k0, k1, _, _, s0, s1, s2, s3, ..] = *header;
         let message_type = u16::from_ne_bytes([k0, k1]);
         Some((
@@ -42,10 +42,10 @@ impl Header {
     }
 }
 
-/// A request to the kernel's audit system.
+/// Encodes a request to the kernel's audit system.
 pub(crate) fn request(message_type: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(HEADER + payload.len()).unwrap_or(u32::MAX);
-    let mut message = Vec::with_capacity(HEADER + payload.len());
+    let length = u32::try_from(HEADER_BYTES + payload.len()).unwrap_or(u32::MAX);
+    let mut message = Vec::with_capacity(HEADER_BYTES + payload.len());
     message.extend_from_slice(&length.to_ne_bytes());
     message.extend_from_slice(&message_type.to_ne_bytes());
     message.extend_from_slice(&flags.to_ne_bytes());
@@ -55,40 +55,40 @@ pub(crate) fn request(message_type: u16, flags: u16, sequence: u32, payload: &[u
     message
 }
 
-/// The error number in the payload of an `NLMSG_ERROR`; 0 says that all went well.
+/// The error number in the payload of an `NLMSG_ERROR`; 0 means success.
 pub(crate) fn error_number(payload: &[u8]) -> Option<i32> {
     payload
         .first_chunk()
         .map(|number| i32::from_ne_bytes(*number).wrapping_neg())
 }
 
-/// The bits that say what is to be set: `AUDIT_STATUS_PID`, `AUDIT_STATUS_BACKLOG_LIMIT` and
-/// `AUDIT_STATUS_BACKLOG_WAIT_TIME`.
-const PID: u32 = 4;
-const BACKLOG_LIMIT: u32 = 0x10;
-const BACKLOG_WAIT_TIME: u32 = 0x20;
+// The bits of `audit_status.mask`, which select the settings to change.
+const AUDIT_STATUS_PID: u32 = 4;
+const AUDIT_STATUS_BACKLOG_LIMIT: u32 = 0x10;
+const AUDIT_STATUS_BACKLOG_WAIT_TIME: u32 = 0x20;
 
-/// What the kernel says of its audit system (`struct audit_status`, include/uapi/linux/audit.h).
+/// The state of the kernel's audit system (`struct audit_status`, include/uapi/linux/audit.h).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct AuditStatus {
     /// 0: off, 1: on, 2: on and locked until the next boot.
     pub enabled: u32,
-    /// The process that is registered as the audit daemon, or 0.
+    /// The process id of the registered audit daemon, or 0.
     pub pid: u32,
-    /// Records that the kernel lost since boot, for want of memory, by its rate limit or because
-    /// its backlog was full. Those lost to slow multicast readers are not among them.
+    /// Records that the kernel has lost since boot: out of memory, over its rate limit, or with a
+    /// full backlog. Records that slow multicast readers missed are not included.
     pub lost: u32,
-    /// Records that wait in the kernel.
+    /// Records in the backlog, waiting for the audit daemon.
     pub backlog: u32,
-    /// How many may wait.
+    /// The maximum of `backlog`.
     pub backlog_limit: u32,
-    /// How long a process waits for room when there are as many, in jiffies; since Linux 3.14.
+    /// How long a process waits when the backlog is full, in jiffies; since Linux 3.14.
     pub backlog_wait_time: Option<u32>,
 }
 
 impl AuditStatus {
-    /// Kernels differ in how much they say; the first 32 bytes are in all of them.
+    /// Parses the payload of an `AUDIT_GET` reply. Its length depends on the kernel version; the
+    /// first 32 bytes are always present.
     pub(crate) fn read(payload: &[u8]) -> Option<AuditStatus> {
         let mut words = payload
             .chunks_exact(4)
@@ -102,27 +102,26 @@ impl AuditStatus {
             lost,
             backlog,
             backlog_limit,
-            // A word of features lies between.
+            // Skips the feature bitmap.
             backlog_wait_time: next().and(next()),
         })
     }
 }
 
-/// The payload that registers a process as the audit daemon, or with 0 unregisters it.
+/// The payload that registers process `pid` as the audit daemon, or unregisters it if `pid` is 0.
 pub(crate) fn registration(pid: u32) -> [u8; 44] {
-    settings(PID, &[(3, pid)])
+    settings(AUDIT_STATUS_PID, &[(3, pid)])
 }
 
-/// The payload that sets how many records may wait in the kernel, and how long a process waits for
-/// room, in jiffies.
+/// The payload that sets the backlog limit, in records, and the backlog wait time, in jiffies.
 pub(crate) fn backlog(limit: u32, wait_time: u32) -> [u8; 44] {
     settings(
-        BACKLOG_LIMIT | BACKLOG_WAIT_TIME,
+        AUDIT_STATUS_BACKLOG_LIMIT | AUDIT_STATUS_BACKLOG_WAIT_TIME,
         &[(5, limit), (9, wait_time)],
     )
 }
 
-/// A `struct audit_status` of 11 words with a mask and some of them set.
+/// A `struct audit_status` of 11 words, with `mask` and the words at the given indices set.
 fn settings(mask: u32, words: &[(usize, u32)]) -> [u8; 44] {
     let mut status = [0; 44];
     status[..4].copy_from_slice(&mask.to_ne_bytes());
@@ -137,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_length_in_a_header_is_not_believed() {
+    fn the_length_in_a_header_is_ignored() {
         let mut datagram = request(1300, 0, 7, b"audit(1.002:3): x");
         datagram[..4].copy_from_slice(&1u32.to_ne_bytes());
         let (header, payload) = Header::read(&datagram).unwrap();
@@ -152,14 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn a_datagram_shorter_than_a_header_is_none() {
+    fn a_datagram_shorter_than_a_header_is_rejected() {
         let datagram = request(1300, 0, 0, b"");
         assert!(Header::read(&datagram).is_some());
-        assert!((0..HEADER).all(|length| Header::read(&datagram[..length]).is_none()));
+        assert!((0..HEADER_BYTES).all(|length| Header::read(&datagram[..length]).is_none()));
     }
 
     #[test]
-    fn a_status_is_read_from_kernels_old_and_new() {
+    fn the_status_of_old_and_new_kernels_is_parsed() {
         let words: Vec<u8> = (0..11u32).flat_map(u32::to_ne_bytes).collect();
         let expected = AuditStatus {
             enabled: 1,

@@ -238,7 +238,7 @@ fn a_registration_that_another_takes_is_said_and_taken_back_when_it_ends() {
     done(steps.path(), "taken");
     let expected = auditd.as_ref().map(|auditd| {
         wait_until("it is noticed", || reached(steps.path(), "noticed"));
-        format!("process {} (auditd) is registered", auditd.pid())
+        format!("process {} (auditd) has registered", auditd.pid())
     });
     if let Some(auditd) = auditd {
         auditd.stop();
@@ -254,7 +254,7 @@ fn a_registration_that_another_takes_is_said_and_taken_back_when_it_ends() {
     let log = fs::read_to_string(steps.path().join("log")).expect("its log");
     if let Some(expected) = expected {
         assert_eq!(count(&log, &expected), 1, "{log}");
-        assert_eq!(count(&log, "has given the registration back"), 1, "{log}");
+        assert_eq!(count(&log, "has given up the registration"), 1, "{log}");
     }
 }
 
@@ -316,7 +316,7 @@ fn rules_that_are_flushed_and_loaded_again_are_said() {
     audit.flush();
     daemon.wait_for_log("all audit rules were removed");
     audit.watch(watched.path());
-    daemon.wait_for_log("there are audit rules again");
+    daemon.wait_for_log("audit rules are loaded again");
     let paths = create(watched.path(), 10);
     daemon.wait_for(10, "what comes after it", is_created);
     daemon.signal(libc::SIGUSR1);
