@@ -538,26 +538,39 @@ fn the_disk_is_asked_with_the_call_that_says_so() {
     let directory = tempfile::tempdir().unwrap();
     let [file, trace, input] = ["events", "trace", "log"].map(|name| directory.path().join(name));
     fs::write(&input, logins(0..1000)).unwrap();
+    if !succeeds(Command::new("strace").args(["-f", "-qq", "-o", "/dev/null", "true"])) {
+        return skip("needs strace, and leave to trace");
+    }
+    // How often the file is written to, and how often it is synced.
     let run = |fsync: &str| {
-        let _ = fs::remove_file(&trace);
         let mut command = Command::new("strace");
         command
-            .args(["-f", "-qq", "-e", "trace=fdatasync", "-o"])
+            .args([
+                "-f",
+                "-qq",
+                "-y",
+                "-e",
+                "trace=write,writev,fdatasync",
+                "-o",
+            ])
             .arg(&trace)
             .arg(env!("CARGO_BIN_EXE_auditrd"))
             .args(["--fsync", fsync, "-o"])
             .arg(&file)
             .arg("-i")
             .arg(&input);
-        let is_traced = succeeds(&mut command);
-        let calls = fs::read_to_string(&trace).unwrap_or_default();
-        is_traced.then(|| calls.matches("fdatasync(").count())
+        assert!(succeeds(&mut command), "{fsync}");
+        let calls = fs::read_to_string(&trace).unwrap();
+        let of_file = format!("<{}>", file.display());
+        let calls = calls.lines().filter(|line| line.contains(&of_file));
+        let (syncs, writes): (Vec<&str>, Vec<&str>) =
+            calls.partition(|line| line.contains("fdatasync("));
+        (writes.len(), syncs.len())
     };
-    let (Some(never), Some(interval), Some(always)) =
-        (run("never"), run("interval"), run("always"))
-    else {
-        return skip("needs strace");
-    };
+    let ((many, never), (_, interval)) = (run("never"), run("interval"));
     assert_eq!((never, interval), (0, 1));
-    assert!(always > 1, "{always}");
+    assert!(many > 0, "no write is seen");
+    let (writes, syncs) = run("always");
+    assert!(writes > 1, "{writes}");
+    assert_eq!(writes, syncs);
 }
