@@ -6,8 +6,8 @@
 //! output away while it is written to. `oracle` asks libauparse and shells for a second opinion.
 //! `layering` checks the imports against the architecture, and `docs` the README and the guides against
 //! the program. `confine` tries what the program gave up. `units`, `rules`, `shipped` and `forge` ask
-//! the tools that the files beside the binary are for. `live`, `coexist` and `truth` run against this
-//! kernel, and `soak` for as long as one likes.
+//! the tools that the files beside the binary are for. `live`, `coexist`, `truth` and `real` run
+//! against this kernel, and `soak` for as long as one likes.
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
 
 mod cli;
@@ -24,6 +24,7 @@ mod layering;
 mod live;
 mod oracle;
 mod process;
+mod real;
 mod rules;
 mod score;
 mod shipped;

@@ -33,7 +33,8 @@ use crate::{
     },
 };
 use score::score;
-use workload::{NATIVE, Workload};
+pub(crate) use workload::NATIVE;
+use workload::Workload;
 
 /// The calls that change files, by all their names.
 const FILES: &str = "open creat openat openat2 open_by_handle_at truncate ftruncate rename renameat \

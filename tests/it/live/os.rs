@@ -66,6 +66,22 @@ pub(crate) fn listening_socket() -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
+/// Gives a socket room for all that may come at once, as `ReceiveBuffer=` of a unit does.
+pub(crate) fn make_room(socket: &OwnedFd) -> io::Result<()> {
+    let room: c_int = 64 << 20;
+    // SAFETY: the value is an int that outlives the call.
+    check(unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_RCVBUFFORCE,
+            (&raw const room).cast(),
+            size_of::<c_int>() as libc::socklen_t,
+        )
+    })
+    .map(drop)
+}
+
 fn audit_socket() -> io::Result<OwnedFd> {
     let socket_type = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
     // SAFETY: socket(2) takes three integers.
