@@ -37,9 +37,11 @@
 
 mod bytes;
 mod classify;
+#[cfg(feature = "confine")]
 mod confine;
 pub mod encode;
 mod error;
+#[cfg(feature = "confine")]
 mod inspector;
 mod model;
 pub mod parse;
@@ -54,8 +56,10 @@ mod sys;
 pub use bumpalo::Bump as Arena;
 
 pub use classify::{Classifier, is_exec_syscall, is_fim_syscall, parse_audit_event};
+#[cfg(feature = "confine")]
 pub use confine::{Confinement, Duty, User};
 pub use error::{Error, plain};
+#[cfg(feature = "confine")]
 pub use inspector::Inspector;
 pub use model::{
     Action, Actor, Arch, AuditEvent, AuditMessage, AuditMessageGroup, Batch, Detail, EventId,

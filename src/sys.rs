@@ -345,6 +345,7 @@ pub(crate) fn effective_ids() -> (u32, u32) {
 /// the service: they are for the parent.
 ///
 /// There must be no other thread: a lock that one of them holds would stay locked in the child.
+#[cfg(feature = "confine")]
 pub(crate) fn fork(child: impl FnOnce()) -> io::Result<()> {
     // SAFETY: there is no other thread, so memory and locks are consistent in the child.
     if check(unsafe { libc::fork() })? != 0 {
@@ -360,6 +361,7 @@ pub(crate) fn fork(child: impl FnOnce()) -> io::Result<()> {
 }
 
 /// Closes every descriptor from `first` on. Nothing may use any of them afterwards.
+#[cfg(feature = "confine")]
 pub(crate) fn close_from(first: c_int) {
     // SAFETY: close_range(2) takes three integers; the caller uses none of the descriptors again.
     let closed = unsafe { libc::syscall(libc::SYS_close_range, first, c_int::MAX, 0) };

@@ -15,13 +15,17 @@
 //!   can undo that without failing a test: count the instructions again.
 //! - Each function has an exhaustive or differential test against the obvious version.
 
+mod decimal;
 mod hex;
+mod json;
 mod number;
 mod plain;
 mod search;
 mod word;
 
+pub(crate) use decimal::{Decimal, Integer};
 pub(crate) use hex::unhex;
+pub(crate) use json::json_string;
 pub(crate) use number::{hex, integer, leading_number, short_number};
 pub(crate) use plain::is_plain;
 pub(crate) use search::{find, find_either, find_near};

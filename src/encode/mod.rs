@@ -5,11 +5,12 @@
 //! upper-case hex under the same key with `_hex` behind it.
 //!
 //! The keys are known and need no escaping, so the braces, keys and commas are written as they are,
-//! and so is text that is plain; all other text goes through serde_json.
+//! and so is text that is plain; all other text is escaped.
 
 pub mod ecs;
 mod last;
 mod nested;
+#[cfg(feature = "pretty")]
 pub mod pretty;
 pub mod raw;
 mod shorten;
@@ -17,12 +18,11 @@ mod shorten;
 use std::borrow::Cow;
 
 use last::Last;
-use serde::Serialize;
 
 pub use shorten::{line_within, within};
 
 use crate::{
-    bytes::is_plain,
+    bytes::{Decimal, Integer, is_plain, json_string},
     model::{AuditEvent, Detail, FileDetail, Identity, ProcessDetail, Timestamp, UserDetail},
 };
 
@@ -141,8 +141,7 @@ fn file(detail: &FileDetail, error: Option<&str>, object: &mut Object) {
     object.text(key!("dest_path"), detail.dest_path);
     object.ascii(key!("action"), detail.action.name().as_bytes());
     if let Some(inode) = detail.inode {
-        let mut digits = itoa::Buffer::new();
-        object.ascii(key!("inode"), digits.format(inode).as_bytes());
+        object.ascii(key!("inode"), Decimal::new(inode).as_bytes());
     }
     object.text(key!("dev"), detail.dev);
     object.text(key!("mode"), detail.mode);
@@ -174,33 +173,16 @@ fn user(detail: &UserDetail, error: Option<&str>, object: &mut Object) {
 
 /// Appends the line that says that something was lost, and how much of it.
 pub fn loss(time: Timestamp, reason: &str, count: u64, out: &mut Vec<u8>) {
-    #[derive(Serialize)]
-    struct Loss<'a> {
-        name: &'static str,
-        timestamp: &'a str,
-        reason: &'a str,
-        count: u64,
-    }
-    let timestamp = time.rfc3339();
-    let timestamp = str::from_utf8(&timestamp).unwrap_or_default();
-    let name = "loss_event";
-    json(
-        &Loss {
-            name,
-            timestamp,
-            reason,
-            count,
-        },
-        out,
+    let mut object = Object { out };
+    object.out.extend_from_slice(BEGINNING);
+    object.out.extend_from_slice(b"loss_event\"");
+    object.ascii(key!("timestamp"), &time.rfc3339());
+    object.text(key!("reason"), Some(reason.as_bytes()));
+    object.number(key!("count"), count);
+    out.extend_from_slice(
+        b"}
+",
     );
-    out.push(b'\n');
-}
-
-/// Writes a value as JSON. Writing to memory cannot fail, and nothing here has keys that are no
-/// text, so there is no error to speak of.
-fn json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
-    let written = serde_json::to_writer(out, value);
-    debug_assert!(written.is_ok(), "{written:?}");
 }
 
 /// Writes the members of one object but the first.
@@ -210,10 +192,9 @@ struct Object<'a> {
 
 impl Object<'_> {
     #[inline]
-    fn number(&mut self, key: &'static Key, number: impl itoa::Integer) {
+    fn number(&mut self, key: &'static Key, number: impl Integer) {
         self.out.extend_from_slice(key.bare);
-        self.out
-            .extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        self.out.extend_from_slice(Decimal::new(number).as_bytes());
     }
 
     /// An id. Most are 0 or unset.
@@ -296,7 +277,7 @@ impl Object<'_> {
         let bad = words.filter(|(_, word)| str::from_utf8(word).is_err());
         list(b"{}", bad, self.out, |(index, word), out| {
             out.push(b'"');
-            out.extend_from_slice(itoa::Buffer::new().format(index).as_bytes());
+            out.extend_from_slice(Decimal::new(index).as_bytes());
             out.extend_from_slice(b"\":");
             hex(word, out);
         });
@@ -357,7 +338,7 @@ fn escaped(text: &[u8], out: &mut Vec<u8>) -> bool {
         Ok(text) => (Cow::Borrowed(text), true),
         Err(_) => (String::from_utf8_lossy(text), false),
     };
-    json(&*readable, out);
+    json_string(&readable, out);
     is_text
 }
 

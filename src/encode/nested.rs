@@ -1,8 +1,7 @@
 //! Objects within objects, for formats that have them.
 
-use itoa::{Buffer, Integer};
-
 use super::{list, string};
+use crate::bytes::{Decimal, Integer};
 
 /// Writes one object. Nothing is written for what is not there, an object without members included.
 pub(super) struct Nested<'a> {
@@ -81,15 +80,14 @@ impl Nested<'_> {
     pub(super) fn number(&mut self, key: &str, number: Option<impl Integer>) {
         if let Some(number) = number {
             self.key(key);
-            self.out
-                .extend_from_slice(Buffer::new().format(number).as_bytes());
+            self.out.extend_from_slice(Decimal::new(number).as_bytes());
         }
     }
 
     /// A number that is a name, and is never added up.
     pub(super) fn id(&mut self, key: &str, id: Option<impl Integer>) {
         if let Some(id) = id {
-            self.text(key, Some(Buffer::new().format(id).as_bytes()));
+            self.text(key, Some(Decimal::new(id).as_bytes()));
         }
     }
 

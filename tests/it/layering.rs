@@ -68,7 +68,7 @@ const ALONE: &[(&str, &[&str])] = &[
             "sys.rs",
         ],
     ),
-    ("serde_json", &["encode/mod.rs"]),
+    ("serde_json", &[]),
     ("std::env", &[]),
     ("process::exit", &["main.rs"]),
 ];

@@ -306,7 +306,7 @@ fn exact_list(key: &str, list: &[&[u8]], hex: &mut Nested) {
     hex.object(key, |hex| {
         let words = list.iter().enumerate();
         for (index, word) in words.filter(|(_, word)| is_bad(word)) {
-            hex.hex(itoa::Buffer::new().format(index), word);
+            hex.hex(&index.to_string(), word);
         }
     });
 }
