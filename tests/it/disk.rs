@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use crate::{
     common::{Counters, Value, auditrd, data, lines},
+    formats::tools::python_with,
     live::{
         audit::{Audit, skip, wait_until},
         daemon::{Daemon, events},
@@ -461,17 +462,19 @@ fn prometheus_can_read_the_metrics() {
         for f in families(sys.stdin.read()):\n \
             for s in f.samples:\n  \
                 print(json.dumps([f.type, f.documentation, s.name, s.labels, s.value]))\n";
-    // The first one may be of somebody's own making, and lack what the system's has.
-    let read = ["python3", "/usr/bin/python3"].iter().find_map(|python| {
-        let mut command = Command::new(python);
-        let stdin = fs::File::open(&metrics).unwrap();
-        let output = command.args(["-c", script]).stdin(stdin).output().ok()?;
-        output.status.success().then_some(output.stdout)
-    });
-    let Some(read) = read else {
-        return skip("needs python3 with prometheus_client");
+    let Some(python) = python_with("import prometheus_client.parser") else {
+        return;
     };
+    let stdin = fs::File::open(&metrics).unwrap();
+    let read = Command::new(python)
+        .args(["-c", script])
+        .stdin(stdin)
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&read.stderr);
+    assert!(read.status.success(), "{error}");
     let samples: Vec<Value> = read
+        .stdout
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())
         .map(|line| serde_json::from_slice(line).unwrap())
