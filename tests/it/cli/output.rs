@@ -366,7 +366,7 @@ fn a_directory_of_somebody_else_is_refused_for_root_too() {
             assert_eq!(output.status.code(), Some(i32::from(is_refused)), "{text}");
             assert_eq!(file.exists(), !is_refused);
             let reason = format!(
-                "{} is not safe: it belongs to somebody else",
+                "{} is not safe: it is owned by another user",
                 theirs.display()
             );
             assert_eq!(text.contains(&reason), is_refused, "{text}");
