@@ -8,61 +8,96 @@ use std::{
 use anstream::{AutoStream, ColorChoice};
 use auditrd::{
     Arena, AuditEvent, Timestamp,
-    encode::{self, Encoder, ecs, pretty},
+    encode::{self, Encoder, ecs, pretty, raw},
 };
+use clap::ValueEnum;
 
 use super::cli::{Args, Format};
 
-/// An output format, with its state and settings.
+/// The output format, with its state and settings.
 pub(crate) enum Form {
+    /// Unchanged records, which are not classified.
+    Raw,
+    Events(EventForm),
+}
+
+/// A format of events.
+pub(crate) enum EventForm {
     Auditrd(Box<Encoder>),
     Ecs { host: Option<Vec<u8>> },
-    Raw,
     Pretty(pretty::View),
 }
 
 impl Form {
     pub(crate) fn new(args: &Args) -> Form {
-        match args.format {
-            _ if args.pretty => Form::Pretty(view(args)),
-            Format::Auditrd => Form::Auditrd(Box::default()),
-            Format::Ecs => Form::Ecs {
+        Form::Events(match args.format {
+            _ if args.pretty => EventForm::Pretty(view(args)),
+            Format::Auditrd => EventForm::Auditrd(Box::default()),
+            Format::Ecs => EventForm::Ecs {
                 host: args.is_live().then(host).flatten(),
             },
-            Format::Raw => Form::Raw,
-        }
-    }
-
-    /// Appends an event. Raw groups are written without classification, so `Raw` never gets here.
-    pub(crate) fn line(&mut self, event: &AuditEvent, out: &mut Vec<u8>) {
-        match self {
-            Form::Auditrd(encoder) => encoder.line(event, out),
-            Form::Raw => encode::line(event, out),
-            Form::Ecs { host } => ecs::line(event, host.as_deref(), out),
-            Form::Pretty(view) => pretty::line(event, *view, out),
-        }
-    }
-
-    /// Appends an event, truncated to `max` bytes.
-    pub(crate) fn line_within<'a>(
-        &mut self,
-        event: &mut AuditEvent<'a>,
-        max: usize,
-        arena: &'a Arena,
-        out: &mut Vec<u8>,
-    ) {
-        encode::within(event, max, arena, out, |event, out| self.line(event, out));
+            Format::Raw => return Form::Raw,
+        })
     }
 
     /// Appends a loss event. go-audit's format has none: there, losses appear only in the log and
     /// the counters.
     pub(crate) fn loss(&self, time: Timestamp, reason: &str, count: u64, out: &mut Vec<u8>) {
         match self {
-            Form::Auditrd(_) => encode::loss(time, reason, count, out),
-            Form::Ecs { host } => ecs::loss(time, host.as_deref(), reason, count, out),
             Form::Raw => {}
-            Form::Pretty(view) => pretty::loss(time, reason, count, *view, out),
+            Form::Events(EventForm::Auditrd(_)) => encode::loss(time, reason, count, out),
+            Form::Events(EventForm::Ecs { host }) => {
+                ecs::loss(time, host.as_deref(), reason, count, out);
+            }
+            Form::Events(EventForm::Pretty(view)) => pretty::loss(time, reason, count, *view, out),
         }
+    }
+}
+
+impl EventForm {
+    /// Appends an event, truncated to `max` bytes if it is longer. Returns whether it was truncated.
+    pub(crate) fn line_within<'a>(
+        &mut self,
+        event: &mut AuditEvent<'a>,
+        max: Option<usize>,
+        arena: &'a Arena,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let start = out.len();
+        self.line(event, out);
+        match max {
+            Some(max) if out.len() - start > max => {
+                out.truncate(start);
+                encode::within(event, max, arena, out, |event, out| self.line(event, out));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn line(&mut self, event: &AuditEvent, out: &mut Vec<u8>) {
+        match self {
+            EventForm::Auditrd(encoder) => encoder.line(event, out),
+            EventForm::Ecs { host } => ecs::line(event, host.as_deref(), out),
+            EventForm::Pretty(view) => pretty::line(event, *view, out),
+        }
+    }
+}
+
+impl Format {
+    /// The beginning of every line in the format.
+    fn beginning(self) -> &'static [u8] {
+        match self {
+            Format::Auditrd => encode::BEGINNING,
+            Format::Ecs => ecs::BEGINNING,
+            Format::Raw => raw::BEGINNING,
+        }
+    }
+
+    /// The beginnings of lines in all formats: an output file may have been written in another one.
+    pub(crate) fn beginnings() -> Vec<&'static [u8]> {
+        let formats = Format::value_variants().iter();
+        formats.map(|format| format.beginning()).collect()
     }
 }
 
@@ -84,4 +119,40 @@ fn host() -> Option<Vec<u8>> {
     let name = fs::read("/proc/sys/kernel/hostname").ok()?;
     let name = name.trim_ascii();
     (!name.is_empty() && name != b"(none)").then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use auditrd::{Absent, Classifier, EventId, Groups, record_type::AUDIT_USER_LOGIN};
+    use clap::Parser;
+
+    use super::*;
+
+    #[test]
+    fn every_line_begins_as_its_format_declares() {
+        for format in Format::value_variants() {
+            let name = format.to_possible_value().unwrap();
+            let args = ["auditrd", "--format", name.get_name()];
+            let mut form = Form::new(&Args::try_parse_from(args).unwrap());
+            let mut groups = Groups::default();
+            groups
+                .begin(EventId::default(), b"")
+                .push(AUDIT_USER_LOGIN, b"pid=1 uid=0 msg='op=login res=success'");
+            let (group, arena) = (groups.last().unwrap(), Arena::new());
+            let mut event = Classifier::new(Box::new(Absent)).classify(&group, &arena);
+            let mut lines = Vec::new();
+            match &mut form {
+                Form::Raw => raw::line(&group, &mut lines),
+                Form::Events(events) => {
+                    let event = event.as_mut().unwrap();
+                    assert!(!events.line_within(event, None, &arena, &mut lines));
+                }
+            }
+            form.loss(Timestamp::default(), "test", 1, &mut lines);
+            for line in lines.split_inclusive(|byte| *byte == b'\n') {
+                let text = String::from_utf8_lossy(line);
+                assert!(line.starts_with(format.beginning()), "{format:?}: {text}");
+            }
+        }
+    }
 }

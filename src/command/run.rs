@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use auditrd::{
-    Arena, AuditMessageGroup, AuditReader, Classifier, Error, Sink, Step, Timestamp, Totals,
-    encode::raw,
+    Arena, AuditEvent, AuditMessageGroup, AuditReader, Classifier, Error, EventKind, Sink, Step,
+    Timestamp, Totals, encode::raw,
 };
 use crossbeam_channel::{Receiver, Select, TryRecvError};
 
 use super::{
-    cli::{Args, Kind},
+    cli::Args,
     counters::{Counters, Figures},
     format::Form,
     losses::Losses,
@@ -36,7 +36,7 @@ pub(crate) struct Marshaller {
     arena: Arena,
     form: Form,
     progress: Progress,
-    kinds: Vec<Kind>,
+    kinds: Vec<EventKind>,
     max_line: Option<usize>,
     is_live: bool,
     stats_interval: Option<Duration>,
@@ -154,35 +154,23 @@ impl Marshaller {
 
     fn event(&mut self, group: &AuditMessageGroup<'_>) -> Result<(), Error> {
         let records = u32::try_from(group.len()).unwrap_or(u32::MAX);
-        if matches!(self.form, Form::Raw) {
-            raw::line(group, &mut self.sink.lines);
-            if self.sink.wrote(records) {
-                self.flush()?;
+        let lines = &mut self.sink.lines;
+        match &mut self.form {
+            Form::Raw => raw::line(group, lines),
+            Form::Events(form) => {
+                if self.arena.allocated_bytes() > MAX_ARENA_BYTES {
+                    self.arena = Arena::new();
+                }
+                self.arena.reset();
+                let mut event = self.classifier.classify(group, &self.arena);
+                let is_wanted = |event: &&mut AuditEvent| self.kinds.contains(&event.kind());
+                let Some(event) = event.as_mut().filter(is_wanted) else {
+                    self.counters.no_line += u64::from(records);
+                    return Ok(());
+                };
+                let is_cut = form.line_within(event, self.max_line, &self.arena, lines);
+                self.counters.shortened += u64::from(is_cut);
             }
-            return Ok(());
-        }
-        if self.arena.allocated_bytes() > MAX_ARENA_BYTES {
-            self.arena = Arena::new();
-        }
-        self.arena.reset();
-        let mut event = self.classifier.classify(group, &self.arena);
-        let Some(event) = &mut event else {
-            self.counters.no_line += u64::from(records);
-            return Ok(());
-        };
-        if !self.kinds.iter().any(|kind| kind.matches(event.kind())) {
-            self.counters.no_line += u64::from(records);
-            return Ok(());
-        }
-        let start = self.sink.lines.len();
-        self.form.line(event, &mut self.sink.lines);
-        if let Some(max) = self.max_line
-            && self.sink.lines.len() - start > max
-        {
-            self.sink.lines.truncate(start);
-            self.counters.shortened += 1;
-            self.form
-                .line_within(event, max, &self.arena, &mut self.sink.lines);
         }
         if self.sink.wrote(records) {
             self.flush()?;

@@ -1,6 +1,12 @@
 //! Parsers for the values of options: sizes and durations, with their limits.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
+
+use auditrd::EventKind;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+/// The kinds of events that are written unless others are chosen.
+pub(crate) const DEFAULT_KINDS: &[EventKind] = EventKind::ALL;
 
 /// A number of bytes: `8192`, `64K`, `64M`, `1G`.
 pub(crate) fn bytes(text: &str) -> Result<usize, String> {
@@ -52,6 +58,22 @@ pub(crate) fn file_size(text: &str) -> Result<u64, String> {
         Ok(size @ 4096..) => Ok(size),
         _ => Err("the minimum is 4096 bytes".to_owned()),
     }
+}
+
+/// A parser for a kind of events, such as `fim`. The help and the completions list what it accepts.
+pub(crate) fn kind() -> impl TypedValueParser<Value = EventKind> {
+    let words = EventKind::ALL.iter().map(|kind| kind.word());
+    PossibleValuesParser::new(words)
+        .try_map(|word| EventKind::from_word(&word).ok_or("not a kind of events"))
+}
+
+/// [`DEFAULT_KINDS`] as typed on a command line.
+pub(crate) fn default_kinds() -> &'static str {
+    static WORDS: LazyLock<String> = LazyLock::new(|| {
+        let words: Vec<&str> = DEFAULT_KINDS.iter().map(|kind| kind.word()).collect();
+        words.join(",")
+    });
+    &WORDS
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ impl Sink {
         let Some(path) = &self.target.path else {
             return Ok(());
         };
-        match Target::open(path) {
+        match Target::open(path, &self.config.beginnings) {
             Ok(target) => {
                 self.syncs.sync(&self.target);
                 self.target = target;

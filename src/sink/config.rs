@@ -1,7 +1,7 @@
 //! The configuration of a sink, and its counters.
 
 /// How lines are written.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SinkConfig {
     /// When the file is rotated; `None` never rotates it.
     pub rotation: Option<Rotation>,
@@ -13,6 +13,10 @@ pub struct SinkConfig {
     pub waits: bool,
     /// Bytes of pending lines to keep in memory while the output fails.
     pub max_pending: usize,
+    /// How lines begin, in every format that the file may have been written in, such as
+    /// [`encode::BEGINNING`](crate::encode::BEGINNING). If the last line of the file starts so and
+    /// is not a whole JSON object, it was cut short and is removed. Any other last line is ended.
+    pub beginnings: Vec<&'static [u8]>,
 }
 
 impl SinkConfig {
@@ -27,6 +31,7 @@ impl Default for SinkConfig {
             fsync: Fsync::Never,
             waits: false,
             max_pending: SinkConfig::MAX_PENDING_BYTES,
+            beginnings: Vec::new(),
         }
     }
 }

@@ -100,7 +100,7 @@ impl Sink {
     /// If the file cannot be opened or is refused, or if rotation is configured and the file is not a
     /// regular file.
     pub fn file(path: &Path, config: SinkConfig) -> Result<Sink, Error> {
-        let target = Target::open(path)?;
+        let target = Target::open(path, &config.beginnings)?;
         if config.rotation.is_some() && !target.is_named_file() {
             let cause = io::Error::other("it is not a regular file");
             return Err(Error::new(format!("rotate {target}"), cause));
@@ -112,6 +112,7 @@ impl Sink {
 
     fn new(target: Target, config: SinkConfig) -> Sink {
         Sink {
+            syncs: Syncs::new(config.fsync),
             config,
             target,
             lines: Vec::new(),
@@ -121,7 +122,6 @@ impl Sink {
             outage: None,
             reopen_at: None,
             grows_until: None,
-            syncs: Syncs::new(config.fsync),
             rotation_fails: false,
             lost: 0,
             tally: SinkTally::default(),

@@ -45,7 +45,7 @@ impl Target {
 
     /// Opens a file for appending; creates it with mode 0600 if it does not exist. Refuses symbolic
     /// links and files that another user may control.
-    pub(super) fn open(path: &Path) -> Result<Target, Error> {
+    pub(super) fn open(path: &Path, beginnings: &[&[u8]]) -> Result<Target, Error> {
         let account = Account::effective();
         trust::check(path, account)?;
         let file = OpenOptions::new()
@@ -72,7 +72,7 @@ impl Target {
         let failed = |error| Error::new(format!("open {} for writing", path.display()), error);
         let metadata = file.metadata().map_err(failed)?;
         trust::check_open(path, &metadata, account)?;
-        mend::mend(&file, path);
+        mend::mend(&file, path, beginnings);
         Ok(Target {
             path: Some(path.to_owned()),
             length: file.metadata().map_err(failed)?.len(),

@@ -5,7 +5,7 @@ use auditrd::{
     SinkConfig, User,
 };
 
-use super::{Args, When};
+use super::{Args, Format, When};
 
 impl Args {
     /// Reading a log can pause while the output fails; live events cannot.
@@ -23,6 +23,7 @@ impl Args {
             rotation,
             fsync,
             waits: !self.is_live(),
+            beginnings: Format::beginnings(),
             ..SinkConfig::default()
         }
     }

@@ -11,7 +11,7 @@ use auditrd::{
 };
 use clap::{ArgAction, Parser, ValueEnum, builder::FalseyValueParser};
 
-use super::values::{bytes, duration, file_size, max_line, queue};
+use super::values::{bytes, default_kinds, duration, file_size, kind, max_line, queue};
 
 /// Read Linux audit records and write process, file and user events as JSON lines.
 ///
@@ -85,12 +85,13 @@ pub(crate) struct Args {
     #[arg(
         long,
         value_name = "KINDS",
-        default_value = "process,fim,user",
+        default_value = default_kinds(),
+        value_parser = kind(),
         value_delimiter = ',',
         env = "AUDITRD_EVENTS",
         help_heading = "Filter"
     )]
-    pub(crate) events: Vec<Kind>,
+    pub(crate) events: Vec<EventKind>,
 
     /// Append events to a file, created with mode 0600; - is standard output
     #[arg(
@@ -283,25 +284,6 @@ Examples:
   Security:     sudo auditrd --user auditrd -o /var/log/auditrd/events.json
   Reassembly:   auditrd -i slow.log --event-timeout 10s
   Diagnostics:  sudo auditrd -v --stats-interval 1m";
-
-/// A kind of event, as given on the command line.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum Kind {
-    Process,
-    Fim,
-    User,
-}
-
-impl Kind {
-    pub(crate) fn matches(self, kind: EventKind) -> bool {
-        matches!(
-            (self, kind),
-            (Kind::Process, EventKind::Process)
-                | (Kind::Fim, EventKind::Fim)
-                | (Kind::User, EventKind::User)
-        )
-    }
-}
 
 /// When the output file is synced, as given on the command line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

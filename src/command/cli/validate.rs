@@ -5,7 +5,7 @@ use clap::{
     error::{ErrorKind, Result},
 };
 
-use super::{Args, Format, Kind};
+use super::{super::values::DEFAULT_KINDS, Args, Format};
 
 impl Args {
     /// Checks the options against each other.
@@ -37,7 +37,6 @@ impl Args {
     /// The first pair of options that contradict each other.
     fn contradiction(&self) -> Option<&'static str> {
         let is_raw = self.format == Format::Raw;
-        let all = [Kind::Process, Kind::Fim, Kind::User];
         if self.pretty && self.format != Format::Auditrd {
             Some("--pretty cannot be used with --format: it is an output format of its own")
         } else if self.pretty && self.max_line.is_some() {
@@ -46,7 +45,7 @@ impl Args {
             )
         } else if is_raw && self.max_line.is_some() {
             Some("--format raw cannot be used with --max-line: it writes records unchanged")
-        } else if is_raw && !all.iter().all(|kind| self.events.contains(kind)) {
+        } else if is_raw && !DEFAULT_KINDS.iter().all(|kind| self.events.contains(kind)) {
             Some("--format raw cannot be used with --events: use --min and --max to choose records")
         } else {
             None

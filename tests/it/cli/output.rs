@@ -239,7 +239,7 @@ fn a_torn_line_is_removed_wherever_it_was_torn() {
     );
     let line = fs::read(&file).unwrap();
     let long = vec![b'x'; 200_000];
-    let torn = [&line[..1], &line[..8], &line[..9], &line[..line.len() - 1]];
+    let torn = [&line[..1], &line[..8], &line[..9], &line[..line.len() - 2]];
     let torn = torn.map(<[u8]>::to_vec);
     for torn in torn.into_iter().chain([[&line[..20], &long].concat()]) {
         for before in [&b""[..], &line] {
@@ -270,10 +270,28 @@ fn a_torn_line_of_another_format_is_removed_too() {
             fs::read(&file).unwrap()
         };
         let line = write();
-        for end in [1, 8, 16, 30, line.len() - 1] {
+        for end in [1, 8, 16, 30, line.len() - 2] {
             fs::write(&file, [&line, &line[..end]].concat()).unwrap();
             assert_eq!(write(), [&line[..], &line].concat(), "{format} {end}");
         }
+    }
+}
+
+#[test]
+fn a_whole_line_that_lacks_only_its_end_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let input = log_of(directory.path(), &login(1));
+    for format in ["auditrd", "ecs", "raw"] {
+        let file = directory.path().join(format);
+        let write = || {
+            let mut command = auditrd();
+            let command = command.arg("-i").arg(&input).arg("-o").arg(&file);
+            assert!(run(command.args(["--format", format])).status.success());
+            fs::read(&file).unwrap()
+        };
+        let line = write();
+        fs::write(&file, &line[..line.len() - 1]).unwrap();
+        assert_eq!(write(), [&line[..], &line].concat(), "{format}");
     }
 }
 

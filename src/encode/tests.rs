@@ -1,0 +1,107 @@
+use bumpalo::Bump;
+
+use super::*;
+use crate::model::{Action, Actor, EventId, ProcessAction, Text, record_type::AUDIT_SYSCALL};
+
+fn event(detail: Detail<'_>) -> AuditEvent<'_> {
+    AuditEvent {
+        id: EventId::default(),
+        node: None,
+        record_type: AUDIT_SYSCALL,
+        arch: None,
+        success: None,
+        syscall: "",
+        exit: 0,
+        error: None,
+        actor: Actor::default(),
+        key: None,
+        cwd: None,
+        detail,
+        incomplete: false,
+        truncated: false,
+    }
+}
+
+fn events<'a>() -> [AuditEvent<'a>; 3] {
+    let process = ProcessDetail {
+        action: ProcessAction::Executed,
+        commandline: None,
+        path: None,
+        path_unresolved: false,
+        argv: None,
+    };
+    let file = FileDetail {
+        action: Action::Renamed,
+        commandline: None,
+        path: None,
+        dest_path: None,
+        path_unresolved: false,
+        inode: None,
+        dev: None,
+        mode: None,
+        ouid: None,
+        ogid: None,
+    };
+    let user = UserDetail {
+        msg: None,
+        terminal: None,
+        hostname: None,
+        res: None,
+        op: None,
+        acct: None,
+        addr: None,
+        cmd: None,
+        fields: &[],
+    };
+    [
+        event(Detail::Process(process)),
+        event(Detail::File(file)),
+        event(Detail::User(user)),
+    ]
+}
+
+/// Makes every text of an event the same one. Returns the keys.
+fn fill<'a>(event: &mut AuditEvent<'a>, text: &'a [u8], arena: &'a Bump) -> Vec<&'static str> {
+    let mut keys = Vec::new();
+    event.texts_mut(|key, place| {
+        keys.push(key);
+        match place {
+            Text::One(one) => *one = Some(text),
+            Text::List(list) => *list = Some(arena.alloc([text])),
+            Text::Map(map) => *map = arena.alloc([(&b"name"[..], text)]),
+        }
+    });
+    keys
+}
+
+#[test]
+fn every_text_of_an_event_is_written_and_its_exact_bytes_too() {
+    let arena = Bump::new();
+    for mut event in events() {
+        let keys = fill(&mut event, b"bad\xff", &arena);
+        let (mut own, mut ecs) = (Vec::new(), Vec::new());
+        line(&event, &mut own);
+        ecs::line(&event, None, &mut ecs);
+        let own: serde_json::Value = serde_json::from_slice(&own).unwrap();
+        let ecs: serde_json::Value = serde_json::from_slice(&ecs).unwrap();
+        for key in keys {
+            let exact = [&own[format!("{key}_hex")], &own[key]["name_hex"]];
+            let exact = exact.map(serde_json::Value::to_string).concat();
+            assert!(exact.contains("\"626164FF\""), "{key}: {own}");
+            let exact = ecs["auditrd"]["hex"][key].to_string();
+            assert!(exact.contains("\"626164FF\""), "{key}: {ecs}");
+        }
+    }
+}
+
+#[test]
+fn every_text_of_an_event_is_cut_to_the_length_of_a_line() {
+    let arena = Bump::new();
+    for mut event in events() {
+        let long = vec![b'x'; 8192];
+        fill(&mut event, arena.alloc_slice_copy(&long), &arena);
+        let mut out = Vec::new();
+        line_within(&mut event, 4096, &arena, &mut out);
+        assert!(out.len() <= 4096, "{}", out.len());
+    }
+}
