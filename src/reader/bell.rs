@@ -1,15 +1,14 @@
-//! How the thread that writes events is woken: by more of them, or because somebody wants something
-//! else of it.
+//! Wakes the marshaller thread for new events or a control message.
 //!
-//! Whoever waits sleeps at once. To look around for a while first, as channels do, pays where the next
-//! message comes within a microsecond; records come in milliseconds.
+//! The thread sleeps without spinning first, as channels do: spinning pays when the next message is
+//! a microsecond away, and records are milliseconds apart.
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
-/// Wakes the one thread that waits.
+/// Wakes the one waiting thread.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bell(Arc<Inner>);
 
@@ -21,16 +20,16 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct State {
-    /// There is something to take since the last wait.
+    /// Rung since the last wait.
     rung: bool,
-    /// Somebody wants the waiting to end since then.
+    /// Interrupted since the last wait.
     interrupted: bool,
-    /// There is somebody to wake. To wake nobody takes a system call too.
+    /// A thread is waiting. Without one, `notify_one` would waste a system call.
     is_waiting: bool,
 }
 
 impl Bell {
-    /// Says that there is something to take.
+    /// Announces new events in the queue.
     pub(crate) fn ring(&self) {
         self.change(|state| state.rung = true);
     }
@@ -45,8 +44,7 @@ impl Bell {
         }
     }
 
-    /// Waits until there is something to take, for which whoever waits has looked before. `false` if
-    /// it was interrupted, or the time is over.
+    /// Waits until rung. Check the queue first. Returns `false` on interruption or timeout.
     pub(crate) fn wait(&self, until: Option<Instant>) -> bool {
         let mut state = self.lock();
         state.is_waiting = true;
@@ -85,13 +83,13 @@ impl Interrupter {
         Interrupter(bell)
     }
 
-    /// Ends the wait that goes on, or the next one if there is none.
+    /// Ends the current wait, or the next one if there is none.
     pub fn interrupt(&self) {
         self.0.change(|state| state.interrupted = true);
     }
 }
 
-/// Rings for the last time when it is dropped: nothing more will come.
+/// Rings when dropped, so that the waiting thread notices the end of the queue.
 #[derive(Debug)]
 pub(crate) struct LastRing(pub(crate) Bell);
 
@@ -107,7 +105,7 @@ mod tests {
     use std::{thread, time::Duration};
 
     #[test]
-    fn what_rang_before_the_wait_ends_it() {
+    fn a_ring_before_the_wait_ends_it() {
         let bell = Bell::default();
         bell.ring();
         assert!(bell.wait(None));
@@ -117,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_is_woken_by_the_bell_and_by_an_interruption() {
+    fn a_ring_and_an_interruption_wake_the_waiting_thread() {
         let bell = Bell::default();
         for interrupts in [false, true] {
             let other = bell.clone();
@@ -137,14 +135,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_ends_when_its_time_is_over_and_not_before() {
+    fn a_wait_ends_at_its_deadline_and_not_before() {
         let until = Instant::now() + Duration::from_millis(20);
         assert!(!Bell::default().wait(Some(until)));
         assert!(Instant::now() >= until);
     }
 
     #[test]
-    fn the_end_of_whoever_rings_is_heard() {
+    fn dropping_the_last_ring_ends_the_wait() {
         let bell = Bell::default();
         drop(LastRing(bell.clone()));
         assert!(bell.wait(None));

@@ -1,39 +1,40 @@
-//! The time in a log, from the stamps of its records.
+//! The time in a log, derived from the stamps of its records.
 //!
-//! Stamps are not in order: a call that waited for hours is stamped when it began, hosts have their
-//! own clocks, logs are strung together, and a forged stamp may say anything. So the time here only
-//! ever goes forward, by what each host's stamps go forward, and a stamp that is far from where its
-//! host was counts only when many say the same.
+//! Stamps are not in order: a syscall that blocked for hours is stamped when it started, hosts have
+//! different clocks, logs are concatenated, and a stamp may be forged. So the time here only moves
+//! forward, as the stamps of each node do, and a stamp far from the last one of its node is ignored
+//! until many in a row agree with it.
 
 use std::collections::HashMap;
 
 use crate::model::{Millis, Timestamp};
 
-/// How far a stamp may be from the one before it on its host and still be believed at once.
-const NEAR: i64 = 3_600_000;
-/// How many stamps in a row must be far off for the host's time to be there.
-const CONVINCING: u32 = 256;
-/// Hosts whose clocks are known at most.
-const HOSTS: usize = 65_536;
-/// Bytes of their names at most. A name is as long as a line allows, which a host's never is.
-const NAMES: usize = 16 << 20;
+/// How far a stamp may be from the time of its node and still be accepted at once.
+const MAX_JUMP_MILLIS: i64 = 3_600_000;
+/// After this many distant stamps in a row, the clock of the node is adjusted to them.
+const JUMP_STAMPS: u32 = 256;
+/// The largest number of nodes whose clocks are kept.
+const MAX_NODES: usize = 65_536;
+/// The bound on their names: a forged name may be as long as a line.
+const MAX_NAME_BYTES: usize = 16 << 20;
 
-/// Tells the time to the reassembly of a log.
+/// The clock for the reassembly of a log.
 #[derive(Debug, Default)]
 pub(crate) struct LogClock {
     now: i64,
-    /// The clock of records that name no host.
-    plain: HostClock,
-    hosts: HashMap<Vec<u8>, HostClock>,
-    /// Bytes of the names of the hosts.
-    names: usize,
+    /// The clock of records without a node.
+    unnamed: NodeClock,
+    nodes: HashMap<Vec<u8>, NodeClock>,
+    /// The total length of the keys of `nodes`.
+    name_bytes: usize,
 }
 
 #[derive(Debug, Default)]
-struct HostClock {
-    /// How much its stamps are ahead of the time here.
+struct NodeClock {
+    /// How far its stamps are ahead of `LogClock::now`, in milliseconds.
     ahead: Option<i64>,
-    far: u32,
+    /// Distant stamps in a row.
+    distant: u32,
 }
 
 impl LogClock {
@@ -41,34 +42,34 @@ impl LogClock {
         LogClock::default()
     }
 
-    /// The time, now that a record with this stamp has come.
+    /// Advances the clock by the stamp of a record, and returns the time.
     pub(crate) fn see(&mut self, node: &[u8], stamp: Timestamp) -> Millis {
         let stamp = i64::try_from(stamp.as_millis()).unwrap_or(i64::MAX);
         let now = self.now;
-        let host = if node.is_empty() {
-            &mut self.plain
+        let clock = if node.is_empty() {
+            &mut self.unnamed
         } else {
-            if !self.hosts.contains_key(node) {
-                if self.hosts.len() >= HOSTS || self.names >= NAMES {
-                    self.hosts.clear();
-                    self.names = 0;
+            if !self.nodes.contains_key(node) {
+                if self.nodes.len() >= MAX_NODES || self.name_bytes >= MAX_NAME_BYTES {
+                    self.nodes.clear();
+                    self.name_bytes = 0;
                 }
-                self.names += node.len();
-                self.hosts.insert(node.to_vec(), HostClock::default());
+                self.name_bytes += node.len();
+                self.nodes.insert(node.to_vec(), NodeClock::default());
             }
-            self.hosts.get_mut(node).unwrap_or(&mut self.plain)
+            self.nodes.get_mut(node).unwrap_or(&mut self.unnamed)
         };
-        let ahead = *host.ahead.get_or_insert(stamp - now);
+        let ahead = *clock.ahead.get_or_insert(stamp - now);
         let time = stamp - ahead;
-        if (time - now).abs() <= NEAR {
-            host.far = 0;
+        if (time - now).abs() <= MAX_JUMP_MILLIS {
+            clock.distant = 0;
             self.now = now.max(time);
         } else {
-            host.far += 1;
-            if host.far >= CONVINCING {
-                *host = HostClock {
+            clock.distant += 1;
+            if clock.distant >= JUMP_STAMPS {
+                *clock = NodeClock {
                     ahead: Some(stamp - now),
-                    far: 0,
+                    distant: 0,
                 };
             }
         }
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_with_clocks_hours_apart_have_the_same_time() {
+    fn nodes_with_clocks_hours_apart_share_one_time() {
         let mut clock = LogClock::new();
         for second in 0..1000 {
             let one = clock.see(b"one", at(100_000 + second));
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_stamp_from_far_away_moves_nothing() {
+    fn a_single_distant_stamp_is_ignored() {
         let mut clock = LogClock::new();
         clock.see(b"", at(100_000));
         assert_eq!(clock.see(b"", at(1)), 0);
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_goes_on_at_another_time_is_followed() {
+    fn the_clock_follows_a_log_that_continues_at_another_time() {
         let mut clock = LogClock::new();
         clock.see(b"", at(900_000));
         let last = (0..300)
@@ -121,13 +122,13 @@ mod tests {
     }
 
     #[test]
-    fn hosts_with_long_names_are_forgotten_before_they_fill_the_memory() {
+    fn nodes_with_long_names_stay_within_the_bound() {
         let mut clock = LogClock::new();
         for host in 0..100 {
             let name = format!("{host}{}", "n".repeat(1 << 20));
             clock.see(name.as_bytes(), at(100));
-            let held: usize = clock.hosts.keys().map(Vec::len).sum();
-            assert!(held <= NAMES + name.len(), "{held}");
+            let held: usize = clock.nodes.keys().map(Vec::len).sum();
+            assert!(held <= MAX_NAME_BYTES + name.len(), "{held}");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The reader thread, and the events that its records make.
+//! The reader thread, which turns records into whole events.
 //!
-//! The thread reads records and puts them together, so that what waits for the marshaller thread is
-//! whole events. Those of a batch go through a queue that is bounded in bytes, in the buffer that they
-//! were read into, and buffers come back that way.
+//! The thread reads batches of records and reassembles them. The whole events of a batch go through
+//! a queue to the marshaller thread as one [`Groups`], which owns the buffer that they were read
+//! into. The queue is bounded in bytes. Used buffers return to the reader for reuse.
 
 use std::{
     mem,
@@ -32,32 +32,32 @@ use bell::{Bell, LastRing};
 use clock::LogClock;
 use queue::{Inlet, Outlet, queue};
 
-/// How an [`AuditReader`] reads.
+/// The settings of an [`AuditReader`].
 #[derive(Clone, Debug)]
 pub struct ReaderConfig {
-    /// How events are put together.
+    /// How events are reassembled.
     pub reassembly: ReassemblyConfig,
-    /// Bytes of whole events between the two threads, about.
+    /// The approximate bound on whole events in the queue, in bytes.
     pub queue: usize,
-    /// What happens when there are as many.
+    /// What happens when the queue is full.
     pub overflow: Overflow,
-    /// Serials that are late by more than this count as missing.
+    /// A serial that is late by more than this many numbers counts as missing.
     pub max_out_of_order: u32,
-    /// Which clock tells when an event's time is up.
+    /// The clock for the timeout of events.
     pub clock: ClockKind,
 }
 
-/// What tells the time to the reassembly.
+/// The clock that the reassembly uses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ClockKind {
-    /// The clock on the wall, for live records.
+    /// The system's monotonic clock, for live records.
     Monotonic,
     /// The stamps of the records, for logs.
     Records,
 }
 
 impl ReaderConfig {
-    /// The usual settings for live records.
+    /// The default settings for live records.
     pub fn live(reassembly: ReassemblyConfig) -> ReaderConfig {
         ReaderConfig {
             reassembly,
@@ -68,7 +68,7 @@ impl ReaderConfig {
         }
     }
 
-    /// The usual settings for logs.
+    /// The default settings for logs.
     pub fn log(reassembly: ReassemblyConfig) -> ReaderConfig {
         let reassembly = ReassemblyConfig {
             ends_at_proctitle: true,
@@ -82,37 +82,37 @@ impl ReaderConfig {
     }
 }
 
-/// What an [`AuditReader`] has to say next.
+/// The next result of an [`AuditReader`].
 #[derive(Debug)]
 pub enum Step<'a> {
-    /// An event is whole.
+    /// An event.
     Event(AuditMessageGroup<'a>),
-    /// There is nothing more to read at the moment: a good time to flush, and to look at the
+    /// There are no more events at the moment: a good time to flush output, and to read the
     /// [`totals`](AuditReader::totals).
     Idle,
-    /// The time or the signal that the caller waits for is there.
+    /// The deadline of the wait has passed, or an [`Interrupter`] has ended it.
     Interrupted,
-    /// There will be nothing more.
+    /// There will be no more events.
     End,
 }
 
-/// Everything that was counted so far, by the reader thread.
+/// The counters of the reader thread.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Totals {
-    /// What became of records and events.
+    /// Records and events in the reassembly.
     pub tally: Tally,
-    /// What was seen besides records.
+    /// Losses and errors that the source has reported.
     pub seen: Sightings,
-    /// What was dropped because the queue was full.
+    /// Events dropped because the queue was full.
     pub dropped: Dropped,
-    /// Serials that never came. See [`SerialTracker`].
+    /// Missing serials. See [`SerialTracker`].
     pub missing: u64,
-    /// Events that are in flight.
+    /// Events in flight: their end has not arrived yet.
     pub in_flight: u64,
 }
 
-/// Reads records in a thread of its own and puts them together to events.
+/// Reads records in a separate thread and reassembles them into events.
 ///
 /// ```
 /// use auditrd::{Arena, AuditReader, ClientConfig, ReassemblyConfig, Membership};
@@ -126,7 +126,7 @@ pub struct Totals {
 /// let config = ReaderConfig::live(ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
 /// match AuditReader::open(&client, config) {
 ///     Ok(mut reader) => {
-///         reader.stop(); // a program would leave this out, and go on for ever
+///         reader.stop(); // without this, the loop runs for ever
 ///         let arena = Arena::new();
 ///         while let Some(group) = reader.next()? {
 ///             if let Some(event) = parse_audit_event(&group, &arena) {
@@ -142,20 +142,21 @@ pub struct Totals {
 #[doc(alias = "NewAuditReader")]
 pub struct AuditReader {
     outlet: Outlet,
-    /// Rings when there is something in the queue.
+    /// Rings when there are events in the queue.
     bell: Bell,
-    /// The events that are being handed out, and how many of them were.
+    /// The events being returned.
     current: Groups,
+    /// The index in `current` of the next event to return.
     next: usize,
     totals: Arc<Mutex<Totals>>,
     thread: Option<JoinHandle<Result<(), Error>>>,
     stopper: Option<Stopper>,
-    /// The caller has been told that there is nothing to read.
+    /// Whether `Idle` has been returned since the last event.
     said_idle: bool,
 }
 
 impl AuditReader {
-    /// Listens to the kernel.
+    /// Reads live from the kernel.
     ///
     /// # Errors
     ///
@@ -166,11 +167,11 @@ impl AuditReader {
         AuditReader::spawn(Box::new(source), stopper, config)
     }
 
-    /// Reads from any source. Dropping `stopper`, and with it the reader, must stop the source.
+    /// Reads from any source. Dropping `stopper` must stop the source; the reader owns it.
     ///
     /// # Errors
     ///
-    /// If no thread can be started.
+    /// If the thread cannot be started.
     pub fn spawn(
         source: Box<dyn Source>,
         stopper: Stopper,
@@ -196,25 +197,25 @@ impl AuditReader {
         })
     }
 
-    /// Waits for the next thing to happen, but no longer than until a point in time, or until it is
+    /// Waits for the next event, until the deadline at most, or until it is
     /// [interrupted](Self::interrupter).
     ///
     /// # Errors
     ///
-    /// If the source could not be read any more. It comes after the last event, once; then there is
-    /// only [`Step::End`].
+    /// If the source failed. The error is returned once, after the last event; then only
+    /// [`Step::End`] is.
     pub fn step(&mut self, until: Option<Instant>) -> Result<Step<'_>, Error> {
         loop {
             if self.next < self.current.len() {
                 break;
             }
-            match self.outlet.parcels.try_recv() {
-                Ok(parcel) => {
-                    self.outlet.taken(&parcel);
+            match self.outlet.full.try_recv() {
+                Ok(groups) => {
+                    self.outlet.taken(&groups);
                     self.next = 0;
                     self.said_idle = false;
                     self.outlet
-                        .give_back(mem::replace(&mut self.current, parcel));
+                        .give_back(mem::replace(&mut self.current, groups));
                 }
                 Err(TryRecvError::Disconnected) => return self.join().map(|()| Step::End),
                 Err(TryRecvError::Empty) if !self.said_idle => {
@@ -233,14 +234,14 @@ impl AuditReader {
         Ok(group.map_or(Step::End, Step::Event))
     }
 
-    /// Waits for the next event. `None` if there will be none.
+    /// Waits for the next event. `None` if there are no more.
     ///
     /// # Errors
     ///
     /// As [`step`](Self::step).
     #[expect(
         clippy::should_implement_trait,
-        reason = "an iterator cannot lend what it has"
+        reason = "an iterator's items cannot borrow from it"
     )]
     pub fn next(&mut self) -> Result<Option<AuditMessageGroup<'_>>, Error> {
         loop {
@@ -253,34 +254,34 @@ impl AuditReader {
         Ok(self.current.get(self.next - 1))
     }
 
-    /// What ends a wait in [`step`](Self::step) from another thread.
+    /// A handle that ends a wait in [`step`](Self::step) from another thread.
     pub fn interrupter(&self) -> Interrupter {
         Interrupter::new(self.bell.clone())
     }
 
-    /// Tells the source to stop. Events that are in flight still come.
+    /// Tells the source to stop. Events in flight are still returned.
     pub fn stop(&mut self) {
         self.stopper = None;
     }
 
-    /// Everything that was counted so far.
+    /// The counters so far.
     pub fn totals(&self) -> Totals {
         *lock(&self.totals)
     }
 
-    /// Ends the reader thread before the source does. Events that were not taken are lost.
+    /// Ends the reader thread before the source ends. Events not yet returned are lost.
     ///
     /// # Errors
     ///
-    /// If the source could not be read any more, unless [`step`](Self::step) has said so already.
+    /// If the source failed, unless [`step`](Self::step) has already returned that error.
     pub fn finish(&mut self) -> Result<(), Error> {
         self.stop();
-        // The thread may wait for room in the queue.
+        // The thread may be waiting for room in the queue.
         self.outlet.close();
         self.join()
     }
 
-    /// Waits for the reader thread, and says once how it ended.
+    /// Waits for the reader thread. Returns its result the first time.
     fn join(&mut self) -> Result<(), Error> {
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => result,
@@ -302,24 +303,24 @@ fn lock(totals: &Mutex<Totals>) -> MutexGuard<'_, Totals> {
     totals.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The reader thread: from a source to a queue of whole events.
+/// The state of the reader thread.
 struct Reading {
     source: Box<dyn Source>,
     batch: Batch,
     reassembler: Reassembler,
     serials: SerialTracker,
-    /// What tells the time in a log.
+    /// The clock of a log; `None` if live.
     clock: Option<LogClock>,
+    /// The time of the reassembly at `since`.
     now: Millis,
-    /// When it was `now`.
     since: Instant,
-    /// The stamp of the last record, if it names no host.
+    /// The stamp of the last record, if it has no node.
     last: Option<EventId>,
     inlet: Inlet,
-    /// An empty one, to send next.
-    parcel: Groups,
+    /// Empty; receives the next whole events.
+    groups: Groups,
     totals: Arc<Mutex<Totals>>,
-    /// Dropped behind the inlet, so that whoever is woken finds that closed.
+    /// Declared after `inlet` so that it drops later: the woken thread finds the queue closed.
     bell: LastRing,
 }
 
@@ -341,14 +342,14 @@ impl Reading {
             since: Instant::now(),
             last: None,
             inlet,
-            parcel: Groups::default(),
+            groups: Groups::default(),
             totals,
             bell: LastRing(bell),
         }
     }
 
-    /// Reads until the source ends or nobody wants its events any more. What is in flight is handed
-    /// over even if reading ends badly.
+    /// Reads until the source ends or the outlet is closed. Events in flight are sent even if the
+    /// source fails.
     fn run(mut self) -> Result<(), Error> {
         loop {
             let deadline = self.deadline();
@@ -369,20 +370,20 @@ impl Reading {
         }
     }
 
-    /// When the time of the oldest event in flight is up, if nothing comes before.
+    /// When the oldest event in flight expires.
     fn deadline(&mut self) -> Option<Instant> {
         let deadline = self.reassembler.next_deadline()?;
         let left = Duration::from_millis(deadline.saturating_sub(self.now));
         self.since.checked_add(left)
     }
 
-    /// Puts the records of the batch together.
+    /// Reassembles the records of the batch.
     ///
-    /// Live, an event's time is up only once the source had nothing more after that: when this
-    /// process was held up for a while, the rest of the event lies in the socket.
+    /// Live, an event expires only if the source was found empty after its deadline: if this
+    /// process was delayed, the rest of the event may still be in the socket.
     ///
-    /// In a log the records tell the time; but one that is still being written may have no more of
-    /// them for a while, and then time goes on by the clock on the wall.
+    /// In a log, the stamps of the records tell the time. While a growing log has no new records,
+    /// the monotonic clock does.
     fn take(&mut self, drained: Option<Instant>) {
         self.reassembler.exchange_buffer(&mut self.batch.bytes);
         let now = drained.unwrap_or_else(Instant::now);
@@ -394,7 +395,7 @@ impl Reading {
             self.reassembler.expire(self.now + passed);
         }
         for record in self.batch.entries() {
-            // Nothing is new in the stamp of the event that the record before was of.
+            // Usually a record has the stamp of the one before it.
             if self.last != Some(record.id) || !record.node.is_empty() {
                 self.last = record.node.is_empty().then_some(record.id);
                 if let Some(clock) = &mut self.clock {
@@ -413,28 +414,26 @@ impl Reading {
         }
     }
 
-    /// Sends the events that are whole, and makes public what was counted. `false` if nobody wants
-    /// them any more.
+    /// Sends the whole events and publishes the counters. `false` if the outlet is closed.
     fn hand_over(&mut self) -> bool {
         let seen = mem::take(&mut self.batch.sightings);
         let had_records = !self.batch.is_empty();
         self.batch.clear();
-        self.reassembler.hand_over(&mut self.parcel);
-        let has_news = seen != Sightings::default() || !self.parcel.is_empty();
+        self.reassembler.hand_over(&mut self.groups);
+        let has_news = seen != Sightings::default() || !self.groups.is_empty();
         self.count(seen, Dropped::default());
         if has_news {
-            let parcel = mem::take(&mut self.parcel);
-            match self.inlet.send(parcel) {
+            let groups = mem::take(&mut self.groups);
+            match self.inlet.send(groups) {
                 None => return false,
                 Some(dropped) if dropped.events > 0 => self.count(Sightings::default(), dropped),
                 Some(_) => {}
             }
             self.bell.0.ring();
-            // One goes out and one comes back, with the room that the next events take.
-            self.parcel = self.inlet.used().unwrap_or_default();
+            self.groups = self.inlet.used().unwrap_or_default();
         }
         if (had_records || has_news) && self.clock.is_some() {
-            // The time that was waited for a slow output makes nobody late.
+            // Time spent waiting for a slow output must not expire events.
             self.since = Instant::now();
         }
         true

@@ -1,8 +1,10 @@
 //! The queue of whole events between the two threads, bounded in bytes.
 //!
-//! When it is full, a reader of logs waits. A reader of the kernel must not: whoever stops to empty
-//! the socket makes the kernel drop records, or makes every audited process on the host wait. There
-//! the oldest events are taken out of the queue again, whole and counted.
+//! When it is full, a reader of logs waits. A live reader must not: if it stops emptying the socket,
+//! the kernel drops records or blocks every audited process. It removes the oldest events from the
+//! queue instead, as wholes, and counts them.
+//!
+//! The unit of the queue is a [`Groups`]: the events that became whole in one batch of records.
 
 use std::sync::{
     Arc,
@@ -16,40 +18,42 @@ use crate::model::Groups;
 /// What happens when the queue is full.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Overflow {
-    /// The reader waits for room.
+    /// The reader waits until there is room.
     Wait,
-    /// The oldest events are dropped, and counted.
+    /// The oldest events are dropped and counted.
     DropOldest,
 }
 
-/// Events that were dropped from a full queue.
+/// Events dropped from a full queue.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Dropped {
-    /// Whole events.
+    /// The number of events.
     pub events: u64,
-    /// Records in them.
+    /// The number of records in them.
     pub records: u64,
 }
 
-/// What a parcel counts for at least. It keeps the number of parcels within the bound on bytes.
-const LEAST: usize = 2048;
-/// Parcels at most where the reader waits: more would only be memory that is not in any cache.
-const AHEAD: usize = 2;
+/// The least that a `Groups` counts towards the bound, so that the bound on bytes also limits their
+/// number.
+const MIN_COST_BYTES: usize = 2048;
+/// The capacity of the queue, in `Groups`, for a reader that waits. A longer queue would only spread
+/// over more cache.
+const WAITING_CAPACITY: usize = 2;
 
-/// What whole events that go through the queue together count for.
-fn cost(parcel: &Groups) -> usize {
-    parcel.size().max(LEAST)
+/// How many bytes of the queue's bound these events use up.
+fn cost(groups: &Groups) -> usize {
+    groups.size().max(MIN_COST_BYTES)
 }
 
 /// The reader's end.
 #[derive(Debug)]
 pub(crate) struct Inlet {
     full: Sender<Groups>,
-    /// The other end of `full`, where the oldest may be dropped.
+    /// The other end of `full`, if the oldest events may be dropped.
     oldest: Option<Receiver<Groups>>,
     used: Receiver<Groups>,
-    /// Parcels that came back while room was waited for.
+    /// Returned by the marshaller while we waited for room.
     spare: Vec<Groups>,
     bytes: Arc<AtomicUsize>,
     bound: usize,
@@ -58,20 +62,20 @@ pub(crate) struct Inlet {
 /// The marshaller's end.
 #[derive(Debug)]
 pub(crate) struct Outlet {
-    pub(crate) parcels: Receiver<Groups>,
+    pub(crate) full: Receiver<Groups>,
     used: Sender<Groups>,
     bytes: Arc<AtomicUsize>,
 }
 
-/// A queue of about so many bytes.
+/// A queue that holds about `bound` bytes.
 pub(crate) fn queue(bound: usize, overflow: Overflow) -> (Inlet, Outlet) {
-    let parcels = match overflow {
-        Overflow::Wait => AHEAD,
-        Overflow::DropOldest => (bound / LEAST).max(1),
+    let capacity = match overflow {
+        Overflow::Wait => WAITING_CAPACITY,
+        Overflow::DropOldest => (bound / MIN_COST_BYTES).max(1),
     };
-    let (full, receiver) = bounded(parcels);
-    // What comes back is not counted, so there are few of them.
-    let (returned, used) = bounded(AHEAD + 2);
+    let (full, receiver) = bounded(capacity);
+    // Returned buffers do not count towards the bound, so only a few are kept.
+    let (returned, used) = bounded(WAITING_CAPACITY + 2);
     let bytes = Arc::new(AtomicUsize::new(0));
     let inlet = Inlet {
         full,
@@ -82,7 +86,7 @@ pub(crate) fn queue(bound: usize, overflow: Overflow) -> (Inlet, Outlet) {
         bound,
     };
     let outlet = Outlet {
-        parcels: receiver,
+        full: receiver,
         used: returned,
         bytes,
     };
@@ -90,27 +94,27 @@ pub(crate) fn queue(bound: usize, overflow: Overflow) -> (Inlet, Outlet) {
 }
 
 impl Inlet {
-    /// Sends a parcel, and says what had to be dropped for it. `None` if nobody wants it.
-    pub(crate) fn send(&mut self, parcel: Groups) -> Option<Dropped> {
+    /// Sends events, and returns the events dropped to make room. `None` if the outlet is closed.
+    pub(crate) fn send(&mut self, groups: Groups) -> Option<Dropped> {
         if self.oldest.is_none() {
-            self.wait_for_room(cost(&parcel))?;
+            self.wait_for_room(cost(&groups))?;
         }
         let mut dropped = Dropped::default();
-        while self.is_over(cost(&parcel)) && self.drop_oldest(&mut dropped) {}
-        self.bytes.fetch_add(cost(&parcel), Ordering::Relaxed);
-        let mut parcel = parcel;
+        while self.is_over(cost(&groups)) && self.drop_oldest(&mut dropped) {}
+        self.bytes.fetch_add(cost(&groups), Ordering::Relaxed);
+        let mut groups = groups;
         loop {
-            match self.full.try_send(parcel) {
+            match self.full.try_send(groups) {
                 Ok(()) => return Some(dropped),
                 Err(TrySendError::Disconnected(_)) => return None,
-                Err(TrySendError::Full(back)) => parcel = back,
+                Err(TrySendError::Full(back)) => groups = back,
             }
             self.drop_oldest(&mut dropped);
         }
     }
 
-    /// Waits until there is room for a parcel, or nothing else in the queue. Each parcel that was
-    /// used up comes back, so there is one to wait for as long as there is another in the queue.
+    /// Waits until `cost` fits or the queue is empty. The marshaller returns every `Groups`, so one
+    /// will arrive as long as the queue is not empty.
     fn wait_for_room(&mut self, cost: usize) -> Option<()> {
         while (self.is_over(cost) && !self.full.is_empty()) || self.full.is_full() {
             self.spare.push(self.used.recv().ok()?);
@@ -122,44 +126,44 @@ impl Inlet {
         self.bytes.load(Ordering::Relaxed) + cost > self.bound
     }
 
-    /// Takes the oldest parcel out again. `false` if there is none: the marshaller may have been
-    /// quicker, and then there is room all the same.
+    /// Removes the oldest `Groups`. `false` if there is none: the marshaller may have taken it, and
+    /// then there is room too.
     fn drop_oldest(&mut self, dropped: &mut Dropped) -> bool {
-        let Some(parcel) = self
+        let Some(groups) = self
             .oldest
             .as_ref()
             .and_then(|oldest| oldest.try_recv().ok())
         else {
             return false;
         };
-        self.bytes.fetch_sub(cost(&parcel), Ordering::Relaxed);
-        dropped.events += parcel.len() as u64;
-        dropped.records += parcel.records() as u64;
+        self.bytes.fetch_sub(cost(&groups), Ordering::Relaxed);
+        dropped.events += groups.len() as u64;
+        dropped.records += groups.records() as u64;
         true
     }
 
-    /// A parcel that went through, with the buffers in it; `None` if there is none at the moment.
+    /// A used `Groups`, whose buffers can be reused; `None` if there is none at the moment.
     pub(crate) fn used(&mut self) -> Option<Groups> {
         self.spare.pop().or_else(|| self.used.try_recv().ok())
     }
 }
 
 impl Outlet {
-    /// Says that a parcel was taken out of the queue.
-    pub(crate) fn taken(&self, parcel: &Groups) {
-        self.bytes.fetch_sub(cost(parcel), Ordering::Relaxed);
+    /// Accounts for events that were received from `full`. Call it for each.
+    pub(crate) fn taken(&self, groups: &Groups) {
+        self.bytes.fetch_sub(cost(groups), Ordering::Relaxed);
     }
 
-    /// Gives a parcel back with the buffers in it, to be used again.
-    pub(crate) fn give_back(&self, parcel: Groups) {
-        // If the channel is full there are parcels enough.
-        let _ = self.used.try_send(parcel);
+    /// Returns a used `Groups` to the inlet, so that its buffers are reused.
+    pub(crate) fn give_back(&self, groups: Groups) {
+        // If the channel is full, the inlet has enough buffers.
+        let _ = self.used.try_send(groups);
     }
 
-    /// Takes no more, and gives nothing back: whoever waits for room, or for a parcel that comes
-    /// back, hears that nobody wants events any more. What is still asked for is at its end.
+    /// Closes the queue in both directions: an inlet that waits for room gets an error, and `full`
+    /// is disconnected.
     pub(crate) fn close(&mut self) {
-        self.parcels = bounded(0).1;
+        self.full = bounded(0).1;
         self.used = bounded(0).0;
     }
 }
@@ -169,38 +173,38 @@ mod tests {
     use super::*;
     use crate::model::{EventId, record_type::AUDIT_CWD};
 
-    fn parcel(serial: u32, bytes: usize) -> Groups {
+    fn groups(serial: u32, bytes: usize) -> Groups {
         let id = EventId {
             serial,
             ..EventId::default()
         };
-        let mut parcel = Groups::default();
-        let mut event = parcel.begin(id, b"");
+        let mut groups = Groups::default();
+        let mut event = groups.begin(id, b"");
         event.push(AUDIT_CWD, &vec![b'x'; bytes]);
         event.push(AUDIT_CWD, b"");
-        parcel
+        groups
     }
 
-    fn serial(parcel: &Groups) -> u32 {
-        parcel.get(0).unwrap().id.serial
+    fn serial(groups: &Groups) -> u32 {
+        groups.get(0).unwrap().id.serial
     }
 
     fn serials(outlet: &Outlet) -> Vec<u32> {
-        let parcels = outlet.parcels.try_iter();
-        parcels
-            .map(|parcel| {
-                outlet.taken(&parcel);
-                serial(&parcel)
+        let received = outlet.full.try_iter();
+        received
+            .map(|groups| {
+                outlet.taken(&groups);
+                serial(&groups)
             })
             .collect()
     }
 
     #[test]
-    fn past_the_bound_the_oldest_events_are_dropped_whole_and_counted() {
+    fn a_full_queue_drops_the_oldest_events_whole_and_counts_them() {
         let (mut inlet, outlet) = queue(100_000, Overflow::DropOldest);
         let mut lost = Dropped::default();
         for serial in 0..100 {
-            let dropped = inlet.send(parcel(serial, 9_000)).unwrap();
+            let dropped = inlet.send(groups(serial, 9_000)).unwrap();
             lost.events += dropped.events;
             lost.records += dropped.records;
         }
@@ -216,56 +220,56 @@ mod tests {
     fn small_events_are_bounded_too() {
         let (mut inlet, outlet) = queue(64 << 10, Overflow::DropOldest);
         for serial in 0..1000 {
-            inlet.send(parcel(serial, 1)).unwrap();
+            inlet.send(groups(serial, 1)).unwrap();
         }
         assert_eq!(serials(&outlet).len(), 32);
     }
 
     #[test]
-    fn one_event_larger_than_the_bound_goes_through() {
+    fn an_event_larger_than_the_bound_passes() {
         let (mut inlet, outlet) = queue(64 << 10, Overflow::DropOldest);
-        inlet.send(parcel(1, 10)).unwrap();
-        let dropped = inlet.send(parcel(2, 1 << 20)).unwrap();
+        inlet.send(groups(1, 10)).unwrap();
+        let dropped = inlet.send(groups(2, 1 << 20)).unwrap();
         assert_eq!(dropped.events, 1);
         assert_eq!(serials(&outlet), [2]);
     }
 
     #[test]
-    fn a_reader_that_waits_for_room_ends_when_nobody_takes_events_any_more() {
+    fn closing_the_outlet_ends_a_wait_for_room() {
         let (mut inlet, mut outlet) = queue(64 << 10, Overflow::Wait);
-        inlet.send(parcel(0, 60 << 10)).unwrap();
-        let sender = std::thread::spawn(move || inlet.send(parcel(1, 60 << 10)));
+        inlet.send(groups(0, 60 << 10)).unwrap();
+        let sender = std::thread::spawn(move || inlet.send(groups(1, 60 << 10)));
         outlet.close();
         assert_eq!(sender.join().unwrap(), None);
     }
 
     #[test]
-    fn a_huge_event_waits_until_there_is_nothing_else_in_the_queue() {
+    fn a_huge_event_waits_until_the_queue_is_empty() {
         let (mut inlet, outlet) = queue(1 << 20, Overflow::Wait);
         for serial in 0..2 {
-            inlet.send(parcel(serial, 1 << 10)).unwrap();
+            inlet.send(groups(serial, 1 << 10)).unwrap();
         }
         let (sent, waits) = std::sync::mpsc::channel();
         let sender = std::thread::spawn(move || {
-            inlet.send(parcel(2, 64 << 20)).unwrap();
+            inlet.send(groups(2, 64 << 20)).unwrap();
             sent.send(()).unwrap();
         });
         for serial in 0..3 {
             assert!(serial == 2 || waits.try_recv().is_err(), "{serial}");
-            let parcel = outlet.parcels.recv().unwrap();
-            outlet.taken(&parcel);
-            assert_eq!(self::serial(&parcel), serial);
+            let received = outlet.full.recv().unwrap();
+            outlet.taken(&received);
+            assert_eq!(self::serial(&received), serial);
             if serial < 2 {
-                outlet.give_back(parcel);
+                outlet.give_back(received);
             }
         }
         sender.join().unwrap();
     }
 
     #[test]
-    fn a_reader_of_logs_ends_when_nobody_reads_what_it_sends() {
+    fn sending_fails_when_the_outlet_is_gone() {
         let (mut inlet, outlet) = queue(64 << 10, Overflow::Wait);
         drop(outlet);
-        assert_eq!(inlet.send(parcel(1, 10)), None);
+        assert_eq!(inlet.send(groups(1, 10)), None);
     }
 }

@@ -1,14 +1,13 @@
-//! Serial numbers that never came.
+//! Counts missing serials.
 //!
-//! The kernel counts its events, so a number that is missing is an event that was lost, or that
-//! was never meant for us: rules and filters take numbers too. It is a hint, and is counted apart
-//! from what is known to be lost.
+//! The kernel numbers its events, so a gap is an event that was lost, or one that the kernel numbered
+//! and then filtered out. Gaps are only a hint, and are counted apart from known losses.
 
-/// Watches the serials of one stream in constant memory.
+/// Tracks the serials of one stream in constant memory.
 ///
-/// Numbers come nearly in order. The last few are remembered as bits, and one that has not come
-/// when it falls out of that window counts as missing. Numbers are 32 bits and wrap; a jump back by
-/// more than the window is a new boot, or another log, and the count starts again there.
+/// Serials arrive nearly in order. A bitmap holds the last `window` of them; a serial that has not
+/// arrived when it leaves the window counts as missing. Serials have 32 bits and wrap. A jump back by
+/// more than the window means a new boot or another log, and tracking restarts there.
 ///
 /// ```
 /// let mut serials = auditrd::SerialTracker::new(16);
@@ -22,18 +21,18 @@ pub struct SerialTracker {
     window: u32,
     seen: Vec<u64>,
     newest: Option<u32>,
-    /// How many of the window's numbers lie at or after the first that was ever seen.
+    /// How many serials of the window are not before the first one seen.
     filled: u32,
     missing: u64,
-    /// A number from far behind the window, which may be the first of a new count.
+    /// A serial from far behind the window, perhaps the first after a restart.
     stray: Option<u32>,
 }
 
 impl SerialTracker {
-    /// The default window: kernels with many processors hand out serials this far out of order.
+    /// The default window, in serials. On hosts with many CPUs they arrive this far out of order.
     pub const DEFAULT_WINDOW: u32 = 4096;
 
-    /// Numbers that are late by more than `window` count as missing.
+    /// A tracker whose window has at least `window` serials.
     pub fn new(window: u32) -> SerialTracker {
         let window = window.clamp(1, 1 << 20).next_multiple_of(64);
         let words = window as usize / 64;
@@ -47,7 +46,7 @@ impl SerialTracker {
         }
     }
 
-    /// A record with this serial came.
+    /// Notes that a record with this serial arrived.
     #[inline]
     pub fn see(&mut self, serial: u32) {
         match self.newest {
@@ -57,12 +56,12 @@ impl SerialTracker {
         }
     }
 
-    /// How many numbers are known to be missing, those that may still be on their way left out.
+    /// The number of missing serials, without those that may still arrive.
     pub fn missing(&self) -> u64 {
         self.missing
     }
 
-    /// How many are missing, now that no more will come.
+    /// Counts the gaps in the window too, because no more serials will arrive. Returns the total.
     pub fn finish(&mut self) -> u64 {
         if let Some(newest) = self.newest.take() {
             for back in 0..self.filled {
@@ -79,7 +78,7 @@ impl SerialTracker {
         if ahead < self.window {
             for next in (1..=ahead).map(|step| newest.wrapping_add(step)) {
                 if self.filled == self.window {
-                    // The number whose place this one takes can no longer come.
+                    // The serial that leaves the window here is missing if it was not seen.
                     self.missing += u64::from(!self.is_seen(next));
                 } else {
                     self.filled += 1;
@@ -88,7 +87,7 @@ impl SerialTracker {
             }
             self.newest = Some(serial);
         } else if ahead < 1 << 31 {
-            // A new window; what lies between it and the old one was missed at once.
+            // Starts a new window; all serials between it and the old one are missing.
             self.finish();
             self.missing += u64::from(ahead - self.window);
             self.seen.fill(0);
@@ -101,7 +100,8 @@ impl SerialTracker {
         }
     }
 
-    /// A number from far behind is a record that was held up for long, unless others follow it.
+    /// A single serial from far behind belongs to a delayed record. If a second one follows it,
+    /// numbering has restarted.
     fn look_back(&mut self, serial: u32) {
         let follows = |stray: u32| {
             let step = serial.wrapping_sub(stray);
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_missing_from_what_is_whole() {
+    fn a_stream_without_gaps_has_no_missing_serials() {
         check(64, [], 0);
         check(64, [5], 0);
         check(
@@ -172,32 +172,32 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_comes_late_within_the_window_is_not_missing() {
+    fn a_late_serial_within_the_window_is_not_missing() {
         check(64, [1, 2, 60, 3].into_iter().chain(4..60), 0);
         check(64, (0..200).filter(|n| *n != 50).chain([50]), 1);
     }
 
     #[test]
-    fn numbers_wrap_at_32_bits() {
+    fn serials_wrap_at_32_bits() {
         let serials = |n: u32| u32::MAX.wrapping_sub(50).wrapping_add(n);
         check(64, (0..100).map(serials), 0);
         check(64, (0..100).filter(|n| n % 10 != 3).map(serials), 10);
     }
 
     #[test]
-    fn a_jump_ahead_costs_no_more_than_the_window() {
+    fn a_jump_ahead_takes_no_longer_than_the_window() {
         check(64, [0, 60_000_000], 59_999_999);
         check(1 << 20, [0, 2_000_000_000], 1_999_999_999);
     }
 
     #[test]
-    fn a_record_that_was_held_up_for_long_is_no_new_count() {
+    fn a_delayed_record_does_not_restart_the_count() {
         check(64, (0..100_000).chain([40_000]).chain(100_000..100_100), 0);
         check(64, (0..1000).flat_map(|n| [100_000 + n, 7]), 0);
     }
 
     #[test]
-    fn numbering_that_starts_again_is_no_loss() {
+    fn restarted_numbering_is_not_a_loss() {
         check(64, (1_000_000..1_000_100).chain(1..100), 0);
     }
 }

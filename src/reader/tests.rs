@@ -1,4 +1,4 @@
-//! What the reader promises of its events and their end.
+//! The reader's promises about its events and their end.
 
 use std::io::{self, Write};
 
@@ -17,7 +17,7 @@ fn record(id: EventId, record_type: RecordType) -> Record<'static> {
     }
 }
 
-/// Hands over one record at a time, and says what follows.
+/// A source of scripted records, one per call.
 struct Script(std::vec::IntoIter<(RecordType, u32, Fill)>);
 
 impl Source for Script {
@@ -35,7 +35,7 @@ impl Source for Script {
 }
 
 #[test]
-fn an_event_whose_rest_still_lies_in_the_socket_is_waited_for() {
+fn an_event_does_not_expire_while_its_rest_may_be_in_the_socket() {
     let drained = Fill::Drained(Instant::now());
     let script = vec![
         (AUDIT_SYSCALL, 1, Fill::More),
@@ -43,7 +43,7 @@ fn an_event_whose_rest_still_lies_in_the_socket_is_waited_for() {
         (AUDIT_EOE, 1, drained),
         (AUDIT_EOE, 2, drained),
     ];
-    // Every event's time is up as soon as it has begun.
+    // Each event expires as soon as it has started.
     let timeout = Duration::ZERO;
     let reassembly = ReassemblyConfig {
         timeout,
@@ -70,14 +70,14 @@ fn read(text: &[u8]) -> AuditReader {
 }
 
 #[test]
-fn a_serial_is_seen_though_another_host_has_had_the_same_stamp_just_before() {
+fn a_serial_is_tracked_although_another_node_has_just_had_the_same_stamp() {
     let lines = (1..=9).map(|serial| {
         let record = format!("type=USER_LOGIN msg=audit(1.000:{serial}): op=x\n");
         format!("node=far {record}{record}")
     });
     let mut text = lines.collect::<String>();
     text.push_str("type=USER_LOGIN msg=audit(1.000:10): op=x\n");
-    // The first one is seen in any case, and all behind it are expected.
+    // The first serial sets the start of the window, and all after it are expected.
     let first = "type=USER_LOGIN msg=audit(0.999:0): op=x\n";
     let mut reader = read((first.to_owned() + &text).as_bytes());
     while reader.next().expect("a log").is_some() {}
@@ -86,7 +86,7 @@ fn a_serial_is_seen_though_another_host_has_had_the_same_stamp_just_before() {
 }
 
 #[test]
-fn a_reader_that_was_finished_has_no_more_events() {
+fn a_finished_reader_has_no_more_events() {
     let mut reader = read(b"type=USER_LOGIN msg=audit(1.000:1): op=x\n");
     reader.finish().expect("nothing went wrong");
     assert!(matches!(reader.next(), Ok(None)));

@@ -1,33 +1,33 @@
-//! How events are put together, and what became of them.
+//! Settings and counters of the reassembly.
 
 use std::time::Duration;
 
 use crate::model::RecordType;
 
-/// How events are put together.
+/// How records are reassembled into events.
 #[derive(Clone, Debug)]
 pub struct ReassemblyConfig {
-    /// The lowest type of record to keep.
+    /// The lowest record type to keep.
     pub min: RecordType,
-    /// The highest type of record to keep. EOE ends an event even if it is outside.
+    /// The highest record type to keep. EOE ends an event even if it is outside the range.
     pub max: RecordType,
-    /// How long to wait for the end of an event, counted from its first record.
+    /// How long to wait for the end of an event, from its first record.
     pub timeout: Duration,
-    /// Whether PROCTITLE ends an event whose SYSCALL record is there, as it does in a log.
+    /// Whether PROCTITLE ends an event that has a SYSCALL record, as in logs.
     pub ends_at_proctitle: bool,
-    /// Events in flight at most.
+    /// The largest number of events in flight.
     pub max_events: usize,
-    /// Bytes of all events in flight at most, with what it costs to keep them; never more than 2 GiB.
+    /// The bound on all events in flight, in bytes, including bookkeeping; at most 2 GiB.
     pub max_bytes: usize,
-    /// Bytes of one event at most, counted in the same way; records past it are left out.
+    /// The bound on one event, in bytes, including bookkeeping; further records are left out.
     pub max_event_bytes: usize,
 }
 
 impl ReassemblyConfig {
-    /// The time after which auditd's own libraries give an event up.
+    /// The timeout of audit-userspace's libauparse.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
 
-    /// The usual bounds for records of these types.
+    /// The default bounds, for record types from `min` to `max`.
     pub fn new(min: RecordType, max: RecordType) -> ReassemblyConfig {
         ReassemblyConfig {
             min,
@@ -41,24 +41,24 @@ impl ReassemblyConfig {
     }
 }
 
-/// What became of records and events.
+/// Counters of records and events.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Tally {
-    /// Records taken in, of any type.
+    /// Records received, of any type.
     pub records: u64,
-    /// Records of a type that was not asked for.
+    /// Records outside the range of types.
     pub filtered: u64,
-    /// Records that only say that their event ends, and are no part of it.
+    /// Records that only mark the end of their event, and are not part of it.
     pub ends: u64,
-    /// Records that were left out of their event because it was too large.
+    /// Records left out because their event was too large.
     pub left_out: u64,
-    /// Events that came out.
+    /// Events finished.
     pub events: u64,
-    /// Events whose end did not come in time, or before the end of input.
+    /// Events whose end did not arrive before the timeout or the end of input.
     pub unfinished: u64,
-    /// Events that went out early because there were too many in flight.
+    /// Events finished early because too many were in flight.
     pub evicted: u64,
-    /// Events that lost a record or a part of one to a bound.
+    /// Events that lost a record, or part of one, to a bound.
     pub truncated: u64,
 }

@@ -1,10 +1,10 @@
-//! Records of one event, put together again.
+//! Reassembles records into events.
 //!
-//! The records of different events come interleaved, and an event may begin with any of its
-//! records. They belong together by node, time and serial. An event ends with its EOE record; with
-//! PROCTITLE in a log, where auditd leaves EOE out; at once for records that are whole events; or
-//! when its time is up. Nothing waits for ever, and nothing grows for ever: past a bound the oldest
-//! event goes out as it is, marked and counted.
+//! The records of different events arrive interleaved, and an event may start with any of its
+//! records. Records with the same node, time and serial belong to one event. An event ends with its
+//! EOE record; with PROCTITLE in a log, because auditd does not log EOE; at once if its record is a
+//! whole event; or at its deadline. All state is bounded: at a bound, the oldest event is finished
+//! as it is, marked as incomplete and counted.
 
 mod config;
 mod nodes;
@@ -24,20 +24,20 @@ pub use config::{ReassemblyConfig, Tally};
 use nodes::Nodes;
 use slot::Slot;
 
-/// Puts records together to events. It does no I/O, and knows the time only from its caller.
+/// Reassembles records into events. It does no I/O, and gets the time from its caller.
 ///
 /// ```
 /// use auditrd::{Reassembler, EventId, Groups, ReassemblyConfig, Record, record_type::*};
 ///
 /// let mut reassembler = Reassembler::new(ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
 /// let record = |record_type, body| Record { id: EventId::default(), record_type, node: b"", body, cut: false };
-/// let mut whole = Groups::default();
+/// let mut groups = Groups::default();
 /// reassembler.push(0, record(AUDIT_SYSCALL, b"syscall=59"));
-/// reassembler.hand_over(&mut whole);
-/// assert!(whole.is_empty());
+/// reassembler.hand_over(&mut groups);
+/// assert!(groups.is_empty());
 /// reassembler.push(1, record(AUDIT_EOE, b""));
-/// reassembler.hand_over(&mut whole);
-/// assert_eq!(whole.last().unwrap().len(), 1);
+/// reassembler.hand_over(&mut groups);
+/// assert_eq!(groups.last().unwrap().len(), 1);
 /// ```
 #[derive(Debug)]
 #[doc(alias = "NewAuditMarshaller")]
@@ -46,51 +46,53 @@ pub struct Reassembler {
     tally: Tally,
     slots: Vec<Slot>,
     vacant: Vec<usize>,
-    /// The slots of open events, by their keys. It holds no keys, so that it stays in the cache where
-    /// there are many.
+    /// The slots of open events, by their keys. The keys are stored only in the slots, so that this
+    /// table stays small enough for the cache.
     open: HashTable<usize>,
     hasher: DefaultHashBuilder,
-    /// Slots in the order in which they were opened, and so of their deadlines. A slot that was
-    /// finished in the meantime is left in the queue and recognized by its number of use.
+    /// (deadline, slot, use number) in order of deadlines. A finished slot stays in the queue; its
+    /// use number then differs.
     queue: VecDeque<(Millis, usize, u64)>,
-    /// The events that are whole, and the buffer that the records of others lie in until then.
-    whole: Groups,
-    /// Slots that were opened since that buffer came, and the numbers of their use.
+    /// The whole events, in the buffer that also holds the records of open events.
+    groups: Groups,
+    /// (slot, use number) of the slots opened since the last exchange of that buffer.
     fresh: Vec<(usize, u64)>,
-    /// Buffers for events that are carried over.
+    /// Buffers for carried events.
     spare: Vec<Vec<u8>>,
     nodes: Nodes,
-    /// The event that the last record was of. Mostly the next one is of it too, up to its end, so
-    /// it is listed among the open ones only when another comes between.
+    /// The event of the last record. The next record usually belongs to it too, so it is added to
+    /// `open` only when a record of another event comes between.
     last: Option<(Key, usize)>,
+    /// The cost of all open events.
     bytes: usize,
+    /// The next use number.
     uses: u64,
-    /// The time that nothing waits for any more.
+    /// The last time for which events were expired.
     expired: Option<Millis>,
 }
 
-/// What an event is known by: its stamp and the number of its host, as one number, which is compared
-/// and hashed at once.
+/// Identifies an event: its stamp and the number of its node, packed into one integer that is cheap
+/// to compare and hash.
 type Key = u128;
 
-/// 48 bits of seconds are more than any stamp has.
+/// Packs the key. The seconds of a stamp fit in 48 bits.
 fn key(id: EventId, node: u32) -> Key {
     let time = id.time.seconds << 16 | u64::from(id.time.millis);
     u128::from(time) << 64 | u128::from(id.serial) << 32 | u128::from(node)
 }
 
-/// Buffers that keep more memory than this are not used again.
-const SPARE_CAPACITY: usize = 8 << 10;
-/// Buffers kept for use at most.
-const SPARES: usize = 1024;
-/// Bytes of all events in flight at most: they may all end together, and places have 32 bits.
-const MOST: usize = 2 << 30;
+/// Larger buffers are freed, not reused.
+const MAX_SPARE_BYTES: usize = 8 << 10;
+/// The largest number of buffers kept for reuse.
+const MAX_SPARES: usize = 1024;
+/// The bound on `max_bytes`: all events in flight may end up in one buffer with 32-bit offsets.
+const MAX_FLIGHT_BYTES: usize = 2 << 30;
 
 impl Reassembler {
     /// A reassembler with nothing in flight.
     pub fn new(config: ReassemblyConfig) -> Reassembler {
         let config = ReassemblyConfig {
-            max_bytes: config.max_bytes.min(MOST),
+            max_bytes: config.max_bytes.min(MAX_FLIGHT_BYTES),
             ..config
         };
         Reassembler {
@@ -101,7 +103,7 @@ impl Reassembler {
             open: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
             queue: VecDeque::new(),
-            whole: Groups::default(),
+            groups: Groups::default(),
             fresh: Vec::new(),
             spare: Vec::new(),
             nodes: Nodes::default(),
@@ -112,33 +114,33 @@ impl Reassembler {
         }
     }
 
-    /// Takes a record in. Events that are whole now, or whose time is up, are there to
-    /// [`hand_over`](Self::hand_over); so must they be before 4 GiB of records have come, which all
-    /// lie in memory until then.
+    /// Adds a record. Events that are whole or expired can then be fetched with
+    /// [`hand_over`](Self::hand_over). Call that before 4 GiB of records have been pushed: they all
+    /// stay in memory until then.
     pub fn push(&mut self, now: Millis, record: Record<'_>) {
         self.expire(now);
         let entry = Entry {
             id: record.id,
             record_type: record.record_type,
             cut: record.cut,
-            node: self.whole.append(record.node),
-            body: self.whole.append(record.body),
+            node: self.groups.append(record.node),
+            body: self.groups.append(record.body),
         };
         self.take(now, &entry);
     }
 
-    /// Exchanges the buffer that records lie in, which is empty when all of it was handed over, for
-    /// one with the records that are to be taken next.
+    /// Exchanges the buffer for one with the next records to [`take`](Self::take). The old one is
+    /// empty after [`hand_over`](Self::hand_over).
     pub(crate) fn exchange_buffer(&mut self, buffer: &mut Vec<u8>) {
-        std::mem::swap(&mut self.whole.bytes, buffer);
+        std::mem::swap(&mut self.groups.bytes, buffer);
     }
 
-    /// A text that lies in the buffer.
+    /// A text in the buffer.
     pub(crate) fn text(&self, range: &Range<u32>) -> &[u8] {
-        slice(&self.whole.bytes, range)
+        slice(&self.groups.bytes, range)
     }
 
-    /// Takes a record in that lies in the buffer, but nothing is late because of it.
+    /// Adds a record that is stored in the buffer. Unlike [`push`](Self::push), expires no events.
     #[inline]
     pub(crate) fn take(&mut self, now: Millis, record: &Entry) {
         self.tally.records += 1;
@@ -163,7 +165,7 @@ impl Reassembler {
         let mut is_whole = record.record_type == AUDIT_EOE;
         if self.config.ends_at_proctitle {
             let has_names = (self.config.min..=self.config.max).contains(&AUDIT_PATH);
-            let body = slice(&self.whole.bytes, &record.body);
+            let body = slice(&self.groups.bytes, &record.body);
             let progress = &mut self.slots[index].progress;
             progress.see(record.record_type, body, has_names);
             is_whole |= progress.is_whole();
@@ -174,10 +176,10 @@ impl Reassembler {
         while self.bytes > self.config.max_bytes && self.evict() {}
     }
 
-    /// Finishes what has waited for its end until `now`.
+    /// Finishes the events whose deadline has passed.
     ///
-    /// Whoever would have to wait for longer than the timeout has seen the clock step back, as it
-    /// does between logs: its time is up too, and must not hold up the events behind it.
+    /// A deadline further off than the timeout means that the clock stepped back, as it does between
+    /// logs. Such an event expires too, or it would block those queued after it.
     #[inline]
     pub fn expire(&mut self, now: Millis) {
         if self.expired != Some(now) {
@@ -201,7 +203,7 @@ impl Reassembler {
         }
     }
 
-    /// When `expire` will next have something to do.
+    /// The earliest deadline of an event in flight.
     pub fn next_deadline(&mut self) -> Option<Millis> {
         while let Some((deadline, index, use_number)) = self.queue.front().copied() {
             if self.slots[index].use_number == use_number {
@@ -212,7 +214,7 @@ impl Reassembler {
         None
     }
 
-    /// Finishes everything in flight: no more records will come for it.
+    /// Finishes all events in flight, because no more records will arrive.
     pub fn drain(&mut self) {
         while let Some((_, index, use_number)) = self.queue.pop_front() {
             if self.slots[index].use_number == use_number {
@@ -222,26 +224,27 @@ impl Reassembler {
         }
     }
 
-    /// Exchanges the events that are whole for `groups`, whose room is used again.
+    /// Moves the whole events to `groups`, whose old contents are dropped and whose memory is
+    /// reused.
     pub fn hand_over(&mut self, groups: &mut Groups) {
         let mut fresh = std::mem::take(&mut self.fresh);
         for (index, use_number) in fresh.drain(..) {
             let slot = &mut self.slots[index];
             if slot.use_number == use_number {
-                slot.carry(&self.whole.bytes, || self.spare.pop().unwrap_or_default());
+                slot.carry(&self.groups.bytes, || self.spare.pop().unwrap_or_default());
             }
         }
         self.fresh = fresh;
         groups.clear();
-        std::mem::swap(&mut self.whole, groups);
+        std::mem::swap(&mut self.groups, groups);
     }
 
-    /// What became of records and events so far.
+    /// The counters so far.
     pub fn tally(&self) -> Tally {
         self.tally
     }
 
-    /// How many events are in flight.
+    /// The number of events in flight.
     pub fn in_flight(&self) -> usize {
         self.slots.len() - self.vacant.len()
     }
@@ -260,7 +263,7 @@ impl Reassembler {
         Some(index)
     }
 
-    /// Lists the event that the last record was of among the open ones.
+    /// Adds the event of the last record to `open`.
     fn list_last(&mut self) {
         if let Some((key, index)) = self.last
             && !std::mem::replace(&mut self.slots[index].is_listed, true)
@@ -271,8 +274,8 @@ impl Reassembler {
         }
     }
 
-    /// Makes room for an event, if the record is worth one: an end without a beginning is not, and
-    /// a record that is a whole event goes out at once.
+    /// Opens a slot for a new event. `None` if the record does not start one: a lone end, or a
+    /// record that is a whole event, which is passed on at once.
     fn start(&mut self, now: Millis, key: Key, record: &Entry, kept: bool) -> Option<usize> {
         if record.record_type == AUDIT_EOE || !kept {
             return None;
@@ -306,15 +309,15 @@ impl Reassembler {
         Some(index)
     }
 
-    /// Sends out a record that is a whole event.
+    /// Adds a record that is a whole event to the whole events.
     fn pass_on(&mut self, record: &Entry) {
-        self.whole.add(Head {
+        self.groups.add(Head {
             id: record.id,
             node: record.node.clone(),
             incomplete: false,
             truncated: record.cut,
         });
-        self.whole.add_place(Place {
+        self.groups.add_place(Place {
             record_type: record.record_type,
             range: record.body.clone(),
         });
@@ -332,7 +335,7 @@ impl Reassembler {
         let was_truncated = slot.truncated;
         slot.truncated |= record.cut;
         if slot.has_room(&record.body, self.config.max_event_bytes) {
-            self.bytes += slot.add(record.record_type, &record.body, &self.whole.bytes);
+            self.bytes += slot.add(record.record_type, &record.body, &self.groups.bytes);
         } else {
             slot.truncated = true;
             self.tally.left_out += 1;
@@ -360,9 +363,9 @@ impl Reassembler {
                 entry.remove();
             }
         }
-        if let Some(mut buffer) = slot.finish(incomplete, &mut self.whole)
-            && buffer.capacity() <= SPARE_CAPACITY
-            && self.spare.len() < SPARES
+        if let Some(mut buffer) = slot.finish(incomplete, &mut self.groups)
+            && buffer.capacity() <= MAX_SPARE_BYTES
+            && self.spare.len() < MAX_SPARES
         {
             buffer.clear();
             self.spare.push(buffer);
@@ -374,8 +377,7 @@ impl Reassembler {
         self.tally.events += 1;
     }
 
-    /// Takes finished slots out of the queue once they are most of it, which costs a constant per
-    /// event on average.
+    /// Removes finished slots from the queue once they are most of it, at amortized constant cost.
     fn forget_finished(&mut self) {
         if self.queue.len() > 2 * self.in_flight() + 1024 {
             let slots = &self.slots;
@@ -390,12 +392,12 @@ impl Reassembler {
             return 0;
         }
         if self.nodes.is_full() {
-            // A log with this many hosts, or a forged one; numbers must not be given out again
-            // while events are in flight under them.
+            // A log with this many nodes, or a forged one. Numbers must not be reused while events
+            // in flight have them.
             self.drain();
             self.nodes = Nodes::default();
         }
-        let name = slice(&self.whole.bytes, &record.node);
+        let name = slice(&self.groups.bytes, &record.node);
         self.nodes.number(name)
     }
 }

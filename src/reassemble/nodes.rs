@@ -1,8 +1,8 @@
-//! The hosts of a log, as small numbers.
+//! Numbers the nodes of a log.
 
 use std::collections::HashMap;
 
-/// Host names and their numbers, from 1; 0 is left for records without a name.
+/// The nodes and their numbers, from 1; 0 stands for records without a node.
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
     numbers: HashMap<Vec<u8>, u32>,
@@ -11,12 +11,12 @@ pub(super) struct Nodes {
 }
 
 impl Nodes {
-    const BOUND: usize = 65_536;
-    /// A name is as long as a line allows, which a host's never is.
-    const MAX_BYTES: usize = 16 << 20;
+    const MAX_NODES: usize = 65_536;
+    /// The bound on the names: a forged name may be as long as a line.
+    const MAX_NAME_BYTES: usize = 16 << 20;
 
     pub(super) fn is_full(&self) -> bool {
-        self.numbers.len() >= Nodes::BOUND || self.bytes >= Nodes::MAX_BYTES
+        self.numbers.len() >= Nodes::MAX_NODES || self.bytes >= Nodes::MAX_NAME_BYTES
     }
 
     pub(super) fn number(&mut self, name: &[u8]) -> u32 {

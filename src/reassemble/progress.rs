@@ -1,4 +1,4 @@
-//! When an event of a log is whole.
+//! Detects the end of an event in a log, where EOE is missing.
 
 use std::sync::LazyLock;
 
@@ -9,17 +9,19 @@ use crate::model::{
     record_type::{AUDIT_PATH, AUDIT_PROCTITLE, AUDIT_SYSCALL, AUDIT_URINGOP},
 };
 
-/// What has come of an event in a log, where nothing marks its end.
+/// The records of an event that have arrived.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Progress {
     has_call: bool,
     has_title: bool,
+    /// How many PATH records SYSCALL announces.
     promised: u32,
+    /// How many PATH records have arrived.
     names: u32,
 }
 
 impl Progress {
-    /// A record has come. Where PATH records are left out, none are waited for.
+    /// Notes a record. If PATH records are filtered out (`has_names` is `false`), expects none.
     pub(super) fn see(&mut self, record_type: RecordType, body: &[u8], has_names: bool) {
         match record_type {
             AUDIT_SYSCALL | AUDIT_URINGOP => {
@@ -32,13 +34,13 @@ impl Progress {
         }
     }
 
-    /// The title is the last record that the kernel writes, but a relay may bring it early.
+    /// The kernel writes PROCTITLE last, but a relay may reorder records.
     pub(super) fn is_whole(self) -> bool {
         self.has_call && self.has_title && self.names >= self.promised
     }
 }
 
-/// How many PATH records a call says that it has.
+/// The number of PATH records that a SYSCALL record announces.
 fn items(body: &[u8]) -> u32 {
     static KEY: LazyLock<Finder> = LazyLock::new(|| Finder::new(b" items="));
     let value = KEY

@@ -7,40 +7,41 @@ use smallvec::SmallVec;
 use super::{Key, progress::Progress};
 use crate::model::{Entry, EventId, Groups, Head, Place, RecordType, narrow, slice};
 
-/// What a record costs besides its bytes. Without it, records with nothing in them would be free.
-const RECORD_COST: usize = 16;
+/// The cost of a record besides its text. Without it, empty records would be free.
+const RECORD_COST_BYTES: usize = 16;
 
-/// An event whose end has not come.
+/// An event whose end has not arrived.
 ///
-/// Its records lie in the buffer that they came in, as most events end where they began. What is
-/// still open when that buffer goes away is carried over to one of its own.
+/// Its records stay in the buffer that they arrived in, because most events end in the same batch.
+/// If the event is still open when that buffer is handed over, its records are copied to a buffer of
+/// its own: the event is *carried*.
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) key: Key,
     id: EventId,
-    /// Tells this event from the ones that had the same place before.
+    /// Distinguishes this event from earlier ones in the same slot.
     pub(super) use_number: u64,
     pub(super) progress: Progress,
-    /// A bound cut the event.
+    /// Whether the event lost a record, or part of one, to a bound.
     pub(super) truncated: bool,
-    /// Whether it can be found by its key.
+    /// Whether the event is in `Reassembler::open`.
     pub(super) is_listed: bool,
-    /// What it takes to keep it, in bytes.
+    /// The memory that the event takes, in bytes.
     pub(super) cost: usize,
     node: Range<u32>,
-    places: SmallVec<[Place; INLINE]>,
-    /// What was carried over, if anything was.
+    places: SmallVec<[Place; INLINE_RECORDS]>,
+    /// The buffer of a carried event.
     bytes: Vec<u8>,
     is_carried: bool,
 }
 
-/// As many records as nearly all events have.
-const INLINE: usize = 8;
-/// Room for more is kept up to this.
-const SPARE_PLACES: usize = 64;
+/// Nearly all events have at most this many records.
+const INLINE_RECORDS: usize = 8;
+/// A larger list of places is freed, not reused.
+const MAX_SPARE_PLACES: usize = 64;
 
 impl Slot {
-    /// An event that begins with a record.
+    /// An event that starts with `first`, which is not added yet.
     #[inline]
     pub(super) fn new(key: Key, use_number: u64, first: &Entry) -> Slot {
         Slot {
@@ -58,7 +59,7 @@ impl Slot {
         }
     }
 
-    /// Makes this another event, in the room that the last one had.
+    /// As [`new`](Self::new), reusing the memory of an earlier event.
     #[inline]
     pub(super) fn reuse(&mut self, key: Key, use_number: u64, first: &Entry) {
         self.key = key;
@@ -73,13 +74,13 @@ impl Slot {
         self.is_carried = false;
     }
 
-    /// Whether a record would make the event larger than a bound.
+    /// Whether a record fits into the event under `bound` bytes.
     #[inline]
     pub(super) fn has_room(&self, body: &Range<u32>, bound: usize) -> bool {
-        self.cost + body.len() + RECORD_COST <= bound
+        self.cost + body.len() + RECORD_COST_BYTES <= bound
     }
 
-    /// Adds a record that lies in a buffer, and says what it costs.
+    /// Adds a record that is stored in `buffer`, and returns its cost.
     #[inline]
     pub(super) fn add(
         &mut self,
@@ -93,16 +94,16 @@ impl Slot {
             body.clone()
         };
         self.places.push(Place { record_type, range });
-        let cost = body.len() + RECORD_COST;
+        let cost = body.len() + RECORD_COST_BYTES;
         self.cost += cost;
         cost
     }
 
-    /// Moves what lies in a buffer that goes away to an own one.
+    /// Copies the records from `buffer`, which is about to be handed over, to the event's own.
     pub(super) fn carry(&mut self, buffer: &[u8], own: impl FnOnce() -> Vec<u8>) {
         self.is_carried = true;
         self.bytes = own();
-        // There is as much to come, as far as one can tell.
+        // Assumes that half of the event has arrived.
         self.bytes.reserve(2 * self.cost);
         self.node = append(&mut self.bytes, buffer, &self.node);
         for place in &mut self.places {
@@ -110,31 +111,30 @@ impl Slot {
         }
     }
 
-    /// Adds the event to those that are whole. Returns the buffer that it has no use for any more, if
-    /// there is one.
-    pub(super) fn finish(&mut self, incomplete: bool, whole: &mut Groups) -> Option<Vec<u8>> {
+    /// Adds the event to `groups`. Returns its own buffer for reuse, if it has one.
+    pub(super) fn finish(&mut self, incomplete: bool, groups: &mut Groups) -> Option<Vec<u8>> {
         self.use_number = u64::MAX;
         let own = self.is_carried.then(|| std::mem::take(&mut self.bytes));
-        let start = own.as_ref().map_or(0, |own| whole.append(own).start);
+        let start = own.as_ref().map_or(0, |own| groups.append(own).start);
         let moved = |range: &Range<u32>| range.start + start..range.end + start;
-        whole.add(Head {
+        groups.add(Head {
             id: self.id,
             node: moved(&self.node),
             incomplete,
             truncated: self.truncated,
         });
-        whole.add_places(self.places.iter().map(|place| Place {
+        groups.add_places(self.places.iter().map(|place| Place {
             record_type: place.record_type,
             range: moved(&place.range),
         }));
-        if self.places.len() > SPARE_PLACES {
+        if self.places.len() > MAX_SPARE_PLACES {
             self.places = SmallVec::new();
         }
         own
     }
 }
 
-/// Copies a part of a buffer to the end of another, and says where it is there.
+/// Appends a part of `buffer` to `bytes`, and returns its new range.
 fn append(bytes: &mut Vec<u8>, buffer: &[u8], part: &Range<u32>) -> Range<u32> {
     let start = bytes.len();
     bytes.extend_from_slice(slice(buffer, part));

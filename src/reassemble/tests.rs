@@ -1,4 +1,4 @@
-//! The promises of the reassembly, each told with the records that bring it about.
+//! The promises of the reassembly.
 
 mod bounds;
 
@@ -52,14 +52,14 @@ fn pushed(config: ReassemblyConfig, records: &[(u32, RecordType)]) -> Reassemble
     reassembler
 }
 
-/// The events that are whole.
+/// The whole events.
 fn whole(reassembler: &mut Reassembler) -> Groups {
     let mut groups = Groups::default();
     reassembler.hand_over(&mut groups);
     groups
 }
 
-/// The events that are whole, as `7: SYSCALL CWD`, with their marks.
+/// The whole events as text: `7: SYSCALL CWD incomplete`.
 fn popped(reassembler: &mut Reassembler) -> Vec<String> {
     whole(reassembler)
         .iter()
@@ -79,7 +79,7 @@ fn popped(reassembler: &mut Reassembler) -> Vec<String> {
         .collect()
 }
 
-/// What comes out of records at time 0, without any time passing.
+/// Checks the whole events after records at time 0.
 #[track_caller]
 fn check(config: ReassemblyConfig, records: &[(u32, RecordType)], expected: &[&str]) {
     assert_eq!(popped(&mut pushed(config, records)), expected);
@@ -106,7 +106,7 @@ fn proctitle_ends_an_event_in_a_log() {
 }
 
 #[test]
-fn proctitle_without_its_call_ends_nothing() {
+fn proctitle_without_a_syscall_record_does_not_end_an_event() {
     let records = [
         (1, AUDIT_CWD),
         (1, AUDIT_PROCTITLE),
@@ -119,7 +119,7 @@ fn proctitle_without_its_call_ends_nothing() {
 }
 
 #[test]
-fn proctitle_ends_an_event_when_all_its_names_have_come() {
+fn proctitle_ends_an_event_once_all_path_records_have_arrived() {
     let mut reassembler = Reassembler::new(log_config());
     let mut push = |record_type, body| {
         let id = EventId::default();
@@ -146,7 +146,7 @@ fn proctitle_ends_an_event_when_all_its_names_have_come() {
 }
 
 #[test]
-fn the_end_that_comes_after_proctitle_makes_no_second_event() {
+fn eoe_after_proctitle_does_not_start_a_second_event() {
     let records = [(1, AUDIT_SYSCALL), (1, AUDIT_PROCTITLE), (1, AUDIT_EOE)];
     let mut reassembler = pushed(log_config(), &records);
     assert_eq!(popped(&mut reassembler), ["1: SYSCALL PROCTITLE"]);
@@ -156,7 +156,7 @@ fn the_end_that_comes_after_proctitle_makes_no_second_event() {
 #[test]
 fn a_record_that_is_a_whole_event_comes_out_at_once() {
     check(config(), &[(1, AUDIT_USER_LOGIN)], &["1: USER_LOGIN"]);
-    // LOGIN is in the range of the user records, and is the kernel's: it comes within a call.
+    // LOGIN is in the range of user records, but the kernel writes it as part of a syscall event.
     let records = [(1, AUDIT_LOGIN), (1, AUDIT_SYSCALL), (1, AUDIT_EOE)];
     let all = ReassemblyConfig {
         min: RecordType(1000),
@@ -166,13 +166,13 @@ fn a_record_that_is_a_whole_event_comes_out_at_once() {
 }
 
 #[test]
-fn a_user_record_within_a_call_belongs_to_it() {
+fn a_user_record_within_a_syscall_event_belongs_to_it() {
     let records = [(1, AUDIT_SYSCALL), (1, AUDIT_USER_LOGIN), (1, AUDIT_EOE)];
     check(config(), &records, &["1: SYSCALL USER_LOGIN"]);
 }
 
 #[test]
-fn interleaved_events_come_apart_in_the_order_of_their_ends() {
+fn interleaved_events_come_out_in_the_order_of_their_ends() {
     let records = [
         (1, AUDIT_SYSCALL),
         (2, AUDIT_SYSCALL),
@@ -203,7 +203,7 @@ fn an_event_may_begin_with_any_of_its_records() {
 }
 
 #[test]
-fn an_end_without_a_beginning_is_no_event() {
+fn a_lone_eoe_is_not_an_event() {
     let mut reassembler = pushed(config(), &[(1, AUDIT_EOE), (1, AUDIT_EOE)]);
     assert_eq!(popped(&mut reassembler), [""; 0]);
     assert_eq!(
@@ -213,10 +213,10 @@ fn an_end_without_a_beginning_is_no_event() {
 }
 
 #[test]
-fn an_event_without_an_end_is_due_exactly_at_its_deadline() {
+fn an_event_without_an_end_expires_exactly_at_its_deadline() {
     let mut reassembler = Reassembler::new(config());
     reassembler.push(500, record(1, AUDIT_SYSCALL, b""));
-    // Later records do not put the deadline off.
+    // Later records do not extend the deadline.
     reassembler.push(900, record(1, AUDIT_CWD, b""));
     assert_eq!(reassembler.next_deadline(), Some(500 + TIMEOUT));
     reassembler.expire(499 + TIMEOUT);
@@ -228,7 +228,7 @@ fn an_event_without_an_end_is_due_exactly_at_its_deadline() {
 }
 
 #[test]
-fn a_record_of_another_event_tells_the_time_too() {
+fn a_record_of_another_event_expires_events_too() {
     let mut reassembler = pushed(config(), &[(1, AUDIT_SYSCALL)]);
     reassembler.push(TIMEOUT, record(2, AUDIT_USER_LOGIN, b""));
     assert_eq!(
@@ -250,7 +250,7 @@ fn the_next_deadline_is_that_of_the_oldest_event_in_flight() {
 }
 
 #[test]
-fn a_slot_that_is_used_again_has_the_deadline_of_its_new_event() {
+fn a_reused_slot_has_the_deadline_of_its_new_event() {
     let mut reassembler = pushed(config(), &[(1, AUDIT_SYSCALL), (1, AUDIT_EOE)]);
     reassembler.push(100, record(2, AUDIT_SYSCALL, b""));
     assert_eq!(popped(&mut reassembler), ["1: SYSCALL"]);
@@ -261,7 +261,7 @@ fn a_slot_that_is_used_again_has_the_deadline_of_its_new_event() {
 }
 
 #[test]
-fn a_clock_that_steps_back_holds_nothing_up() {
+fn a_clock_that_steps_back_delays_no_event() {
     let far = 1_000_000_000;
     let mut reassembler = Reassembler::new(config());
     reassembler.push(far, record(1, AUDIT_SYSCALL, b""));
@@ -272,7 +272,7 @@ fn a_clock_that_steps_back_holds_nothing_up() {
 }
 
 #[test]
-fn what_comes_after_the_time_is_up_is_an_event_of_its_own() {
+fn records_after_the_deadline_form_a_new_event() {
     let mut reassembler = pushed(config(), &[(1, AUDIT_SYSCALL)]);
     reassembler.push(TIMEOUT, record(1, AUDIT_CWD, b""));
     reassembler.push(TIMEOUT, record(1, AUDIT_EOE, b""));
@@ -283,7 +283,7 @@ fn what_comes_after_the_time_is_up_is_an_event_of_its_own() {
 }
 
 #[test]
-fn everything_in_flight_comes_out_at_the_end_the_oldest_first() {
+fn drain_finishes_all_events_the_oldest_first() {
     let mut reassembler = pushed(config(), &[(2, AUDIT_SYSCALL), (1, AUDIT_CWD)]);
     reassembler.drain();
     assert_eq!(
@@ -296,7 +296,7 @@ fn everything_in_flight_comes_out_at_the_end_the_oldest_first() {
 }
 
 #[test]
-fn hosts_times_and_serials_all_keep_events_apart() {
+fn nodes_times_and_serials_all_distinguish_events() {
     let mut reassembler = Reassembler::new(config());
     let first = record(1, AUDIT_SYSCALL, b"");
     let mut later = first.id;
@@ -318,7 +318,7 @@ fn hosts_times_and_serials_all_keep_events_apart() {
         reassembler.push(0, record);
     }
     assert_eq!(reassembler.in_flight(), 5);
-    // Each end finds its own event, in whatever order they come.
+    // Each EOE ends its own event, in any order.
     for record in records.iter().rev() {
         let end = Record {
             record_type: AUDIT_EOE,
@@ -346,7 +346,7 @@ fn types_outside_the_range_are_left_out_and_counted() {
         (2, AUDIT_EOE),
     ];
     let mut reassembler = pushed(narrow, &records);
-    // EOE is outside and ends the event all the same.
+    // EOE is outside the range and still ends the event.
     assert_eq!(popped(&mut reassembler), ["2: SYSCALL"]);
     let tally = reassembler.tally();
     assert_eq!((tally.records, tally.filtered, tally.events), (4, 2, 1));

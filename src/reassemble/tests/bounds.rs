@@ -1,10 +1,10 @@
-//! What happens where there is too much of something.
+//! The bounds of the reassembly.
 
 use super::*;
 use crate::model::AuditMessageGroup;
 
 #[test]
-fn more_hosts_than_are_remembered_lose_no_event() {
+fn more_nodes_than_the_bound_lose_no_event() {
     let mut reassembler = Reassembler::new(config());
     let names: Vec<String> = (0..70_000).map(|number| format!("n{number}")).collect();
     let mut events = 0;
@@ -28,7 +28,7 @@ fn more_hosts_than_are_remembered_lose_no_event() {
 }
 
 #[test]
-fn the_oldest_goes_out_marked_when_there_are_too_many() {
+fn too_many_events_evict_the_oldest_as_incomplete() {
     let few = ReassemblyConfig {
         max_events: 2,
         ..config()
@@ -43,7 +43,7 @@ fn the_oldest_goes_out_marked_when_there_are_too_many() {
 }
 
 #[test]
-fn the_oldest_goes_out_marked_when_all_are_too_large() {
+fn too_many_bytes_evict_the_oldest_as_incomplete() {
     let small = ReassemblyConfig {
         max_bytes: 250,
         ..config()
@@ -62,7 +62,7 @@ fn the_oldest_goes_out_marked_when_all_are_too_large() {
 }
 
 #[test]
-fn records_past_the_bound_of_one_event_are_left_out_and_said() {
+fn records_past_the_bound_of_one_event_are_left_out_and_marked() {
     let small = ReassemblyConfig {
         max_event_bytes: 250,
         ..config()
@@ -71,7 +71,7 @@ fn records_past_the_bound_of_one_event_are_left_out_and_said() {
     for _ in 0..4 {
         reassembler.push(0, record(1, AUDIT_PATH, &[b'x'; 100]));
     }
-    // A small one still fits: the bound is on bytes.
+    // A smaller record still fits.
     reassembler.push(0, record(1, AUDIT_CWD, b""));
     reassembler.push(0, record(1, AUDIT_EOE, b""));
     assert_eq!(popped(&mut reassembler), ["1: PATH PATH CWD truncated"]);
@@ -79,7 +79,7 @@ fn records_past_the_bound_of_one_event_are_left_out_and_said() {
 }
 
 #[test]
-fn records_with_nothing_in_them_are_bounded_too() {
+fn empty_records_are_bounded_too() {
     let small = ReassemblyConfig {
         max_event_bytes: 4096,
         ..config()
@@ -95,7 +95,7 @@ fn records_with_nothing_in_them_are_bounded_too() {
 }
 
 #[test]
-fn a_record_that_was_cut_marks_its_event() {
+fn a_cut_record_marks_its_event_as_truncated() {
     for (record_type, expected) in [
         (AUDIT_SYSCALL, "1: SYSCALL truncated"),
         (AUDIT_USER_LOGIN, "1: USER_LOGIN truncated"),
@@ -109,8 +109,8 @@ fn a_record_that_was_cut_marks_its_event() {
     }
 }
 
-/// Records of all sorts: the first and the last of an event, and one that is an event by itself.
-const KINDS: [RecordType; 7] = [
+/// Record types of each role: within an event, at its end, and a whole event by itself.
+const RECORD_TYPES: [RecordType; 7] = [
     AUDIT_SYSCALL,
     AUDIT_CWD,
     AUDIT_PATH,
@@ -120,7 +120,7 @@ const KINDS: [RecordType; 7] = [
     AUDIT_EOE,
 ];
 
-/// A reassembler takes events of these bytes in flight, and hands over twice.
+/// A reassembler that has carried and then finished events of these sizes in bytes.
 fn carried(bytes: &[usize]) -> (Reassembler, Groups) {
     let mut reassembler = Reassembler::new(config());
     let mut groups = Groups::default();
@@ -134,7 +134,7 @@ fn carried(bytes: &[usize]) -> (Reassembler, Groups) {
 }
 
 #[test]
-fn an_event_that_is_open_when_others_are_handed_over_loses_nothing() {
+fn an_open_event_loses_nothing_at_a_hand_over() {
     let mut reassembler = Reassembler::new(config());
     let node = b"a".as_slice();
     let named = |serial, record_type, body| Record {
@@ -162,7 +162,7 @@ fn an_event_that_is_open_when_others_are_handed_over_loses_nothing() {
 }
 
 #[test]
-fn buffers_are_used_for_another_event_and_leave_nothing_of_the_last() {
+fn a_reused_buffer_holds_nothing_of_the_last_event() {
     let (mut reassembler, mut groups) = carried(&[10]);
     assert_eq!(reassembler.spare.len(), 1);
     reassembler.push(0, record(2, AUDIT_SYSCALL, b"new"));
@@ -178,13 +178,13 @@ fn buffers_are_used_for_another_event_and_leave_nothing_of_the_last() {
 
 #[test]
 fn large_buffers_are_not_kept() {
-    let (reassembler, _) = carried(&[SPARE_CAPACITY + 1, 10, SPARE_CAPACITY + 1]);
+    let (reassembler, _) = carried(&[MAX_SPARE_BYTES + 1, 10, MAX_SPARE_BYTES + 1]);
     assert_eq!(reassembler.spare.len(), 1);
     let (reassembler, mut groups) = carried(&[4 << 20]);
     assert!(reassembler.spare.is_empty());
     groups.clear();
     assert_eq!(groups.bytes.capacity(), 0);
-    // Records take room too when there is nothing in them.
+    // Empty records take memory too.
     let mut groups = Groups::default();
     let mut event = groups.begin(id(1), b"");
     for _ in 0..1 << 20 {
@@ -197,7 +197,7 @@ fn large_buffers_are_not_kept() {
 }
 
 #[test]
-fn it_makes_no_difference_when_events_are_handed_over() {
+fn the_times_of_hand_overs_do_not_change_the_events() {
     let config = ReassemblyConfig {
         max_events: 4,
         max_bytes: 900,
@@ -205,7 +205,7 @@ fn it_makes_no_difference_when_events_are_handed_over() {
         ..log_config()
     };
     let nodes = [&b""[..], b"a", b"another"];
-    // Every event as it comes out, with its text.
+    // Every event, with its text, in order.
     let run = |between: u64| {
         let (mut reassembler, mut groups) = (Reassembler::new(config.clone()), Groups::default());
         let (mut events, mut state) = (Vec::new(), 1u32);
@@ -217,7 +217,7 @@ fn it_makes_no_difference_when_events_are_handed_over() {
                 node: nodes[pick(28, nodes.len())],
                 ..record(
                     pick(24, 5) as u32,
-                    KINDS[pick(16, KINDS.len())],
+                    RECORD_TYPES[pick(16, RECORD_TYPES.len())],
                     text.as_bytes(),
                 )
             };
@@ -241,7 +241,7 @@ fn it_makes_no_difference_when_events_are_handed_over() {
 }
 
 #[test]
-fn finished_events_do_not_pile_up_in_the_queue() {
+fn finished_events_do_not_accumulate_in_the_queue() {
     let mut reassembler = Reassembler::new(config());
     reassembler.push(0, record(0, AUDIT_SYSCALL, b""));
     for serial in 1..10_000 {
@@ -263,7 +263,7 @@ fn finished_events_do_not_pile_up_in_the_queue() {
 
 #[test]
 fn every_record_is_in_an_event_or_counted_as_left_out() {
-    // All there is, in a fixed disorder, under bounds that are often met.
+    // Pseudorandom records under bounds that are often reached.
     let config = ReassemblyConfig {
         max_events: 5,
         max_bytes: 800,
@@ -276,7 +276,7 @@ fn every_record_is_in_an_event_or_counted_as_left_out() {
     let mut state = 1u32;
     for now in 0..20_000 {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let record_type = KINDS[(state >> 16) as usize % KINDS.len()];
+        let record_type = RECORD_TYPES[(state >> 16) as usize % RECORD_TYPES.len()];
         let length = (state >> 8) as usize % 40;
         reassembler.push(
             now,
