@@ -322,8 +322,8 @@ mod tests {
     const DUTIES: [Duty; 3] = [Duty::Replay, Duty::Listen, Duty::Inspect];
 
     /// The kernel's numbers of system calls (arch/x86/entry/syscalls/syscall_64.tbl,
-    /// include/uapi/asm-generic/unistd.h) and of its architecture (linux/audit.h). They are literals
-    /// so that the tables that the filters are built from are tested too.
+    /// include/uapi/asm-generic/unistd.h) and of its architecture (linux/audit.h). They are
+    /// literals so that the tables that the filters are built from are tested too.
     struct Kernel {
         arch: Arch,
         audit: u32,
@@ -555,7 +555,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_never_written_and_run() {
+    fn memory_is_never_executable() {
         let [read, write, execute] =
             [libc::PROT_READ, libc::PROT_WRITE, libc::PROT_EXEC].map(|prot| prot as u64);
         each(&DUTIES, |kernel, duty, process| {
@@ -570,7 +570,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_one_that_listens_has_audit_sockets() {
+    fn only_a_listener_may_open_audit_sockets() {
         let family = |family: i32, kind: i32, protocol: i32| {
             [family, kind | libc::SOCK_CLOEXEC, protocol].map(|word| word as u64)
         };
@@ -595,7 +595,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_threads_but_no_processes_and_signals_go_to_ourselves_alone() {
+    fn threads_may_start_but_no_processes_and_no_signals_to_others() {
         let thread = (libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD) as u64;
         let fork = libc::SIGCHLD as u64;
         let us = u64::from(std::process::id());
@@ -610,7 +610,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_typed_into_a_terminal_and_no_right_is_changed() {
+    fn terminals_and_privileges_cannot_be_changed() {
         each(&DUTIES, |kernel, duty, process| {
             let is_inspector = duty == Duty::Inspect;
             let expected = if is_inspector { Missing } else { Allowed };

@@ -9,17 +9,17 @@ mod usage;
 
 use std::process::{Command, Output};
 
-/// Runs to the end with nothing on standard input.
+/// Runs a command without standard input until it exits.
 fn run(command: &mut Command) -> Output {
     command.output().expect("the binary runs")
 }
 
-/// The text of what a process said on standard error.
+/// What a process wrote to standard error.
 fn log(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("the log is UTF-8")
 }
 
-/// Asserts that nothing came out but one line on standard error, and how the process ended.
+/// Asserts the exit status, and that the only output is one line on standard error.
 #[track_caller]
 fn assert_one_line(output: &Output, status: i32, expected: &str) {
     assert_eq!(log(output), format!("auditrd: {expected}\n"));

@@ -11,7 +11,7 @@ use std::{
 
 pub(crate) use serde_json::Value;
 
-/// The binary, with nothing of the caller's environment that would change what it does.
+/// The binary, without variables from the environment that change its behaviour.
 pub(crate) fn auditrd() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_auditrd"));
     for (name, _) in std::env::vars_os() {
@@ -33,7 +33,7 @@ pub(crate) fn data(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// What the binary makes of a log on its standard input. It must end well.
+/// The events of a log given on standard input. The binary must exit with status 0.
 pub(crate) fn replay(log: impl AsRef<[u8]> + Send, args: &[&str]) -> Vec<Value> {
     let output = replay_raw(log, args);
     assert!(
@@ -44,7 +44,7 @@ pub(crate) fn replay(log: impl AsRef<[u8]> + Send, args: &[&str]) -> Vec<Value> 
     lines(&output.stdout)
 }
 
-/// As `replay`, whatever comes of it; but if it ends well, every record is accounted for.
+/// Replays a log given on standard input. If the exit status is 0, every record must be counted.
 pub(crate) fn replay_raw(log: impl AsRef<[u8]> + Send, args: &[&str]) -> Output {
     let directory = tempfile::tempdir().expect("a directory for the counters");
     let metrics = directory.path().join("metrics");
@@ -72,7 +72,7 @@ fn replay_with(log: impl AsRef<[u8]> + Send, args: &[&str], metrics: &Path) -> O
         .expect("the binary runs");
     let mut stdin = child.stdin.take().expect("stdin is a pipe");
     thread::scope(|scope| {
-        // The program may end before it has read all; that is for the caller to judge.
+        // The program may exit before it has read everything.
         scope.spawn(move || drop(stdin.write_all(log.as_ref())));
         child
             .wait_with_output()
@@ -80,12 +80,12 @@ fn replay_with(log: impl AsRef<[u8]> + Send, args: &[&str], metrics: &Path) -> O
     })
 }
 
-/// What a process has counted, by name.
+/// The counters of a process, by name.
 #[derive(Debug)]
 pub(crate) struct Counters(BTreeMap<String, u64>);
 
 impl Counters {
-    /// Reads the line on standard error.
+    /// Parses the line on standard error.
     pub(crate) fn of_log(line: &str) -> Counters {
         let text = line.trim().strip_prefix("auditrd: ").expect("a log line");
         let words: Vec<&str> = text.split(' ').collect();
@@ -93,7 +93,7 @@ impl Counters {
         Counters(words.chunks(2).map(pair).collect())
     }
 
-    /// Reads the file for Prometheus.
+    /// Parses the metrics file.
     pub(crate) fn of_metrics(text: &str) -> Counters {
         let pair = |line: &str| {
             let (name, value) = line.strip_prefix("auditrd_")?.split_once(' ')?;
@@ -103,14 +103,14 @@ impl Counters {
         Counters(text.lines().filter_map(pair).collect())
     }
 
-    /// Asserts that every record that was read is in one place, now that none is on its way.
+    /// Asserts that every record read is counted exactly once, with none in flight.
     #[track_caller]
     pub(crate) fn assert_they_add_up(&self) {
         self.assert_they_add_up_but_for(0);
         assert_eq!((self["in_flight"], self["pending"]), (0, 0), "{self:?}");
     }
 
-    /// The same, while so many records are part of events that wait for their end.
+    /// The same, with this many records in events in flight.
     #[track_caller]
     pub(crate) fn assert_they_add_up_but_for(&self, in_flight: u64) {
         let places = [
@@ -136,7 +136,7 @@ impl std::ops::Index<&str> for Counters {
     }
 }
 
-/// Lines of output as JSON; each must be one whole object.
+/// Parses lines of output; each must be a JSON object.
 pub(crate) fn lines(output: &[u8]) -> Vec<Value> {
     assert!(
         output.is_empty() || output.ends_with(b"\n"),

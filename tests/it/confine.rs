@@ -1,5 +1,4 @@
-//! What is given up is tried, by a process that has given it up, and looked for in the running
-//! program.
+//! The sandbox: tried from within a confined process, and checked on the running program.
 
 mod attempts;
 mod users;
@@ -12,13 +11,13 @@ use crate::{
     process::{Running, login},
 };
 
-/// The capabilities of the one that listens: to control auditing.
+/// CAP_AUDIT_CONTROL alone, the capabilities of a listener.
 const AUDIT_CONTROL: &str = "0000000040000000";
-/// Those of the one that looks into processes: to read any name, and to look into any process.
+/// CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, the capabilities of the inspector.
 const INSPECT: &str = "0000000000080004";
 const NONE: &str = "0000000000000000";
 
-/// What the kernel says of a process.
+/// The fields of /proc/PID/status.
 fn status(pid: u32) -> BTreeMap<String, String> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).expect("it is alive");
     let pair = |line: &str| {
@@ -28,8 +27,8 @@ fn status(pid: u32) -> BTreeMap<String, String> {
     text.lines().filter_map(pair).collect()
 }
 
-/// Holds each thread of a process against what it may have kept.
-fn has_kept(pid: u32, capabilities: &str, seccomp: &str) {
+/// Asserts the capabilities and the seccomp mode of each thread of a process.
+fn assert_confined(pid: u32, capabilities: &str, seccomp: &str) {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("it is alive");
     for thread in threads {
         let thread = thread.unwrap().file_name().into_string().unwrap();
@@ -55,7 +54,7 @@ fn listens_with(args: &[&str], seccomp: &str) {
         return;
     };
     let daemon = Daemon::listen(args);
-    // Its threads are there when something has come through them.
+    // An event that was written shows that all threads are running.
     os::send(
         0,
         crate::live::USER_LOGIN,
@@ -63,8 +62,8 @@ fn listens_with(args: &[&str], seccomp: &str) {
     )
     .expect("root may");
     daemon.wait_for(1, "a message", |event| event["acct"] == "it");
-    has_kept(daemon.pid(), AUDIT_CONTROL, seccomp);
-    has_kept(daemon.inspector(), INSPECT, seccomp);
+    assert_confined(daemon.pid(), AUDIT_CONTROL, seccomp);
+    assert_confined(daemon.inspector(), INSPECT, seccomp);
     let inspector = daemon.inspector();
     let ended = daemon.stop();
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
@@ -76,7 +75,7 @@ fn listens_with(args: &[&str], seccomp: &str) {
 }
 
 #[test]
-fn who_listens_keeps_one_capability_and_a_filter() {
+fn a_listener_keeps_one_capability_and_a_filter() {
     listens_with(&MULTICAST, "2");
 }
 
@@ -86,24 +85,24 @@ fn the_audit_daemon_keeps_one_capability_and_a_filter() {
 }
 
 #[test]
-fn without_confinement_the_capabilities_go_all_the_same() {
+fn no_confine_still_drops_capabilities() {
     listens_with(&["--no-confine"], "0");
 }
 
 #[test]
-fn who_replays_keeps_nothing() {
+fn a_replay_keeps_no_capability() {
     let mut command = auditrd();
     let mut running = Running::start(command.args(["-i", "-"]));
     running.write(login(1));
     running.event();
-    has_kept(running.pid(), NONE, "2");
+    assert_confined(running.pid(), NONE, "2");
     let (status, _, log) = running.close();
     assert!(status.success(), "{log}");
     assert_eq!(log, "");
 }
 
 #[test]
-fn nobody_else_holds_what_the_program_has_open() {
+fn the_inspector_has_none_of_the_programs_files_open() {
     let Some(_audit) = Audit::borrow() else {
         return;
     };
@@ -111,7 +110,7 @@ fn nobody_else_holds_what_the_program_has_open() {
     let open = |pid| -> Vec<String> {
         let links = fs::read_dir(format!("/proc/{pid}/fd")).expect("it is alive");
         let link = |entry: std::io::Result<fs::DirEntry>| {
-            // What it had open for a moment may be closed by now.
+            // A descriptor may be closed between the two calls.
             let target = fs::read_link(entry.unwrap().path()).ok()?;
             Some(target.to_string_lossy().into_owned())
         };
@@ -138,7 +137,7 @@ fn the_exit_of_the_inspector_is_logged_once() {
             || os::create_at(&directory, name).unwrap()
         )));
     }
-    // Other tests may try things at the same time.
+    // Other tests may cause events at the same time.
     let is_unresolved = |event: &crate::common::Value| {
         event["path_unresolved"] == true && (event["path"] == "one" || event["path"] == "two")
     };

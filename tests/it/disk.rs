@@ -1,7 +1,7 @@
-//! Trouble with the output while it is written to: nothing is lost that is not counted, whole lines
-//! only, and it goes on by itself.
+//! Outputs that fail while running: every loss is counted, lines stay whole, and writing resumes by
+//! itself.
 //!
-//! Disks that are full or broken are small ones that a test mounts, which takes root.
+//! Full and broken disks are small file systems that the tests mount, which needs root.
 
 use std::{
     ffi::OsStr,
@@ -25,24 +25,24 @@ use crate::{
     process::{Running, login},
 };
 
-/// A type of message that programs may send, which stands alone: no record ends it.
+/// A type of record that programs may send and that is an event by itself.
 const USER_LOGIN: u16 = 1112;
 
-/// A file system of a test's own, which is gone when this is dropped.
+/// A mounted file system, unmounted on drop.
 pub(crate) struct Disk {
     directory: TempDir,
     image: Option<TempDir>,
 }
 
 impl Disk {
-    /// A file system in memory of so many KiB, or none where it takes more rights than we have.
+    /// A tmpfs of this size in KiB; `None` without the privileges to mount it.
     pub(crate) fn memory(kibibytes: usize) -> Option<Disk> {
         let disk = Disk::unmounted()?;
         let size = format!("size={kibibytes}k,mode=700");
         disk.mount(&["-t", "tmpfs", "-o", &size, "tmpfs"])
     }
 
-    /// A real file system, which turns read-only when it is told that it is broken.
+    /// An ext4 file system that turns read-only on an error.
     fn ext4() -> Option<Disk> {
         let mut disk = Disk::unmounted()?;
         let directory = tempfile::tempdir().unwrap();
@@ -81,14 +81,14 @@ impl Disk {
         self.directory.path()
     }
 
-    /// Makes a file system in memory larger.
+    /// Enlarges a tmpfs.
     pub(crate) fn grow(&self, kibibytes: usize) {
         let options = format!("remount,size={kibibytes}k");
         let mut mount = Command::new("mount");
         assert!(succeeds(mount.arg("-o").arg(options).arg(self.path())));
     }
 
-    /// Breaks a real file system. `false` if this kernel has no way to.
+    /// Triggers an error of an ext4 file system. Returns `false` if the kernel cannot do that.
     fn break_down(&self) -> bool {
         let Ok(source) = Command::new("findmnt")
             .args(["-n", "-o", "SOURCE"])
@@ -103,7 +103,7 @@ impl Disk {
     }
 
     fn unmount(&self) -> bool {
-        // A program that was not ended by a test that failed may have a file open on it.
+        // Lazily: after a failed test, a program may still have a file open on it.
         succeeds(Command::new("umount").arg("-l").arg(self.path()))
     }
 }
@@ -119,14 +119,14 @@ fn succeeds(command: &mut Command) -> bool {
     output.is_ok_and(|output| output.status.success())
 }
 
-/// A replay of a stream into a file.
+/// Starts a replay of standard input into a file.
 fn replay_into<S: AsRef<OsStr>>(file: &Path, args: &[S]) -> Running {
     let mut command = auditrd();
     command.args(["-i", "-", "-o"]).arg(file).args(args);
     Running::start(&mut command)
 }
 
-/// Waits for a line of the log that says this.
+/// Waits for a log line that contains a text, and returns it.
 #[track_caller]
 fn wait_for_log(running: &mut Running, text: &str) -> String {
     loop {
@@ -151,7 +151,7 @@ fn serials(files: &[PathBuf]) -> Vec<u64> {
 }
 
 #[test]
-fn a_replay_goes_on_when_a_full_disk_has_room_again() {
+fn a_replay_resumes_when_a_full_disk_has_space() {
     let Some(disk) = Disk::memory(64) else {
         return;
     };
@@ -173,7 +173,7 @@ fn a_replay_goes_on_when_a_full_disk_has_room_again() {
 }
 
 #[test]
-fn a_replay_that_gives_a_full_disk_up_says_how_many_lines_are_not_on_it() {
+fn a_stopped_replay_reports_how_many_lines_a_full_disk_lacks() {
     let Some(disk) = Disk::memory(64) else {
         return;
     };
@@ -201,7 +201,7 @@ fn a_replay_that_gives_a_full_disk_up_says_how_many_lines_are_not_on_it() {
 }
 
 #[test]
-fn a_disk_that_turned_read_only_is_waited_for_until_another_is_in_its_place() {
+fn a_replay_waits_while_a_disk_is_read_only() {
     let Some(broken) = Disk::ext4() else {
         return;
     };
@@ -228,7 +228,7 @@ fn a_disk_that_turned_read_only_is_waited_for_until_another_is_in_its_place() {
 }
 
 #[test]
-fn a_directory_that_vanished_is_waited_for() {
+fn a_replay_waits_for_a_removed_directory() {
     let directory = tempfile::tempdir().unwrap();
     let logs = directory.path().join("logs");
     fs::create_dir(&logs).unwrap();
@@ -250,9 +250,9 @@ fn a_directory_that_vanished_is_waited_for() {
     assert!(serials(&[file]).into_iter().eq(0..12));
 }
 
-/// What is written while other programs rename the file again and again.
+/// Another program renames the file repeatedly during writing.
 #[test]
-fn renames_and_hangups_under_load_lose_and_double_nothing() {
+fn renames_and_sighups_under_load_lose_and_duplicate_nothing() {
     const RENAMES: usize = 60;
     const EVENTS: u32 = 60_000;
     let directory = tempfile::tempdir().unwrap();
@@ -290,13 +290,13 @@ fn renames_and_hangups_under_load_lose_and_double_nothing() {
 }
 
 #[test]
-fn a_slow_reader_gets_everything_and_is_no_trouble() {
+fn a_slow_reader_gets_every_line() {
     const EVENTS: u32 = 3000;
     let mut command = auditrd();
     let mut running = Running::start(command.args(["-i", "-", "-v"]));
     let mut stdin = running.take_stdin();
     thread::scope(|scope| {
-        // It is done long before the reader is, which takes a line at a time.
+        // The program could finish long before the reader, which reads line by line.
         scope.spawn(move || {
             std::io::Write::write_all(&mut stdin, logins(0..EVENTS).as_bytes()).unwrap();
         });
@@ -311,7 +311,7 @@ fn a_slow_reader_gets_everything_and_is_no_trouble() {
     assert_eq!((counters["lines"], counters["output_failures"]), (3000, 0));
 }
 
-/// FILE and its old files, the oldest first.
+/// The rotated files of FILE, oldest first, and FILE itself.
 fn rotated(file: &Path) -> Vec<PathBuf> {
     let name = |number: u32| PathBuf::from(format!("{}.{number}", file.display()));
     let mut files: Vec<PathBuf> = (1..).map(name).take_while(|file| file.exists()).collect();
@@ -321,7 +321,7 @@ fn rotated(file: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn rotated_files_are_as_small_and_as_many_as_they_may_be() {
+fn rotated_files_keep_to_their_size_and_number() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("events");
     let run = |max_files: &str| {
@@ -353,7 +353,7 @@ fn rotated_files_are_as_small_and_as_many_as_they_may_be() {
 }
 
 #[test]
-fn a_kill_at_any_moment_leaves_files_that_the_next_one_goes_on_with() {
+fn after_a_kill_at_any_moment_the_next_run_continues_the_files() {
     let directory = tempfile::tempdir().unwrap();
     let input = directory.path().join("audit.log");
     fs::write(&input, fs::read(data("misc.log")).unwrap().repeat(20)).unwrap();
@@ -379,7 +379,7 @@ fn a_kill_at_any_moment_leaves_files_that_the_next_one_goes_on_with() {
         child.kill().unwrap();
         child.wait().unwrap();
     }
-    // Whatever was torn is mended at the next start.
+    // The next start removes partial lines.
     let mut command = auditrd();
     let output = command.args(["-i", "-", "-o"]).arg(&file).output();
     assert!(output.unwrap().status.success());
@@ -388,7 +388,7 @@ fn a_kill_at_any_moment_leaves_files_that_the_next_one_goes_on_with() {
         assert!(text.len() <= 16 << 10);
         lines(&text);
     }
-    // A kill between two renames leaves one number free, and no more: the next rotation takes it.
+    // A kill between two renames leaves at most one number free, which the next rotation fills.
     let number = |path: &PathBuf| path.extension()?.to_str()?.parse::<usize>().ok();
     let numbers: Vec<usize> = names().iter().filter_map(number).collect();
     let last = numbers.iter().max().copied().unwrap_or(0);
@@ -396,14 +396,14 @@ fn a_kill_at_any_moment_leaves_files_that_the_next_one_goes_on_with() {
 }
 
 #[test]
-fn a_full_disk_loses_no_live_event_that_is_not_counted() {
+fn live_events_lost_to_a_full_disk_are_counted() {
     let Some(_audit) = Audit::borrow() else {
         return;
     };
     let Some(disk) = Disk::memory(64) else {
         return;
     };
-    // More than is kept in memory, with what a message becomes as a line.
+    // More lines than are kept in memory.
     const MESSAGES: usize = 1500;
     let file = disk.path().join("events");
     let daemon = Daemon::listen(&["-v", "--queue", "64M", "-o", file.to_str().unwrap()]);
@@ -442,14 +442,14 @@ fn a_full_disk_loses_no_live_event_that_is_not_counted() {
     assert!(lost > 100 && lost == counters["unwritten"], "{lost}");
     let numbers: Vec<usize> = events.iter().filter_map(number).collect();
     let before = events[..gap].iter().filter_map(number).count();
-    // Others may have sent something in the meantime, which is lost or written as well.
+    // Other programs may have sent records in the meantime.
     assert!(numbers[..before].iter().copied().eq(0..before));
     assert!(before as u64 + lost >= MESSAGES as u64);
     assert_eq!(numbers[before..], [MESSAGES]);
 }
 
 #[test]
-fn prometheus_can_read_the_metrics() {
+fn prometheus_parses_the_metrics() {
     let directory = tempfile::tempdir().unwrap();
     let metrics = directory.path().join("auditrd.prom");
     let mut command = auditrd();
@@ -509,7 +509,7 @@ fn prometheus_can_read_the_metrics() {
 }
 
 #[test]
-fn metrics_that_cannot_be_written_stop_no_event() {
+fn a_failing_metrics_file_does_not_stop_events() {
     let directory = tempfile::tempdir().unwrap();
     let metrics = directory.path().join("below/auditrd.prom");
     let mut command = auditrd();
@@ -537,7 +537,7 @@ fn metrics_that_cannot_be_written_stop_no_event() {
 }
 
 #[test]
-fn the_disk_is_asked_with_the_call_that_says_so() {
+fn the_file_is_synced_with_fdatasync() {
     let directory = tempfile::tempdir().unwrap();
     let [file, trace, input] = ["events", "trace", "log"].map(|name| directory.path().join(name));
     fs::write(&input, logins(0..1000)).unwrap();

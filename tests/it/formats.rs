@@ -1,4 +1,4 @@
-//! The formats beside the default one, and the programs that are given the lines.
+//! The other output formats, and programs that consume them.
 
 mod ecs;
 mod noise;

@@ -8,8 +8,8 @@ use std::{
 
 use crate::docs::documents;
 
-/// What each module of `src` may import with `crate::`, itself left out. The first four are the
-/// ground floor; every other module stands on the ones above it in this list.
+/// The modules that each module of `src` may import with `crate::`, besides itself. The first four
+/// import nothing; every other module imports only modules above it in this list.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("bytes", &[]),
     ("error", &[]),
@@ -29,12 +29,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["confine", "error", "model", "resolve", "sys"],
     ),
     ("lib", &[]),
-    // The command stands on the library, by its public names.
+    // The command uses the library's public names.
     ("command", &[]),
     ("main", &["command"]),
 ];
 
-/// Words of the code, and the files that alone may have them.
+/// Words in the code, and the only files that may contain them.
 const ALONE: &[(&str, &[&str])] = &[
     ("unsafe", &["sys.rs"]),
     ("libc::syscall", &["sys.rs"]),
@@ -49,7 +49,7 @@ const ALONE: &[(&str, &[&str])] = &[
     ),
     (
         "thread::",
-        // These two change the rights of the thread that runs, before there is another.
+        // The last two change the privileges of the current thread before another starts.
         &[
             "reader/mod.rs",
             "main.rs",
@@ -77,7 +77,7 @@ fn src() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-/// Every source file by its name below `src`, with its code; tests may do as they like.
+/// All source files except tests, as paths below `src`, with their code.
 fn files() -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut directories = vec![src()];
@@ -99,8 +99,8 @@ fn files() -> Vec<(String, String)> {
     found
 }
 
-/// A file without its tests, which come last, and without its comments. A comment's beginning in a
-/// string is taken for one, which leaves out no import.
+/// A file without its tests, which come last, and without comments. A `//` in a string is taken for
+/// a comment, which omits no import.
 fn code(text: &str) -> String {
     let text = text.split("#[cfg(test)]\nmod tests").next();
     text.unwrap_or_default()
@@ -109,12 +109,12 @@ fn code(text: &str) -> String {
         .fold(String::new(), |code, line| code + line + "\n")
 }
 
-/// The module that a file belongs to.
+/// The top-level module of a file.
 fn module(file: &str) -> &str {
     file.split(['/', '.']).next().unwrap_or_default()
 }
 
-/// Every path behind `crate::`, its first two parts, with `use crate::{a, b::{c, d}}` taken apart.
+/// All paths after `crate::`, with nested ones such as `use crate::{a, b::{c, d}}` expanded.
 fn imports(code: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (at, root) in code.match_indices("crate::") {
@@ -126,7 +126,7 @@ fn imports(code: &str) -> BTreeSet<String> {
     found
 }
 
-/// Adds the paths of a use tree that begins here, and returns what follows it.
+/// Adds the paths of the use tree at the start of a text, and returns the text after it.
 fn paths<'t>(tree: &'t str, prefix: &str, found: &mut BTreeSet<String>) -> &'t str {
     let tree = tree.trim_start();
     if let Some(mut rest) = tree.strip_prefix('{') {
@@ -164,7 +164,7 @@ fn paths<'t>(tree: &'t str, prefix: &str, found: &mut BTreeSet<String>) -> &'t s
 }
 
 #[test]
-fn every_module_imports_only_what_lies_below_it() {
+fn every_module_imports_only_modules_below_it() {
     for (file, code) in files() {
         let module = module(&file);
         let (_, allowed) = MAY_IMPORT
@@ -183,7 +183,7 @@ fn every_module_imports_only_what_lies_below_it() {
 }
 
 #[test]
-fn what_only_one_place_does_is_done_in_no_other() {
+fn restricted_words_appear_only_in_their_files() {
     for (file, code) in files() {
         let code = code
             .replace("unsafe_code", "")
@@ -196,7 +196,7 @@ fn what_only_one_place_does_is_done_in_no_other() {
 }
 
 #[test]
-fn the_table_is_read_from_real_imports() {
+fn nested_imports_are_understood() {
     let code = "use crate::{error::Error, model::{self, Batch, record_type::{A, B}}, parse::x};\n\
                 fn f(a: crate::sink::Sink) -> xcrate::no {}";
     let expected = [
@@ -212,7 +212,7 @@ fn the_table_is_read_from_real_imports() {
 }
 
 #[test]
-fn the_architecture_names_every_part() {
+fn the_architecture_names_every_module() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md");
     let text = fs::read_to_string(path).unwrap();
     for entry in fs::read_dir(src()).unwrap() {
@@ -225,7 +225,7 @@ fn the_architecture_names_every_part() {
     }
 }
 
-/// The names in the last column of each table whose heading speaks of tests.
+/// The names in the last column of each table with a column of tests.
 fn named_tests(text: &str) -> Vec<&str> {
     let mut names = Vec::new();
     let mut is_about_tests = false;
@@ -241,12 +241,13 @@ fn named_tests(text: &str) -> Vec<&str> {
             Some(_) => {}
         }
     }
-    // Whole commands are for people.
+    // Skip commands.
     names.retain(|name| !name.contains(' ') && !name.starts_with('-'));
     names
 }
 
-/// Whether a test, or a file or folder of tests, has this name: as a path, or as in the list of tests.
+/// Whether a test, or a file or directory of tests, exists. The name is a path, or a test path with
+/// ::.
 fn is_test(name: &str) -> bool {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
     if name.contains('/') {
@@ -265,7 +266,7 @@ fn is_test(name: &str) -> bool {
 }
 
 #[test]
-fn every_test_that_a_document_names_is_there() {
+fn every_test_named_in_a_document_exists() {
     for document in documents() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(&document);
         let text = fs::read_to_string(path).unwrap();

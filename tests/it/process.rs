@@ -1,4 +1,4 @@
-//! The binary as a process that is talked to while it runs.
+//! The binary as a running process, with pipes to it.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -10,8 +10,7 @@ use std::{
 
 use crate::common::Value;
 
-/// After this long a process is killed, so that a broken promise is a failed test and not one that
-/// waits for ever. Nothing else depends on it.
+/// A process is killed after this time, so that a broken test fails rather than hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A process whose streams are all pipes.
@@ -53,7 +52,7 @@ impl Running {
         stdin.write_all(text.as_ref()).expect("the process reads");
     }
 
-    /// Its standard input, for a thread to write to.
+    /// Takes its standard input, for another thread to write to.
     pub(crate) fn take_stdin(&mut self) -> ChildStdin {
         self.stdin.take().expect("stdin is open")
     }
@@ -84,7 +83,7 @@ impl Running {
         kill(name, self.child.id());
     }
 
-    /// Goes away as a reader of its standard output, and leaves the rest.
+    /// Closes its standard output without reading the rest.
     pub(crate) fn stop_reading(self) -> NoReader {
         let Running {
             child,
@@ -101,14 +100,14 @@ impl Running {
         }
     }
 
-    /// Closes its standard input, waits for its end, and returns how it ended with what was left
-    /// to read of its output and its log.
+    /// Closes its standard input and waits until it exits. Returns its exit status, and the rest of
+    /// its output and its log.
     pub(crate) fn close(mut self) -> (ExitStatus, Vec<u8>, String) {
         self.stdin = None;
         self.wait()
     }
 
-    /// As `close`, but the standard input stays open all the time.
+    /// As `close`, but keeps its standard input open.
     pub(crate) fn wait(mut self) -> (ExitStatus, Vec<u8>, String) {
         let (mut output, mut log) = (Vec::new(), String::new());
         thread::scope(|scope| {
@@ -126,7 +125,7 @@ impl Running {
     }
 }
 
-/// A process that nobody listens to any more.
+/// A process whose standard output is closed.
 pub(crate) struct NoReader {
     child: Child,
     stdin: Option<ChildStdin>,
@@ -134,7 +133,7 @@ pub(crate) struct NoReader {
 }
 
 impl NoReader {
-    /// Writes to its standard input until it is gone. Its input is never closed.
+    /// Writes to its standard input until it exits. The input is never closed.
     pub(crate) fn write_until_it_ends(mut self, text: &str) -> (ExitStatus, String) {
         let mut stdin = self.stdin.take().expect("stdin is open");
         while stdin.write_all(text.as_bytes()).is_ok() {}
@@ -155,7 +154,7 @@ fn kill(signal: &str, pid: u32) {
     status.expect("there is a kill command");
 }
 
-/// A record that is a whole event.
+/// A record that is an event by itself.
 pub(crate) fn login(serial: u32) -> String {
     format!(
         "type=USER_LOGIN msg=audit(1700000000.000:{serial}): pid=7 uid=0 auid=1000 ses=3 \
@@ -164,7 +163,7 @@ pub(crate) fn login(serial: u32) -> String {
     )
 }
 
-/// The records of an unlink, its end left out.
+/// The records of an unlink, without EOE.
 pub(crate) fn deletion(serial: u32) -> String {
     format!(
         "type=SYSCALL msg=audit(1700000000.000:{serial}): arch=c000003e syscall=87 success=yes \
@@ -178,7 +177,7 @@ pub(crate) fn deletion(serial: u32) -> String {
     )
 }
 
-/// The end of an event.
+/// The EOE record of an event.
 pub(crate) fn end(serial: u32) -> String {
     format!("type=EOE msg=audit(1700000000.000:{serial}): \n")
 }

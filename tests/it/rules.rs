@@ -1,5 +1,5 @@
-//! The rules that are shipped: that auditctl and the kernel take them, and that they see what they
-//! are for and nothing else.
+//! The shipped rules: auditctl and the kernel accept them, and they record the intended changes and
+//! nothing else.
 
 use std::{
     fs::{self, OpenOptions},
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// Each file of rules for system calls, with what its `b64` and `b32` are.
+/// Each file of system call rules, with its architectures for `b64` and `b32`.
 const FILES: &[(&str, Arch, Arch)] = &[
     ("30-auditrd.rules", Arch::X86_64, Arch::I386),
     ("30-auditrd-aarch64.rules", Arch::Aarch64, Arch::Arm),
@@ -33,8 +33,8 @@ fn path(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// The rules of a file, without comments. Nothing but rules may be in it, since it is put together
-/// with those of others.
+/// The rules of a file, without comments. It must contain only rules, since augenrules merges it
+/// with other files.
 fn rules(name: &str) -> Vec<String> {
     let text = fs::read_to_string(path(name)).unwrap();
     let lines = text.lines().filter(|line| !line.is_empty());
@@ -46,14 +46,14 @@ fn rules(name: &str) -> Vec<String> {
     rules
 }
 
-/// What follows a word of a rule.
+/// The part of a rule after a word.
 fn after<'r>(rule: &'r str, word: &str) -> &'r str {
     let rest = rule.split(word).nth(1).unwrap_or_else(|| panic!("{rule}"));
     rest.split_whitespace().next().unwrap_or_default()
 }
 
 #[test]
-fn every_call_of_a_rule_is_one_of_its_architecture() {
+fn every_call_in_a_rule_exists_on_its_architecture() {
     for (file, b64, b32) in FILES {
         for rule in rules(file) {
             let arch = match after(&rule, "arch=") {
@@ -73,7 +73,7 @@ fn every_call_of_a_rule_is_one_of_its_architecture() {
 }
 
 #[test]
-fn a_call_that_has_no_name_yet_is_the_one_that_the_rules_mean() {
+fn calls_given_by_number_are_the_intended_ones() {
     for (number, name) in [
         ("452", "fchmodat2"),
         ("463", "setxattrat"),
@@ -91,7 +91,7 @@ fn a_call_that_has_no_name_yet_is_the_one_that_the_rules_mean() {
     }
 }
 
-/// The rules for this machine with a directory in the place of /etc.
+/// The rules for this machine, with a directory in place of /etc.
 fn rules_for(directory: &Path) -> tempfile::NamedTempFile {
     let text = fs::read_to_string(path("30-auditrd.rules")).unwrap();
     let text = text.replace("dir=/etc ", &format!("dir={} ", directory.display()));
@@ -100,7 +100,7 @@ fn rules_for(directory: &Path) -> tempfile::NamedTempFile {
     file
 }
 
-/// What the rules are for, each thing once; and what they are not for.
+/// Makes each change that the rules should record, and some that they should not.
 fn touch(directory: &Path) {
     let at = |name: &str| directory.join(name);
     fs::write(at("a"), "text").unwrap();
@@ -118,7 +118,7 @@ fn touch(directory: &Path) {
 }
 
 #[test]
-fn the_kernel_takes_the_rules_and_they_see_what_they_are_for() {
+fn the_rules_load_and_record_the_intended_changes() {
     if !cfg!(target_arch = "x86_64") {
         return skip("the rules that are loaded here are those of x86_64");
     }
@@ -165,7 +165,7 @@ fn the_kernel_takes_the_rules_and_they_see_what_they_are_for() {
     assert_eq!(started[0]["key"], "process");
 }
 
-/// The version of auditctl, its first two numbers.
+/// The first two numbers of auditctl's version.
 fn auditctl_version() -> Option<(u32, u32)> {
     let output = Command::new("auditctl").arg("-v").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
@@ -174,7 +174,7 @@ fn auditctl_version() -> Option<(u32, u32)> {
 }
 
 #[test]
-fn the_kernel_takes_the_rules_for_io_uring() {
+fn the_rules_for_io_uring_load() {
     let operations: Vec<&str> = (0..64).filter_map(uring_op_name).collect();
     for rule in rules(IO_URING) {
         for operation in after(&rule, "-S ").split(',') {

@@ -1,4 +1,4 @@
-//! Files that are shipped beside the binary, as the tools that they are for judge them.
+//! Files shipped beside the binary, checked with the tools that read them.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ fn top() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Runs a tool over one of our files; what it says beyond nothing is a fault.
+/// Runs a tool on a file and asserts that it prints nothing.
 fn assert_silent(tool: &str, args: &[&str], file: &str) {
     assert!(top().join(file).exists(), "{file}");
     let mut command = Command::new(tool);
@@ -26,20 +26,20 @@ fn assert_silent(tool: &str, args: &[&str], file: &str) {
 }
 
 #[test]
-fn the_manual_pages_are_without_fault() {
+fn mandoc_accepts_the_manual_pages() {
     for page in ["packaging/man/auditrd.8", "packaging/man/auditrd-events.7"] {
         assert_silent("mandoc", &["-T", "lint", "-W", "warning"], page);
     }
 }
 
 #[test]
-fn the_shells_understand_their_completions() {
+fn the_shells_accept_their_completions() {
     assert_silent("bash", &["-n"], "packaging/completions/auditrd.bash");
     assert_silent("zsh", &["-n"], "packaging/completions/_auditrd");
     assert_silent("fish", &["-n"], "packaging/completions/auditrd.fish");
 }
 
-/// Bash, asked as a person would with the tab key.
+/// Completes an option in bash, as the tab key does.
 #[test]
 fn bash_completes_an_option() {
     let script = "source packaging/completions/auditrd.bash; COMP_WORDS=(auditrd --ev); \
@@ -55,7 +55,7 @@ fn bash_completes_an_option() {
 }
 
 #[test]
-fn the_scripts_of_the_packages_are_shell() {
+fn the_package_scripts_are_valid_shell() {
     for script in ["postinst", "prerm", "postrm"] {
         assert_silent("sh", &["-n"], &format!("packaging/deb/{script}"));
     }
@@ -64,9 +64,9 @@ fn the_scripts_of_the_packages_are_shell() {
     }
 }
 
-/// The version is said in one place, and here because makepkg does not read that one.
+/// makepkg cannot read the version from Cargo.toml, so PKGBUILD repeats it.
 #[test]
-fn the_arch_package_is_of_this_version() {
+fn the_arch_package_has_this_version() {
     let text = fs::read_to_string(top().join("packaging/PKGBUILD")).unwrap();
     let version = env!("CARGO_PKG_VERSION");
     assert!(text.contains(&format!("\npkgver={version}\n")), "{version}");
@@ -79,16 +79,16 @@ fn the_arch_package_is_of_this_version() {
     assert!(output.status.success(), "a function is missing");
 }
 
-/// What makepkg makes of it, which runs for no root.
+/// makepkg parses the file. It refuses to run as root.
 #[test]
-fn makepkg_understands_the_arch_package() {
+fn makepkg_accepts_the_arch_package() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("PKGBUILD");
     fs::copy(top().join("packaging/PKGBUILD"), &file).unwrap();
     let everybody = fs::Permissions::from_mode(0o777);
     fs::set_permissions(directory.path(), everybody).unwrap();
     let mut command = Command::new("makepkg");
-    // It looks for pacman before it knows that it does not need it.
+    // makepkg needs a pacman in PATH, even if it does not use it.
     let command = command.arg("--printsrcinfo").env("PACMAN", "true");
     let command = command.current_dir(directory.path());
     if is_root() {
@@ -103,9 +103,9 @@ fn makepkg_understands_the_arch_package() {
     assert!(text.contains("pkgbase = auditrd") && text.contains("license = MIT"));
 }
 
-/// Every file that a unit, a rule of logrotate or a page names is one that is installed.
+/// Every file named in a unit, the logrotate configuration or a manual page is installed.
 #[test]
-fn what_is_installed_is_all_that_is_named() {
+fn every_named_file_is_installed() {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path();
     let status = Command::new(top().join("packaging/install"))
@@ -132,7 +132,7 @@ fn what_is_installed_is_all_that_is_named() {
     ] {
         assert!(root.join(file).exists(), "{file}");
     }
-    // A variable in the file of options that is none would never be noticed.
+    // A misspelt variable in the file of options would go unnoticed.
     let defaults = fs::read_to_string(root.join("etc/default/auditrd")).unwrap();
     let help = Command::new(root.join("usr/bin/auditrd"))
         .arg("--help")
@@ -148,9 +148,9 @@ fn what_is_installed_is_all_that_is_named() {
     }
 }
 
-/// What builds the image copies files by name, and a name that is wrong is found out late.
+/// The Containerfile copies files by name; a wrong name would only fail when the image is built.
 #[test]
-fn the_image_is_made_of_what_is_there() {
+fn the_image_copies_files_that_exist() {
     let text = fs::read_to_string(top().join("packaging/Containerfile")).unwrap();
     let text = text.replace("\\\n", " ");
     let mut stages = Vec::new();
@@ -175,7 +175,7 @@ fn the_image_is_made_of_what_is_there() {
 }
 
 #[test]
-fn the_version_says_which_commit_it_is() {
+fn the_version_names_the_commit() {
     let output = Command::new(env!("CARGO_BIN_EXE_auditrd"))
         .arg("-V")
         .output();
@@ -185,7 +185,7 @@ fn the_version_says_which_commit_it_is() {
     if !top().join(".git").exists() {
         return skip("the commit needs a working tree of git");
     }
-    // It may have moved on since the binary was built.
+    // HEAD may have moved since the binary was built.
     let commit = rest.trim_matches([' ', '(', ')']);
     let status = Command::new("git")
         .args(["rev-parse", "--quiet", "--verify"])

@@ -1,4 +1,4 @@
-//! The units in `systemd/`, as systemd's own tools judge them.
+//! The units in `systemd/`, checked with systemd's tools.
 
 use std::{
     collections::BTreeSet,
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// The services, and the most exposure (systemd-analyze(1)) that each may have, in tenths.
+/// The services, with the maximum exposure level (systemd-analyze(1)) of each, in tenths.
 const SERVICES: &[(&str, &str)] = &[
     ("auditrd.service", "3"),
     ("auditrd-multicast.service", "10"),
@@ -44,7 +44,7 @@ fn assert_clean(output: &Output) {
     assert!(!text.contains("auditrd"), "{text}");
 }
 
-/// A service without its comments.
+/// The directives of a service, without comments.
 fn directives(service: &str) -> Vec<String> {
     let text = fs::read_to_string(units().join(service)).unwrap();
     let lines = text.lines().filter(|line| !line.starts_with('#'));
@@ -52,7 +52,7 @@ fn directives(service: &str) -> Vec<String> {
 }
 
 #[test]
-fn systemd_finds_no_fault_with_the_units() {
+fn systemd_accepts_the_units() {
     let directory = tempfile::tempdir().unwrap();
     let mut args = vec!["verify", "--man=no", "--recursive-errors=no"];
     let names = ["auditrd.socket"];
@@ -62,7 +62,7 @@ fn systemd_finds_no_fault_with_the_units() {
         .chain(names)
         .collect();
     for name in &names {
-        // Where it is installed to there is none yet.
+        // The binary is not installed there.
         let text = fs::read_to_string(units().join(name)).unwrap();
         let text = text.replace("/usr/bin/auditrd", env!("CARGO_BIN_EXE_auditrd"));
         fs::write(directory.path().join(name), text).unwrap();
@@ -75,7 +75,7 @@ fn systemd_finds_no_fault_with_the_units() {
 }
 
 #[test]
-fn the_services_are_exposed_no_more_than_this() {
+fn the_services_stay_below_an_exposure_level() {
     for (service, threshold) in SERVICES {
         let threshold = format!("--threshold={threshold}");
         let args = ["security", "--offline=true", "--no-pager", &threshold];
@@ -89,7 +89,7 @@ fn the_services_are_exposed_no_more_than_this() {
     }
 }
 
-/// What differs between the services is what they are for: how they get their socket.
+/// The services differ only in how they get their socket.
 #[test]
 fn the_services_are_confined_alike() {
     const MAY_DIFFER: &[&str] = &[
@@ -120,7 +120,7 @@ fn the_services_are_confined_alike() {
 }
 
 #[test]
-fn the_default_service_has_no_right_and_no_network() {
+fn the_default_service_has_no_capability_and_no_network() {
     let directives = directives("auditrd.service");
     for line in [
         "AmbientCapabilities=",
@@ -133,9 +133,10 @@ fn the_default_service_has_no_right_and_no_network() {
     }
 }
 
-/// The services that open their sockets themselves, as their users and with their capabilities.
+/// Starts the services that open their own sockets, as an unprivileged user with their
+/// capabilities.
 #[test]
-fn the_one_capability_of_a_service_is_enough() {
+fn each_service_needs_only_its_one_capability() {
     let Some(_audit) = Audit::borrow() else {
         return;
     };

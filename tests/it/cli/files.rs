@@ -1,4 +1,4 @@
-//! What is read: files, standard input, pipes with a name.
+//! Inputs: files, standard input, named pipes.
 
 use std::{
     fs::{self, Permissions},
@@ -16,16 +16,17 @@ use crate::{
     process::{Running, deletion, end, login},
 };
 
-/// Any user that is not root and owns nothing.
+/// A user that is not root and owns no files.
 const NOBODY: u32 = 65_534;
 
-/// The binary as somebody who may not do everything, if that takes more than to run it.
+/// The binary, run as an unprivileged user.
 fn as_nobody(directory: &Path) -> Command {
     if fs::metadata("/proc/self").unwrap().uid() != 0 {
         return auditrd();
     }
-    // The target directory need not be open to others. To write the copy here would race with the
-    // other tests: a program cannot be run while a child that is being started has it open.
+    // Other users may have no access to the target directory, so copy the binary. Use cp: if this
+    // process wrote the copy, a child forked by another test could hold it open, and exec would
+    // fail.
     let copy = directory.join("auditrd");
     let mut cp = Command::new("cp");
     let copied = cp.arg(env!("CARGO_BIN_EXE_auditrd")).arg(&copy).status();
@@ -43,20 +44,20 @@ fn serials(output: &[u8]) -> Vec<u64> {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_an_error_in_one_line() {
+fn a_missing_input_is_a_one_line_error() {
     let output = run(auditrd().args(["-i", "/nonexistent/audit.log"]));
     let expected = "cannot read /nonexistent/audit.log: No such file or directory";
     assert_one_line(&output, 1, expected);
 }
 
 #[test]
-fn a_directory_is_no_log() {
+fn a_directory_as_input_is_an_error() {
     let output = run(auditrd().args(["-i", "/"]));
     assert_one_line(&output, 1, "cannot read /: Is a directory");
 }
 
 #[test]
-fn a_file_that_may_not_be_read_says_what_helps() {
+fn an_unreadable_input_suggests_sudo() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("audit.log");
     fs::write(&file, login(1)).unwrap();
@@ -70,7 +71,7 @@ fn a_file_that_may_not_be_read_says_what_helps() {
 }
 
 #[test]
-fn an_output_that_may_not_be_written_is_not_permitted() {
+fn an_unwritable_output_exits_with_status_4() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("events");
     fs::write(&file, "").unwrap();
@@ -85,7 +86,7 @@ fn an_output_that_may_not_be_written_is_not_permitted() {
 }
 
 #[test]
-fn a_wrong_name_is_found_before_anything_is_read() {
+fn a_missing_input_is_found_before_any_is_read() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("audit.log");
     fs::write(&file, login(1)).unwrap();
@@ -98,7 +99,7 @@ fn a_wrong_name_is_found_before_anything_is_read() {
 }
 
 #[test]
-fn several_logs_are_read_in_order_and_standard_input_is_one_of_them() {
+fn several_inputs_are_read_in_order_and_may_include_standard_input() {
     let directory = tempfile::tempdir().unwrap();
     let (first, last) = (directory.path().join("1"), directory.path().join("3"));
     fs::write(&first, login(1)).unwrap();
@@ -117,7 +118,7 @@ fn several_logs_are_read_in_order_and_standard_input_is_one_of_them() {
 }
 
 #[test]
-fn an_event_may_begin_in_one_log_and_end_in_the_next() {
+fn an_event_may_span_two_logs() {
     let directory = tempfile::tempdir().unwrap();
     let (first, second) = (directory.path().join("1"), directory.path().join("2"));
     fs::write(&first, deletion(1)).unwrap();
@@ -130,11 +131,11 @@ fn an_event_may_begin_in_one_log_and_end_in_the_next() {
 }
 
 #[test]
-fn a_last_line_without_an_end_is_a_line() {
+fn a_last_line_without_a_newline_is_read() {
     let text = login(1) + login(2).trim_end();
     assert_eq!(replay(text, &[]).len(), 2);
 
-    // It is not continued by the next file.
+    // The next file does not continue the line.
     let directory = tempfile::tempdir().unwrap();
     let (first, second) = (directory.path().join("1"), directory.path().join("2"));
     fs::write(&first, login(1).trim_end()).unwrap();
@@ -144,13 +145,13 @@ fn a_last_line_without_an_end_is_a_line() {
 }
 
 #[test]
-fn lines_may_end_as_on_windows() {
+fn lines_may_end_with_crlf() {
     let text = deletion(1) + &end(1) + &login(2);
     assert_eq!(replay(text.replace('\n', "\r\n"), &[]), replay(text, &[]));
 }
 
 #[test]
-fn empty_input_is_no_event_and_no_complaint() {
+fn empty_input_gives_no_events_and_no_messages() {
     for text in ["", "\n", "\n\r\n\n"] {
         let mut running = Running::start(auditrd().args(["-i", "-"]));
         running.write(text);
@@ -163,7 +164,7 @@ fn empty_input_is_no_event_and_no_complaint() {
 }
 
 #[test]
-fn a_named_pipe_is_waited_for_and_the_wait_can_be_ended() {
+fn waiting_for_a_named_pipe_can_be_interrupted() {
     let directory = tempfile::tempdir().unwrap();
     let pipe = directory.path().join("pipe");
     let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
@@ -171,7 +172,7 @@ fn a_named_pipe_is_waited_for_and_the_wait_can_be_ended() {
     let mut command = auditrd();
     command.args(["-i", "-", "-i"]).arg(&pipe);
 
-    // An event of the stream before it tells that the program is up.
+    // The event from standard input shows that the program is running.
     let mut running = Running::start(&mut command);
     running.write(login(1));
     assert_eq!(running.event()["sequence"], 1);

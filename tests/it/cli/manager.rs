@@ -1,4 +1,4 @@
-//! What a service manager hears (sd_notify(3)), with a socket that stands in for it.
+//! Notifications to a service manager (sd_notify(3)), received by a socket in its place.
 
 use std::{fs, os::unix::net::UnixDatagram, path::PathBuf, process::Stdio, time::Duration};
 
@@ -7,10 +7,10 @@ use crate::{
     process::{Running, login},
 };
 
-/// Longer than anything here takes on a slow machine; a test that waits for it has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than any step takes, even on a slow machine.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A socket for notifications, in a directory that is removed with it.
+/// A socket for notifications, in a temporary directory.
 struct Manager {
     socket: UnixDatagram,
     directory: tempfile::TempDir,
@@ -20,24 +20,27 @@ impl Manager {
     fn new() -> Manager {
         let directory = tempfile::tempdir().unwrap();
         let socket = UnixDatagram::bind(directory.path().join("notify")).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_read_timeout(Some(TIMEOUT)).unwrap();
         Manager { socket, directory }
     }
 
-    /// The next message, as its lines.
-    fn hear(&self) -> Vec<String> {
+    /// Receives the next message, as lines.
+    fn receive(&self) -> Vec<String> {
         let mut buffer = [0; 4096];
-        let length = self.socket.recv(&mut buffer).expect("it is told in time");
+        let length = self
+            .socket
+            .recv(&mut buffer)
+            .expect("a message arrives in time");
         let text = str::from_utf8(&buffer[..length]).unwrap();
         text.lines().map(str::to_owned).collect()
     }
 
-    /// Hears messages until one has this line, and returns it.
+    /// Receives messages until one contains a line, and returns it.
     fn wait_for(&self, line: &str) -> Vec<String> {
         loop {
-            let heard = self.hear();
-            if heard.iter().any(|said| said == line) {
-                return heard;
+            let message = self.receive();
+            if message.iter().any(|found| found == line) {
+                return message;
             }
         }
     }
@@ -46,7 +49,7 @@ impl Manager {
         self.directory.path().join("notify")
     }
 
-    /// A replay of a stream whose service manager this is.
+    /// Starts a replay of standard input that notifies this manager.
     fn start(&self, variables: &[(&str, &str)]) -> Running {
         let mut command = auditrd();
         command
@@ -58,21 +61,21 @@ impl Manager {
 }
 
 #[test]
-fn a_service_manager_hears_of_each_state() {
+fn the_service_manager_is_notified_of_each_state() {
     let manager = Manager::new();
     let running = manager.start(&[]);
-    assert_eq!(manager.hear(), ["READY=1"]);
+    assert_eq!(manager.receive(), ["READY=1"]);
     running.signal("HUP");
     let reloading = manager.wait_for("RELOADING=1");
     assert!(reloading[1].starts_with("MONOTONIC_USEC="), "{reloading:?}");
-    assert_eq!(manager.hear(), ["READY=1"]);
+    assert_eq!(manager.receive(), ["READY=1"]);
     running.signal("TERM");
     manager.wait_for("STOPPING=1");
     assert!(running.wait().0.success());
 }
 
 #[test]
-fn the_watchdog_hears_of_the_loop_with_the_counters() {
+fn watchdog_pings_carry_the_counters() {
     let manager = Manager::new();
     let mut running = manager.start(&[("WATCHDOG_USEC", "20000")]);
     running.write(login(1) + &login(2));
@@ -81,7 +84,7 @@ fn the_watchdog_hears_of_the_loop_with_the_counters() {
     }
     let status =
         "STATUS=2 lines of 2 records; lost 0 in the socket, 0 in the queue, 0 in the kernel";
-    // It goes on saying so, though nothing more happens.
+    // The pings continue without further events.
     for _ in 0..3 {
         assert_eq!(manager.wait_for("WATCHDOG=1").len(), 2);
     }
@@ -90,11 +93,11 @@ fn the_watchdog_hears_of_the_loop_with_the_counters() {
 }
 
 #[test]
-fn a_loop_that_hangs_is_not_called_alive() {
+fn a_stuck_output_stops_the_watchdog_pings() {
     let manager = Manager::new();
     let input = manager.directory.path().join("audit.log");
     fs::write(&input, (1..10_000).map(login).collect::<String>()).unwrap();
-    // Nobody reads what it writes, so it has to stop at some point.
+    // The pipe is never read, so the program blocks when it is full.
     let mut stuck = auditrd()
         .arg("-i")
         .arg(input)
@@ -103,7 +106,7 @@ fn a_loop_that_hangs_is_not_called_alive() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    assert_eq!(manager.hear(), ["READY=1"]);
+    assert_eq!(manager.receive(), ["READY=1"]);
     let silence = Duration::from_millis(500);
     manager.socket.set_read_timeout(Some(silence)).unwrap();
     while manager.socket.recv(&mut [0; 4096]).is_ok() {}
@@ -113,13 +116,13 @@ fn a_loop_that_hangs_is_not_called_alive() {
 }
 
 #[test]
-fn a_watchdog_of_another_process_is_not_ours() {
+fn the_watchdog_of_another_process_is_ignored() {
     let manager = Manager::new();
     let running = manager.start(&[("WATCHDOG_USEC", "1000"), ("WATCHDOG_PID", "1")]);
-    assert_eq!(manager.hear(), ["READY=1"]);
+    assert_eq!(manager.receive(), ["READY=1"]);
     manager.wait_for("WATCHDOG=1");
     running.signal("TERM");
-    // The next one would come after ten seconds; an end comes before it.
-    assert_eq!(manager.hear(), ["STOPPING=1"]);
+    // The next ping would be due after ten seconds; the program stops before that.
+    assert_eq!(manager.receive(), ["STOPPING=1"]);
     assert!(running.wait().0.success());
 }

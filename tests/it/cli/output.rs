@@ -1,4 +1,4 @@
-//! Where events go: files, their modes, and what happens when they are full.
+//! Outputs: files and their modes, full disks, partial lines.
 
 use std::{
     fs::{self, File, Permissions},
@@ -14,7 +14,7 @@ use crate::{
     process::{Running, login},
 };
 
-/// The binary behind a shell that prepares something first.
+/// The binary, started by a shell after a preparing command.
 fn after(preparation: &str) -> Command {
     let mut command = Command::new("sh");
     command
@@ -33,7 +33,7 @@ fn log_of(directory: &Path, text: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn an_output_is_made_for_its_owner_alone() {
+fn a_new_output_file_has_mode_0600() {
     let directory = tempfile::tempdir().unwrap();
     let input = log_of(directory.path(), &login(1));
     for umask in ["000", "022", "077"] {
@@ -49,7 +49,7 @@ fn an_output_is_made_for_its_owner_alone() {
 }
 
 #[test]
-fn an_output_that_is_there_is_appended_to_and_keeps_its_mode() {
+fn an_existing_output_file_is_appended_to_and_keeps_its_mode() {
     let directory = tempfile::tempdir().unwrap();
     let input = log_of(directory.path(), &login(1));
     let file = directory.path().join("events");
@@ -77,13 +77,13 @@ fn a_dash_is_standard_output() {
 }
 
 #[test]
-fn a_directory_is_no_output() {
+fn a_directory_as_output_is_an_error() {
     let output = run(auditrd().args(["-i", "-", "-o", "/"]));
     assert_one_line(&output, 1, "cannot open / for writing: Is a directory");
 }
 
 #[test]
-fn a_symbolic_link_is_no_output() {
+fn a_symbolic_link_as_output_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let (target, link) = (
         directory.path().join("target"),
@@ -103,7 +103,7 @@ fn a_symbolic_link_is_no_output() {
 }
 
 #[test]
-fn a_pipe_that_nobody_reads_is_an_error_and_does_not_hold_up_the_program() {
+fn a_pipe_without_a_reader_is_an_error_and_does_not_block() {
     let directory = tempfile::tempdir().unwrap();
     let pipe = directory.path().join("pipe");
     assert!(
@@ -120,7 +120,7 @@ fn a_pipe_that_nobody_reads_is_an_error_and_does_not_hold_up_the_program() {
 }
 
 #[test]
-fn a_full_device_is_an_error_in_one_line() {
+fn a_full_device_is_a_one_line_error() {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let input = data("misc.log");
     let output = run(auditrd().arg("-i").arg(&input).stdout(full));
@@ -131,9 +131,9 @@ fn a_full_device_is_an_error_in_one_line() {
     );
 }
 
-/// Waits until a replay has said that its output fails, and gives up. Returns the last line of its
-/// log and what it has counted.
-fn given_up(command: &mut Command) -> (String, Counters) {
+/// Starts a replay, waits until it logs that the output fails, and stops it. Returns the last line
+/// of its log and its counters.
+fn stopped_while_failing(command: &mut Command) -> (String, Counters) {
     let mut running = Running::start(command.args(["-v", "--stats-interval", "1h"]));
     let said = running.log_line();
     assert!(said.contains("cannot write to "), "{said}");
@@ -149,11 +149,11 @@ fn given_up(command: &mut Command) -> (String, Counters) {
 }
 
 #[test]
-fn a_replay_waits_for_an_output_that_is_full_until_it_is_told_not_to() {
+fn a_replay_waits_for_a_full_output_until_sigterm() {
     let input = data("misc.log");
     let mut command = auditrd();
     command.arg("-i").arg(&input).args(["-o", "/dev/full"]);
-    let (last, counters) = given_up(&mut command);
+    let (last, counters) = stopped_while_failing(&mut command);
     let unwritten = counters["unwritten"];
     assert_eq!(
         last,
@@ -163,14 +163,14 @@ fn a_replay_waits_for_an_output_that_is_full_until_it_is_told_not_to() {
 }
 
 #[test]
-fn a_disk_that_is_full_holds_whole_lines() {
+fn a_full_disk_holds_only_whole_lines() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("events");
     for blocks in 1..=16 {
         let before = fs::read(&file).unwrap_or_default();
-        // A file that may not grow any more ends a write in the middle, as a full disk does.
+        // The limit on the file's size cuts a write in the middle, as a full disk does.
         let limit = format!("trap '' XFSZ; ulimit -f {blocks}");
-        let (_, counters) = given_up(
+        let (_, counters) = stopped_while_failing(
             after(&limit)
                 .arg("-i")
                 .arg(data("misc.log"))
@@ -196,7 +196,7 @@ fn a_disk_that_is_full_holds_whole_lines() {
 }
 
 #[test]
-fn standard_output_that_is_a_full_file_holds_whole_lines() {
+fn a_full_file_as_standard_output_holds_only_whole_lines() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("events");
     let output = run(after("trap '' XFSZ; ulimit -f 4")
@@ -208,11 +208,11 @@ fn standard_output_that_is_a_full_file_holds_whole_lines() {
 }
 
 #[test]
-fn what_a_killed_program_left_of_a_line_is_removed() {
+fn a_partial_line_of_a_killed_process_is_removed() {
     let directory = tempfile::tempdir().unwrap();
     let input = log_of(directory.path(), &login(1));
     let file = directory.path().join("events");
-    // The limit of the file's size kills, as nobody ignores its signal here.
+    // SIGXFSZ is not ignored here, so the limit on the file's size kills the program.
     let output = run(after("ulimit -f 4")
         .arg("-i")
         .arg(data("misc.log"))
@@ -228,7 +228,7 @@ fn what_a_killed_program_left_of_a_line_is_removed() {
 }
 
 #[test]
-fn a_torn_line_is_removed_wherever_it_was_torn() {
+fn a_partial_line_of_any_length_is_removed() {
     let directory = tempfile::tempdir().unwrap();
     let input = log_of(directory.path(), &login(1));
     let file = directory.path().join("events");
@@ -255,7 +255,7 @@ fn a_torn_line_is_removed_wherever_it_was_torn() {
 }
 
 #[test]
-fn a_torn_line_of_another_format_is_removed_too() {
+fn a_partial_line_of_another_format_is_removed() {
     let directory = tempfile::tempdir().unwrap();
     let input = log_of(directory.path(), &login(1));
     for format in ["ecs", "raw"] {
@@ -278,7 +278,7 @@ fn a_torn_line_of_another_format_is_removed_too() {
 }
 
 #[test]
-fn a_whole_line_that_lacks_only_its_end_is_kept() {
+fn a_whole_line_without_its_newline_is_kept() {
     let directory = tempfile::tempdir().unwrap();
     let input = log_of(directory.path(), &login(1));
     for format in ["auditrd", "ecs", "raw"] {
@@ -296,7 +296,7 @@ fn a_whole_line_that_lacks_only_its_end_is_kept() {
 }
 
 #[test]
-fn text_of_others_is_not_removed_but_ended() {
+fn a_partial_line_of_another_program_is_completed_not_removed() {
     let directory = tempfile::tempdir().unwrap();
     let input = log_of(directory.path(), &login(1));
     let file = directory.path().join("events");
@@ -314,7 +314,7 @@ fn text_of_others_is_not_removed_but_ended() {
 }
 
 #[test]
-fn a_directory_that_others_may_write_to_is_refused_and_said_which_one() {
+fn a_directory_writable_for_others_is_refused_by_name() {
     let directory = tempfile::tempdir().unwrap();
     let input = log_of(directory.path(), &login(1));
     let open = directory.path().join("open");
@@ -343,7 +343,7 @@ fn a_directory_that_others_may_write_to_is_refused_and_said_which_one() {
 }
 
 #[test]
-fn a_file_of_somebody_else_is_refused_and_left_alone() {
+fn a_file_of_another_user_is_refused_and_unchanged() {
     if fs::metadata("/proc/self").unwrap().uid() != 0 {
         return skip("needs root, to give a file away");
     }
@@ -363,7 +363,7 @@ fn a_file_of_somebody_else_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_directory_of_somebody_else_is_refused_for_root_too() {
+fn root_is_refused_a_directory_of_another_user() {
     if fs::metadata("/proc/self").unwrap().uid() != 0 {
         return skip("needs root, to give a directory away");
     }
@@ -374,7 +374,7 @@ fn a_directory_of_somebody_else_is_refused_for_root_too() {
         directory.path().join("theirs/below"),
     );
     fs::create_dir_all(&below).unwrap();
-    // As closed as can be, but its owner can open it.
+    // The mode is as closed as possible, but the owner can change it.
     fs::set_permissions(&theirs, Permissions::from_mode(0o700)).unwrap();
     for (owner, is_refused) in [(65_534, true), (0, false)] {
         chown(&theirs, Some(owner), None).unwrap();
@@ -393,7 +393,7 @@ fn a_directory_of_somebody_else_is_refused_for_root_too() {
 }
 
 #[test]
-fn what_cannot_be_rotated_is_refused() {
+fn rotating_a_device_is_refused() {
     let output = run(auditrd().args(["-i", "-", "-o", "/dev/null", "--max-size", "1M"]));
     assert_one_line(
         &output,

@@ -1,4 +1,4 @@
-//! Signals, and counters that come without one.
+//! Signals, and counters printed at an interval.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use crate::{
     process::{Running, deletion, end, login},
 };
 
-/// A replay of a stream that has shown that it is up, and where events wait only for their end.
+/// A running replay of standard input. Unfinished events do not time out.
 fn started(args: &[&str]) -> Running {
     let mut command = auditrd();
     command
@@ -24,7 +24,7 @@ fn started(args: &[&str]) -> Running {
     running
 }
 
-/// Waits for a file to be made. Signals are understood from before then.
+/// Waits until a file exists. Signals are handled before it is created.
 fn wait_for(file: &Path) {
     while !file.exists() {
         thread::yield_now();
@@ -32,15 +32,16 @@ fn wait_for(file: &Path) {
 }
 
 #[test]
-fn a_stop_finishes_what_is_in_flight_and_is_a_success() {
+fn sigterm_writes_events_in_flight_and_exits_with_status_0() {
     for signal in ["TERM", "INT"] {
         let mut running = started(&[]);
         assert_eq!(running.event()["sequence"], 1);
         running.write(deletion(2) + &deletion(3) + &login(4));
-        // Records are taken in order, so the first two events are in flight when this one is out.
+        // Records are read in order, so the first two events are in flight once this one is
+        // written.
         assert_eq!(running.event()["sequence"], 4);
         running.signal(signal);
-        // The pipe stays open: only the signal can have ended it.
+        // The pipe is still open, so only the signal can have stopped the program.
         let (status, output, log) = running.wait();
         assert!(status.success(), "{signal}: {status} {log}");
         let events = lines(&output);
@@ -51,14 +52,14 @@ fn a_stop_finishes_what_is_in_flight_and_is_a_success() {
 }
 
 #[test]
-fn a_hangup_opens_the_output_again() {
+fn sighup_reopens_the_output() {
     let directory = tempfile::tempdir().unwrap();
     let (file, rotated) = (
         directory.path().join("events"),
         directory.path().join("events.1"),
     );
     let mut running = started(&["-v", "-o", file.to_str().unwrap()]);
-    // The counters are printed after what came before them is written.
+    // The counters are printed after earlier events are written.
     let wait = |running: &mut Running| {
         running.signal("USR1");
         while !running.log_line().contains("records ") {}
@@ -91,7 +92,7 @@ fn a_hangup_opens_the_output_again() {
 }
 
 #[test]
-fn an_output_that_cannot_be_opened_again_is_kept() {
+fn the_old_output_is_kept_if_reopening_fails() {
     let directory = tempfile::tempdir().unwrap();
     let (file, rotated) = (
         directory.path().join("events"),
@@ -116,7 +117,7 @@ fn an_output_that_cannot_be_opened_again_is_kept() {
 }
 
 #[test]
-fn a_hangup_changes_nothing_for_standard_output() {
+fn sighup_does_nothing_to_standard_output() {
     let mut running = started(&[]);
     assert_eq!(running.event()["sequence"], 1);
     running.signal("HUP");
@@ -126,7 +127,7 @@ fn a_hangup_changes_nothing_for_standard_output() {
 }
 
 #[test]
-fn the_counters_are_printed_when_they_are_asked_for() {
+fn sigusr1_prints_the_counters() {
     for quiet in ["--quiet", "--events=user"] {
         let mut running = started(&[quiet]);
         assert_eq!(running.event()["sequence"], 1);
@@ -185,7 +186,7 @@ fn the_counters_account_for_every_record() {
 }
 
 #[test]
-fn whoever_asks_twice_to_stop_does_not_wait_for_a_stuck_output() {
+fn a_second_sigterm_exits_despite_a_stuck_output() {
     let directory = tempfile::tempdir().unwrap();
     let input = directory.path().join("audit.log");
     fs::write(&input, fs::read(data("misc.log")).unwrap().repeat(100)).unwrap();
@@ -197,7 +198,7 @@ fn whoever_asks_twice_to_stop_does_not_wait_for_a_stuck_output() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // One line tells that it is up; nobody reads the others.
+    // The first line shows that the program is running; the others are not read.
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     stdout.read_line(&mut String::new()).unwrap();
     let pid = child.id().to_string();

@@ -1,4 +1,4 @@
-//! Standard input, output and error while they are pipes.
+//! Standard input, output and error as pipes.
 
 use std::{ffi::OsStr, fs, process::Command};
 
@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[test]
-fn a_closed_pipe_ends_the_program_quietly() {
+fn a_closed_pipe_ends_the_program_without_a_message() {
     let mut running = Running::start(auditrd().args(["-i", "-"]));
     running.write(login(1));
     assert_eq!(running.event()["sequence"], 1);
@@ -19,7 +19,7 @@ fn a_closed_pipe_ends_the_program_quietly() {
 }
 
 #[test]
-fn a_reader_that_takes_only_the_first_line_ends_the_program_quietly() {
+fn a_reader_that_closes_after_one_line_ends_the_program_without_a_message() {
     let directory = tempfile::tempdir().unwrap();
     let input = directory.path().join("audit.log");
     fs::write(&input, fs::read(data("misc.log")).unwrap().repeat(50)).unwrap();
@@ -34,7 +34,7 @@ fn a_reader_that_takes_only_the_first_line_ends_the_program_quietly() {
 }
 
 #[test]
-fn events_of_a_stream_come_out_as_soon_as_there_is_no_more_to_read() {
+fn events_are_written_when_there_is_nothing_more_to_read() {
     let mut running = Running::start(auditrd().args(["-i", "-", "--event-timeout", "1h"]));
     for serial in 1..50 {
         running.write(login(2 * serial));
@@ -46,7 +46,7 @@ fn events_of_a_stream_come_out_as_soon_as_there_is_no_more_to_read() {
 }
 
 #[test]
-fn a_line_may_come_in_pieces() {
+fn a_line_may_arrive_in_pieces() {
     let mut running = Running::start(auditrd().args(["-i", "-", "--event-timeout", "1h"]));
     let text = login(1);
     for piece in text.as_bytes().chunks(7) {
@@ -61,8 +61,8 @@ fn a_line_may_come_in_pieces() {
 }
 
 #[test]
-fn the_records_of_a_log_tell_when_the_time_of_an_event_is_up() {
-    // The wall clock has no say: the first event waits for as long as the log is busy around it.
+fn event_timeouts_in_a_log_follow_its_timestamps() {
+    // The wall clock does not matter: the first event waits as long as the log's timestamps say.
     let late = login(2).replace("1700000000.000", "1700000001.999");
     let later = login(3).replace("1700000000.000", "1700000002.000");
     let sequences = |text: String| -> Vec<Value> {
@@ -77,7 +77,7 @@ fn the_records_of_a_log_tell_when_the_time_of_an_event_is_up() {
 }
 
 #[test]
-fn only_events_go_to_standard_output() {
+fn only_events_are_written_to_standard_output() {
     let text = format!("no record\n{}type=CWD nonsense\n{}", login(1), login(2));
     for verbosity in ["-q", "-qq", "-v", "-vv", "-vvv"] {
         let output = replay_raw(&text, &[verbosity, "--stats-interval", "1ms"]);
@@ -90,10 +90,10 @@ fn only_events_go_to_standard_output() {
 }
 
 #[test]
-fn how_much_is_said_can_be_chosen() {
+fn verbosity_can_be_chosen() {
     let said = |text: &str, flag: &str| log(&replay_raw(text, &[flag]));
     let (good, bad) = (login(1), format!("no record\n{}", login(1)));
-    // A good log is nothing to talk about, a bad line is counted, and at -v shown.
+    // A good log causes no messages. A bad line is counted, and shown with -v.
     assert_eq!(said(&good, "--events=user"), "");
     assert!(said(&good, "-v").contains("records 1 "));
     let counted = said(&bad, "--events=user");
@@ -107,7 +107,7 @@ fn how_much_is_said_can_be_chosen() {
 }
 
 #[test]
-fn the_most_quiet_still_tells_by_its_exit_status() {
+fn the_exit_status_reports_errors_even_with_qq() {
     for (flag, lines) in [("-q", 1), ("-qq", 0)] {
         let output = super::run(auditrd().args([flag, "-i", "/nonexistent"]));
         assert_eq!(output.status.code(), Some(1));
@@ -116,7 +116,7 @@ fn the_most_quiet_still_tells_by_its_exit_status() {
 }
 
 #[test]
-fn nothing_in_a_record_speaks_to_the_terminal() {
+fn control_characters_in_records_are_escaped() {
     let escapes = "\x1b]0;owned\x07\x1b[2J\u{9b}31m\u{202e}\r\u{8}";
     let text = format!(
         "{escapes}\ntype={escapes} msg=audit(1.000:1): x\ntype=CWD msg=audit({escapes}:1): x\n\
@@ -130,7 +130,7 @@ fn nothing_in_a_record_speaks_to_the_terminal() {
     let is_control = |byte: &u8| matches!(byte, 0..=9 | 11..=31 | 127);
     assert!(!output.stdout.iter().any(is_control));
 
-    // Names in errors: an input, an output, a user.
+    // Errors name an input, an output and a user.
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join(escapes)).unwrap();
     let output = directory.path().join(escapes);
@@ -149,7 +149,7 @@ fn nothing_in_a_record_speaks_to_the_terminal() {
 }
 
 #[test]
-fn the_length_of_the_queue_changes_nothing() {
+fn the_queue_size_does_not_change_the_output() {
     for name in ["fim.log", "proc.log"] {
         let text = fs::read(data(name)).unwrap().repeat(3);
         let usual = replay_raw(&text, &[]);
@@ -164,7 +164,7 @@ fn the_length_of_the_queue_changes_nothing() {
 }
 
 #[test]
-fn a_bound_on_lines_holds_and_what_is_cut_is_marked() {
+fn max_line_holds_and_truncated_events_are_marked() {
     let text = fs::read(data("proc.log")).unwrap();
     let whole = replay(&text, &[]);
     for max in [4096, 10_000, 32_768] {
@@ -204,7 +204,7 @@ fn a_bound_on_lines_holds_and_what_is_cut_is_marked() {
 }
 
 #[test]
-fn a_bound_on_lines_holds_whatever_is_long() {
+fn max_line_holds_whichever_field_is_long() {
     let long = "x".repeat(20_000);
     let hex = "1BFF".repeat(10_000);
     let call = deletion(1) + &end(1);
@@ -263,7 +263,7 @@ fn a_bound_on_lines_holds_whatever_is_long() {
 }
 
 #[test]
-fn an_event_without_an_end_comes_out_though_nothing_follows_it() {
+fn an_unfinished_event_is_written_after_the_timeout() {
     let mut running = Running::start(auditrd().args(["-i", "-", "--event-timeout", "100ms"]));
     for serial in 1..4 {
         running.write(deletion(serial));
@@ -278,7 +278,7 @@ fn an_event_without_an_end_comes_out_though_nothing_follows_it() {
 }
 
 #[test]
-fn an_event_without_an_end_comes_out_though_the_counters_are_printed_more_often() {
+fn frequent_counters_do_not_delay_unfinished_events() {
     let args = [
         "-i",
         "-",

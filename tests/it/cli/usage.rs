@@ -1,4 +1,4 @@
-//! Options, environment variables, and what is wrong with them.
+//! Options, environment variables, and usage errors.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use crate::{
     process::{deletion, end, login},
 };
 
-/// Runs with these arguments and variables over one event of each kind.
+/// Replays one event of each kind with these arguments and variables.
 fn replay(args: &[&str], variables: &[(&str, &str)]) -> Vec<Value> {
     let directory = tempfile::tempdir().unwrap();
     let input = directory.path().join("audit.log");
@@ -27,7 +27,7 @@ fn replay(args: &[&str], variables: &[(&str, &str)]) -> Vec<Value> {
     lines(&output.stdout)
 }
 
-/// Which kinds of events come out.
+/// Asserts which kinds of events are written.
 #[track_caller]
 fn check(args: &[&str], variables: &[(&str, &str)], expected: &[&str]) {
     let names: Vec<String> = replay(args, variables)
@@ -37,7 +37,7 @@ fn check(args: &[&str], variables: &[(&str, &str)], expected: &[&str]) {
     assert_eq!(names, expected, "{args:?} {variables:?}");
 }
 
-/// Asserts that a command line is refused, with these words in the first line that says why.
+/// Asserts that a command line is refused as a usage error whose first line contains these words.
 #[track_caller]
 fn refused(args: &[&str], variables: &[(&str, &str)], words: &[&str]) {
     let output = run(auditrd().envs(variables.iter().copied()).args(args));
@@ -51,7 +51,7 @@ fn refused(args: &[&str], variables: &[(&str, &str)], words: &[&str]) {
 }
 
 #[test]
-fn help_and_version_go_to_standard_output() {
+fn help_and_version_are_written_to_standard_output() {
     for flag in ["--help", "-h", "--version", "-V"] {
         let output = run(auditrd().arg(flag));
         assert!(
@@ -96,7 +96,7 @@ fn the_help_names_every_option_with_its_variable() {
 }
 
 #[test]
-fn what_cannot_be_understood_is_wrong_usage() {
+fn invalid_options_and_values_are_usage_errors() {
     refused(&["--nosuch"], &[], &["--nosuch"]);
     refused(&["extra"], &[], &["extra"]);
     refused(&["--min", "NOSUCH"], &[], &["NOSUCH", "--min"]);
@@ -126,7 +126,7 @@ fn what_cannot_be_understood_is_wrong_usage() {
 }
 
 #[test]
-fn rotation_takes_a_file_and_a_size() {
+fn rotation_needs_a_file_and_a_size() {
     refused(&["--max-size", "1M"], &[], &["--max-size", "--output"]);
     refused(&["-o", "f", "--max-files", "3"], &[], &["--max-size"]);
     refused(
@@ -140,7 +140,7 @@ fn rotation_takes_a_file_and_a_size() {
 }
 
 #[test]
-fn min_above_max_is_wrong_usage_and_both_are_named() {
+fn min_above_max_is_a_usage_error_that_names_both() {
     refused(
         &["--min", "SYSCALL", "--max", "1200"],
         &[],
@@ -149,9 +149,9 @@ fn min_above_max_is_wrong_usage_and_both_are_named() {
 }
 
 #[test]
-fn a_log_has_no_audit_daemon_to_be() {
+fn unicast_conflicts_with_an_input() {
     refused(&["--unicast", "-i", "-"], &[], &["--unicast", "--input"]);
-    // What is switched off in a service file is no conflict.
+    // An option that is switched off by a variable does not conflict.
     check(
         &[],
         &[("AUDITRD_UNICAST", "0")],
@@ -160,7 +160,7 @@ fn a_log_has_no_audit_daemon_to_be() {
 }
 
 #[test]
-fn formats_that_have_no_such_part_say_so() {
+fn options_that_a_format_does_not_support_are_usage_errors() {
     for (args, words) in [
         (&["--format", "xml"][..], &["xml", "--format"][..]),
         (&["--pretty", "--format", "ecs"], &["--pretty", "--format"]),
@@ -188,7 +188,7 @@ fn formats_that_have_no_such_part_say_so() {
 }
 
 #[test]
-fn kinds_of_events_can_be_chosen() {
+fn events_selects_kinds_of_events() {
     check(&[], &[], &["process", "fim", "user"]);
     check(&["--events", "process"], &[], &["process"]);
     check(&["--events", "user,fim"], &[], &["fim", "user"]);
@@ -200,7 +200,7 @@ fn kinds_of_events_can_be_chosen() {
 }
 
 #[test]
-fn types_are_chosen_by_number_or_by_name() {
+fn min_and_max_accept_numbers_and_names() {
     check(
         &["--min", "1300", "--max", "1400"],
         &[],
@@ -216,7 +216,7 @@ fn types_are_chosen_by_number_or_by_name() {
 }
 
 #[test]
-fn options_can_come_from_the_environment_and_flags_override_them() {
+fn flags_override_environment_variables() {
     let captured = data("misc.log");
     let input = ("AUDITRD_INPUT", captured.to_str().unwrap());
     let users = replay(&["--events", "user"], &[input]);
@@ -263,7 +263,7 @@ fn options_can_come_from_the_environment_and_flags_override_them() {
 }
 
 #[test]
-fn how_much_is_said_can_come_from_the_environment() {
+fn verbosity_can_be_set_by_a_variable() {
     let input = data("misc.log");
     let said = |name: &str, value: &str| {
         let mut command = auditrd();

@@ -1,4 +1,4 @@
-//! A process that is confined tries what it may not do, and what it must be able to do.
+//! A confined process attempts forbidden and needed operations.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -23,7 +23,7 @@ use crate::live::{
 
 const DUTIES: [Duty; 3] = [Duty::Replay, Duty::Listen, Duty::Inspect];
 
-/// How a confined process ends that returns the error of what it tried, or 0.
+/// The exit status of a confined process that exits with the errno of `act`, or with 0.
 fn attempt(confinement: &Confinement, act: impl FnOnce() -> io::Result<()>) -> ExitStatus {
     os::status(os::fork_with_code(|| {
         confinement.enter().expect("rights can be given up");
@@ -73,7 +73,7 @@ fn has_landlock() -> bool {
 }
 
 #[test]
-fn what_only_an_attacker_would_call_ends_the_process() {
+fn hostile_system_calls_kill_the_process() {
     if !has_filters() {
         return;
     }
@@ -104,7 +104,7 @@ fn what_only_an_attacker_would_call_ends_the_process() {
 }
 
 #[test]
-fn what_the_work_does_not_take_is_not_there() {
+fn unneeded_system_calls_fail_with_enosys() {
     if !has_filters() {
         return;
     }
@@ -145,7 +145,7 @@ fn what_the_work_does_not_take_is_not_there() {
 }
 
 #[test]
-fn nothing_can_be_connected_to() {
+fn no_network_connection_is_possible() {
     if !has_filters() {
         return;
     }
@@ -166,7 +166,7 @@ fn nothing_can_be_connected_to() {
 }
 
 #[test]
-fn files_are_written_beside_the_output_and_nowhere_else() {
+fn only_the_directory_of_the_output_is_writable() {
     if !has_landlock() {
         return;
     }
@@ -205,7 +205,7 @@ fn files_are_written_beside_the_output_and_nowhere_else() {
 }
 
 #[test]
-fn a_directory_that_is_shared_is_all_that_is_written_in() {
+fn a_shared_directory_is_granted_without_its_parent() {
     if !has_landlock() {
         return;
     }
@@ -224,7 +224,7 @@ fn a_directory_that_is_shared_is_all_that_is_written_in() {
 }
 
 #[test]
-fn a_directory_of_its_own_may_vanish_and_come_back() {
+fn the_outputs_own_directory_may_be_recreated() {
     let above = tempdir().unwrap();
     let own = above.path().join("auditrd");
     fs::create_dir(&own).unwrap();
@@ -248,7 +248,7 @@ fn a_directory_of_its_own_may_vanish_and_come_back() {
 }
 
 #[test]
-fn a_device_for_an_output_opens_no_directory() {
+fn a_device_as_output_grants_no_directory() {
     if !has_landlock() {
         return;
     }
@@ -263,7 +263,7 @@ fn a_device_for_an_output_opens_no_directory() {
 }
 
 #[test]
-fn what_the_work_takes_is_there() {
+fn needed_system_calls_work() {
     let manager = tempdir().unwrap();
     let manager = manager.path().join("notify");
     let listening = UnixDatagram::bind(&manager).unwrap();
@@ -274,7 +274,7 @@ fn what_the_work_takes_is_there() {
             let sum =
                 thread.spawn(|| (0..100_000).map(|n| vec![n; 2]).map(|v| v[1]).sum::<u64>())?;
             assert!(sum.join().expect("threads run") > 0);
-            // How a service manager is told of the state (sd_notify(3)).
+            // As for sd_notify(3).
             UnixDatagram::unbound()?.send_to(b"READY=1", &manager)?;
             Ok(())
         });
@@ -289,7 +289,7 @@ fn what_the_work_takes_is_there() {
 }
 
 #[test]
-fn a_panic_can_still_end_it() {
+fn a_confined_process_can_panic() {
     for duty in DUTIES {
         let status = attempt(&Confinement::new(duty), || std::process::abort());
         assert_eq!(status.signal(), Some(libc::SIGABRT), "{status}");

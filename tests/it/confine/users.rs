@@ -1,4 +1,4 @@
-//! Users to change to, and what they can open.
+//! Switching users, and the files that they can open.
 
 use std::{
     fs,
@@ -19,7 +19,7 @@ use crate::{
     process::{Running, login},
 };
 
-/// A directory below one that everybody may pass.
+/// A directory of a user, below one that every user can enter.
 fn directory(owner: u32) -> TempDir {
     let directory = TempDir::new().unwrap();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -44,7 +44,7 @@ fn replay_as(user: &[&str], output: &std::path::Path) -> Running {
 }
 
 #[test]
-fn the_output_is_the_users_and_is_opened_again_by_it() {
+fn the_user_owns_the_output_and_can_reopen_it() {
     if !is_root() {
         return;
     }
@@ -79,7 +79,7 @@ fn the_output_is_the_users_and_is_opened_again_by_it() {
 }
 
 #[test]
-fn a_directory_that_is_not_the_users_is_refused_at_once() {
+fn a_directory_that_the_user_cannot_write_to_is_refused() {
     if !is_root() {
         return;
     }
@@ -98,7 +98,7 @@ fn a_directory_that_is_not_the_users_is_refused_at_once() {
 }
 
 #[test]
-fn inputs_are_opened_before_the_user_is_changed() {
+fn inputs_are_opened_before_switching_users() {
     if !is_root() {
         return;
     }
@@ -117,7 +117,7 @@ fn inputs_are_opened_before_the_user_is_changed() {
 }
 
 #[test]
-fn a_user_that_is_not_there_is_said_in_one_line() {
+fn an_unknown_user_is_a_one_line_error() {
     for (args, said) in [
         (
             &["--user", "no-such-user"][..],
@@ -138,7 +138,7 @@ fn a_user_that_is_not_there_is_said_in_one_line() {
 }
 
 #[test]
-fn who_may_not_change_users_is_told_what_it_takes() {
+fn a_missing_right_to_switch_users_is_explained() {
     if !is_root() {
         return;
     }
@@ -154,7 +154,7 @@ fn who_may_not_change_users_is_told_what_it_takes() {
 }
 
 #[test]
-fn the_audit_daemon_can_be_any_user() {
+fn the_audit_daemon_can_run_as_any_user() {
     let Some(mut audit) = Audit::borrow() else {
         return;
     };
@@ -166,8 +166,8 @@ fn the_audit_daemon_can_be_any_user() {
     wait_until("it registers", || {
         (crate::live::audit::registered() == daemon.pid()).then_some(())
     });
-    // In a directory that only root may look into, through a descriptor, by a process that is there
-    // to be looked at.
+    // In a directory that only root can enter, through a descriptor, by a process that lives long
+    // enough to be inspected.
     let (inside, end) = (
         fs::File::open(watched.path()).unwrap(),
         watched.path().join("end"),

@@ -12,7 +12,7 @@ use crate::{
     golden::{LOGS, log, output},
 };
 
-/// The schema, as far as it is used.
+/// The part of the schema that is used.
 pub(super) struct Schema {
     fields: BTreeMap<String, (String, bool)>,
     values: BTreeMap<String, BTreeSet<String>>,
@@ -43,7 +43,7 @@ impl Schema {
         }
     }
 
-    /// Asserts that a line has only fields of the schema, each of its type, and its own.
+    /// Asserts that a line has only fields of the schema, with the right types, and auditrd's own.
     pub(super) fn check(&self, line: &Value) {
         for (name, value) in leaves("", line) {
             if name.starts_with("auditrd.") {
@@ -90,7 +90,7 @@ impl Schema {
     }
 }
 
-/// Every value of nested objects by its name with dots.
+/// All values of nested objects, by dotted names.
 fn leaves(prefix: &str, value: &Value) -> Vec<(String, Value)> {
     match value.as_object() {
         Some(object) => {
@@ -110,7 +110,7 @@ fn ecs(log: &[u8]) -> Vec<Value> {
 }
 
 #[test]
-fn every_line_has_only_fields_of_the_schema_and_its_own() {
+fn every_line_has_only_known_fields_of_the_right_types() {
     let schema = Schema::read();
     for name in LOGS {
         let events = ecs(&log(name));
@@ -120,7 +120,7 @@ fn every_line_has_only_fields_of_the_schema_and_its_own() {
 }
 
 #[test]
-fn a_loss_has_only_fields_of_the_schema_and_its_own() {
+fn a_loss_event_has_only_known_fields() {
     let mut line = Vec::new();
     let host = Some(&b"web1"[..]);
     auditrd::encode::ecs::loss(Timestamp::default(), host, "kernel_lost", 7, &mut line);
@@ -132,7 +132,7 @@ fn a_loss_has_only_fields_of_the_schema_and_its_own() {
 }
 
 #[test]
-fn nothing_that_the_default_format_says_is_missing() {
+fn every_value_of_the_default_format_is_in_ecs() {
     for name in LOGS {
         let events = lines(&output(&log(name), &[]));
         let others = ecs(&log(name));
@@ -167,7 +167,7 @@ fn nothing_that_the_default_format_says_is_missing() {
 }
 
 #[test]
-fn the_name_of_the_host_is_that_of_its_log_and_never_of_the_replaying_one() {
+fn host_name_comes_from_the_log_and_not_from_the_replaying_host() {
     let events = ecs(&log("hosts"));
     assert!(
         events
@@ -180,7 +180,7 @@ fn the_name_of_the_host_is_that_of_its_log_and_never_of_the_replaying_one() {
 }
 
 #[test]
-fn a_user_that_logs_in_is_not_the_user_of_the_program_that_lets_it_in() {
+fn the_user_who_logs_in_is_kept_apart_from_the_login_programs_user() {
     let events = ecs(&log("users"));
     let auth = &events[0];
     assert_eq!(auth["user"], serde_json::json!({"name": "alice"}));
@@ -190,7 +190,7 @@ fn a_user_that_logs_in_is_not_the_user_of_the_program_that_lets_it_in() {
 }
 
 #[test]
-fn of_two_names_the_file_is_the_one_whose_inode_it_is() {
+fn of_two_paths_the_file_is_the_one_with_the_inode() {
     let events = ecs(&log("fim"));
     let find = |action: &str| {
         let is_it = |event: &&Value| event["event"]["action"] == action;
@@ -208,7 +208,7 @@ fn of_two_names_the_file_is_the_one_whose_inode_it_is() {
 }
 
 #[test]
-fn a_long_line_is_cut_to_the_limit_and_says_so() {
+fn a_long_line_is_truncated_and_marked() {
     let events = replay(log("proc"), &["--format", "ecs", "--max-line", "4096"]);
     let cut = |event: &&Value| event["auditrd"]["truncated"] == true;
     assert!(events.iter().filter(cut).count() > 1);

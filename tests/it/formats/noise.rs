@@ -1,4 +1,4 @@
-//! Every format over logs whose bytes were changed.
+//! All formats on logs with changed bytes.
 
 use super::ecs::Schema;
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     golden::{LOGS, log},
 };
 
-/// All logs, with bytes changed here and there to what no text has.
+/// All logs, with some bytes changed to invalid UTF-8.
 fn noise(step: usize) -> Vec<u8> {
     let mut log: Vec<u8> = LOGS.iter().flat_map(|name| log(name)).collect();
     let odd = [0xff, 0x1b, b'"', 0x80, 0x7f, b'\\', 0xc3, b'='];
@@ -27,7 +27,7 @@ fn output(log: &[u8], args: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-/// How many texts of an event have their exact bytes beside them.
+/// The number of values of an event with a `_hex` value beside them.
 fn exact(event: &Value) -> usize {
     let Some(object) = event.as_object() else {
         return 0;
@@ -48,7 +48,7 @@ fn leaves(value: &Value) -> usize {
 }
 
 #[test]
-fn changed_bytes_break_no_line_of_any_format_and_none_is_forgotten() {
+fn changed_bytes_keep_every_line_valid_and_complete() {
     let schema = Schema::read();
     for step in [89, 211, 1009] {
         let log = noise(step);

@@ -1,4 +1,4 @@
-//! `--pretty`, rows for eyes.
+//! `--pretty`.
 
 use crate::{
     golden::{LOGS, log, output},
@@ -11,7 +11,7 @@ fn rows(log: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn there_is_one_row_for_each_event_and_no_escape_where_there_is_no_terminal() {
+fn each_event_is_one_row_without_escapes_unless_on_a_terminal() {
     for name in LOGS {
         let rows = rows(&log(name));
         let events = output(&log(name), &[]);
@@ -26,7 +26,7 @@ fn there_is_one_row_for_each_event_and_no_escape_where_there_is_no_terminal() {
 }
 
 #[test]
-fn a_row_says_when_what_who_and_to_what() {
+fn a_row_shows_time_event_user_and_object() {
     let rows = rows(&log("users"));
     assert_eq!(
         rows[0],
@@ -38,8 +38,8 @@ fn a_row_says_when_what_who_and_to_what() {
 }
 
 #[test]
-fn a_name_that_speaks_to_terminals_is_shown_as_what_it_is() {
-    // Red text, a new title, and letters from right to left.
+fn control_characters_in_names_are_shown_escaped() {
+    // Escapes for red text and a window title, and a right-to-left override.
     let name = "\u{1b}[31m\u{1b}]0;x\u{7}\u{202e}\u{9b}2J";
     let hex: String = name.bytes().map(|byte| format!("{byte:02X}")).collect();
     let log = login(1).replace("acct=\"alice\"", &format!("acct={hex}"));

@@ -1,4 +1,4 @@
-//! `--format raw`, the groups that go-audit writes.
+//! `--format raw`, the message groups of go-audit.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::{
     process::login,
 };
 
-/// The data of the records of a log, by serial, cut from its lines by hand.
+/// The data of a log's records, by serial, extracted from its lines with simple string operations.
 fn records(log: &[u8]) -> BTreeMap<u64, Vec<Vec<u8>>> {
     let mut records: BTreeMap<u64, Vec<Vec<u8>>> = BTreeMap::new();
     for line in log.split(|byte| *byte == b'\n') {
@@ -28,9 +28,9 @@ fn records(log: &[u8]) -> BTreeMap<u64, Vec<Vec<u8>>> {
 }
 
 #[test]
-fn every_record_of_every_log_is_in_the_group_of_its_serial_byte_for_byte() {
+fn every_record_is_in_the_group_of_its_serial_unchanged() {
     for name in LOGS {
-        // Two hosts may give the same serial to two events.
+        // Events of two hosts may have the same serial.
         if ["hosts", "machines"].contains(&name) {
             continue;
         }
@@ -57,7 +57,7 @@ fn unhex(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_group_has_the_form_that_go_audit_gives_it() {
+fn a_group_has_the_same_shape_as_in_go_audit() {
     let groups = replay(login(3), &["--format", "raw"]);
     let data = login(3);
     let (_, data) = data.trim_end().split_once("): ").unwrap();
@@ -73,7 +73,7 @@ fn a_group_has_the_form_that_go_audit_gives_it() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_there_exactly_as_well() {
+fn bytes_that_are_not_utf8_are_kept_as_hex() {
     let mut log = login(3).into_bytes();
     let at = log.windows(5).position(|part| part == b"alice").unwrap();
     log[at] = 0xff;
@@ -84,7 +84,7 @@ fn bytes_that_are_no_text_are_there_exactly_as_well() {
 }
 
 #[test]
-fn records_are_chosen_by_type_and_not_by_kind() {
+fn raw_records_are_filtered_by_type() {
     let all = replay(
         log("misc"),
         &["--format", "raw", "--min", "1000", "--max", "2999"],

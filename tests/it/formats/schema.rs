@@ -17,7 +17,7 @@ use crate::{
     process::login,
 };
 
-/// Whether each line is as the schema says, or why not. None where nothing here can tell.
+/// The validator's verdict on each line; `None` without a validator.
 fn verdicts(input: &[u8]) -> Option<Vec<String>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = python_with("from jsonschema import Draft202012Validator")?;
@@ -51,7 +51,7 @@ fn assert_valid(input: &[u8]) {
 }
 
 #[test]
-fn every_line_of_every_log_is_as_the_schema_says() {
+fn every_line_of_every_log_is_valid() {
     let mut all: Vec<u8> = LOGS
         .iter()
         .flat_map(|name| output(&log(name), &[]))
@@ -69,14 +69,14 @@ fn every_line_of_every_log_is_as_the_schema_says() {
 }
 
 #[test]
-fn a_loss_is_as_the_schema_says() {
+fn a_loss_event_is_valid() {
     let mut line = Vec::new();
     encode::loss(Timestamp::default(), "socket_overflow", 7, &mut line);
     assert_valid(&line);
 }
 
 #[test]
-fn lines_that_are_wrong_are_not_as_the_schema_says() {
+fn wrong_lines_are_invalid() {
     let user = replay(login(1), &[]).remove(0);
     let fim = lines(&output(&log("fim"), &[])).remove(0);
     let process = lines(&output(&log("proc"), &[])).remove(0);

@@ -1,4 +1,4 @@
-//! Programs that carry lines, with the configurations of `packaging/shippers`.
+//! Log shippers, with the configurations in `packaging/shippers`.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use std::{
 use super::tools::{is_there, python_with};
 use crate::golden::{LOGS, log, output};
 
-/// What auditrd makes of all logs, lines of 60,000 bytes among it.
+/// The events of all logs, including lines of 60,000 bytes.
 fn events() -> Vec<u8> {
     LOGS.iter()
         .flat_map(|name| output(&log(name), &[]))
@@ -25,7 +25,7 @@ fn packaged(name: &str) -> String {
 }
 
 /// Runs a program that follows a file and sends its lines over TCP, with a packaged configuration
-/// in which the places are ours. Every byte of the file must arrive, and nothing else.
+/// in which paths and addresses are replaced. Exactly the bytes of the file must arrive.
 fn check(configuration: &str, program: &str, arguments: impl Fn(&Path) -> Vec<String>) {
     if !is_there(program) {
         return;
@@ -44,7 +44,7 @@ fn check(configuration: &str, program: &str, arguments: impl Fn(&Path) -> Vec<St
     let expected = events();
     fs::write(path.join("events.json"), &expected).unwrap();
 
-    // Its end, which is due when all has arrived, also ends our wait for it.
+    // The program is killed when all has arrived, which also ends the wait for it.
     let mut child = Command::new("timeout")
         .args(["60", program])
         .args(arguments(path))
@@ -66,7 +66,7 @@ fn check(configuration: &str, program: &str, arguments: impl Fn(&Path) -> Vec<St
 }
 
 #[test]
-fn rsyslog_carries_every_line_as_it_is() {
+fn rsyslog_delivers_every_line_unchanged() {
     check("shippers/rsyslog.conf", "rsyslogd", |path| {
         let file = |name: &str| path.join(name).display().to_string();
         [
@@ -81,7 +81,7 @@ fn rsyslog_carries_every_line_as_it_is() {
 }
 
 #[test]
-fn syslog_ng_carries_every_line_as_it_is() {
+fn syslog_ng_delivers_every_line_unchanged() {
     check("shippers/syslog-ng.conf", "syslog-ng", |path| {
         let file = |option: &str, name: &str| format!("{option}={}", path.join(name).display());
         [
@@ -97,7 +97,7 @@ fn syslog_ng_carries_every_line_as_it_is() {
 }
 
 #[test]
-fn configurations_that_are_not_run_can_be_parsed() {
+fn the_other_configurations_parse() {
     let Some(python) = python_with("import tomllib") else {
         return;
     };

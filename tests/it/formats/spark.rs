@@ -10,7 +10,7 @@ use std::{
 use super::tools::{is_there, python_with};
 use crate::common::{auditrd, data, replay_raw};
 
-/// The records of three hosts: parts of one busy host's log.
+/// The records of three hosts: parts of one host's log.
 fn hosts() -> [(&'static str, Vec<u8>); 3] {
     let output = Command::new("xz")
         .arg("-dc")
@@ -40,7 +40,7 @@ fn compressed(program: &str, text: &[u8]) -> Vec<u8> {
     })
 }
 
-/// A host's log, rotated in the middle of its events.
+/// Writes a host's log as rotated files, split in the middle of events.
 fn archive(directory: &Path, log: &[u8]) {
     fs::create_dir_all(directory).unwrap();
     let lines: Vec<&[u8]> = log.split_inclusive(|byte| *byte == b'\n').collect();
@@ -53,7 +53,7 @@ fn archive(directory: &Path, log: &[u8]) {
 }
 
 #[test]
-fn spark_makes_the_events_of_each_host_that_auditrd_alone_makes() {
+fn spark_produces_the_same_events_for_each_host_as_auditrd() {
     let Some(python) = python_with("import pyspark") else {
         return;
     };

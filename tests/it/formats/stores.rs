@@ -1,4 +1,4 @@
-//! Programs that keep events and answer questions.
+//! Databases.
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
@@ -13,8 +13,8 @@ fn packaged(name: &str) -> String {
     fs::read_to_string(root.join("packaging").join(name)).unwrap()
 }
 
-/// Runs a Python script on a file of events, whose name is its first argument, and asserts that what
-/// it says of each is what the event says: text, numbers, and the lengths of lists and maps.
+/// Runs a Python script on a file of events, given as its first argument, and asserts that the
+/// values it prints for each event are right: texts, numbers, and lengths of lists and maps.
 fn check(module: &str, script: &str, arguments: &[&str]) {
     let Some(python) = python_with(module) else {
         return;
@@ -67,7 +67,7 @@ fn check(module: &str, script: &str, arguments: &[&str]) {
 }
 
 #[test]
-fn clickhouse_takes_every_event_into_the_packaged_table() {
+fn clickhouse_loads_every_event_into_the_packaged_table() {
     let script = r#"
 import json, sys
 from chdb import session
@@ -89,7 +89,7 @@ print(clickhouse.query(
 }
 
 #[test]
-fn duckdb_reads_every_event_where_it_lies() {
+fn duckdb_queries_the_file_of_events() {
     let script = r#"
 import duckdb, json, sys
 rows = duckdb.sql(f"""SELECT name, type, uid, exit, strlen(coalesce(path, '')),

@@ -1,4 +1,4 @@
-//! What a terminal gets: colours, rows of its width, and how far a long replay is.
+//! Output on a terminal: colours, rows of its width, the progress bar.
 
 use std::{fs, path::Path, process::Command};
 
@@ -7,7 +7,7 @@ use crate::{
     process::login,
 };
 
-/// What a terminal shows of the binary, and what goes to a file beside it.
+/// Runs the binary on a terminal. Returns the terminal's and the output file's contents.
 fn on_terminal(
     streams: &str,
     args: &[&str],
@@ -37,7 +37,7 @@ fn on_terminal(
     (text, fs::read(other).unwrap())
 }
 
-/// A log that is worth a bar, of few events.
+/// A log that is long enough for a progress bar, with few events.
 fn long_log(directory: &Path, size: usize) -> std::path::PathBuf {
     let name = format!("acct=\"{}\"", "x".repeat(8000));
     let mut log = String::new();
@@ -55,20 +55,20 @@ fn long_log(directory: &Path, size: usize) -> std::path::PathBuf {
 const LONG: usize = 17 << 20;
 
 #[test]
-fn a_long_replay_shows_how_far_it_is_and_takes_that_away_at_the_end() {
+fn a_long_replay_shows_a_progress_bar_and_clears_it() {
     let directory = tempfile::tempdir().unwrap();
     let log = long_log(directory.path(), LONG);
     let (shown, output) = on_terminal("2", &[], &log, &[]);
     assert!(shown.contains("of 17.0"), "{shown:?}");
     assert!(shown.ends_with("\u{1b}[2K"), "{shown:?}");
     assert!(lines(&output).len() > 2000);
-    // Rows for eyes in a file are no reason to show less.
+    // Also with --pretty into a file.
     let (shown, _) = on_terminal("2", &["--pretty"], &log, &[]);
     assert!(shown.contains("of 17.0"), "{shown:?}");
 }
 
 #[test]
-fn what_is_said_during_a_long_replay_does_not_run_into_the_bar() {
+fn log_lines_do_not_overlap_the_progress_bar() {
     let directory = tempfile::tempdir().unwrap();
     let log = long_log(directory.path(), LONG);
     let (shown, _) = on_terminal("2", &["-v"], &log, &[]);
@@ -77,13 +77,13 @@ fn what_is_said_during_a_long_replay_does_not_run_into_the_bar() {
 }
 
 #[test]
-fn there_is_no_bar_where_nobody_could_see_it_or_wants_it() {
+fn there_is_no_progress_bar_if_it_would_disturb() {
     let directory = tempfile::tempdir().unwrap();
     let log = long_log(directory.path(), LONG);
     assert_eq!(on_terminal("2", &["-q"], &log, &[]).0, "");
-    // Events go to the same terminal, if there are any.
+    // Events are written to the same terminal.
     assert_eq!(on_terminal("12", &["--events", "fim"], &log, &[]).0, "");
-    // A short log, and a stream of which nobody knows how long it is.
+    // A short log, and a stream of unknown length.
     assert_eq!(on_terminal("2", &[], &data("misc.log"), &[]).0, "");
     assert_eq!(on_terminal("2", &[], Path::new("-"), &[]).0, "");
 }
@@ -106,7 +106,7 @@ fn rows_are_coloured_on_a_terminal_and_failures_are_red() {
 }
 
 #[test]
-fn rows_are_cut_to_the_width_of_the_terminal_and_of_nothing_else() {
+fn rows_are_cut_only_to_the_width_of_a_terminal() {
     let no_color = [("NO_COLOR", "1")];
     let (shown, _) = on_terminal("12", &["--pretty"], &data("proc.log"), &no_color);
     assert!(shown.lines().any(|row| row.ends_with('…')));

@@ -1,4 +1,4 @@
-//! Programs that a machine may lack. `.ci/tools` installs them.
+//! Optional programs. `.ci/tools` installs them.
 
 use std::{
     env,
@@ -7,7 +7,7 @@ use std::{
 
 use crate::live::audit::skip;
 
-/// Whether a program is there. Says in one line what is skipped where it is not.
+/// Whether a program is installed. If not, prints what is skipped.
 pub(crate) fn is_there(program: &str) -> bool {
     let status = quiet(Command::new("sh").args(["-c", "command -v \"$0\"", program]));
     if !status {
@@ -16,7 +16,7 @@ pub(crate) fn is_there(program: &str) -> bool {
     status
 }
 
-/// A Python that has a module, such as the one that TEST_PYTHON names.
+/// A Python interpreter with a module; TEST_PYTHON is tried first.
 pub(crate) fn python_with(import: &str) -> Option<String> {
     let named = env::var("TEST_PYTHON").ok();
     let pythons = ["python3", "/usr/bin/python3"].map(str::to_owned);

@@ -1,6 +1,6 @@
-//! Man pages, completions and the guide to the options, which are generated from the command line and
-//! from the guide to the events. They are checked in, so that building a package does not generate
-//! anything. `BLESS=1 cargo test shipped` updates them.
+//! Man pages, completions and the guide to the options, which are generated from the command line
+//! and from the guide to the events. They are checked in, so that building a package does not
+//! generate anything. `BLESS=1 cargo test shipped` updates them.
 
 mod markdown;
 
@@ -51,7 +51,7 @@ fn check(file: &str, generated: &str) {
 }
 
 #[test]
-fn the_manual_page_is_that_of_the_options() {
+fn the_manual_page_matches_the_options() {
     // The exit status, signals and examples of the help are sections of their own here.
     let man = Man::new(command().after_help(None::<&str>))
         .title("AUDITRD")
@@ -74,7 +74,7 @@ fn the_manual_page_is_that_of_the_options() {
 }
 
 #[test]
-fn the_completions_are_those_of_the_options() {
+fn the_completions_match_the_options() {
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
         let mut script = Vec::new();
         generate(shell, &mut command(), "auditrd", &mut script);
