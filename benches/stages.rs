@@ -313,11 +313,10 @@ fn pipeline() -> bool {
     loop {
         match reader.step(None).expect("a log") {
             Step::Event(group) => {
-                if let Some(event) = classifier.classify(&group, &arena) {
-                    encoder.line(&event, &mut sink.lines);
-                    if sink.wrote(1) {
-                        sink.flush(Instant::now()).expect("room for lines");
-                    }
+                if let Some(event) = classifier.classify(&group, &arena)
+                    && sink.line(1, |out| encoder.line(&event, out))
+                {
+                    sink.flush(Instant::now()).expect("room for lines");
                 }
                 arena.reset();
                 events += 1;

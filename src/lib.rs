@@ -52,9 +52,6 @@ mod sink;
 pub mod source;
 mod sys;
 
-/// Memory for what is built while an event is looked at; reset it afterwards.
-pub use bumpalo::Bump as Arena;
-
 pub use classify::{Classifier, is_exec_syscall, is_fim_syscall, parse_audit_event};
 #[cfg(feature = "confine")]
 pub use confine::{Confinement, Duty, User};
@@ -62,8 +59,8 @@ pub use error::{Error, plain};
 #[cfg(feature = "confine")]
 pub use inspector::Inspector;
 pub use model::{
-    Action, Actor, Arch, AuditEvent, AuditMessage, AuditMessageGroup, Batch, Detail, EventId,
-    EventKind, FileDetail, FileId, GroupBuilder, Groups, Identity, Millis, ProcessAction,
+    Action, Actor, Arch, Arena, AuditEvent, AuditMessage, AuditMessageGroup, Batch, Detail,
+    EventId, EventKind, FileDetail, FileId, GroupBuilder, Groups, Identity, Millis, ProcessAction,
     ProcessDetail, Record, RecordType, Sightings, Timestamp, UserDetail, errno_name, record_type,
     syscall_name, syscall_number, uring_op_name,
 };

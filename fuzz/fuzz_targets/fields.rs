@@ -21,7 +21,7 @@ fuzz_target!(|input: (u16, &[u8])| {
                 at = part.as_ptr().addr() + part.len();
             }
         }
-        assert!(token.value.text(&arena).len() <= token.value.bytes.len());
+        assert!(token.value.decoded(&arena).len() <= token.value.bytes.len());
         if let Some(number) = token.value.integer() {
             assert!(number.to_string().len() <= token.value.bytes.len());
         }

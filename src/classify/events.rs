@@ -133,7 +133,7 @@ pub(super) fn file<'a>(named: &Named<'a>, facts: &Facts<'a>, arena: &'a Bump) ->
 /// The event of a record from user space, or of LOGIN.
 pub(super) fn user<'a>(
     group: &AuditMessageGroup<'a>,
-    user: &UserRecord<'a>,
+    user: &'a UserRecord<'a>,
     facts: &Facts<'a>,
     arena: &'a Bump,
 ) -> AuditEvent<'a> {
@@ -167,7 +167,7 @@ pub(super) fn user<'a>(
             acct: user.acct,
             addr: user.addr,
             cmd: user.cmd,
-            fields: user.fields.clone().into_bump_slice(),
+            fields: user.fields(),
         }),
         // The record is the whole event, so nothing can be missing behind it.
         incomplete: false,

@@ -12,7 +12,7 @@ use bumpalo::Bump;
 
 use crate::{
     model::{
-        Action, Arch, AuditEvent, AuditMessageGroup, Detail, record_type::AUDIT_URINGOP,
+        Action, Arch, Arena, AuditEvent, AuditMessageGroup, Detail, record_type::AUDIT_URINGOP,
         uring_op_name,
     },
     parse::{CallRecord, Facts, NameType, facts},
@@ -55,9 +55,10 @@ impl Classifier {
     pub fn classify<'a>(
         &mut self,
         group: &AuditMessageGroup<'a>,
-        arena: &'a Bump,
+        arena: &'a Arena,
     ) -> Option<AuditEvent<'a>> {
         let facts = facts(group, arena);
+        let arena = arena.bump();
         if let Some(user) = facts.user {
             return Some(events::user(group, user, &facts, arena));
         }
@@ -143,7 +144,7 @@ impl Classifier {
 #[doc(alias = "ParseAuditEvent")]
 pub fn parse_audit_event<'a>(
     group: &AuditMessageGroup<'a>,
-    arena: &'a Bump,
+    arena: &'a Arena,
 ) -> Option<AuditEvent<'a>> {
     Classifier::new(Box::new(Absent)).classify(group, arena)
 }

@@ -154,9 +154,8 @@ impl Marshaller {
 
     fn event(&mut self, group: &AuditMessageGroup<'_>) -> Result<(), Error> {
         let records = u32::try_from(group.len()).unwrap_or(u32::MAX);
-        let lines = &mut self.sink.lines;
-        match &mut self.form {
-            Form::Raw => raw::line(group, lines),
+        let is_full = match &mut self.form {
+            Form::Raw => self.sink.line(records, |out| raw::line(group, out)),
             Form::Events(form) => {
                 if self.arena.allocated_bytes() > MAX_ARENA_BYTES {
                     self.arena = Arena::new();
@@ -168,11 +167,13 @@ impl Marshaller {
                     self.counters.no_line += u64::from(records);
                     return Ok(());
                 };
-                let is_cut = form.line_within(event, self.max_line, &self.arena, lines);
-                self.counters.shortened += u64::from(is_cut);
+                self.sink.line(records, |out| {
+                    let is_cut = form.line_within(event, self.max_line, &self.arena, out);
+                    self.counters.shortened += u64::from(is_cut);
+                })
             }
-        }
-        if self.sink.wrote(records) {
+        };
+        if is_full {
             self.flush()?;
         }
         Ok(())
@@ -216,8 +217,8 @@ impl Marshaller {
         }
         for (reason, count) in self.losses.take() {
             let now = Timestamp::from_system(SystemTime::now());
-            self.form.loss(now, reason, count, &mut self.sink.lines);
-            if self.sink.wrote(0) {
+            let write = |out: &mut Vec<u8>| self.form.loss(now, reason, count, out);
+            if self.sink.line(0, write) {
                 self.sink.flush(Instant::now())?;
             }
         }

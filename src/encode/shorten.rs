@@ -4,7 +4,7 @@ use bumpalo::{Bump, collections::Vec};
 
 use crate::{
     encode::line,
-    model::{AuditEvent, Text},
+    model::{Arena, AuditEvent, Text},
 };
 
 /// Appends the line of an event, cut to at most `max` bytes, and marked as truncated. Every text is
@@ -13,7 +13,7 @@ use crate::{
 pub fn line_within<'a>(
     event: &mut AuditEvent<'a>,
     max: usize,
-    arena: &'a Bump,
+    arena: &'a Arena,
     out: &mut std::vec::Vec<u8>,
 ) {
     within(event, max, arena, out, line);
@@ -23,7 +23,7 @@ pub fn line_within<'a>(
 pub fn within<'a>(
     event: &mut AuditEvent<'a>,
     max: usize,
-    arena: &'a Bump,
+    arena: &'a Arena,
     out: &mut std::vec::Vec<u8>,
     mut write: impl FnMut(&AuditEvent<'a>, &mut std::vec::Vec<u8>),
 ) {
@@ -33,7 +33,7 @@ pub fn within<'a>(
     let mut budget = max;
     loop {
         budget /= 2;
-        cut(event, budget, arena);
+        cut(event, budget, arena.bump());
         out.truncate(start);
         write(event, out);
         if out.len() - start <= max || budget == 0 {

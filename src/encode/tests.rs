@@ -1,7 +1,7 @@
-use bumpalo::Bump;
-
 use super::*;
-use crate::model::{Action, Actor, EventId, ProcessAction, Text, record_type::AUDIT_SYSCALL};
+use crate::model::{
+    Action, Actor, Arena, EventId, ProcessAction, Text, record_type::AUDIT_SYSCALL,
+};
 
 fn event(detail: Detail<'_>) -> AuditEvent<'_> {
     AuditEvent {
@@ -61,14 +61,14 @@ fn events<'a>() -> [AuditEvent<'a>; 3] {
 }
 
 /// Makes every text of an event the same one. Returns the keys.
-fn fill<'a>(event: &mut AuditEvent<'a>, text: &'a [u8], arena: &'a Bump) -> Vec<&'static str> {
+fn fill<'a>(event: &mut AuditEvent<'a>, text: &'a [u8], arena: &'a Arena) -> Vec<&'static str> {
     let mut keys = Vec::new();
     event.texts_mut(|key, place| {
         keys.push(key);
         match place {
             Text::One(one) => *one = Some(text),
-            Text::List(list) => *list = Some(arena.alloc([text])),
-            Text::Map(map) => *map = arena.alloc([(&b"name"[..], text)]),
+            Text::List(list) => *list = Some(arena.bump().alloc([text])),
+            Text::Map(map) => *map = arena.bump().alloc([(&b"name"[..], text)]),
         }
     });
     keys
@@ -76,7 +76,7 @@ fn fill<'a>(event: &mut AuditEvent<'a>, text: &'a [u8], arena: &'a Bump) -> Vec<
 
 #[test]
 fn every_text_of_an_event_is_written_and_its_exact_bytes_too() {
-    let arena = Bump::new();
+    let arena = Arena::new();
     for mut event in events() {
         let keys = fill(&mut event, b"bad\xff", &arena);
         let (mut own, mut ecs) = (Vec::new(), Vec::new());
@@ -96,10 +96,10 @@ fn every_text_of_an_event_is_written_and_its_exact_bytes_too() {
 
 #[test]
 fn every_text_of_an_event_is_cut_to_the_length_of_a_line() {
-    let arena = Bump::new();
+    let arena = Arena::new();
     for mut event in events() {
         let long = vec![b'x'; 8192];
-        fill(&mut event, arena.alloc_slice_copy(&long), &arena);
+        fill(&mut event, arena.bump().alloc_slice_copy(&long), &arena);
         let mut out = Vec::new();
         line_within(&mut event, 4096, &arena, &mut out);
         assert!(out.len() <= 4096, "{}", out.len());

@@ -2,6 +2,7 @@
 
 mod actor;
 mod arch;
+mod arena;
 mod batch;
 mod detail;
 mod event;
@@ -15,6 +16,7 @@ mod syscall;
 pub use actor::{Actor, Identity};
 pub use arch::Arch;
 pub(crate) use arch::X32_SYSCALL_BIT;
+pub use arena::Arena;
 pub use batch::{Batch, Record, Sightings};
 pub(crate) use batch::{Entry, narrow, slice};
 pub use detail::{Action, Detail, FileDetail, ProcessAction, ProcessDetail, UserDetail};

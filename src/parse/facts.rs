@@ -5,7 +5,7 @@ use bumpalo::{Bump, collections::Vec};
 use crate::{
     bytes::{hex, unhex},
     model::{
-        AuditMessageGroup, Identity, RecordType,
+        Arena, AuditMessageGroup, Identity, RecordType,
         record_type::{
             AUDIT_CWD, AUDIT_EXECVE, AUDIT_IPE_ACCESS, AUDIT_LOGIN, AUDIT_MAC_TASK_CONTEXTS,
             AUDIT_MMAP, AUDIT_OPENAT2, AUDIT_PATH, AUDIT_PROCTITLE, AUDIT_SYSCALL, AUDIT_URINGOP,
@@ -34,7 +34,7 @@ pub struct Facts<'a> {
     /// The working directory.
     pub cwd: Option<&'a [u8]>,
     /// The PATH records, in order of their item numbers.
-    pub paths: Vec<'a, PathRecord<'a>>,
+    pub paths: &'a [PathRecord<'a>],
     /// The arguments of the program that was started.
     pub argv: Option<Argv<'a>>,
     /// The PROCTITLE record, which is long and often not needed.
@@ -86,14 +86,14 @@ pub struct CallRecord<'a> {
 /// Reads all records of an event.
 ///
 /// Text that had to be decoded lies in `arena`; the rest is borrowed from the group.
-pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Bump) -> Facts<'a> {
+pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Arena) -> Facts<'a> {
+    let arena = arena.bump();
     let mut facts = Facts {
         call: None,
         uring: None,
         operations: 0,
         cwd: None,
-        // As many as most events have.
-        paths: Vec::with_capacity_in(4, arena),
+        paths: &[],
         argv: None,
         proctitle: None,
         open_flags: None,
@@ -102,6 +102,8 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Bump) -> Facts<'a> {
         contexts: None,
         user: None,
     };
+    // Most events have no more than this.
+    let mut paths = Vec::with_capacity_in(4, arena);
     let mut pieces = Pieces::new(arena);
     for message in group.messages() {
         let record_type = message.record_type;
@@ -122,7 +124,7 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Bump) -> Facts<'a> {
             AUDIT_MAC_TASK_CONTEXTS | AUDIT_IPE_ACCESS if message.data.starts_with(b"subj_") => {
                 facts.contexts = Some(body());
             }
-            AUDIT_PATH => facts.paths.push(PathRecord::parse(message.data, arena)),
+            AUDIT_PATH => paths.push(PathRecord::parse(message.data, arena)),
             AUDIT_CWD => facts.cwd = only_text(record_type, message.data, b"cwd", arena),
             AUDIT_EXECVE => pieces.add(body()),
             AUDIT_PROCTITLE => facts.proctitle = Some(message.data),
@@ -134,9 +136,10 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Bump) -> Facts<'a> {
             _ => {}
         }
     }
-    if !facts.paths.is_sorted_by_key(|path| path.item) {
-        facts.paths.sort_by_key(|path| path.item);
+    if !paths.is_sorted_by_key(|path: &PathRecord| path.item) {
+        paths.sort_by_key(|path| path.item);
     }
+    facts.paths = paths.into_bump_slice();
     facts.argv = pieces.finish(arena);
     facts
 }

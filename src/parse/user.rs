@@ -47,16 +47,27 @@ pub struct UserRecord<'a> {
     /// The controlling terminal.
     pub tty: Option<&'a [u8]>,
     /// The keys of rules.
-    pub keys: Vec<'a, &'a [u8]>,
+    keys: Vec<'a, &'a [u8]>,
     /// The LSM label.
     pub subj: Option<&'a [u8]>,
     /// All other fields, decoded. A name that is taken gets `_2`, `_3` … behind it.
-    pub fields: Vec<'a, (&'a [u8], &'a [u8])>,
+    fields: Vec<'a, (&'a [u8], &'a [u8])>,
     /// There were more fields than are kept.
     pub truncated: bool,
 }
 
 impl<'a> UserRecord<'a> {
+    /// The keys of the rules that fired (auditctl(8), `-k`).
+    pub fn keys(&self) -> &[&'a [u8]] {
+        &self.keys
+    }
+
+    /// All other fields and their decoded values, in the order of the record. Where a name comes
+    /// twice, the second gets `_2` appended, the third `_3`.
+    pub fn fields(&self) -> &[(&'a [u8], &'a [u8])] {
+        &self.fields
+    }
+
     /// The keys of the rules that fired, joined with commas.
     pub(crate) fn key(&self, arena: &'a Bump) -> Option<&'a [u8]> {
         let (first, more) = self.keys.split_first()?;

@@ -2,7 +2,10 @@
 
 use bumpalo::Bump;
 
-use crate::bytes::{find, hex, integer, unhex};
+use crate::{
+    bytes::{find, hex, integer, unhex},
+    model::Arena,
+};
 
 /// A value as it stands in a record.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -34,7 +37,13 @@ impl<'a> Value<'a> {
     /// `3005`, and `uid=1000` is a number. What is no hex of whole bytes stays as it is; older
     /// programs write `acct=root`.
     #[inline]
-    pub fn text(self, arena: &'a Bump) -> &'a [u8] {
+    pub fn decoded(self, arena: &'a Arena) -> &'a [u8] {
+        self.text(arena.bump())
+    }
+
+    /// As [`decoded`](Self::decoded).
+    #[inline]
+    pub(crate) fn text(self, arena: &'a Bump) -> &'a [u8] {
         if self.quoted {
             self.bytes
         } else {
@@ -43,7 +52,7 @@ impl<'a> Value<'a> {
     }
 
     /// As [`text`](Self::text), but bare placeholders are nothing. `"(null)"` in quotes is a name.
-    pub fn optional_text(self, arena: &'a Bump) -> Option<&'a [u8]> {
+    pub(crate) fn optional_text(self, arena: &'a Bump) -> Option<&'a [u8]> {
         (!self.is_placeholder()).then(|| self.text(arena))
     }
 

@@ -32,6 +32,8 @@ use target::Target;
 
 /// Bytes to buffer before writing even if there is more to read.
 const BUFFER_BYTES: usize = 64 << 10;
+/// The line's buffer is freed after a line of more than this many bytes.
+const MAX_SPARE_BYTES: usize = 1 << 20;
 /// How long to wait before trying again after the output failed.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -43,8 +45,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// use auditrd::{Sink, SinkConfig};
 ///
 /// let mut sink = Sink::stdout(SinkConfig::default())?;
-/// sink.lines.extend_from_slice(b"{\"name\":\"example\"}\n");
-/// let _is_much = sink.wrote(1);
+/// let _is_full = sink.line(1, |line| line.extend_from_slice(b"{\"name\":\"example\"}\n"));
 /// sink.flush(Instant::now())?;
 /// assert_eq!(sink.tally().lines, 1);
 /// # Ok::<(), auditrd::Error>(())
@@ -53,8 +54,10 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 pub struct Sink {
     config: SinkConfig,
     target: Target,
-    /// The buffer of lines to write. Append a line, then call [`Sink::wrote`].
-    pub lines: Vec<u8>,
+    /// The line that is being made; empty between two.
+    line: Vec<u8>,
+    /// Lines to write, one after the other.
+    lines: Vec<u8>,
     /// The lines in `lines` that are not written yet.
     pending: VecDeque<Line>,
     /// Bytes at the start of `lines` that are written.
@@ -115,6 +118,7 @@ impl Sink {
             syncs: Syncs::new(config.fsync),
             config,
             target,
+            line: Vec::new(),
             lines: Vec::new(),
             pending: VecDeque::new(),
             written: 0,
@@ -128,30 +132,45 @@ impl Sink {
         }
     }
 
-    /// Registers the line that was appended to `lines`, with the number of records it represents. If
-    /// the output is failing and the limit is reached, the line is dropped. Returns whether to flush.
+    /// Adds the line that `write` appends to an empty buffer, with the number of records it
+    /// represents. A line end is added if it is missing; if nothing is appended, there is no line.
+    /// If the output is failing and the limit is reached, the line is dropped. Returns whether to
+    /// [`flush`](Self::flush).
+    #[inline]
     #[must_use]
-    pub fn wrote(&mut self, records: u32) -> bool {
+    pub fn line(&mut self, records: u32, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        write(&mut self.line);
+        self.add_line(records);
+        self.pending_bytes() >= BUFFER_BYTES
+    }
+
+    /// Moves the line to the others, unless it has to be dropped.
+    fn add_line(&mut self, records: u32) {
+        match self.line.last() {
+            None => return,
+            Some(b'\n') => {}
+            Some(_) => self.line.push(b'\n'),
+        }
+        let length = self.line.len();
         let pending = self.pending_bytes();
-        let line = Line {
-            length: self.lines.len() - self.written - pending,
-            records,
-        };
         if let Some(outage) = &mut self.outage
             && !self.config.waits
-            && (outage.lost > 0 || pending + line.length > self.config.max_pending)
+            && (outage.lost > 0 || pending + length > self.config.max_pending)
         {
             outage.lost += 1;
             self.tally.unwritten += 1;
             self.tally.unwritten_records += u64::from(records);
-            self.lines.truncate(self.written + pending);
         } else {
-            self.pending.push_back(line);
+            self.lines.extend_from_slice(&self.line);
+            self.pending.push_back(Line { length, records });
             self.tally.pending += 1;
             self.tally.pending_records += u64::from(records);
-            self.tally.pending_bytes += line.length as u64;
+            self.tally.pending_bytes += length as u64;
         }
-        self.pending_bytes() >= BUFFER_BYTES
+        if self.line.capacity() > MAX_SPARE_BYTES {
+            self.line = Vec::new();
+        }
+        self.line.clear();
     }
 
     /// Writes all pending lines, unless the output failed less than the retry interval ago. If a

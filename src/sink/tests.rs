@@ -41,8 +41,9 @@ impl Bench {
         for _ in 0..count {
             let line = format!("{{\"name\":\"{:08}\"}}\n", self.next);
             self.next += 1;
-            self.sink.lines.extend_from_slice(line.as_bytes());
-            let _is_much = self.sink.wrote(2);
+            let _is_full = self
+                .sink
+                .line(2, |out| out.extend_from_slice(line.as_bytes()));
         }
     }
 
@@ -113,8 +114,8 @@ fn an_outage_leaves_a_single_gap() {
     let mut bench = Bench::new(keeping(100));
     bench.remove_the_directory(bench.at(0));
     bench.lines(4);
-    bench.sink.lines.extend_from_slice(&[b'x'; 50]);
-    let _is_much = bench.sink.wrote(1);
+    let long = [b'x'; 50];
+    let _is_full = bench.sink.line(1, |out| out.extend_from_slice(&long));
     bench.lines(1);
     assert_eq!(bench.sink.tally().unwritten, 2);
     bench.restore_the_directory();
@@ -218,8 +219,7 @@ fn a_line_longer_than_the_maximum_size_has_a_file_of_its_own() {
     let mut bench = Bench::new(rotated(50, 9));
     bench.lines(1);
     let long = [&[b'x'; 80][..], b"\n"].concat();
-    bench.sink.lines.extend_from_slice(&long);
-    let _is_much = bench.sink.wrote(1);
+    let _is_full = bench.sink.line(1, |out| out.extend_from_slice(&long));
     bench.lines(1);
     bench.sink.flush(bench.at(0)).unwrap();
     let name = |number: u32| format!("{}.{number}", bench.file().display());
@@ -300,8 +300,7 @@ fn a_full_device_is_retried_and_keeps_no_partial_line() {
     let mut sink = Sink::file(Path::new("/dev/full"), keeping(100)).unwrap();
     let start = Instant::now();
     for attempt in 0..3 {
-        sink.lines.extend_from_slice(b"{\"name\":\"x\"}\n");
-        let _is_much = sink.wrote(1);
+        let _is_full = sink.line(1, |out| out.extend_from_slice(b"{\"name\":\"x\"}\n"));
         sink.flush(start + attempt * RETRY_INTERVAL).unwrap();
         assert!(sink.is_failing());
     }
