@@ -333,6 +333,18 @@ pub(crate) fn standard_output() -> io::Result<OwnedFd> {
     io::stdout().as_fd().try_clone_to_owned()
 }
 
+/// Takes the exclusive lock of an open file. Does not wait for it: `WouldBlock` if it is taken.
+pub(crate) fn lock(file: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: flock(2) takes two integers.
+    check(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }).map(drop)
+}
+
+/// Releases the lock of an open file.
+pub(crate) fn unlock(file: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: flock(2) takes two integers.
+    check(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_UN) }).map(drop)
+}
+
 /// The effective user and group ids.
 pub(crate) fn effective_ids() -> (u32, u32) {
     // SAFETY: geteuid(2) takes no arguments and cannot fail.

@@ -56,6 +56,7 @@ impl Sink {
         let Some(path) = &self.target.path else {
             return Ok(());
         };
+        self.target.unlock();
         match Target::open(path, &self.config.beginnings) {
             Ok(target) => {
                 self.syncs.sync(&self.target);
@@ -67,6 +68,7 @@ impl Sink {
                 Ok(())
             }
             Err(error) => {
+                self.target.lock_again();
                 self.reopen_at = self.reopen_at.map(|_| now + RETRY_INTERVAL);
                 Err(error)
             }

@@ -9,6 +9,7 @@
 
 mod attempt;
 mod config;
+mod lock;
 mod mend;
 mod outage;
 mod rotate;

@@ -13,14 +13,39 @@ use std::{
 ///
 /// # Errors
 ///
-/// If a file cannot be renamed. Earlier renames are not undone, which is harmless.
+/// If a file cannot be renamed or removed. Earlier steps are not undone, which is harmless.
 pub(super) fn shift(file: &Path, keep: u32) -> io::Result<()> {
+    let is_file =
+        |number| fs::symlink_metadata(name(file, number)).is_ok_and(|found| found.is_file());
+    for number in surplus(keep, is_file) {
+        fs::remove_file(name(file, number))?;
+    }
     for (from, to) in plan(keep, |number| {
         fs::symlink_metadata(name(file, number)).is_ok()
     }) {
         fs::rename(name(file, from), name(file, to))?;
     }
     Ok(())
+}
+
+/// The files above the limit, oldest first: a higher limit may have applied before. A crash leaves at
+/// most one number free, so two free numbers end the series, and `FILE.2024` is not taken for a part
+/// of it.
+fn surplus(keep: u32, is_there: impl Fn(u32) -> bool) -> Vec<u32> {
+    let mut found = Vec::new();
+    let mut is_last_free = false;
+    for number in keep.saturating_add(1)..u32::MAX {
+        let is_free = !is_there(number);
+        if is_free && is_last_free {
+            break;
+        }
+        if !is_free {
+            found.push(number);
+        }
+        is_last_free = is_free;
+    }
+    found.reverse();
+    found
 }
 
 /// The renames in order, as pairs of numbers; 0 is the file itself.
@@ -63,6 +88,25 @@ mod tests {
             run(&mut files, &steps);
         }
         assert_eq!(files, Files::from([(1, 9), (2, 8), (3, 7)]));
+    }
+
+    #[test]
+    fn files_above_a_lowered_limit_are_removed() {
+        let is_there = |number| [1, 2, 3, 4, 6, 7, 10, 2024].contains(&number);
+        assert_eq!(surplus(2, is_there), [7, 6, 4, 3]);
+        assert_eq!(surplus(7, is_there), [0; 0]);
+        assert_eq!(surplus(u32::MAX, is_there), [0; 0]);
+
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("events");
+        for name in ["events", "events.1", "events.2", "events.3", "events.2024"] {
+            fs::write(directory.path().join(name), name).unwrap();
+        }
+        shift(&file, 1).unwrap();
+        let read = |name| fs::read_to_string(directory.path().join(name)).ok();
+        assert_eq!(read("events.1").as_deref(), Some("events"));
+        assert_eq!((read("events.2"), read("events.3")), (None, None));
+        assert!(read("events.2024").is_some());
     }
 
     #[test]

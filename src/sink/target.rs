@@ -14,7 +14,7 @@ use std::{
 use crate::{
     error::Error,
     sink::{
-        mend,
+        lock, mend,
         trust::{self, Account},
     },
     sys,
@@ -72,6 +72,11 @@ impl Target {
         let failed = |error| Error::new(format!("open {} for writing", path.display()), error);
         let metadata = file.metadata().map_err(failed)?;
         trust::check_open(path, &metadata, account)?;
+        if metadata.is_file() {
+            lock::acquire(&file).map_err(|error| {
+                failed(error).help("stop that process, or choose another output")
+            })?;
+        }
         mend::mend(&file, path, beginnings);
         Ok(Target {
             path: Some(path.to_owned()),
@@ -79,6 +84,22 @@ impl Target {
             is_regular: metadata.is_file(),
             file,
         })
+    }
+
+    /// Releases the lock on the file, so that it can be opened again.
+    pub(super) fn unlock(&self) {
+        if self.is_named_file() {
+            lock::release(&self.file);
+        }
+    }
+
+    /// Takes the lock again, after opening the file again has failed.
+    pub(super) fn lock_again(&self) {
+        if self.is_named_file()
+            && let Err(error) = lock::acquire(&self.file)
+        {
+            log::warn!("{self}: {error}");
+        }
     }
 
     /// Whether this is a regular file with a path: it can be removed, renamed and rotated.

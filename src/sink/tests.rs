@@ -124,6 +124,44 @@ fn an_outage_leaves_a_single_gap() {
 }
 
 #[test]
+fn an_append_of_nothing_is_not_a_line() {
+    // With an empty line, writing would never end, and rotate again and again.
+    for config in [keeping(100), rotated(60, 2)] {
+        let mut bench = Bench::new(config);
+        bench.lines(2);
+        let _is_full = bench.sink.line(0, |_| {});
+        bench.remove_the_directory(bench.at(0));
+        bench.lines(1);
+        let _is_full = bench.sink.line(0, |_| {});
+        bench.restore_the_directory();
+        bench.sink.flush(bench.at(500)).unwrap();
+        assert_eq!(bench.sink.tally().rotations, 0);
+        assert_eq!(
+            (bench.sink.tally().lines, bench.sink.tally().pending),
+            (3, 0)
+        );
+    }
+}
+
+#[test]
+fn a_second_sink_on_the_same_file_is_refused() {
+    let mut bench = Bench::new(SinkConfig::default());
+    let second = || Sink::file(&bench.file(), SinkConfig::default());
+    let error = second().unwrap_err().to_string();
+    assert!(error.contains("writes to it; stop that process"), "{error}");
+    // Reopening the file does not run into the sink's own lock, and keeps it.
+    bench.sink.reopen(bench.at(0)).unwrap();
+    bench.lines(1);
+    bench.sink.flush(bench.at(1)).unwrap();
+    let second = || Sink::file(&bench.file(), SinkConfig::default());
+    assert!(second().is_err());
+    assert_eq!(numbers(&bench.file()), [0]);
+    let file = bench.file();
+    drop(bench.sink);
+    assert!(Sink::file(&file, SinkConfig::default()).is_ok());
+}
+
+#[test]
 fn a_sink_that_waits_drops_no_line() {
     let mut bench = Bench::new(SinkConfig {
         waits: true,
