@@ -7,6 +7,7 @@ use std::{
     io::Write,
     process::{self, ExitCode},
     thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -133,22 +134,29 @@ fn open(args: &Args, stop: Stop, progress: &mut Progress) -> Result<Box<dyn Sour
     Ok(Box::new(source))
 }
 
+/// A second signal within this time is the same request to stop: timeout(1) signals its child, and
+/// then its process group.
+const SAME_REQUEST: Duration = Duration::from_secs(1);
+
 /// Forwards signals to the marshaller thread until it ends. A second request to stop exits at once,
 /// even if the output is stuck.
 fn forward(signals: &mut Signals, control: &Sender<Control>, interrupter: &Interrupter) {
-    let mut stopping = false;
+    let mut stopping: Option<Instant> = None;
     for signal in signals.forever() {
         let message = match signal {
             SIGHUP => Control::Reopen,
             SIGUSR1 => Control::Stats,
-            _ if stopping => {
-                log::error!("second signal to stop; events not written yet are lost");
-                process::exit(1);
-            }
-            _ => {
-                stopping = true;
-                Control::Stop
-            }
+            _ => match stopping {
+                Some(since) if since.elapsed() < SAME_REQUEST => continue,
+                Some(_) => {
+                    log::error!("second signal to stop; events not written yet are lost");
+                    process::exit(1);
+                }
+                None => {
+                    stopping = Some(Instant::now());
+                    Control::Stop
+                }
+            },
         };
         // This fails only if the marshaller thread has ended already.
         let _ = control.send(message);

@@ -63,6 +63,7 @@ const ALONE: &[(&str, &[&str])] = &[
             "reader/bell.rs",
             "reader/mod.rs",
             "command/run.rs",
+            "main.rs",
             "source/live.rs",
             "source/netlink.rs",
             "sys.rs",

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     path::Path,
     process::Stdio,
     thread,
@@ -183,6 +183,31 @@ fn the_counters_account_for_every_record() {
     let (status, output, _) = running.close();
     assert!(status.success());
     assert_eq!(lines(&output).len(), 1);
+}
+
+#[test]
+fn two_sigterms_at_once_are_one_request() {
+    let directory = tempfile::tempdir().unwrap();
+    let input = directory.path().join("audit.log");
+    fs::write(&input, fs::read(data("misc.log")).unwrap().repeat(100)).unwrap();
+    let mut child = auditrd()
+        .arg("-i")
+        .arg(&input)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The output is stuck after the first line until the signals are sent.
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    stdout.read_line(&mut String::new()).unwrap();
+    let mut kill = std::process::Command::new("sh");
+    let both = format!("kill -TERM {0}; kill -TERM {0}", child.id());
+    assert!(kill.args(["-c", &both]).status().unwrap().success());
+    let mut rest = Vec::new();
+    stdout.read_to_end(&mut rest).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", super::log(&output));
+    assert!(!lines(&rest).is_empty());
 }
 
 #[test]
