@@ -71,7 +71,6 @@ const COMMON: &[&str] = &[
     "close",
     "exit",
     "exit_group",
-    "fcntl",
     "fstat",
     "futex",
     "getegid",
@@ -277,6 +276,12 @@ fn by_argument(duty: Duty) -> Result<Vec<(&'static str, Vec<SeccompCondition>)>,
         // No executable memory.
         ("mmap", vec![has(2, libc::PROT_EXEC, 0)?]),
         ("mprotect", vec![has(2, libc::PROT_EXEC, 0)?]),
+        // Not F_SETOWN, which sends signals to other processes.
+        ("fcntl", vec![is(1, libc::F_DUPFD_CLOEXEC as u64)?]),
+        ("fcntl", vec![is(1, libc::F_GETFD as u64)?]),
+        ("fcntl", vec![is(1, libc::F_SETFD as u64)?]),
+        ("fcntl", vec![is(1, libc::F_GETFL as u64)?]),
+        ("fcntl", vec![is(1, libc::F_SETFL as u64)?]),
         ("prctl", vec![is(0, libc::PR_SET_NAME as u64)?]),
         ("prctl", vec![is(0, PR_SET_VMA)?]),
         // For abort(3), which signals its own process.
@@ -336,6 +341,7 @@ mod tests {
         mprotect: u32,
         socket: u32,
         connect: u32,
+        fcntl: u32,
         clone: u32,
         kill: u32,
         tgkill: u32,
@@ -363,6 +369,7 @@ mod tests {
         mprotect: 10,
         socket: 41,
         connect: 42,
+        fcntl: 72,
         clone: 56,
         kill: 62,
         tgkill: 234,
@@ -382,6 +389,7 @@ mod tests {
         mprotect: 226,
         socket: 198,
         connect: 203,
+        fcntl: 25,
         clone: 220,
         kill: 129,
         tgkill: 131,
@@ -606,6 +614,21 @@ mod tests {
             assert_eq!(process.calls(kernel.clone, &[fork]), Missing, "{duty:?}");
             assert_eq!(process.calls(kernel.tgkill, &[us]), Allowed, "{duty:?}");
             assert_eq!(process.calls(kernel.tgkill, &[us + 1]), Missing, "{duty:?}");
+        });
+    }
+
+    #[test]
+    fn descriptors_cannot_send_signals() {
+        each(&DUTIES, |kernel, duty, process| {
+            let fcntl = |command: i32| process.calls(kernel.fcntl, &[1, command as u64, 1]);
+            for command in [libc::F_DUPFD_CLOEXEC, libc::F_SETFD, libc::F_GETFL] {
+                assert_eq!(fcntl(command), Allowed, "{duty:?}");
+            }
+            const F_SETOWN_EX: i32 = 15;
+            const F_SETSIG: i32 = 10;
+            for command in [libc::F_SETOWN, F_SETOWN_EX, F_SETSIG, libc::F_SETLEASE] {
+                assert_eq!(fcntl(command), Missing, "{duty:?}");
+            }
         });
     }
 
