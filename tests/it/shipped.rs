@@ -103,6 +103,22 @@ fn makepkg_accepts_the_arch_package() {
     assert!(text.contains("pkgbase = auditrd") && text.contains("license = MIT"));
 }
 
+#[test]
+fn the_installer_accepts_a_relative_root() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = Command::new(top().join("packaging/install"))
+        .args(["some/root/", env!("CARGO_BIN_EXE_auditrd")])
+        .current_dir(directory.path())
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    for file in ["usr/bin/auditrd", "usr/share/man/man8/auditrd.8.gz"] {
+        let path = directory.path().join("some/root").join(file);
+        assert!(path.exists(), "{}", path.display());
+    }
+}
+
 /// Every file named in a unit, the logrotate configuration or a manual page is installed.
 #[test]
 fn every_named_file_is_installed() {
