@@ -1,9 +1,9 @@
 //! The arguments of a program, from its EXECVE records.
 //!
-//! The kernel spreads a long list over several records, and a long argument over several pieces:
+//! The kernel splits a long list into several records, and a long argument into several pieces:
 //! `argc=3 a0="echo" a1_len=40000 a1[0]=79…`, then ` a1[1]=79…` and so on (kernel/auditsc.c,
-//! `audit_log_execve_info`). Each piece is quoted or hex for itself. A relay may bring the records
-//! in another order, so all pieces are collected first and put in order then.
+//! `audit_log_execve_info`). Each piece is quoted or hex independently. A relay may reorder the
+//! records, so all pieces are collected first and sorted then.
 
 use bumpalo::{Bump, collections::Vec};
 
@@ -29,22 +29,22 @@ struct Piece<'a> {
 /// The arguments of a program.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Argv<'a> {
-    /// The arguments that came, in order. Empty ones count.
+    /// The arguments that arrived, in order, including empty ones.
     pub args: &'a [&'a [u8]],
-    /// Whether every argument and every piece up to `argc` came.
+    /// Whether every piece of all `argc` arguments arrived.
     pub complete: bool,
 }
 
 impl<'a> Pieces<'a> {
     pub(crate) fn new(arena: &'a Bump) -> Pieces<'a> {
         Pieces {
-            // As many as most programs are given.
+            // Most programs have at most eight arguments.
             found: Vec::with_capacity_in(8, arena),
             argc: None,
         }
     }
 
-    /// Adds what one EXECVE record says.
+    /// Adds the pieces of one EXECVE record.
     pub(crate) fn add(&mut self, body: &'a [u8]) {
         let mut fields = Fields::new(body);
         loop {
@@ -57,7 +57,7 @@ impl<'a> Pieces<'a> {
             }
             let mut tokens = fields.tokens();
             let Some(token) = tokens.next() else { return };
-            fields.go_on(&tokens);
+            fields.skip_to(&tokens);
             if token.key == b"argc" {
                 self.argc = token.value.integer();
             } else if let Some((argument, part)) = position(token.key) {
@@ -70,7 +70,7 @@ impl<'a> Pieces<'a> {
         }
     }
 
-    /// The arguments, once all records are there. `None` if no EXECVE record came at all.
+    /// Joins the pieces into arguments. `None` if there was no EXECVE record.
     pub(crate) fn finish(mut self, arena: &'a Bump) -> Option<Argv<'a>> {
         let position = |piece: &Piece| (piece.argument, piece.part);
         if self.found.is_empty() && self.argc.is_none() {
@@ -113,8 +113,8 @@ fn join<'a>(pieces: &[Piece<'a>], arena: &'a Bump) -> &'a [u8] {
     whole.into_bump_slice()
 }
 
-/// Which argument and which part of it a key names: `a3` is (3, 0), `a3[2]` is (3, 2). `a3_len`
-/// and anything else is none.
+/// The argument and part that a key names: `a3` is (3, 0), `a3[2]` is (3, 2). `None` for `a3_len` and
+/// other keys.
 fn position(key: &[u8]) -> Option<(u32, u32)> {
     let number = |digits: &[u8]| {
         let digits = digits
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_come_in_the_order_of_their_numbers() {
+    fn arguments_are_sorted_by_number() {
         let record = r#"argc=12 a0="a" a1="b" a10="k" a11="l" a2="c" a3="d" a4="e" a5="f" a6="g" a7="h" a8="i" a9="j""#;
         check(
             &[record],
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_are_put_together_in_any_order_of_arrival() {
+    fn pieces_are_joined_in_any_order_of_arrival() {
         let first = r#"argc=3 a0="echo" a1_len=8 a1[0]=6162"#;
         let (second, third) = (r#" a1[1]="cd""#, r#" a1[2]=65 a2="end""#);
         check(&[first, second, third], &["echo", "abcde", "end"], true);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_piece_or_argument_is_said() {
+    fn a_missing_piece_or_argument_makes_the_list_incomplete() {
         check(
             &[r#"argc=2 a0="echo" a1_len=6 a1[0]=61"#, " a1[2]=63"],
             &["echo", "ac"],
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn argc_is_believed_only_where_the_arguments_are_there() {
+    fn a_wrong_argc_makes_the_list_incomplete() {
         check(&[r#"argc=0 a0="echo""#], &["echo"], false);
         check(&["argc=2000000000"], &[], false);
         check(
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn an_argument_that_came_twice_counts_once() {
+    fn a_repeated_argument_counts_once() {
         check(&[r#"argc=1 a0="x""#, r#"argc=1 a0="x""#], &["x"], true);
     }
 }

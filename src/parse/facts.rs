@@ -1,4 +1,4 @@
-//! One pass over all records of an event.
+//! Collects the facts from all records of an event in one pass.
 
 use bumpalo::{Bump, collections::Vec};
 
@@ -21,71 +21,72 @@ use crate::{
     },
 };
 
-/// What the records of one event say, before anybody asks what it means.
+/// The contents of one event's records, before classification.
 #[derive(Debug)]
 pub struct Facts<'a> {
     /// The SYSCALL record.
     pub call: Option<&'a CallRecord<'a>>,
-    /// The URINGOP record. Where an operation ran inside the io_uring_enter call that submitted it,
-    /// both are there.
+    /// The first URINGOP record. If the operation ran inside the io_uring_enter call that submitted
+    /// it, the event has a SYSCALL record too.
     pub uring: Option<&'a CallRecord<'a>>,
-    /// How many URINGOP records there are: one call may submit several operations.
+    /// The number of URINGOP records: one call may submit several operations.
     pub operations: u32,
     /// The working directory.
     pub cwd: Option<&'a [u8]>,
-    /// The PATH records, in order of their item numbers.
+    /// The PATH records, sorted by item number.
     pub paths: &'a [PathRecord<'a>],
-    /// The arguments of the program that was started.
+    /// The arguments of the executed program.
     pub argv: Option<Argv<'a>>,
-    /// The PROCTITLE record, which is long and often not needed.
+    /// The body of the PROCTITLE record. It is parsed on demand, because it is long and rarely
+    /// needed.
     proctitle: Option<&'a [u8]>,
-    /// `open_how.flags` of openat2, which its arguments only point to.
+    /// `open_how.flags` of openat2. Its syscall arguments only point to the struct.
     pub open_flags: Option<u64>,
-    /// `open_how.resolve` of openat2: how the name is to be looked up.
+    /// `open_how.resolve` of openat2: restrictions on path resolution.
     pub open_resolve: Option<u64>,
-    /// The descriptor that was mapped, which is past the four arguments that SYSCALL has.
+    /// The descriptor passed to mmap, which is its fifth argument; SYSCALL has only four.
     pub mmap_fd: Option<u64>,
-    /// The labels of several LSMs, `subj_selinux=… subj_apparmor=…`, where SYSCALL says `subj=?`.
-    /// Mainline kernels have a record type for it; Ubuntu's use the number of another.
+    /// The labels of several LSMs, `subj_selinux=… subj_apparmor=…`, if SYSCALL has `subj=?`.
+    /// Mainline kernels have a record type for them; Ubuntu's kernels reuse the number of another.
     pub contexts: Option<&'a [u8]>,
-    /// The record that a program wrote, or LOGIN.
+    /// The record from user space, or LOGIN.
     pub user: Option<&'a UserRecord<'a>>,
 }
 
-/// What a SYSCALL record says; a URINGOP record has some of it.
+/// The fields of a SYSCALL record. A URINGOP record has a subset of them.
 #[derive(Clone, Copy, Debug)]
 pub struct CallRecord<'a> {
     /// `SYSCALL` or `URINGOP`.
     pub record_type: RecordType,
-    /// `AUDIT_ARCH_*`, as a number and as printed.
+    /// `AUDIT_ARCH_*`, as a number and as hex as printed.
     pub arch: Option<(u32, &'a [u8])>,
-    /// The number of the syscall, or of the io_uring operation.
+    /// The number of the syscall or io_uring operation.
     pub number: Option<u32>,
-    /// `yes` or `no`. Absent for a call that never returns.
+    /// `yes` or `no`. Absent for a syscall that never returns, such as exit.
     pub success: Option<&'a [u8]>,
     /// The return value; negative for an error.
     pub exit: Option<i64>,
     /// The first four arguments, in hex as printed.
     pub(crate) args: [&'a [u8]; 4],
-    /// How many PATH records the kernel meant to write.
+    /// The number of PATH records that the kernel intended to write.
     pub items: Option<u32>,
-    /// Who called.
+    /// The ids of the calling process.
     pub ids: Identity,
     /// The controlling terminal.
     pub tty: Option<&'a [u8]>,
-    /// The name of the task, 15 bytes at most.
+    /// The command name of the task, at most 15 bytes.
     pub comm: Option<&'a [u8]>,
-    /// The program that runs.
+    /// The path of the executable.
     pub exe: Option<&'a [u8]>,
-    /// The keys of the rules that fired, joined with commas.
+    /// The keys of the rules that matched, joined with commas.
     pub key: Option<&'a [u8]>,
     /// The LSM label.
     pub subj: Option<&'a [u8]>,
 }
 
-/// Reads all records of an event.
+/// Parses all records of an event.
 ///
-/// Text that had to be decoded lies in `arena`; the rest is borrowed from the group.
+/// Decoded text is allocated in `arena`; other text is borrowed from the group.
 pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Arena) -> Facts<'a> {
     let arena = arena.bump();
     let mut facts = Facts {
@@ -145,8 +146,8 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Arena) -> Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    /// The command line as the process shows it, its parts ended by NUL, without the one at its end;
-    /// cut at 128 bytes. The kernel writes `proctitle="(null)"` where it has none, in quotes for once.
+    /// The command line of the process: NUL-separated arguments, cut at 128 bytes. If there is none,
+    /// the kernel writes `proctitle="(null)"`, in quotes in this field only.
     pub(crate) fn title(&self, arena: &'a Bump) -> Option<&'a [u8]> {
         let text = only_text(AUDIT_PROCTITLE, self.proctitle?, b"proctitle", arena)
             .filter(|text| text != b"(null)")?;
@@ -160,7 +161,7 @@ impl<'a> CallRecord<'a> {
         hex(self.args.get(index)?)
     }
 
-    /// Reads a record, in the place where it stays.
+    /// Parses a record. The result is built in the arena, because copying it is expensive.
     fn parse(record_type: RecordType, body: &'a [u8], arena: &'a Bump) -> &'a CallRecord<'a> {
         let call = arena.alloc_with(|| CallRecord {
             record_type,
@@ -178,8 +179,8 @@ impl<'a> CallRecord<'a> {
             subj: None,
         });
         let mut fields = Fields::new(body);
-        // In the order of SYSCALL (kernel/auditsc.c, `audit_log_exit`); that of URINGOP
-        // (`audit_log_uring`) differs a little.
+        // In the order of SYSCALL (kernel/auditsc.c, `audit_log_exit`). The order of URINGOP
+        // (`audit_log_uring`) differs slightly.
         while fields.pass() {
             take!(fields, "arch", value => {
                 let number = value.hex().and_then(|arch| u32::try_from(arch).ok());
@@ -218,21 +219,21 @@ impl<'a> CallRecord<'a> {
     }
 }
 
-/// An LSM label. AppArmor's are paths, with the mode in parentheses behind a space, and may have
-/// spaces of their own: all words up to the next pair belong to it.
+/// An LSM label. AppArmor labels are paths that may contain spaces, followed by a space and the mode
+/// in parentheses, so all words up to the next pair belong to the label.
 fn label<'a>(body: &'a [u8], value: Value<'a>, fields: &mut Fields<'a>) -> Option<&'a [u8]> {
     let label = value.literal()?;
     let mut end = offset(label, body) + label.len();
     let mut ahead = fields.tokens();
     while ahead.next().is_some_and(|token| token.key.is_empty()) {
-        fields.go_on(&ahead);
+        fields.skip_to(&ahead);
         end = body.len() - ahead.rest().len();
     }
     body.get(offset(label, body)..end)
 }
 
-/// The text of a key in a record that is read for one thing only. What stands in quotes, or is hex to its
-/// end, has none of the names in it that auditd adds, so that those need not be looked for.
+/// The text of `key` in a record of which nothing else is needed. Looks for the names that auditd
+/// appends only if the value is neither quoted nor valid hex: otherwise it cannot contain them.
 fn only_text<'a>(
     record_type: RecordType,
     data: &'a [u8],
@@ -246,7 +247,7 @@ fn only_text<'a>(
     }
 }
 
-/// The value of a key in a record that is read for one thing only.
+/// The value of `key` in a record of which nothing else is needed.
 fn only<'a>(body: &'a [u8], key: &[u8]) -> Option<Value<'a>> {
     if let Some([b'=', value @ ..]) = body.strip_prefix(key) {
         return Some(Value::read(value).0);

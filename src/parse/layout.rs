@@ -1,21 +1,21 @@
-//! Records whose keys are known, read in the order in which the kernel writes them.
+//! A fast parser for records with known keys in a known order.
 //!
-//! To find out which key a token has takes longer than to see that it is the one that was expected.
-//! So a record is asked for one key after the other, in the kernel's order, and each question is one
-//! comparison with a constant. One pass over the keys reads a record of that order; a record of
-//! another order takes more passes, and keys that nobody asks for are passed over.
+//! Checking that a token has the expected key is faster than finding out which key it has. So the
+//! caller asks for one key after the other, in the order in which the kernel writes them, and each
+//! check is one comparison with a constant. A record in that order takes one pass over the keys;
+//! a record in another order takes more passes. Unknown keys are skipped.
 
 use crate::{
     bytes::{Prefix, find_near, first_word, short_number},
     parse::{Tokens, Value, tokenize},
 };
 
-/// A key with its `=`, compared with the beginning of a token at once.
+/// A key with its `=`, compared with the start of a token as one integer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Key(Prefix);
 
 impl Key {
-    /// A key of 15 bytes at most.
+    /// A key of at most 15 bytes.
     pub(crate) const fn new(name: &str) -> Key {
         Key(Prefix::new(name.as_bytes(), b"="))
     }
@@ -33,20 +33,20 @@ impl Key {
     }
 }
 
-/// What can be looked at without asking where the record ends: a key, a quote and a short value.
-type Window = [u8; 16 + 1 + SHORT];
+/// The next bytes of a record, read without further bounds checks: a key, a quote and a short value.
+type Window = [u8; 16 + 1 + VALUE_BYTES];
 
-/// The length that a value of a window has at most, with what ends it.
-const SHORT: usize = 16;
+/// The longest value in a window, including its closing quote or space.
+const VALUE_BYTES: usize = 16;
 
-/// Some bytes of a window.
+/// `N` bytes of a window.
 #[inline(always)]
 fn part<const N: usize>(window: &Window, at: usize) -> &[u8; N] {
     window[at..].first_chunk().unwrap_or(&[0; N])
 }
 
-/// Does something with the value of a key, or with the id or number that it is, if the next token has
-/// that key.
+/// Evaluates `$then` with the value of a key, as an id, text, number or [`Value`], if the next token
+/// has that key.
 macro_rules! take {
     ($fields:ident, $key:literal, id($id:ident) => $then:expr) => {
         if let Some($id) = $fields.take_id(const { $crate::parse::layout::Key::new($key) }) {
@@ -72,11 +72,11 @@ macro_rules! take {
 }
 pub(crate) use take;
 
-/// A record, as far as it has not been read yet. It begins with a token.
+/// The unread rest of a record, which starts with a token.
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {
     rest: &'a [u8],
-    /// How much there was when the last pass began.
+    /// The length of `rest` at the start of the last pass.
     before: usize,
 }
 
@@ -88,8 +88,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Begins a pass over the keys, if there is anything left. What the last pass had no use for is
-    /// passed over.
+    /// Starts a pass over the keys. `false` at the end of the record. If the last pass took nothing,
+    /// skips the next token.
     #[inline]
     pub(crate) fn pass(&mut self) -> bool {
         while let [b' ', tail @ ..] = self.rest {
@@ -98,13 +98,13 @@ impl<'a> Fields<'a> {
         if self.rest.len() == self.before {
             let mut tokens = self.tokens();
             tokens.next();
-            self.go_on(&tokens);
+            self.skip_to(&tokens);
         }
         self.before = self.rest.len();
         !self.rest.is_empty()
     }
 
-    /// The value of a key, if the next token has that key. Most values are bare and short.
+    /// Takes the value of `key`, if the next token has that key. Fast for short bare values.
     #[inline(always)]
     pub(crate) fn take(&mut self, key: Key) -> Option<Value<'a>> {
         let window = match self.window(key) {
@@ -123,7 +123,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// As [`take`](Self::take), for a value that is mostly in quotes.
+    /// As [`take`](Self::take), fast for short quoted values.
     #[inline(always)]
     pub(crate) fn take_text(&mut self, key: Key) -> Option<Value<'a>> {
         let window = match self.window(key) {
@@ -135,7 +135,7 @@ impl<'a> Fields<'a> {
         match find_near(b'"', part(window, start)).filter(|_| is_quoted) {
             Some(length) => {
                 let bytes = &self.rest[start..start + length];
-                self.rest = behind_space(&self.rest[start + length + 1..]);
+                self.rest = skip_space(&self.rest[start + length + 1..]);
                 let quoted = true;
                 Some(Value { bytes, quoted })
             }
@@ -143,8 +143,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// As [`take`](Self::take) and [`Value::id`]. Most ids have few digits or are unset, and that is
-    /// seen at once.
+    /// As [`take`](Self::take) and [`Value::id`], fast for ids that have few digits or are unset.
+    /// `Some(None)` if the value is not an id.
     #[inline(always)]
     pub(crate) fn take_id(&mut self, key: Key) -> Option<Option<u32>> {
         let window = match self.window(key) {
@@ -163,7 +163,7 @@ impl<'a> Fields<'a> {
         Some(Some(id))
     }
 
-    /// As [`take`](Self::take) and [`Value::integer`].
+    /// As [`take`](Self::take) and [`Value::integer`]. `Some(None)` if the value is not a number.
     #[inline(always)]
     pub(crate) fn take_number(&mut self, key: Key) -> Option<Option<i64>> {
         let window = match self.window(key) {
@@ -189,7 +189,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The number and the value of the next token, if its key is `a` and a number of one or two digits.
+    /// Takes the number and value of an argument, if the next key is `a` and one or two digits.
     #[inline]
     pub(crate) fn take_argument(&mut self) -> Option<(u32, Value<'a>)> {
         let (number, length) = match self.rest {
@@ -202,35 +202,35 @@ impl<'a> Fields<'a> {
         Some((u32::from(number), self.value(length)))
     }
 
-    /// The value behind a key of this length, which is passed over with the space behind it.
+    /// Takes the value after a key of this length, and the space after it.
     #[inline(always)]
     fn value(&mut self, length: usize) -> Value<'a> {
-        let (value, rest) = value_behind(self.rest, length);
+        let (value, rest) = value_after(self.rest, length);
         self.rest = rest;
         value
     }
 
-    /// What has not been read yet, as tokens.
+    /// The unread tokens.
     pub(crate) fn tokens(&self) -> Tokens<'a> {
         tokenize(self.rest)
     }
 
-    /// Goes on behind what was read as tokens.
-    pub(crate) fn go_on(&mut self, tokens: &Tokens<'a>) {
-        self.rest = behind_space(tokens.rest());
+    /// Continues after the last token that `tokens` has returned.
+    pub(crate) fn skip_to(&mut self, tokens: &Tokens<'a>) {
+        self.rest = skip_space(tokens.rest());
     }
 }
 
-/// The value behind a key of this length, and what follows it. It is no part of its callers, which are
-/// many, and hands over no place in memory, so that a record is read in registers.
+/// Splits a text after a key of this length into value and rest. Not inlined, because it has many
+/// callers; takes and returns values rather than references, so that `Fields` stays in registers.
 #[inline(never)]
-fn value_behind(text: &[u8], length: usize) -> (Value<'_>, &[u8]) {
+fn value_after(text: &[u8], length: usize) -> (Value<'_>, &[u8]) {
     let (value, rest) = Value::read(text.get(length..).unwrap_or_default());
-    (value, behind_space(rest))
+    (value, skip_space(rest))
 }
 
 #[inline(always)]
-fn behind_space(text: &[u8]) -> &[u8] {
+fn skip_space(text: &[u8]) -> &[u8] {
     match text {
         [b' ', tail @ ..] => tail,
         text => text,
@@ -265,13 +265,13 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_asks_for_is_passed_over() {
+    fn unknown_keys_are_skipped() {
         check("x=1 word arch=c a10=3 a0[1]=\" a0=2\" a1", &[("arch", "c")]);
         check("aarch=c arch a0 arch =c", &[]);
     }
 
     #[test]
-    fn what_is_seen_at_once_reads_as_what_takes_longer() {
+    fn the_fast_paths_agree_with_the_general_parser() {
         let values = [
             "",
             "0",
@@ -302,7 +302,7 @@ mod tests {
             for behind in ["", " ", "  ", " b", "b", &far, &far[1..]] {
                 for key in ["a0", "a_key_of_13_b", "a_key_of_14_by", "a_key_of_15_byt"] {
                     let body = format!("{key}={value}{behind}");
-                    let (value, rest) = value_behind(body.as_bytes(), key.len() + 1);
+                    let (value, rest) = value_after(body.as_bytes(), key.len() + 1);
                     let (new, key) = (|| Fields::new(body.as_bytes()), Key::new(key));
                     let mut fields = [new(), new(), new(), new()];
                     let [bare, text, id, number] = &mut fields;
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_may_be_as_long_as_a_number_and_stand_at_the_end() {
+    fn the_longest_key_and_the_last_key_are_found() {
         check("a_key_of_15_byt=7", &[("a_key_of_15_byt", "7")]);
         check("a0=", &[("a0", "")]);
         check("", &[]);

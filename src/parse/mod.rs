@@ -1,8 +1,8 @@
-//! From the text of an event's records to the facts they state.
+//! Parses the text of an event's records.
 //!
-//! Parsing never fails: it yields what it understood. What a record did not say is absent, never
-//! zero, and nothing is decoded because of what it looks like, only because of which field of
-//! which record it is.
+//! Parsing never fails: it skips what it does not understand. A missing field is absent, never zero.
+//! Nothing is decoded by how it looks: only the field and record type decide whether bare hex is
+//! text.
 
 mod execve;
 mod facts;
@@ -21,8 +21,8 @@ pub use tokenize::{AuditMessageTokenMap, Token, Tokens, tokenize};
 pub use user::UserRecord;
 pub use value::Value;
 
-/// The keys of the rules that fired: several stand in one field with the byte 0x01 between them
-/// (include/uapi/linux/audit.h, `AUDIT_KEY_SEPARATOR`), and come out with commas.
+/// The keys of the rules that matched, joined with commas. In the field, the byte 0x01 separates
+/// them (include/uapi/linux/audit.h, `AUDIT_KEY_SEPARATOR`).
 fn keys<'a>(text: &'a [u8], arena: &'a Bump) -> &'a [u8] {
     if memchr::memchr(1, text).is_none() {
         return text;
@@ -31,7 +31,7 @@ fn keys<'a>(text: &'a [u8], arena: &'a Bump) -> &'a [u8] {
     Vec::from_iter_in(text.iter().map(comma), arena).into_bump_slice()
 }
 
-/// Where a part of a text begins in it.
+/// The offset of `part`, a subslice of `text`.
 fn offset(part: &[u8], text: &[u8]) -> usize {
     part.as_ptr().addr().saturating_sub(text.as_ptr().addr())
 }

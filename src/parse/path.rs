@@ -1,4 +1,4 @@
-//! PATH records: one file that a call touched.
+//! PATH records: one file that a syscall accessed.
 
 use bumpalo::Bump;
 
@@ -11,49 +11,49 @@ use crate::{
     },
 };
 
-/// The part that a file played in a call (include/linux/audit.h, `AUDIT_TYPE_*`).
+/// The role of a file in a syscall (include/linux/audit.h, `AUDIT_TYPE_*`).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum NameType {
-    /// The directory that holds the file.
+    /// The parent directory of the file.
     Parent,
-    /// A file that the call made, or would have.
+    /// A file that the syscall created or, if it failed, tried to create.
     Create,
-    /// A file that the call removed, or would have.
+    /// A file that the syscall removed or, if it failed, tried to remove.
     Delete,
-    /// A file that was there before.
+    /// A file that existed before.
     Normal,
-    /// A name without a file, or the text of a symbolic link.
+    /// A name without a file, or the target of a symbolic link.
     #[default]
     Unknown,
 }
 
-/// What one PATH record says.
+/// The fields of a PATH record.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PathRecord<'a> {
-    /// Its number within the event. The order of items is no promise of the kernel.
+    /// Its number within the event. The kernel does not guarantee the order of items.
     pub item: u32,
-    /// The name, as the caller gave it. For a parent the leading directories of it with a `/` at
-    /// the end, or, where it has none, the process's working directory.
+    /// The name, as the caller passed it. For a parent, the directory part of that name with a `/`
+    /// at the end or, if it has none, the working directory of the process.
     pub name: Option<&'a [u8]>,
-    /// The inode number, where the name had a file.
+    /// The inode number, if the name has a file.
     pub inode: Option<u64>,
-    /// `major:minor` of the file system's device in hex, as printed.
+    /// `major:minor` of the file system's device, in hex as printed.
     pub dev: &'a [u8],
-    /// File type and permissions in octal, as printed.
+    /// File type and permissions, in octal as printed.
     pub mode: &'a [u8],
-    /// The owner.
+    /// The user id of the owner.
     pub ouid: Option<u32>,
-    /// The owning group.
+    /// The group id of the owning group.
     pub ogid: Option<u32>,
-    /// The part that the file played.
+    /// The role of the file.
     pub nametype: NameType,
-    /// Which file it is, where the record says.
+    /// The identity of the file: `dev` and `inode`, if the record has both.
     pub file: Option<FileId>,
 }
 
 impl<'a> PathRecord<'a> {
-    /// Reads a record, whose end may still be the names that auditd adds.
+    /// Parses a record, which may end with the names that auditd appends.
     pub(crate) fn parse(body: &'a [u8], arena: &'a Bump) -> PathRecord<'a> {
         let mut path = PathRecord::default();
         let mut fields = Fields::new(body);
@@ -68,14 +68,14 @@ impl<'a> PathRecord<'a> {
             take!(fields, "mode", value => path.mode = value.bytes);
             take!(fields, "ouid", id(id) => path.ouid = id);
             take!(fields, "ogid", id(id) => path.ogid = id);
-            // The device that a device file is, not the one that it is on.
+            // The device that a device file refers to.
             take!(fields, "rdev", _value => {});
             // Only capabilities follow.
             take!(fields, "nametype", value => {
                 path.nametype = name_type(value.bytes);
                 break;
             });
-            // Kernels before 3.18 of some vendors call it this.
+            // The key in some vendors' kernels before 3.18.
             take!(fields, "objtype", value => {
                 path.nametype = name_type(value.bytes);
                 break;
@@ -89,7 +89,7 @@ impl<'a> PathRecord<'a> {
     }
 }
 
-/// The numbers of a device that is printed as `fe:01`. Most have two digits each.
+/// Parses a device number such as `fe:01`. Most parts have two digits.
 fn device(dev: &[u8]) -> Option<(u32, u32)> {
     let number = |digits: &[u8]| u32::try_from(hex(digits)?).ok();
     if let [a, b, b':', c, d] = *dev {
@@ -99,7 +99,7 @@ fn device(dev: &[u8]) -> Option<(u32, u32)> {
     Some((number(dev.get(..colon)?)?, number(dev.get(colon + 1..)?)?))
 }
 
-/// A type by its name, behind which the names that auditd adds may stand.
+/// Parses a nametype, which may be followed by the names that auditd appends.
 #[inline]
 fn name_type(text: &[u8]) -> NameType {
     match text {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_known_by_device_and_inode() {
+    fn a_file_is_identified_by_device_and_inode() {
         let arena = Bump::new();
         let body = "item=1 name=E8AFBB2F inode=16 dev=fd:1a mode=040755 ouid=0 ogid=5 rdev=00:00 nametype=CREATE";
         let path = parse(body, &arena);
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_type_of_a_name_is_read_in_every_spelling() {
+    fn every_spelling_of_the_nametype_is_parsed() {
         let arena = Bump::new();
         assert_eq!(
             parse("item=0 name=\"a\" objtype=DELETE", &arena).nametype,
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn null_is_no_name_unless_a_file_is_called_so() {
+    fn a_bare_null_is_not_a_name() {
         let arena = Bump::new();
         assert_eq!(parse("item=0 name=(null) inode=1", &arena).name, None);
         assert_eq!(
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_item_numbers_do_no_harm() {
+    fn invalid_item_numbers_sort_last() {
         let arena = Bump::new();
         assert_eq!(parse("item=7", &arena).item, 7);
         assert_eq!(parse("item=-1", &arena).item, u32::MAX);

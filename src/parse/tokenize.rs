@@ -1,33 +1,33 @@
-//! The `key=value` text of a record, cut into tokens.
+//! Splits the `key=value` text of a record into tokens.
 //!
-//! Nothing is decoded here: a token keeps whether its value stood in quotes, since that alone
-//! tells hex from a literal (see [`Value::text`]).
+//! Nothing is decoded here: a token keeps whether its value was quoted, because only that
+//! distinguishes hex from a literal (see [`Value::text`]).
 
 use memchr::{memchr, memchr2};
 
 use crate::{bytes::find_either, model::RecordType, parse::Value};
 
-/// One piece of a record: a pair, or a word that belongs to no pair (then `key` is empty).
+/// One token of a record: a pair, or a single word, whose `key` is empty.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Token<'a> {
-    /// What stands before the `=`.
+    /// The text before the `=`.
     pub key: &'a [u8],
-    /// What stands behind it, without its quotes.
+    /// The text after it, without quotes.
     pub value: Value<'a>,
 }
 
-/// Iterates over the tokens of a record. Made by [`tokenize`].
+/// An iterator over the tokens of a record. Created by [`tokenize`].
 #[derive(Clone, Debug)]
 pub struct Tokens<'a> {
     rest: &'a [u8],
 }
 
-/// Cuts the body of a record into tokens.
+/// Splits the body of a record into tokens.
 ///
-/// A value in double quotes goes to the next double quote (the kernel never writes one inside), a
-/// value in single quotes to the *last* single quote of the text (user space writes what it likes
-/// inside), and a bare value to the next space. A quote that is never closed holds the rest: the
-/// record was cut. A backslash is a byte like any other.
+/// A value in double quotes ends at the next double quote, because the kernel never writes one
+/// inside. A value in single quotes ends at the *last* single quote of the text, because user space
+/// may write any text inside. A bare value ends at the next space. An unclosed quote extends to the
+/// end: the record was cut. Backslashes have no special meaning.
 ///
 /// ```
 /// let body = br#"argc=2 a0="cat" a1=6120622E747874"#;
@@ -64,7 +64,7 @@ impl<'a> Iterator for Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    /// What has not been read yet.
+    /// The text after the last token.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
@@ -82,7 +82,8 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// Where the first `=` or space is. Keys are short, so the first word is looked at here.
+/// The index of the first `=` or space. Keys are short, so the first eight bytes are searched
+/// inline.
 #[inline]
 fn key_end(text: &[u8]) -> Option<usize> {
     let end = text
@@ -91,11 +92,11 @@ fn key_end(text: &[u8]) -> Option<usize> {
     end.or_else(|| memchr2(b'=', b' ', text))
 }
 
-/// Separates what a record says from the names that auditd adds behind it.
+/// Splits the body of a record into the kernel's text and the names that auditd appends.
 ///
-/// With `log_format = ENRICHED` auditd appends the byte 0x1d and interpreted copies such as
-/// `UID="root"`. In a user-space record a program may have written a 0x1d of its own inside
-/// `msg='…'`, so there the separator counts only behind the closing quote.
+/// With `log_format = ENRICHED`, auditd appends the byte 0x1d and interpreted copies of fields, such
+/// as `UID="root"`. In a user-space record, a program may have written the byte 0x1d inside
+/// `msg='…'`, so the separator counts only after the closing quote.
 pub(super) fn split_enriched(record_type: RecordType, body: &[u8]) -> (&[u8], &[u8]) {
     const SEPARATOR: u8 = 0x1d;
     if record_type.is_user_event() && body.ends_with(b"'") {
@@ -113,9 +114,9 @@ pub(super) fn split_enriched(record_type: RecordType, body: &[u8]) -> (&[u8], &[
     (raw, names.get(1..).unwrap_or_default())
 }
 
-/// The tokens of one record as a map, for programs that want to look at records themselves.
+/// The tokens of one record as a map, for programs that interpret records themselves.
 ///
-/// Where a key stands twice, the last one wins in [`get`](Self::get); all are in `tokens`.
+/// If a key occurs twice, [`get`](Self::get) returns the last one; `tokens` has all.
 ///
 /// ```
 /// use auditrd::{AuditMessageTokenMap, record_type::AUDIT_SYSCALL};
@@ -142,7 +143,7 @@ impl<'a> AuditMessageTokenMap<'a> {
         }
     }
 
-    /// The value of a key, as it stands in the record but without its quotes.
+    /// The value of a key as written in the record, without quotes.
     pub fn get(&self, key: &str) -> Option<&'a [u8]> {
         self.tokens
             .iter()
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_are_cut_at_spaces_outside_quotes() {
+    fn pairs_are_split_at_spaces_outside_quotes() {
         check("a=1 b=\"x y\" c=", &[("a", "1"), ("b", "x y"), ("c", "")]);
         check("  a=1   b=2  ", &[("a", "1"), ("b", "2")]);
         check("a==b c=d=e", &[("a", "=b"), ("c", "d=e")]);
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backslash_is_a_byte_like_any_other() {
+    fn a_backslash_has_no_special_meaning() {
         check(
             r#"a="back\slash" b=\"#,
             &[("a", r"back\slash"), ("b", r"\")],
@@ -209,14 +210,14 @@ mod tests {
     }
 
     #[test]
-    fn an_unclosed_quote_holds_the_rest() {
+    fn an_unclosed_quote_extends_to_the_end() {
         check("a=\"cut mid", &[("a", "cut mid")]);
         check("msg='cut mid", &[("msg", "cut mid")]);
         check("a=\"", &[("a", "")]);
     }
 
     #[test]
-    fn names_that_auditd_adds_are_kept_apart() {
+    fn names_that_auditd_appends_are_split_off() {
         let (raw, names) = split_enriched(
             AUDIT_SYSCALL,
             b"uid=0 key=(null)\x1dARCH=x86_64 UID=\"root\"",
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_separator_inside_msg_is_the_programs_own() {
+    fn a_separator_inside_msg_is_part_of_the_message() {
         let forged = b"pid=1 msg='op=x \x1dUID=\"root\" res=success'";
         assert_eq!(
             split_enriched(AUDIT_USER_ACCT, forged),

@@ -1,7 +1,7 @@
-//! Records that programs wrote, and LOGIN, which reads the same.
+//! Records from user space, and LOGIN, which has the same form.
 //!
-//! The kernel puts its own account of the sender outside, `pid=1 uid=0 auid=… ses=…`, and what the
-//! program says inside `msg='…'`. The two are kept apart: a program may claim any uid it likes.
+//! The kernel writes the ids of the sender outside, `pid=1 uid=0 auid=… ses=…`, and the program's
+//! message inside `msg='…'`. The two are kept apart: a program may claim any uid in its message.
 
 use bumpalo::{Bump, collections::Vec};
 
@@ -15,18 +15,18 @@ use crate::{
     },
 };
 
-/// What a record from user space says.
+/// The fields of a record from user space.
 #[derive(Debug)]
 pub struct UserRecord<'a> {
     /// The type, such as `USER_LOGIN`.
     pub record_type: RecordType,
-    /// The sender, as the kernel knows it.
+    /// The ids of the sender, from the kernel.
     pub ids: Identity,
-    /// The text inside `msg='…'`, untouched.
+    /// The text inside `msg='…'`, unchanged.
     pub msg: Option<&'a [u8]>,
-    /// What was done, `op=`.
+    /// The operation, `op=`.
     pub op: Option<&'a [u8]>,
-    /// The account it was done to.
+    /// The affected account.
     pub acct: Option<&'a [u8]>,
     /// The command that was run (`USER_CMD`).
     pub cmd: Option<&'a [u8]>,
@@ -36,39 +36,39 @@ pub struct UserRecord<'a> {
     pub hostname: Option<&'a [u8]>,
     /// The terminal.
     pub terminal: Option<&'a [u8]>,
-    /// The outcome as the record spells it.
+    /// The outcome, as written in the record.
     pub res: Option<&'a [u8]>,
-    /// The program.
+    /// The path of the executable.
     pub exe: Option<&'a [u8]>,
-    /// The name of the task.
+    /// The command name of the task.
     pub comm: Option<&'a [u8]>,
     /// The working directory.
     pub cwd: Option<&'a [u8]>,
     /// The controlling terminal.
     pub tty: Option<&'a [u8]>,
-    /// The keys of rules.
+    /// The keys of the rules that matched.
     keys: Vec<'a, &'a [u8]>,
     /// The LSM label.
     pub subj: Option<&'a [u8]>,
-    /// All other fields, decoded. A name that is taken gets `_2`, `_3` … behind it.
+    /// All other fields, decoded. A repeated name gets a suffix: `_2`, `_3` …
     fields: Vec<'a, (&'a [u8], &'a [u8])>,
-    /// There were more fields than are kept.
+    /// Whether fields were left out because there were too many.
     pub truncated: bool,
 }
 
 impl<'a> UserRecord<'a> {
-    /// The keys of the rules that fired (auditctl(8), `-k`).
+    /// The keys of the rules that matched (auditctl(8), `-k`).
     pub fn keys(&self) -> &[&'a [u8]] {
         &self.keys
     }
 
-    /// All other fields and their decoded values, in the order of the record. Where a name comes
-    /// twice, the second gets `_2` appended, the third `_3`.
+    /// All other fields and their decoded values, in the order of the record. The second field of a
+    /// name gets the suffix `_2`, the third `_3`, and so on.
     pub fn fields(&self) -> &[(&'a [u8], &'a [u8])] {
         &self.fields
     }
 
-    /// The keys of the rules that fired, joined with commas.
+    /// The keys of the rules that matched, joined with commas.
     pub(crate) fn key(&self, arena: &'a Bump) -> Option<&'a [u8]> {
         let (first, more) = self.keys.split_first()?;
         let mut line = Vec::from_iter_in(first.iter().copied(), arena);
@@ -79,7 +79,7 @@ impl<'a> UserRecord<'a> {
         Some(line.into_bump_slice())
     }
 
-    /// Reads a record, in the place where it stays.
+    /// Parses a record. The result is built in the arena, because copying it is expensive.
     pub(crate) fn parse(
         record_type: RecordType,
         body: &'a [u8],
@@ -116,8 +116,8 @@ impl<'a> UserRecord<'a> {
         record
     }
 
-    /// Reads what the kernel wrote around the message. LOGIN of old kernels says `old auid=` and
-    /// `new auid=` where newer ones say `old-auid=` and `auid=`.
+    /// Parses the kernel's fields around the message. In LOGIN, old kernels write `old auid=` and
+    /// `new auid=` for `old-auid=` and `auid=`.
     fn outer(&mut self, raw: &'a [u8], arena: &'a Bump) {
         let mut word: &[u8] = b"";
         let mut fields = Fields::new(raw);
@@ -133,7 +133,7 @@ impl<'a> UserRecord<'a> {
             }
             let mut tokens = fields.tokens();
             let Some(token) = tokens.next() else { return };
-            fields.go_on(&tokens);
+            fields.skip_to(&tokens);
             if token.key.is_empty() {
                 word = token.value.bytes;
                 continue;
@@ -150,8 +150,8 @@ impl<'a> UserRecord<'a> {
         }
     }
 
-    /// Files a pair under its own key here, or with the other fields where it has none or that is
-    /// taken. What only says that there is nothing to say is left out.
+    /// Stores a pair in the struct field of its key, or in `fields` if there is none or it is set
+    /// already. Skips placeholders.
     fn put(&mut self, key: &'a [u8], value: Value<'a>, arena: &'a Bump) {
         if !value.quoted && matches!(value.bytes, b"?" | b"(null)" | b"(none)") {
             return;
@@ -188,8 +188,8 @@ impl<'a> UserRecord<'a> {
         }
     }
 
-    /// Adds a field under its own name, or with a number behind it where that is taken. Each costs a
-    /// search, so there is a bound; the whole text is in `msg` anyway.
+    /// Adds a field, with a numeric suffix if its name is taken. Each takes a linear search, so there
+    /// is a bound on their number; `msg` has the whole text anyway.
     fn field(&mut self, key: &'a [u8], text: &'a [u8], arena: &'a Bump) {
         let key = readable(key, arena);
         for number in 1..=9u8 {
@@ -207,8 +207,8 @@ impl<'a> UserRecord<'a> {
         self.truncated = true;
     }
 
-    /// Whether a field of this name has been there before. One that is no text takes the name for
-    /// its exact bytes too.
+    /// Whether a name is taken. A value that is not UTF-8 also takes the name with the suffix `_hex`,
+    /// for its exact bytes.
     fn is_taken(&self, name: &[u8], text: &[u8]) -> bool {
         let is_text = |text| str::from_utf8(text).is_ok();
         let is_hex_of = |hex: &[u8], name| hex.strip_suffix(b"_hex") == Some(name);
@@ -220,10 +220,10 @@ impl<'a> UserRecord<'a> {
     }
 }
 
-/// Fields of one record at most.
+/// The largest number of fields of one record.
 const MAX_FIELDS: usize = 256;
 
-/// A key that is text, as every key is that was not made up.
+/// The key, escaped if it is not UTF-8, as only a forged one is.
 fn readable<'a>(key: &'a [u8], arena: &'a Bump) -> &'a [u8] {
     match str::from_utf8(key) {
         Ok(_) => key,
@@ -238,9 +238,9 @@ fn joined<'a>(parts: &[&[u8]], arena: &'a Bump) -> &'a [u8] {
 
 /// Calls `put` for each pair inside a message.
 ///
-/// A bare value goes on until the next pair, `op=adding group to /etc/group id=1000`. Old programs put
-/// punctuation around pairs, `acct=root : (hostname=?, addr=?, terminal=cron res=success)`, which is
-/// no part of the value.
+/// A bare value extends to the next pair: `op=adding group to /etc/group id=1000`. Old programs write
+/// punctuation around pairs, which is not part of the value:
+/// `acct=root : (hostname=?, addr=?, terminal=cron res=success)`.
 fn pairs<'a>(msg: &'a [u8], mut put: impl FnMut(&'a [u8], Value<'a>)) {
     let mut tokens = tokenize(msg);
     let mut last: Option<(&[u8], Value)> = None;
@@ -264,7 +264,7 @@ fn pairs<'a>(msg: &'a [u8], mut put: impl FnMut(&'a [u8], Value<'a>)) {
     }
 }
 
-/// The bytes that the key of a pair may have.
+/// The bytes that may occur in a key.
 static IN_KEY: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
@@ -275,7 +275,7 @@ static IN_KEY: [bool; 256] = {
     table
 };
 
-/// A bare value without the punctuation behind it: words that have no letter or digit, a comma, and a
+/// A bare value without trailing punctuation: words without a letter or digit, a comma, and a closing
 /// parenthesis that was opened before the pair.
 #[inline]
 fn trimmed(value: Value<'_>) -> Value<'_> {
@@ -303,8 +303,8 @@ fn without_punctuation(value: Value<'_>, is_word: impl Fn(&u8) -> bool) -> Value
     }
 }
 
-/// The fields that libaudit and its users write as untrusted text, hex where need be
-/// (libaudit, `audit_encode_nv_string` and its callers).
+/// Whether libaudit or its callers write this field as an untrusted string, possibly in hex
+/// (libaudit, `audit_encode_nv_string`).
 fn is_encoded(key: &[u8]) -> bool {
     matches!(
         key,

@@ -1,4 +1,4 @@
-//! Single values: numbers, and text that may be written as hex.
+//! Single values: numbers, and text that may be hex-encoded.
 
 use bumpalo::Bump;
 
@@ -7,17 +7,17 @@ use crate::{
     model::Arena,
 };
 
-/// A value as it stands in a record.
+/// A value as written in a record.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Value<'a> {
     /// The bytes, without quotes.
     pub bytes: &'a [u8],
-    /// Whether it stood in quotes.
+    /// Whether it was in quotes.
     pub quoted: bool,
 }
 
 impl<'a> Value<'a> {
-    /// The value at the start of a text, and what follows it.
+    /// Splits a text into the value at its start and the rest.
     #[inline(always)]
     pub(crate) fn read(text: &'a [u8]) -> (Value<'a>, &'a [u8]) {
         match text {
@@ -30,12 +30,12 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The text of a field that the kernel or libaudit writes as untrusted: in quotes as it is, or
-    /// bare as upper-case hex (kernel/audit.c, `audit_log_untrustedstring`).
+    /// The text of a field that the kernel or libaudit writes as an untrusted string: either in
+    /// quotes, or bare in upper-case hex (kernel/audit.c, `audit_log_untrustedstring`).
     ///
-    /// Only such fields may be decoded, and only when they are bare: `a1="3005"` is the text
-    /// `3005`, and `uid=1000` is a number. What is no hex of whole bytes stays as it is; older
-    /// programs write `acct=root`.
+    /// Call it for such fields only. Only bare values are decoded: `a1="3005"` is the text `3005`.
+    /// A bare value that is not valid hex is returned unchanged, because older programs write
+    /// `acct=root`.
     #[inline]
     pub fn decoded(self, arena: &'a Arena) -> &'a [u8] {
         self.text(arena.bump())
@@ -51,17 +51,17 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// As [`text`](Self::text), but bare placeholders are nothing. `"(null)"` in quotes is a name.
+    /// As [`text`](Self::text), but `None` for bare placeholders. A quoted `"(null)"` is a name.
     pub(crate) fn optional_text(self, arena: &'a Bump) -> Option<&'a [u8]> {
         (!self.is_placeholder()).then(|| self.text(arena))
     }
 
-    /// A value that is never hex, unless it only holds the place of one.
+    /// The bytes of a field that is never hex-encoded; `None` for placeholders.
     pub fn literal(self) -> Option<&'a [u8]> {
         (!self.is_placeholder()).then_some(self.bytes)
     }
 
-    /// Whether this stands for "there is none": bare `(null)`, `(none)` or `?`, or nothing at all.
+    /// Whether this is a placeholder for a missing value: bare `(null)`, `(none)`, `?`, or empty.
     pub fn is_placeholder(self) -> bool {
         !self.quoted && matches!(self.bytes, b"(null)" | b"(none)" | b"?" | b"")
     }
@@ -71,12 +71,12 @@ impl<'a> Value<'a> {
         integer(self.bytes)
     }
 
-    /// A number in hex without a prefix, as `a0` to `a3` and `arch`.
+    /// A hexadecimal number without a prefix, such as `a0` to `a3` and `arch`.
     pub fn hex(self) -> Option<u64> {
         hex(self.bytes)
     }
 
-    /// An id. `-1`, which some records print for "unset", is 4294967295.
+    /// A numeric id. `-1`, which some records print for an unset id, becomes 4294967295.
     #[inline]
     pub fn id(self) -> Option<u32> {
         match self.bytes {
@@ -91,7 +91,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// A value in quotes, and what follows the closing quote.
+/// Splits a text that starts with a quote into the quoted value and the rest.
 fn quoted(text: &[u8]) -> (Value<'_>, &[u8]) {
     let (text, end) = match text {
         [b'"', text @ ..] => (text, find(b'"', text)),
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn only_bare_upper_case_hex_of_whole_bytes_is_decoded() {
+    fn only_bare_upper_case_hex_is_decoded() {
         let arena = Bump::new();
         for (text, expected) in [
             ("75736520776F726473", "use words"),
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quoted_null_is_a_name_and_a_bare_one_is_nothing() {
+    fn a_quoted_null_is_a_name_and_a_bare_one_is_absent() {
         let arena = Bump::new();
         assert_eq!(bare("(null)").optional_text(&arena), None);
         let quoted = Value {
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_whole_and_within_range() {
+    fn numbers_with_other_characters_or_out_of_range_are_rejected() {
         for (text, expected) in [
             ("0", Some(0)),
             ("-115", Some(-115)),
