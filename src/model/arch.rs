@@ -1,15 +1,12 @@
-//! Processor architectures, as far as they decide what a system call number
-//! means.
+//! Processor architectures, which determine the meaning of syscall numbers.
 //!
-//! A `SYSCALL` record has `arch=` with an `AUDIT_ARCH_*` value of
-//! `linux/include/uapi/linux/audit.h`: the ELF machine number of
-//! `linux/elf-em.h`, with bit 31 set for 64-bit processes and bit 30 for
-//! little-endian ones. One host may show several of them, as a 64-bit kernel
-//! runs 32-bit programs too.
+//! The field `arch=` of a `SYSCALL` record is an `AUDIT_ARCH_*` value of
+//! `linux/include/uapi/linux/audit.h`: the ELF machine number of `linux/elf-em.h`, with bit 31 set
+//! for 64-bit processes and bit 30 for little-endian ones. One host may have several of them,
+//! because a 64-bit kernel runs 32-bit programs too.
 
-/// The bit that a system call number of the x32 ABI carries, which shares its
-/// `AUDIT_ARCH_*` value with x86_64. `__X32_SYSCALL_BIT` in
-/// `linux/arch/x86/include/uapi/asm/unistd.h`.
+/// The bit that marks syscall numbers of the x32 ABI, which shares its `AUDIT_ARCH_*` value with
+/// x86_64 (`__X32_SYSCALL_BIT` in `linux/arch/x86/include/uapi/asm/unistd.h`).
 pub(crate) const X32_SYSCALL_BIT: u32 = 0x4000_0000;
 
 const AUDIT_ARCH_X86_64: u32 = 0xc000_003e;
@@ -21,7 +18,7 @@ const AUDIT_ARCH_PPC64: u32 = 0x8000_0015;
 const AUDIT_ARCH_PPC64LE: u32 = 0xc000_0015;
 const AUDIT_ARCH_S390X: u32 = 0x8000_0016;
 
-/// An architecture whose system calls are known by name.
+/// An architecture whose syscall names are known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[non_exhaustive]
 pub enum Arch {
@@ -46,10 +43,8 @@ pub enum Arch {
 }
 
 impl Arch {
-    /// The architecture of an `AUDIT_ARCH_*` value and the number of the
-    /// system call made under it, or none if its calls are not known here.
-    ///
-    /// The number counts only for x86_64, where one bit of it marks x32.
+    /// The architecture of an `AUDIT_ARCH_*` value and a syscall number; `None` if its syscalls are
+    /// not known. The number matters only for x86_64, where one bit of it marks x32.
     pub fn of(audit_arch: u32, nr: u32) -> Option<Arch> {
         match audit_arch {
             AUDIT_ARCH_X86_64 if nr & X32_SYSCALL_BIT != 0 => Some(Arch::X32),
@@ -65,8 +60,7 @@ impl Arch {
         }
     }
 
-    /// The architecture this program was built for, which is the one the
-    /// system calls of most records on its host are made under.
+    /// The architecture that this program was built for: on its host, that of most records.
     pub fn host() -> Option<Arch> {
         if cfg!(all(target_arch = "x86_64", target_pointer_width = "32")) {
             Some(Arch::X32)
@@ -91,8 +85,7 @@ impl Arch {
         }
     }
 
-    /// The name, such as `x86_64`. It is the one auditd writes as `ARCH=`,
-    /// where auditd knows the architecture.
+    /// The name, such as `x86_64`: the one that auditd writes as `ARCH=`, if it has one.
     pub fn name(self) -> &'static str {
         match self {
             Arch::X86_64 => "x86_64",
@@ -107,9 +100,8 @@ impl Arch {
         }
     }
 
-    /// The name for an `AUDIT_ARCH_*` value and a system call number, also
-    /// for architectures whose system calls are not known here. Those are
-    /// the kernel's constants in lower case.
+    /// The name for an `AUDIT_ARCH_*` value and a syscall number. For architectures whose syscalls
+    /// are not known, it is the name of the kernel's constant in lower case.
     pub fn name_of(audit_arch: u32, nr: u32) -> Option<&'static str> {
         if let Some(arch) = Arch::of(audit_arch, nr) {
             return Some(arch.name());
@@ -121,7 +113,7 @@ impl Arch {
             0x4000_0008 => Some("mipsel"),
             0x8000_0008 => Some("mips64"),
             0xc000_0008 => Some("mipsel64"),
-            // Bit 29 tells the n32 calling convention from n64.
+            // Bit 29 marks the n32 ABI.
             0xa000_0008 => Some("mips64n32"),
             0xe000_0008 => Some("mipsel64n32"),
             0x0000_000f => Some("parisc"),
@@ -155,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_of_the_kernel_give_their_architecture() {
+    fn audit_arch_values_map_to_architectures() {
         for (value, name) in [
             (0xc000_003e, "x86_64"),
             (0x4000_0003, "i386"),
@@ -172,16 +164,16 @@ mod tests {
     }
 
     #[test]
-    fn x32_is_told_by_the_bit_in_the_number() {
+    fn x32_is_recognized_by_a_bit_of_the_number() {
         assert_eq!(Arch::of(0xc000_003e, 0x4000_0208), Some(Arch::X32));
         assert_eq!(Arch::of(0xc000_003e, 520), Some(Arch::X86_64));
-        // The bit means nothing under any other value.
+        // The bit has no meaning for other architectures.
         assert_eq!(Arch::of(0xc000_00b7, 0x4000_0208), Some(Arch::Aarch64));
         assert_eq!(Arch::name_of(0xc000_003e, 0x4000_0208), Some("x32"));
     }
 
     #[test]
-    fn architectures_without_system_calls_still_have_names() {
+    fn architectures_with_unknown_syscalls_have_names() {
         assert_eq!(Arch::of(0x14, 1), None);
         assert_eq!(Arch::name_of(0x14, 1), Some("ppc"));
         assert_eq!(Arch::name_of(0x16, 1), Some("s390"));
@@ -192,7 +184,7 @@ mod tests {
 
     #[cfg(target_arch = "x86_64")]
     #[test]
-    fn host_is_what_the_program_was_built_for() {
+    fn the_host_is_the_build_target() {
         assert!(matches!(Arch::host(), Some(Arch::X86_64 | Arch::X32)));
     }
 }

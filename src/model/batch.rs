@@ -1,46 +1,46 @@
-//! What a source hands over: many records in one buffer.
+//! A batch of records in one buffer, as a source delivers it.
 
 use std::ops::Range;
 
 use crate::model::{EventId, RecordType};
 
-/// One record, as a source delivers it: the stamp is read, the body is not.
+/// One record, as a source delivers it: the stamp is parsed, the body is not.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
     /// The time and serial shared by all records of the event.
     pub id: EventId,
     /// The type, such as `SYSCALL`.
     pub record_type: RecordType,
-    /// The host in a `node=` prefix, or empty.
+    /// The host name in a `node=` prefix, or empty.
     pub node: &'a [u8],
-    /// What follows `audit(…): `, without a line end.
+    /// The text after `audit(…): `, without a line end.
     pub body: &'a [u8],
     /// Whether the source had to cut the record because it was too long.
     pub cut: bool,
 }
 
-/// What a source saw besides records, since the last batch.
+/// Losses and errors that a source has noticed since the last batch.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Sightings {
-    /// Lines or datagrams that are no records: no type, no stamp, or nonsense in them.
+    /// Lines or datagrams without a valid type and stamp.
     pub malformed: u64,
-    /// Times the kernel said that the socket's receive buffer had overflowed (`ENOBUFS`).
+    /// How often the kernel reported that the socket's receive buffer had overflowed (`ENOBUFS`).
     pub overflows: u64,
-    /// Datagrams that the kernel dropped for want of room in the socket, where it counts them.
+    /// Datagrams that the kernel dropped because the receive buffer was full, if it counts them.
     pub dropped: u64,
-    /// Records that the kernel lost before it could send them, because its backlog was full, by its
-    /// rate limit or for want of memory (`lost` in `struct audit_status`).
+    /// Records that the kernel lost before sending them: out of memory, over its rate limit, or with
+    /// a full backlog (`lost` in `struct audit_status`).
     pub kernel_lost: u64,
-    /// Datagrams that did not come from the kernel (netlink port id not 0).
+    /// Datagrams from senders other than the kernel (netlink port not 0).
     pub foreign: u64,
-    /// Times that something began to keep records from coming: auditing was turned off, all rules
-    /// were removed, or the registration as the audit daemon was lost.
+    /// How often auditing was interrupted: turned off, all rules removed, or the registration as the
+    /// audit daemon lost.
     pub interruptions: u64,
 }
 
 impl Sightings {
-    /// Adds what another batch saw.
+    /// Adds the counters of another batch.
     pub fn add(&mut self, other: Sightings) {
         self.malformed += other.malformed;
         self.overflows += other.overflows;
@@ -54,14 +54,14 @@ impl Sightings {
 /// Records in order of arrival, stored as offsets into one buffer.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// The bytes that the entries point into.
+    /// The bytes that the entries refer to.
     pub(crate) bytes: Vec<u8>,
     entries: Vec<Entry>,
-    /// What was seen besides records.
+    /// Losses and errors.
     pub sightings: Sightings,
 }
 
-/// A record as places in the bytes of a batch.
+/// A record whose texts are ranges of the bytes of a batch.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) id: EventId,
@@ -91,7 +91,7 @@ impl Batch {
         narrow(start..self.bytes.len())
     }
 
-    /// Adds a record whose node and body are in the buffer already.
+    /// Adds a record whose node and body are in `bytes` already.
     #[inline]
     pub(crate) fn add(&mut self, entry: Entry) {
         self.entries.push(entry);
@@ -113,7 +113,7 @@ impl Batch {
         &self.entries
     }
 
-    /// How many records there are.
+    /// The number of records.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
@@ -131,15 +131,15 @@ impl Batch {
     }
 }
 
-/// Offsets are stored in 32 bits: a batch never grows past the few MiB that its source allows, and what
-/// is in flight and may join it is bounded too.
+/// Stores offsets in 32 bits: a source limits its batches to a few MiB, and the events in flight that
+/// may be appended are bounded too.
 #[inline]
 pub(crate) fn narrow(range: Range<usize>) -> Range<u32> {
     let narrow = |offset| u32::try_from(offset).unwrap_or(u32::MAX);
     narrow(range.start)..narrow(range.end)
 }
 
-/// The bytes at a stored range; an impossible range is empty instead of a panic.
+/// The bytes at a stored range. An invalid range is empty rather than a panic.
 #[inline]
 pub(crate) fn slice<'a>(bytes: &'a [u8], range: &Range<u32>) -> &'a [u8] {
     bytes

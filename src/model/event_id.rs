@@ -1,13 +1,13 @@
-//! The stamp that every audit record carries, `audit(1795365817.963:231301)`.
+//! The stamp of an audit record, `audit(1795365817.963:231301)`.
 //!
-//! All records of one event share it, so it is the key that puts them together again.
+//! All records of one event share it, so it is the key for their reassembly.
 
 use std::fmt;
 
 /// A point in time with the millisecond precision of an audit stamp.
 ///
-/// For a syscall this is the time of *entry*, while serials are given out later, so neither order
-/// follows from the other (linux/kernel/auditsc.c, `audit_alloc_context` and `audit_serial`).
+/// For a syscall this is the time of *entry*, but the serial is assigned later, so times and serials
+/// may be in different orders (linux/kernel/auditsc.c, `audit_alloc_context` and `audit_serial`).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Timestamp {
     /// Whole seconds since 1970-01-01 UTC.
@@ -17,7 +17,7 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
-    /// The last second that RFC 3339 can write, 9999-12-31T23:59:59Z.
+    /// The last second that RFC 3339 can express, 9999-12-31T23:59:59Z.
     pub const MAX_SECONDS: u64 = 253_402_300_799;
 
     /// Milliseconds since 1970-01-01 UTC.
@@ -27,7 +27,7 @@ impl Timestamp {
             .saturating_add(u64::from(self.millis))
     }
 
-    /// The stamp for a wall-clock reading; a clock before 1970 reads as 1970.
+    /// The stamp for a system time; times before 1970 become 1970.
     pub fn from_system(time: std::time::SystemTime) -> Timestamp {
         let since = time
             .duration_since(std::time::UNIX_EPOCH)
@@ -60,7 +60,7 @@ impl Timestamp {
         text
     }
 
-    /// Writes the milliseconds into what [`rfc3339`](Self::rfc3339) wrote of the same second.
+    /// Replaces the milliseconds in the result of [`rfc3339`](Self::rfc3339) for the same second.
     #[inline]
     pub(crate) fn write_millis(self, text: &mut [u8; 24]) {
         let millis = u32::from(self.millis) % 1000;
@@ -69,7 +69,7 @@ impl Timestamp {
     }
 }
 
-/// A number below 100 in two digits.
+/// A number below 100 as two digits.
 fn pair(number: u32) -> [u8; 2] {
     static PAIRS: [[u8; 2]; 100] = {
         let mut pairs = [[0; 2]; 100];
@@ -89,10 +89,10 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// The date of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
+/// The year, month and day of a number of days since 1970-01-01, in the proleptic Gregorian calendar.
 ///
-/// Years are counted from March, so that the leap day is the last of its year, and in eras of 400
-/// years, which are all 146,097 days long.
+/// Years start in March here, so that the leap day is the last of its year. An era is 400 years, or
+/// 146,097 days.
 fn civil(days: u32) -> (u32, u32, u32) {
     let shifted = days + 719_468; // days from 0000-03-01 to 1970-01-01
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
@@ -109,18 +109,18 @@ fn civil(days: u32) -> (u32, u32, u32) {
     (era * 400 + year_of_era + u32::from(month <= 2), month, day)
 }
 
-/// A point in time in milliseconds, from any starting point: a monotonic clock for live records,
-/// the records' own time for a log.
+/// A point in time in milliseconds since an arbitrary start: from a monotonic clock for live records,
+/// from the stamps of the records for a log.
 pub type Millis = u64;
 
-/// What identifies an event on one host: the time and the serial of its records.
+/// Identifies an event on one host: the time and serial of its records.
 ///
-/// The serial alone is not enough: it starts again at every boot and wraps at 32 bits.
+/// The serial alone is not unique: it restarts at every boot and wraps at 32 bits.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct EventId {
     /// The time in the stamp.
     pub time: Timestamp,
-    /// The kernel's serial number, an `unsigned int` that wraps.
+    /// The kernel's serial number, which wraps at 32 bits.
     pub serial: u32,
 }
 
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn stamps_are_written_as_rfc_3339_in_utc() {
+    fn times_are_formatted_as_rfc_3339_in_utc() {
         check(0, 0, "1970-01-01T00:00:00.000Z");
         check(951_782_400, 7, "2000-02-29T00:00:00.007Z");
         check(1_795_365_817, 963, "2026-11-22T16:43:37.963Z");

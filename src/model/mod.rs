@@ -1,4 +1,4 @@
-//! The nouns that all stages share. Nothing here reads, decides or writes.
+//! The types that all stages share. Nothing here does I/O or makes decisions.
 
 mod actor;
 mod arch;

@@ -1,22 +1,20 @@
-//! Audit record types: the number at the head of every audit message, and
-//! the word auditd writes for it after `type=`.
+//! Audit record types: the number in the header of every audit message, and the name that auditd
+//! writes after `type=`.
 //!
-//! The kernel sends numbers and log files hold words, so everything that
-//! reads a record needs both, and needs the way from a word back to its
-//! number to be cheap: it is taken once for each line of a log. The table
-//! below is the single list both directions are made from.
+//! The kernel sends numbers and logs contain names, so both directions are needed. Looking up a
+//! name must be fast, because it is done for each line of a log. The table below is the single
+//! source for both.
 //!
-//! The numbers up to 2099 come from `linux/include/uapi/linux/audit.h`. Those
-//! that programs send (1100-1299 and 2100-2999) come from audit-userspace's
-//! `audit-records.h`. The words are those of its `msg_typetab.h`, which are
-//! the constants without `AUDIT_`, save for `AUDIT_AA`.
+//! The numbers up to 2099 come from `linux/include/uapi/linux/audit.h`. Those that programs send
+//! (1100-1299 and 2100-2999) come from audit-userspace's `audit-records.h`. The names are those of
+//! its `msg_typetab.h`: the constants without `AUDIT_`, except for `AUDIT_AA`.
 
 use std::{fmt, str::FromStr, sync::LazyLock};
 
 use hashbrown::HashMap;
 
-/// The type of an audit record, as in the `nlmsg_type` of its netlink
-/// message. Types nobody has named yet are values like any other.
+/// The type of an audit record, as in the `nlmsg_type` of its netlink message. Numbers without a
+/// name are valid too.
 ///
 /// ```
 /// use auditrd::{RecordType, record_type::AUDIT_SYSCALL};
@@ -28,8 +26,7 @@ use hashbrown::HashMap;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordType(pub u16);
 
-/// Makes one constant for each line, the names for numbers, and the list the
-/// search by name is built from.
+/// Defines a constant for each line, the lookup of names, and the table for the lookup of numbers.
 macro_rules! record_types {
     ($($(#[$doc:meta])* $constant:ident = $number:literal $text:literal;)*) => {
         $(
@@ -41,8 +38,8 @@ macro_rules! record_types {
         const TABLE: &[(RecordType, &str)] = &[$(($constant, $text)),*];
 
         impl RecordType {
-            /// The name auditd writes after `type=`, such as `SYSCALL`, or
-            /// none for a number that has no name.
+            /// The name that auditd writes after `type=`, such as `SYSCALL`; `None` if the number
+            /// has no name.
             pub fn name(self) -> Option<&'static str> {
                 match self.0 {
                     $($number => Some($text),)*
@@ -54,61 +51,61 @@ macro_rules! record_types {
 }
 
 record_types! {
-    // 1000-1099 are commands to the audit system and its answers, save for
-    // USER and LOGIN, which are records. From linux/audit.h.
+    // 1000-1099 are requests to the kernel and its replies, except for USER and LOGIN, which are
+    // records. From linux/audit.h.
 
-    /// Asks for the audit status, and is the answer to that question.
+    /// Requests the audit status, and the reply.
     AUDIT_GET = 1000 "GET";
     /// Sets parts of the audit status, among them the process id of auditd.
     AUDIT_SET = 1001 "SET";
-    /// Lists rules in the first format, which kernels no longer accept.
+    /// Lists rules in the original format, which kernels no longer accept.
     AUDIT_LIST = 1002 "LIST";
-    /// Adds a rule in the first format, which kernels no longer accept.
+    /// Adds a rule in the original format, which kernels no longer accept.
     AUDIT_ADD = 1003 "ADD";
-    /// Deletes a rule in the first format, which kernels no longer accept.
+    /// Deletes a rule in the original format, which kernels no longer accept.
     AUDIT_DEL = 1004 "DEL";
-    /// Message from a program, before each kind had a type of its own.
+    /// Message from a program, before there were specific types.
     AUDIT_USER = 1005 "USER";
     /// A process was given its login id (`auid`) and session.
     AUDIT_LOGIN = 1006 "LOGIN";
-    /// Adds a file watch by the interface that rules replaced.
+    /// Adds a file watch through the interface that rules have replaced.
     AUDIT_WATCH_INS = 1007 "WATCH_INS";
-    /// Removes a file watch by the interface that rules replaced.
+    /// Removes a file watch through the interface that rules have replaced.
     AUDIT_WATCH_REM = 1008 "WATCH_REM";
-    /// Lists file watches by the interface that rules replaced.
+    /// Lists file watches through the interface that rules have replaced.
     AUDIT_WATCH_LIST = 1009 "WATCH_LIST";
-    /// Asks who sent auditd its last signal, and is the answer.
+    /// Requests the sender of auditd's last signal, and the reply.
     AUDIT_SIGNAL_INFO = 1010 "SIGNAL_INFO";
     /// Adds a rule (`struct audit_rule_data`).
     AUDIT_ADD_RULE = 1011 "ADD_RULE";
     /// Deletes a rule (`struct audit_rule_data`).
     AUDIT_DEL_RULE = 1012 "DEL_RULE";
-    /// Asks for all rules, and is the type of each one in the answer.
+    /// Requests all rules, and each rule in the reply.
     AUDIT_LIST_RULES = 1013 "LIST_RULES";
     /// Drops the parts of watched trees that are no longer reachable.
     AUDIT_TRIM = 1014 "TRIM";
-    /// Makes one directory count as part of another one's watched tree.
+    /// Treats one directory as part of another one's watched tree.
     AUDIT_MAKE_EQUIV = 1015 "MAKE_EQUIV";
-    /// Asks whether terminal input is audited, and is the answer.
+    /// Requests whether terminal input is audited, and the reply.
     AUDIT_TTY_GET = 1016 "TTY_GET";
     /// Sets whether terminal input is audited.
     AUDIT_TTY_SET = 1017 "TTY_SET";
     /// Switches features such as the immutable login id on or off.
     AUDIT_SET_FEATURE = 1018 "SET_FEATURE";
-    /// Asks which features are on, and is the answer.
+    /// Requests the enabled features, and the reply.
     AUDIT_GET_FEATURE = 1019 "GET_FEATURE";
 
     // 1100-1199 are messages of trusted programs. From audit-records.h.
 
-    /// A user proved, or failed to prove, who they are.
+    /// A user was authenticated, or failed to be.
     AUDIT_USER_AUTH = 1100 "USER_AUTH";
-    /// A user's account was checked for the right to enter.
+    /// A user's account was checked for permission to log in.
     AUDIT_USER_ACCT = 1101 "USER_ACCT";
     /// An attribute of a user account was changed.
     AUDIT_USER_MGMT = 1102 "USER_MGMT";
     /// Credentials were acquired for a user.
     AUDIT_CRED_ACQ = 1103 "CRED_ACQ";
-    /// A user's credentials were given back.
+    /// A user's credentials were released.
     AUDIT_CRED_DISP = 1104 "CRED_DISP";
     /// A user's session was opened.
     AUDIT_USER_START = 1105 "USER_START";
@@ -118,7 +115,7 @@ record_types! {
     AUDIT_USER_AVC = 1107 "USER_AVC";
     /// A user's password or PIN was changed.
     AUDIT_USER_CHAUTHTOK = 1108 "USER_CHAUTHTOK";
-    /// A user's account was found in a wrong state.
+    /// A user's account was found in an invalid state.
     AUDIT_USER_ERR = 1109 "USER_ERR";
     /// A user's credentials were renewed.
     AUDIT_CRED_REFR = 1110 "CRED_REFR";
@@ -136,62 +133,61 @@ record_types! {
     AUDIT_ADD_GROUP = 1116 "ADD_GROUP";
     /// A group was deleted.
     AUDIT_DEL_GROUP = 1117 "DEL_GROUP";
-    /// Result of a permission check a program made by itself.
+    /// Result of a program's own permission check.
     AUDIT_DAC_CHECK = 1118 "DAC_CHECK";
-    /// A program changed the group it works as.
+    /// A program changed its group id.
     AUDIT_CHGRP_ID = 1119 "CHGRP_ID";
     /// Success message of a test.
     AUDIT_TEST = 1120 "TEST";
-    /// Free text of a trusted program.
+    /// Free text from a trusted program.
     AUDIT_TRUSTED_APP = 1121 "TRUSTED_APP";
     /// SELinux error found by a program.
     AUDIT_USER_SELINUX_ERR = 1122 "USER_SELINUX_ERR";
-    /// A command and its arguments, as run through sudo and the like.
+    /// A command and its arguments, run through sudo or a similar program.
     AUDIT_USER_CMD = 1123 "USER_CMD";
-    /// Terminal input as the shell understood it.
+    /// Terminal input as the shell interpreted it.
     AUDIT_USER_TTY = 1124 "USER_TTY";
-    /// A program changed the user it works as.
+    /// A program changed its user id.
     AUDIT_CHUSER_ID = 1125 "CHUSER_ID";
     /// A group's password was checked.
     AUDIT_GRP_AUTH = 1126 "GRP_AUTH";
     /// The system started.
     AUDIT_SYSTEM_BOOT = 1127 "SYSTEM_BOOT";
-    /// The system is going down.
+    /// The system is shutting down.
     AUDIT_SYSTEM_SHUTDOWN = 1128 "SYSTEM_SHUTDOWN";
     /// The run level changed.
     AUDIT_SYSTEM_RUNLEVEL = 1129 "SYSTEM_RUNLEVEL";
-    /// A service was started, as told by the init system.
+    /// A service was started, as reported by the init system.
     AUDIT_SERVICE_START = 1130 "SERVICE_START";
-    /// A service was stopped, as told by the init system.
+    /// A service was stopped, as reported by the init system.
     AUDIT_SERVICE_STOP = 1131 "SERVICE_STOP";
     /// An attribute of a group was changed.
     AUDIT_GRP_MGMT = 1132 "GRP_MGMT";
     /// A group's password was changed.
     AUDIT_GRP_CHAUTHTOK = 1133 "GRP_CHAUTHTOK";
-    /// Result of a mandatory access check a program made by itself.
+    /// Result of a program's own mandatory access check.
     AUDIT_MAC_CHECK = 1134 "MAC_CHECK";
     /// A user's account was locked by an administrator.
     AUDIT_ACCT_LOCK = 1135 "ACCT_LOCK";
     /// A user's account was unlocked by an administrator.
     AUDIT_ACCT_UNLOCK = 1136 "ACCT_UNLOCK";
-    /// A device came, went or was refused, as told by a program such as
-    /// USBGuard.
+    /// A device was added, removed or rejected, as reported by a program such as USBGuard.
     AUDIT_USER_DEVICE = 1137 "USER_DEVICE";
     /// Software was installed, updated or removed.
     AUDIT_SOFTWARE_UPDATE = 1138 "SOFTWARE_UPDATE";
 
-    // 1200-1299 are written by the audit daemon about itself. The first four
-    // are in linux/audit.h, the rest in audit-records.h.
+    // 1200-1299 are written by the audit daemon about itself. The first four are in linux/audit.h,
+    // the rest in audit-records.h.
 
     /// The audit daemon started.
     AUDIT_DAEMON_START = 1200 "DAEMON_START";
-    /// The audit daemon stopped as it was asked to.
+    /// The audit daemon stopped on request.
     AUDIT_DAEMON_END = 1201 "DAEMON_END";
     /// The audit daemon stopped on an error.
     AUDIT_DAEMON_ABORT = 1202 "DAEMON_ABORT";
     /// The audit daemon's configuration changed.
     AUDIT_DAEMON_CONFIG = 1203 "DAEMON_CONFIG";
-    /// The audit daemon is to read its configuration again; never logged.
+    /// Tells the audit daemon to reload its configuration; never logged.
     AUDIT_DAEMON_RECONFIG = 1204 "DAEMON_RECONFIG";
     /// The audit daemon was asked to rotate its logs.
     AUDIT_DAEMON_ROTATE = 1205 "DAEMON_ROTATE";
@@ -201,7 +197,7 @@ record_types! {
     AUDIT_DAEMON_ACCEPT = 1207 "DAEMON_ACCEPT";
     /// The audit daemon closed a connection from another host.
     AUDIT_DAEMON_CLOSE = 1208 "DAEMON_CLOSE";
-    /// The audit daemon met an error inside itself.
+    /// The audit daemon had an internal error.
     AUDIT_DAEMON_ERR = 1209 "DAEMON_ERR";
 
     // 1300-1399 are the kernel's event records. From linux/audit.h.
@@ -216,11 +212,11 @@ record_types! {
     AUDIT_SOCKETCALL = 1304 "SOCKETCALL";
     /// The audit system's own settings or rules changed.
     AUDIT_CONFIG_CHANGE = 1305 "CONFIG_CHANGE";
-    /// Socket address the system call was given or gave back, in hex.
+    /// Socket address passed to or returned by the system call, in hex.
     AUDIT_SOCKADDR = 1306 "SOCKADDR";
     /// Working directory of the process, which relative paths start from.
     AUDIT_CWD = 1307 "CWD";
-    /// Argument vector of an `execve`, over several records when it is long.
+    /// Argument vector of an `execve`, in several records if it is long.
     AUDIT_EXECVE = 1309 "EXECVE";
     /// New owner and mode of a System V IPC object.
     AUDIT_IPC_SET_PERM = 1311 "IPC_SET_PERM";
@@ -232,9 +228,9 @@ record_types! {
     AUDIT_MQ_NOTIFY = 1314 "MQ_NOTIFY";
     /// Attributes of an `mq_getsetattr`.
     AUDIT_MQ_GETSETATTR = 1315 "MQ_GETSETATTR";
-    /// Left for modules from outside the kernel tree.
+    /// Reserved for modules from outside the kernel tree.
     AUDIT_KERNEL_OTHER = 1316 "KERNEL_OTHER";
-    /// The two descriptors a `pipe` or `socketpair` gave back.
+    /// The two descriptors that a `pipe` or `socketpair` returned.
     AUDIT_FD_PAIR = 1317 "FD_PAIR";
     /// A process that was the target of a signal or `ptrace`.
     AUDIT_OBJ_PID = 1318 "OBJ_PID";
@@ -242,30 +238,30 @@ record_types! {
     AUDIT_TTY = 1319 "TTY";
     /// End of an event of several records; auditd does not log it.
     AUDIT_EOE = 1320 "EOE";
-    /// Capabilities a program gained from its file when it was run.
+    /// Capabilities that a program gained from its file when it was executed.
     AUDIT_BPRM_FCAPS = 1321 "BPRM_FCAPS";
-    /// Capability sets given to `capset`.
+    /// Capability sets passed to `capset`.
     AUDIT_CAPSET = 1322 "CAPSET";
     /// Descriptor and flags of an `mmap`.
     AUDIT_MMAP = 1323 "MMAP";
-    /// A packet that met an audit target in netfilter.
+    /// A packet that matched an audit target in netfilter.
     AUDIT_NETFILTER_PKT = 1324 "NETFILTER_PKT";
     /// A netfilter table or chain was changed.
     AUDIT_NETFILTER_CFG = 1325 "NETFILTER_CFG";
     /// Seccomp killed, trapped or logged a process's system call.
     AUDIT_SECCOMP = 1326 "SECCOMP";
-    /// Command line of the process, as it stands in its memory.
+    /// Command line of the process, as stored in its memory.
     AUDIT_PROCTITLE = 1327 "PROCTITLE";
     /// An audit feature was switched on or off.
     AUDIT_FEATURE_CHANGE = 1328 "FEATURE_CHANGE";
-    /// Asks the running auditd whether it still lives, when another one
-    /// wants its place; a message of the protocol and never logged.
+    /// Checks that the registered auditd is alive when another process wants to register; a protocol
+    /// message that is never logged.
     AUDIT_REPLACE = 1329 "REPLACE";
     /// Name of a kernel module that was loaded or unloaded.
     AUDIT_KERN_MODULE = 1330 "KERN_MODULE";
     /// Decision of a fanotify listener on an access.
     AUDIT_FANOTIFY = 1331 "FANOTIFY";
-    /// Amount the clock was set off by, in seconds and nanoseconds.
+    /// Amount by which the clock was shifted, in seconds and nanoseconds.
     AUDIT_TIME_INJOFFSET = 1332 "TIME_INJOFFSET";
     /// A value of the clock discipline before and after `adjtimex`.
     AUDIT_TIME_ADJNTPVAL = 1333 "TIME_ADJNTPVAL";
@@ -277,28 +273,26 @@ record_types! {
     AUDIT_URINGOP = 1336 "URINGOP";
     /// Flags, mode and resolution rules of an `openat2`.
     AUDIT_OPENAT2 = 1337 "OPENAT2";
-    /// A device mapper target was set up or taken down.
+    /// A device mapper target was created or removed.
     AUDIT_DM_CTRL = 1338 "DM_CTRL";
     /// A device mapper target reported an event, such as a bad block.
     AUDIT_DM_EVENT = 1339 "DM_EVENT";
 
-    // 1400-1499 belong to SELinux and the security modules after it. From
-    // linux/audit.h.
+    // 1400-1499 belong to SELinux and the security modules after it. From linux/audit.h.
 
-    /// Access decision of SELinux, and of the other modules that took over
-    /// its record.
+    /// Access decision of SELinux, or of another module that uses its record.
     AUDIT_AVC = 1400 "AVC";
-    /// Error inside SELinux, such as a context that is not valid.
+    /// Error inside SELinux, such as an invalid context.
     AUDIT_SELINUX_ERR = 1401 "SELINUX_ERR";
     /// Path of the file in an access decision.
     AUDIT_AVC_PATH = 1402 "AVC_PATH";
     /// A security policy was loaded.
     AUDIT_MAC_POLICY_LOAD = 1403 "MAC_POLICY_LOAD";
-    /// The security module went enforcing, permissive or off.
+    /// The security module became enforcing, permissive or disabled.
     AUDIT_MAC_STATUS = 1404 "MAC_STATUS";
     /// A policy boolean was set.
     AUDIT_MAC_CONFIG_CHANGE = 1405 "MAC_CONFIG_CHANGE";
-    /// NetLabel was told to allow or refuse traffic without a label.
+    /// NetLabel was configured to allow or deny unlabelled traffic.
     AUDIT_MAC_UNLBL_ALLOW = 1406 "MAC_UNLBL_ALLOW";
     /// NetLabel was given a CIPSO domain of interpretation for IPv4.
     AUDIT_MAC_CIPSOV4_ADD = 1407 "MAC_CIPSOV4_ADD";
@@ -316,7 +310,7 @@ record_types! {
     AUDIT_MAC_IPSEC_ADDSPD = 1413 "MAC_IPSEC_ADDSPD";
     /// An IPsec policy was deleted; kernels no longer write it.
     AUDIT_MAC_IPSEC_DELSPD = 1414 "MAC_IPSEC_DELSPD";
-    /// An IPsec association or policy changed, or a packet broke its rules.
+    /// An IPsec association or policy changed, or a packet violated one.
     AUDIT_MAC_IPSEC_EVENT = 1415 "MAC_IPSEC_EVENT";
     /// NetLabel was given a fixed label for an address.
     AUDIT_MAC_UNLBL_STCADD = 1416 "MAC_UNLBL_STCADD";
@@ -328,13 +322,13 @@ record_types! {
     AUDIT_MAC_CALIPSO_DEL = 1419 "MAC_CALIPSO_DEL";
     /// Access decision of IPE, the integrity policy enforcement module.
     AUDIT_IPE_ACCESS = 1420 "IPE_ACCESS";
-    /// IPE was given another policy or went enforcing or permissive.
+    /// IPE got another policy, or became enforcing or permissive.
     AUDIT_IPE_CONFIG_CHANGE = 1421 "IPE_CONFIG_CHANGE";
     /// IPE loaded a policy.
     AUDIT_IPE_POLICY_LOAD = 1422 "IPE_POLICY_LOAD";
-    /// Landlock refused an access.
+    /// Landlock denied an access.
     AUDIT_LANDLOCK_ACCESS = 1423 "LANDLOCK_ACCESS";
-    /// A Landlock domain was first seen refusing, or was freed.
+    /// A Landlock domain denied its first access, or was freed.
     AUDIT_LANDLOCK_DOMAIN = 1424 "LANDLOCK_DOMAIN";
     /// Security contexts of the process, where several modules have one.
     AUDIT_MAC_TASK_CONTEXTS = 1425 "MAC_TASK_CONTEXTS";
@@ -343,20 +337,19 @@ record_types! {
 
     // 1500-1599 belong to AppArmor. From audit-records.h.
 
-    /// AppArmor, in the words of its earliest releases. The one type whose
-    /// text is not its constant's name.
+    /// AppArmor message of its earliest releases. The only type whose name differs from its constant.
     AUDIT_AA = 1500 "APPARMOR";
     /// AppArmor allowed an access and was asked to log it.
     AUDIT_APPARMOR_AUDIT = 1501 "APPARMOR_AUDIT";
-    /// AppArmor let pass, in complain mode, what it would have refused.
+    /// AppArmor allowed, in complain mode, an access that it would deny.
     AUDIT_APPARMOR_ALLOWED = 1502 "APPARMOR_ALLOWED";
-    /// AppArmor refused an access.
+    /// AppArmor denied an access.
     AUDIT_APPARMOR_DENIED = 1503 "APPARMOR_DENIED";
-    /// AppArmor's hint for whoever writes the profile.
+    /// AppArmor's hint for the author of the profile.
     AUDIT_APPARMOR_HINT = 1504 "APPARMOR_HINT";
     /// AppArmor loaded, replaced or removed a profile.
     AUDIT_APPARMOR_STATUS = 1505 "APPARMOR_STATUS";
-    /// AppArmor met an error inside itself.
+    /// AppArmor had an internal error.
     AUDIT_APPARMOR_ERROR = 1506 "APPARMOR_ERROR";
     /// AppArmor killed a process.
     AUDIT_APPARMOR_KILL = 1507 "APPARMOR_KILL";
@@ -365,11 +358,11 @@ record_types! {
 
     /// A network device entered or left promiscuous mode.
     AUDIT_ANOM_PROMISCUOUS = 1700 "ANOM_PROMISCUOUS";
-    /// A process ended on a signal such as SIGSEGV.
+    /// A process was terminated by a signal such as SIGSEGV.
     AUDIT_ANOM_ABEND = 1701 "ANOM_ABEND";
-    /// A link was followed or made where protected links forbid it.
+    /// A link was followed or created against the protected-links settings.
     AUDIT_ANOM_LINK = 1702 "ANOM_LINK";
-    /// A file was opened for creation where protected files forbid it.
+    /// A file was opened for creation against the protected-files settings.
     AUDIT_ANOM_CREAT = 1703 "ANOM_CREAT";
 
     // 1800-1899 belong to the integrity subsystem. From linux/audit.h.
@@ -378,41 +371,40 @@ record_types! {
     AUDIT_INTEGRITY_DATA = 1800 "INTEGRITY_DATA";
     /// A file's metadata was checked or changed under EVM.
     AUDIT_INTEGRITY_METADATA = 1801 "INTEGRITY_METADATA";
-    /// Integrity checking was switched on, off or set up.
+    /// Integrity checking was enabled, disabled or configured.
     AUDIT_INTEGRITY_STATUS = 1802 "INTEGRITY_STATUS";
     /// The hash algorithm of integrity checking was set.
     AUDIT_INTEGRITY_HASH = 1803 "INTEGRITY_HASH";
-    /// A measurement was made invalid by a writer of the same file.
+    /// A measurement was invalidated by a writer of the same file.
     AUDIT_INTEGRITY_PCR = 1804 "INTEGRITY_PCR";
-    /// A file met an audit rule of the IMA policy; holds its hash.
+    /// A file matched an audit rule of the IMA policy; contains its hash.
     AUDIT_INTEGRITY_RULE = 1805 "INTEGRITY_RULE";
-    /// An extended attribute was added to those EVM protects.
+    /// An extended attribute was added to those that EVM protects.
     AUDIT_INTEGRITY_EVM_XATTR = 1806 "INTEGRITY_EVM_XATTR";
     /// A rule was read into the IMA policy.
     AUDIT_INTEGRITY_POLICY_RULE = 1807 "INTEGRITY_POLICY_RULE";
-    /// A program enforced integrity by itself and told the kernel.
+    /// A program enforced integrity itself and reported it to the kernel.
     AUDIT_INTEGRITY_USERSPACE = 1808 "INTEGRITY_USERSPACE";
 
-    /// Kernel message with no type of its own, such as the one that tells
-    /// audit came up at boot. From linux/audit.h.
+    /// Kernel message without a specific type, such as the start of auditing at boot. From
+    /// linux/audit.h.
     AUDIT_KERNEL = 2000 "KERNEL";
 
-    // 2100-2199 are what programs find suspicious. From audit-records.h, as
-    // is all that follows.
+    // 2100-2199 are anomalies detected by programs. From audit-records.h, as are all that follow.
 
     /// A user failed to log in too many times.
     AUDIT_ANOM_LOGIN_FAILURES = 2100 "ANOM_LOGIN_FAILURES";
-    /// A login was tried at a time it is not allowed.
+    /// A login was attempted at a time when it is not allowed.
     AUDIT_ANOM_LOGIN_TIME = 2101 "ANOM_LOGIN_TIME";
-    /// A user has as many sessions as are allowed.
+    /// A user reached the maximum number of sessions.
     AUDIT_ANOM_LOGIN_SESSIONS = 2102 "ANOM_LOGIN_SESSIONS";
-    /// A login was tried to an account that is watched.
+    /// A login was attempted to a watched account.
     AUDIT_ANOM_LOGIN_ACCT = 2103 "ANOM_LOGIN_ACCT";
-    /// A login was tried from a place it is not allowed from.
+    /// A login was attempted from a forbidden location.
     AUDIT_ANOM_LOGIN_LOCATION = 2104 "ANOM_LOGIN_LOCATION";
-    /// Too many accesses were refused by file permissions.
+    /// Too many accesses were denied by file permissions.
     AUDIT_ANOM_MAX_DAC = 2105 "ANOM_MAX_DAC";
-    /// Too many accesses were refused by the security policy.
+    /// Too many accesses were denied by the security policy.
     AUDIT_ANOM_MAX_MAC = 2106 "ANOM_MAX_MAC";
     /// The abstract machine test utility failed.
     AUDIT_ANOM_AMTU_FAIL = 2107 "ANOM_AMTU_FAIL";
@@ -428,38 +420,38 @@ record_types! {
     AUDIT_ANOM_EXEC = 2112 "ANOM_EXEC";
     /// A file was made executable.
     AUDIT_ANOM_MK_EXEC = 2113 "ANOM_MK_EXEC";
-    /// A user account was added, which the watcher did not expect.
+    /// A user account was added unexpectedly.
     AUDIT_ANOM_ADD_ACCT = 2114 "ANOM_ADD_ACCT";
-    /// A user account was deleted, which the watcher did not expect.
+    /// A user account was deleted unexpectedly.
     AUDIT_ANOM_DEL_ACCT = 2115 "ANOM_DEL_ACCT";
-    /// A user account was changed, which the watcher did not expect.
+    /// A user account was changed unexpectedly.
     AUDIT_ANOM_MOD_ACCT = 2116 "ANOM_MOD_ACCT";
     /// A user became root.
     AUDIT_ANOM_ROOT_TRANS = 2117 "ANOM_ROOT_TRANS";
-    /// A login was tried to an account meant for a service.
+    /// A login was attempted to a service account.
     AUDIT_ANOM_LOGIN_SERVICE = 2118 "ANOM_LOGIN_SERVICE";
-    /// A login as root was tried.
+    /// A login as root was attempted.
     AUDIT_ANOM_LOGIN_ROOT = 2119 "ANOM_LOGIN_ROOT";
     /// Too many logins failed from one address.
     AUDIT_ANOM_ORIGIN_FAILURES = 2120 "ANOM_ORIGIN_FAILURES";
-    /// A user's session was judged bad.
+    /// A user's session was classified as bad.
     AUDIT_ANOM_SESSION = 2121 "ANOM_SESSION";
 
     // 2200-2299 are what was done against an anomaly.
 
-    /// An anomaly was seen and nothing was done.
+    /// An anomaly was detected and no action was taken.
     AUDIT_RESP_ANOMALY = 2200 "RESP_ANOMALY";
-    /// A warning was mailed.
+    /// A warning was sent by email.
     AUDIT_RESP_ALERT = 2201 "RESP_ALERT";
     /// A program was killed.
     AUDIT_RESP_KILL_PROC = 2202 "RESP_KILL_PROC";
-    /// A session was ended.
+    /// A session was terminated.
     AUDIT_RESP_TERM_ACCESS = 2203 "RESP_TERM_ACCESS";
     /// An account was locked against access from other hosts.
     AUDIT_RESP_ACCT_REMOTE = 2204 "RESP_ACCT_REMOTE";
-    /// An account was locked for some time.
+    /// An account was locked temporarily.
     AUDIT_RESP_ACCT_LOCK_TIMED = 2205 "RESP_ACCT_LOCK_TIMED";
-    /// An account was unlocked when its time was over.
+    /// A temporarily locked account was unlocked.
     AUDIT_RESP_ACCT_UNLOCK_TIMED = 2206 "RESP_ACCT_UNLOCK_TIMED";
     /// An account was locked.
     AUDIT_RESP_ACCT_LOCK = 2207 "RESP_ACCT_LOCK";
@@ -469,38 +461,38 @@ record_types! {
     AUDIT_RESP_SEBOOL = 2209 "RESP_SEBOOL";
     /// A script was run.
     AUDIT_RESP_EXEC = 2210 "RESP_EXEC";
-    /// The system went to single user mode.
+    /// The system was switched to single-user mode.
     AUDIT_RESP_SINGLE = 2211 "RESP_SINGLE";
-    /// The system was taken down.
+    /// The system was halted.
     AUDIT_RESP_HALT = 2212 "RESP_HALT";
     /// An address was blocked by the firewall.
     AUDIT_RESP_ORIGIN_BLOCK = 2213 "RESP_ORIGIN_BLOCK";
-    /// An address was blocked by the firewall for some time.
+    /// An address was blocked by the firewall temporarily.
     AUDIT_RESP_ORIGIN_BLOCK_TIMED = 2214 "RESP_ORIGIN_BLOCK_TIMED";
-    /// An address was unblocked when its time was over.
+    /// A temporarily blocked address was unblocked.
     AUDIT_RESP_ORIGIN_UNBLOCK_TIMED = 2215 "RESP_ORIGIN_UNBLOCK_TIMED";
 
     // 2300-2399 are about roles and labels.
 
-    /// A user took on another role.
+    /// A user assumed another role.
     AUDIT_USER_ROLE_CHANGE = 2300 "USER_ROLE_CHANGE";
-    /// An administrator gave a user a role.
+    /// An administrator assigned a role to a user.
     AUDIT_ROLE_ASSIGN = 2301 "ROLE_ASSIGN";
-    /// An administrator took a role from a user.
+    /// An administrator removed a role from a user.
     AUDIT_ROLE_REMOVE = 2302 "ROLE_REMOVE";
     /// An administrator overrode a label.
     AUDIT_LABEL_OVERRIDE = 2303 "LABEL_OVERRIDE";
     /// The level in an object's label was changed.
     AUDIT_LABEL_LEVEL_CHANGE = 2304 "LABEL_LEVEL_CHANGE";
-    /// An object left the system with its label, such as by printing.
+    /// An object was exported with its label, for example by printing.
     AUDIT_USER_LABELED_EXPORT = 2305 "USER_LABELED_EXPORT";
-    /// An object left the system without its label.
+    /// An object was exported without its label.
     AUDIT_USER_UNLABELED_EXPORT = 2306 "USER_UNLABELED_EXPORT";
-    /// A device was given to a user.
+    /// A device was allocated to a user.
     AUDIT_DEV_ALLOC = 2307 "DEV_ALLOC";
-    /// A device was given back.
+    /// A device was deallocated.
     AUDIT_DEV_DEALLOC = 2308 "DEV_DEALLOC";
-    /// A file system was labelled anew.
+    /// A file system was relabelled.
     AUDIT_FS_RELABEL = 2309 "FS_RELABEL";
     /// A program that enforces policy itself loaded one.
     AUDIT_USER_MAC_POLICY_LOAD = 2310 "USER_MAC_POLICY_LOAD";
@@ -508,7 +500,7 @@ record_types! {
     AUDIT_ROLE_MODIFY = 2311 "ROLE_MODIFY";
     /// The security policy's configuration was changed by a program.
     AUDIT_USER_MAC_CONFIG_CHANGE = 2312 "USER_MAC_CONFIG_CHANGE";
-    /// A program that enforces policy itself went enforcing or permissive.
+    /// A program that enforces policy itself became enforcing or permissive.
     AUDIT_USER_MAC_STATUS = 2313 "USER_MAC_STATUS";
 
     // 2400-2499 are about cryptography in programs.
@@ -521,13 +513,13 @@ record_types! {
     AUDIT_CRYPTO_LOGIN = 2402 "CRYPTO_LOGIN";
     /// A cryptographic officer logged out.
     AUDIT_CRYPTO_LOGOUT = 2403 "CRYPTO_LOGOUT";
-    /// A key was made, negotiated or destroyed.
+    /// A key was created, negotiated or destroyed.
     AUDIT_CRYPTO_KEY_USER = 2404 "CRYPTO_KEY_USER";
-    /// Encrypting, decrypting or drawing random numbers failed.
+    /// Encryption, decryption or random number generation failed.
     AUDIT_CRYPTO_FAILURE_USER = 2405 "CRYPTO_FAILURE_USER";
-    /// A replayed message was found.
+    /// A replayed message was detected.
     AUDIT_CRYPTO_REPLAY_USER = 2406 "CRYPTO_REPLAY_USER";
-    /// Parameters of a TLS or SSH session that was set up.
+    /// Parameters of an established TLS or SSH session.
     AUDIT_CRYPTO_SESSION = 2407 "CRYPTO_SESSION";
     /// Parameters of an IKE security association.
     AUDIT_CRYPTO_IKE_SA = 2408 "CRYPTO_IKE_SA";
@@ -538,7 +530,7 @@ record_types! {
 
     /// A machine or container was started, paused or stopped.
     AUDIT_VIRT_CONTROL = 2500 "VIRT_CONTROL";
-    /// A machine or container was given or lost a resource.
+    /// A machine or container gained or lost a resource.
     AUDIT_VIRT_RESOURCE = 2501 "VIRT_RESOURCE";
     /// A machine or container was bound to a label.
     AUDIT_VIRT_MACHINE_ID = 2502 "VIRT_MACHINE_ID";
@@ -548,9 +540,9 @@ record_types! {
     AUDIT_VIRT_CREATE = 2504 "VIRT_CREATE";
     /// A guest image was destroyed.
     AUDIT_VIRT_DESTROY = 2505 "VIRT_DESTROY";
-    /// A guest moved in from another host.
+    /// A guest migrated in from another host.
     AUDIT_VIRT_MIGRATE_IN = 2506 "VIRT_MIGRATE_IN";
-    /// A guest moved out to another host.
+    /// A guest migrated out to another host.
     AUDIT_VIRT_MIGRATE_OUT = 2507 "VIRT_MIGRATE_OUT";
 }
 
@@ -565,7 +557,7 @@ fn by_name(name: &[u8]) -> Option<RecordType> {
     BY_NAME.get(name).copied()
 }
 
-/// Reads a decimal number of digits alone that fits in 16 bits.
+/// Parses a decimal number without a sign that fits in 16 bits.
 fn decimal(digits: &[u8]) -> Option<u16> {
     if digits.is_empty() {
         return None;
@@ -577,10 +569,8 @@ fn decimal(digits: &[u8]) -> Option<u16> {
 }
 
 impl RecordType {
-    /// Reads what a log line has after `type=`: a name such as `SYSCALL`,
-    /// `UNKNOWN[1334]` as auditd writes a type it has no name for, or the
-    /// bare number. The case of the letters counts. None when it is none of
-    /// these, or the number does not fit in 16 bits.
+    /// Parses the value of `type=` in a log line: a name such as `SYSCALL`, `UNKNOWN[1334]`, which
+    /// auditd writes for a type without a name, or a bare number. It is case-sensitive.
     pub fn parse(text: &[u8]) -> Option<RecordType> {
         let known = by_name(text);
         if known.is_some() {
@@ -593,20 +583,18 @@ impl RecordType {
         decimal(digits).map(RecordType)
     }
 
-    /// Whether a program sent this record through the kernel (1100-1199 and
-    /// 2100-2999), so that its fields lie inside a quoted `msg='...'`.
+    /// Whether a program sent the record through the kernel (1100-1199 and 2100-2999), so that its
+    /// fields are inside a quoted `msg='...'`.
     pub fn is_user_event(self) -> bool {
         matches!(self.0, 1100..=1199 | 2100..=2999)
     }
 
-    /// Whether a record of this type is a whole event by itself, so that
-    /// nothing needs to be waited for once it has been read.
+    /// Whether a record of this type is a whole event by itself.
     ///
-    /// This is the rule of libauparse (control messages, messages of programs
-    /// and daemons, and `KERNEL`) with one difference: 1700-1899 and NetLabel's
-    /// 1406-1419 are left out, as `LOGIN` is, because the kernel may write
-    /// them within the event of the system call that caused them.
-    /// `ANOM_ABEND` stays in: a process is killed when no call is under way.
+    /// This is the rule of libauparse (control messages, messages of programs and daemons, and
+    /// `KERNEL`) with one difference: 1700-1899, NetLabel's 1406-1419 and `LOGIN` are excluded,
+    /// because the kernel may write them as part of a syscall event. `ANOM_ABEND` is included: a
+    /// process is killed outside of any syscall.
     pub fn is_single(self) -> bool {
         match self {
             AUDIT_LOGIN => false,
@@ -617,8 +605,8 @@ impl RecordType {
     }
 }
 
-/// Writes the name, or `UNKNOWN[n]` as auditd does for a type without one.
-/// Both read back by [`RecordType::parse`].
+/// Writes the name, or `UNKNOWN[n]` as auditd does for a type without one. [`RecordType::parse`]
+/// accepts both.
 impl fmt::Display for RecordType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
@@ -634,7 +622,7 @@ impl fmt::Debug for RecordType {
     }
 }
 
-/// Text that names no record type.
+/// The error for a text that is not a record type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownRecordType(String);
 
@@ -646,8 +634,7 @@ impl fmt::Display for UnknownRecordType {
 
 impl std::error::Error for UnknownRecordType {}
 
-/// Reads what a person wrote: as [`RecordType::parse`] does, in any case of
-/// letters.
+/// As [`RecordType::parse`], but case-insensitive, for user input.
 impl FromStr for RecordType {
     type Err = UnknownRecordType;
 
@@ -662,7 +649,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_reads_back_to_its_number() {
+    fn every_name_parses_to_its_number() {
         for (record_type, name) in TABLE {
             assert_eq!(record_type.name(), Some(*name));
             assert_eq!(
@@ -675,7 +662,7 @@ mod tests {
     }
 
     #[test]
-    fn every_number_reads_back_from_what_is_displayed() {
+    fn every_number_parses_from_its_display() {
         for number in 0..=u16::MAX {
             let record_type = RecordType(number);
             assert_eq!(
@@ -690,7 +677,7 @@ mod tests {
     }
 
     #[test]
-    fn table_is_in_the_order_of_numbers_without_repeats() {
+    fn the_table_is_sorted_and_has_no_duplicates() {
         assert!(TABLE.is_sorted_by(|left, right| left.0 < right.0));
         let mut names: Vec<_> = TABLE.iter().map(|(_, name)| *name).collect();
         names.sort_unstable();
@@ -709,7 +696,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_type_is_refused() {
+    fn text_that_is_not_a_record_type_is_rejected() {
         for text in [
             "",
             "syscall",
@@ -733,21 +720,21 @@ mod tests {
     }
 
     #[test]
-    fn error_quotes_what_was_written() {
+    fn the_error_quotes_the_input() {
         let error = "foo"
             .parse::<RecordType>()
-            .expect_err("no type is called foo");
+            .expect_err("foo is not a record type");
         assert_eq!(error.to_string(), r#"unknown record type "foo""#);
     }
 
     #[test]
-    fn display_keeps_the_width_asked_for() {
+    fn display_honours_the_width() {
         assert_eq!(format!("{AUDIT_CWD:5}|{AUDIT_CWD:?}"), "CWD  |CWD");
         assert_eq!(RecordType(1999).to_string(), "UNKNOWN[1999]");
     }
 
     #[test]
-    fn user_events_are_the_two_ranges_of_programs() {
+    fn user_events_are_two_ranges_of_numbers() {
         for (number, expected) in [
             (1099, false),
             (1100, true),
@@ -763,7 +750,7 @@ mod tests {
     }
 
     #[test]
-    fn records_of_a_system_call_are_not_single() {
+    fn records_of_a_syscall_event_are_not_single() {
         for record_type in [
             AUDIT_LOGIN,
             AUDIT_SYSCALL,
@@ -782,7 +769,7 @@ mod tests {
     }
 
     #[test]
-    fn records_that_come_alone_are_single() {
+    fn records_that_are_whole_events_are_single() {
         for record_type in [
             AUDIT_USER,
             AUDIT_USER_LOGIN,

@@ -1,18 +1,16 @@
-//! Names for the numbers in a record that belong to the kernel's interface:
-//! system calls, io_uring operations and errors.
+//! Names for the kernel's numbers: syscalls, io_uring operations and errors.
 //!
-//! The system calls of each architecture come from the crate `syscalls`. What
-//! stands here is where its tables differ from what a kernel does: calls it
-//! lacks, calls it has too many, the x32 ABI, and names it spells otherwise.
+//! The syscalls of each architecture come from the crate `syscalls`. This file corrects the
+//! differences between its tables and the kernel: missing syscalls, syscalls that do not exist, the
+//! x32 ABI, and different spellings.
 
 use crate::model::{Arch, X32_SYSCALL_BIT};
 
-/// The first number x32 has for itself.
+/// The first syscall number that only x32 has.
 const X32_FIRST: u32 = 512;
 
-/// The calls x32 has for itself, from 512 on, as they pass structures that
-/// look different with 32-bit pointers. From
-/// `linux/arch/x86/entry/syscalls/syscall_64.tbl`.
+/// The syscalls that only x32 has, from 512 on: they take structs whose layout depends on the size
+/// of pointers. From `linux/arch/x86/entry/syscalls/syscall_64.tbl`.
 const X32_NAMES: [&str; 36] = [
     "rt_sigaction",
     "rt_sigreturn",
@@ -52,13 +50,13 @@ const X32_NAMES: [&str; 36] = [
     "pwritev2",
 ];
 
-/// Calls newer than the crate's tables, which have the same number on every
-/// architecture. From `linux/scripts/syscall.tbl`.
+/// Syscalls newer than the crate's tables, with the same number on every architecture. From
+/// `linux/scripts/syscall.tbl`.
 const NEW: &[(u32, &str)] = &[(470, "listns"), (471, "rseq_slice_yield")];
 
-/// Calls of 32-bit ARM that the crate lacks: those that only the old ABI has
-/// (`oabi` in `linux/arch/arm/tools/syscall.tbl`), and those private to the
-/// architecture (`__ARM_NR_*` in `linux/arch/arm/include/uapi/asm/unistd.h`).
+/// Syscalls of 32-bit ARM that the crate lacks: those of the old ABI (`oabi` in
+/// `linux/arch/arm/tools/syscall.tbl`), and those private to the architecture (`__ARM_NR_*` in
+/// `linux/arch/arm/include/uapi/asm/unistd.h`).
 const ARM: &[(u32, &str)] = &[
     (13, "time"),
     (22, "umount"),
@@ -80,13 +78,11 @@ const ARM: &[(u32, &str)] = &[
     (0xf_0006, "get_tls"),
 ];
 
-/// The one call of 64-bit ARM that the crate names otherwise than the
-/// kernel's headers.
+/// The only syscall of 64-bit ARM whose name in the crate differs from the kernel's headers.
 const AARCH64: &[(u32, &str)] = &[(79, "newfstatat")];
 
-/// Spellings that are not the kernel's, and the kernel's name for the same
-/// call. Most are auditd's, so rules and enriched logs have them; they count
-/// only where the architecture has no call of that very name.
+/// Other spellings and the kernel's name for the same syscall. Most are auditd's, and so occur in
+/// rules and enriched logs. An alias applies only if the architecture has no syscall of that name.
 const ALIASES: &[(&str, &str)] = &[
     ("fadvise64_64", "arm_fadvise64_64"),
     ("fstatat", "newfstatat"),
@@ -106,7 +102,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("umount", "umount2"),
 ];
 
-/// The tables that stand before the crate's for an architecture.
+/// The tables that take precedence over the crate's.
 fn own_tables(arch: Arch) -> [&'static [(u32, &'static str)]; 2] {
     match arch {
         Arch::Arm => [NEW, ARM],
@@ -122,8 +118,8 @@ fn crate_name(arch: Arch, nr: u32) -> Option<&'static str> {
         Arch::X86_64 | Arch::X32 => syscalls::x86_64::Sysno::new(id)?.name(),
         Arch::I386 => syscalls::x86::Sysno::new(id)?.name(),
         Arch::Aarch64 => match nr {
-            // Calls with 64-bit times exist on 32-bit architectures alone;
-            // the crate has them here all the same.
+            // Only 32-bit architectures have the syscalls with 64-bit times, but the crate lists
+            // them here too.
             403..=423 => return None,
             _ => syscalls::aarch64::Sysno::new(id)?.name(),
         },
@@ -132,7 +128,7 @@ fn crate_name(arch: Arch, nr: u32) -> Option<&'static str> {
         Arch::Ppc64 | Arch::Ppc64le => syscalls::powerpc64::Sysno::new(id)?.name(),
         Arch::S390x => syscalls::s390x::Sysno::new(id)?.name(),
     };
-    // `break` is a word of Rust, and the crate's names are its identifiers.
+    // The crate's names are Rust identifiers, and `break` is a keyword.
     Some(name.strip_prefix("r#").unwrap_or(name))
 }
 
@@ -157,10 +153,10 @@ fn crate_number(arch: Arch, name: &str) -> Option<u32> {
     u32::try_from(id.ok()?).ok()
 }
 
-/// The name of a system call.
+/// The name of a syscall.
 ///
-/// The number is the one in a record's `syscall=`. For x32 it may be given
-/// with the bit that marks such numbers or without it.
+/// The number is the value of `syscall=` in a record. For x32, the bit that marks its numbers may
+/// be set or not.
 ///
 /// ```
 /// use auditrd::{Arch, syscall_name};
@@ -187,8 +183,8 @@ pub fn syscall_name(arch: Arch, nr: u32) -> Option<&'static str> {
         .or_else(|| crate_name(arch, nr))
 }
 
-/// The number of a system call, by the kernel's name for it or by one of the
-/// spellings auditd uses. Numbers of x32 have the bit that marks them.
+/// The number of a syscall, by the kernel's name or one of auditd's spellings. Numbers of x32
+/// include the bit that marks them.
 ///
 /// ```
 /// use auditrd::{Arch, syscall_number};
@@ -205,7 +201,7 @@ pub fn syscall_number(arch: Arch, name: &str) -> Option<u32> {
     })
 }
 
-/// The number of a system call by the kernel's name alone.
+/// The number of a syscall, by the kernel's name only.
 fn number_of(arch: Arch, name: &str) -> Option<u32> {
     let mark = match arch {
         Arch::X32 => X32_SYSCALL_BIT,
@@ -222,14 +218,12 @@ fn number_of(arch: Arch, name: &str) -> Option<u32> {
         .find_map(|(nr, own)| (*own == name).then_some(*nr))
         .or_else(|| crate_number(arch, name))
         .map(|nr| nr | mark)
-        // The crate knows numbers by names that are set right above; only
-        // those that lead back to the same name count.
+        // Rejects numbers whose name the tables above have changed.
         .filter(|nr| syscall_name(arch, *nr) == Some(name))
 }
 
-/// The operations of io_uring, by their opcodes from 0 on. `enum io_uring_op`
-/// in `linux/include/uapi/linux/io_uring.h`, in lower case and without
-/// `IORING_OP_`.
+/// The operations of io_uring, indexed by opcode: `enum io_uring_op` in
+/// `linux/include/uapi/linux/io_uring.h`, in lower case and without `IORING_OP_`.
 const URING_OPS: [&str; 65] = [
     "nop",
     "readv",
@@ -298,8 +292,8 @@ const URING_OPS: [&str; 65] = [
     "uring_cmd128",
 ];
 
-/// The name of the operation in a `URINGOP` record's `uring_op=`, such as
-/// `openat`.
+/// The name of an io_uring operation, such as `openat`, by the value of `uring_op=` in a `URINGOP`
+/// record.
 ///
 /// ```
 /// assert_eq!(auditrd::uring_op_name(18), Some("openat"));
@@ -308,13 +302,12 @@ pub fn uring_op_name(op: u32) -> Option<&'static str> {
     URING_OPS.get(usize::try_from(op).ok()?).copied()
 }
 
-/// The name of the error in a record's `exit=`, such as `ENOENT` for -2, or
-/// none when the value is no error.
+/// The name of an error, such as `ENOENT` for -2, by the value of `exit=`; `None` if the value is
+/// not an error.
 ///
-/// The names are those of `linux/include/uapi/asm-generic/errno.h`, and of
-/// `linux/include/linux/errno.h` for the values from 512 on. Programs never
-/// see those, but records have them when a signal broke off a call that the
-/// kernel then made again, such as `ERESTARTSYS`.
+/// The names are those of `linux/include/uapi/asm-generic/errno.h`, and from 512 on those of
+/// `linux/include/linux/errno.h`. Programs never see the latter, but records have them if a signal
+/// interrupted a syscall that the kernel then restarted, such as `ERESTARTSYS`.
 ///
 /// ```
 /// assert_eq!(auditrd::errno_name(-2), Some("ENOENT"));
@@ -343,8 +336,8 @@ mod tests {
         Arch::S390x,
     ];
 
-    /// Numbers to try: all that tables can hold, with and without the marks
-    /// of x32 and of ARM's private calls.
+    /// All numbers that the tables can contain, with and without the bits of x32 and of ARM's
+    /// private syscalls.
     fn numbers() -> impl Iterator<Item = u32> {
         (0..1024)
             .chain(0xf_0000..0xf_0010)
