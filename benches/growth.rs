@@ -18,8 +18,10 @@ use std::{
 };
 
 use auditrd::{
-    Absent, Arena, AuditReader, Classifier, LogSource, ReaderConfig, ReassemblyConfig, encode,
+    Arena, AuditReader, Classifier, ReaderConfig, ReassemblyConfig, encode,
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
+    resolve::Absent,
+    source::LogSource,
 };
 use support::{log, number, sys};
 
@@ -140,7 +142,7 @@ fn point(name: &str, size: usize, log: &Path, least: &mut f64) -> bool {
 /// records there were.
 fn replay(log: &Path) -> (Duration, u64) {
     let before = sys::cpu();
-    let (stopper, stop) = auditrd::stop().expect("a pipe");
+    let (stopper, stop) = auditrd::source::stop().expect("a pipe");
     let source = LogSource::open(&[PathBuf::from(log)], stop).expect("a log");
     let config = ReaderConfig::log(ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
     let mut reader = AuditReader::spawn(Box::new(source), stopper, config).expect("a thread");

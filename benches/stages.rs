@@ -20,10 +20,15 @@ use std::{
 };
 
 use auditrd::{
-    Absent, Arena, AuditEvent, AuditReader, Batch, Classifier, Fill, Groups, LogSource,
-    ReaderConfig, Reassembler, ReassemblyConfig, Sink, SinkConfig, Source, Step, encode, parse,
+    Arena, AuditEvent, AuditReader, Classifier, ReaderConfig, ReassemblyConfig, encode,
+    model::{Batch, Groups},
+    parse::{self, tokenize},
+    reader::Step,
+    reassemble::Reassembler,
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
-    tokenize,
+    resolve::Absent,
+    sink::{Sink, SinkConfig},
+    source::{Fill, LogSource, Source},
 };
 use support::{log, number, option, sys};
 
@@ -189,7 +194,7 @@ impl Input {
     }
 
     fn source(&self) -> LogSource {
-        let (stopper, stop) = auditrd::stop().expect("a pipe");
+        let (stopper, stop) = auditrd::source::stop().expect("a pipe");
         // A source whose stopper is gone ends at once.
         std::mem::forget(stopper);
         LogSource::open(std::slice::from_ref(&self.path), stop).expect("the log is there")
@@ -302,7 +307,7 @@ fn encode<'a>(events: &'a [AuditEvent<'a>]) -> Round<'a> {
 /// second half of the log. Every event is new to it.
 fn pipeline() -> bool {
     let (log, size) = log::grown(4, None).expect("the busy host's log");
-    let (stopper, stop) = auditrd::stop().expect("a pipe");
+    let (stopper, stop) = auditrd::source::stop().expect("a pipe");
     let source = LogSource::open(&[log], stop).expect("the log is there");
     let config = ReaderConfig::log(ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
     let mut reader = AuditReader::spawn(Box::new(source), stopper, config).expect("a thread");

@@ -70,7 +70,7 @@ impl std::error::Error for Error {}
 /// characters, invisible characters, and those that change the direction of text.
 ///
 /// ```
-/// assert_eq!(auditrd::plain("a\u{1b}[2J \u{202e}é"), "a?[2J ?é");
+/// assert_eq!(auditrd::error::plain("a\u{1b}[2J \u{202e}é"), "a?[2J ?é");
 /// ```
 pub fn plain(text: &str) -> String {
     let is_harmful = |c: char| {

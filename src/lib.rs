@@ -7,18 +7,18 @@
 //! ```
 //! use std::path::PathBuf;
 //!
-//! use auditrd::{Absent, Arena, AuditReader, Classifier, LogSource, ReassemblyConfig};
-//! use auditrd::{ReaderConfig, record_type::*};
+//! use auditrd::{Arena, AuditReader, Classifier, ReaderConfig, ReassemblyConfig};
+//! use auditrd::{encode, record_type::*, resolve::Absent, source};
 //!
-//! let (stopper, stop) = auditrd::stop()?;
-//! let source = LogSource::open(&[PathBuf::from("tests/data/fim.log")], stop)?;
+//! let (stopper, stop) = source::stop()?;
+//! let source = source::LogSource::open(&[PathBuf::from("tests/data/fim.log")], stop)?;
 //! let config = ReaderConfig::log(ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
 //! let mut classifier = Classifier::new(Box::new(Absent));
 //! let (mut arena, mut lines) = (Arena::new(), Vec::new());
 //! let mut reader = AuditReader::spawn(Box::new(source), stopper, config)?;
 //! while let Some(group) = reader.next()? {
 //!     if let Some(event) = classifier.classify(&group, &arena) {
-//!         auditrd::encode::line(&event, &mut lines);
+//!         encode::line(&event, &mut lines);
 //!     }
 //!     arena.reset();
 //! }
@@ -26,66 +26,41 @@
 //! # Ok::<(), auditrd::Error>(())
 //! ```
 //!
-//! # Layers
+//! # Modules
 //!
-//! Data flows one way: [`source`](LogSource) → [`reassemble`](Reassembler) → [`parse`] →
-//! [`classify`](Classifier) → [`encode`] → sink. A stage knows the [model](AuditEvent) and the
-//! stages before it. Only the reader has a thread and a channel; only `sys` calls C;
-//! parsing never fails, it yields what it understood.
+//! There is a module for each stage, in the order in which data flows: [`source`] → [`reassemble`] →
+//! [`parse`] → [`classify`], with [`resolve`] for paths → [`encode`] → [`sink`]. [`reader`] runs the
+//! first two in a thread, and [`model`] has the types that the stages share. [`confine`] and
+//! [`inspector`] are for a program that gives up its rights.
+//!
+//! Only the reader has a thread and a channel. Parsing never fails: it yields what it understood.
+//!
+//! # Features
+//!
+//! The default feature `cli` is for the program `auditrd` alone. A library that depends on this one
+//! takes `default-features = false`, and `confine` or `pretty` for the modules of these names.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test ends there"))]
 
 mod bytes;
-mod classify;
+pub mod classify;
 #[cfg(feature = "confine")]
-mod confine;
+pub mod confine;
 pub mod encode;
-mod error;
+pub mod error;
 #[cfg(feature = "confine")]
-mod inspector;
-mod model;
+pub mod inspector;
+pub mod model;
 pub mod parse;
-mod reader;
-mod reassemble;
-mod resolve;
-mod sink;
+pub mod reader;
+pub mod reassemble;
+pub mod resolve;
+pub mod sink;
 pub mod source;
 mod sys;
 
-pub use classify::{Classifier, is_exec_syscall, is_fim_syscall, parse_audit_event};
-#[cfg(feature = "confine")]
-pub use confine::{Confinement, Duty, User};
-pub use error::{Error, plain};
-#[cfg(feature = "confine")]
-pub use inspector::Inspector;
-pub use model::{
-    Action, Actor, Arch, Arena, AuditEvent, AuditMessage, AuditMessageGroup, Batch, Detail,
-    EventId, EventKind, FileDetail, FileId, GroupBuilder, Groups, Identity, Millis, ProcessAction,
-    ProcessDetail, Record, RecordType, Sightings, Timestamp, UserDetail, errno_name, record_type,
-    syscall_name, syscall_number, uring_op_name,
-};
-pub use parse::{AuditMessageTokenMap, tokenize};
-pub use reader::{
-    AuditReader, ClockKind, Dropped, Interrupter, Overflow, ReaderConfig, SerialTracker, Step,
-    Totals,
-};
-pub use reassemble::{Reassembler, ReassemblyConfig, Tally};
-pub use resolve::{Absent, Host, Proc};
-pub use sink::{Fsync, Rotation, Sink, SinkConfig, SinkTally};
-pub use source::{
-    AuditStatus, Client, ClientConfig, Fill, LiveSource, LogSource, MAX_AUDIT_MESSAGE_LENGTH,
-    Membership, NetlinkClient, NetlinkMessage, Source, Stop, Stopper, stop,
-};
-
-/// Whether a type is that of a record from user space: 1100 to 1199 and 2100 to 2999.
-///
-/// ```
-/// use auditrd::{is_user_event, record_type::*};
-///
-/// assert!(is_user_event(AUDIT_USER_LOGIN));
-/// assert!(!is_user_event(AUDIT_SYSCALL));
-/// ```
-#[doc(alias = "IsUserEvent")]
-pub fn is_user_event(record_type: RecordType) -> bool {
-    record_type.is_user_event()
-}
+pub use classify::{Classifier, parse_audit_event};
+pub use error::Error;
+pub use model::{Arena, AuditEvent, AuditMessageGroup, EventKind, RecordType, record_type};
+pub use reader::{AuditReader, ReaderConfig};
+pub use reassemble::ReassemblyConfig;

@@ -12,8 +12,12 @@ use std::{
 
 use anyhow::{Context, Result};
 use auditrd::{
-    Absent, AuditReader, Classifier, ClientConfig, Error, Host, Inspector, Interrupter, LiveSource,
-    LogSource, Sink, Source, Stop,
+    AuditReader, Classifier, Error,
+    inspector::Inspector,
+    reader::Interrupter,
+    resolve::{Absent, Host},
+    sink::Sink,
+    source::{ClientConfig, LiveSource, LogSource, Source, Stop},
 };
 use clap::Parser;
 use crossbeam_channel::{Sender, unbounded};
@@ -59,7 +63,7 @@ fn start_log(args: &Args, progress: &Progress) {
     let log = env_logger::Builder::new()
         .filter_level(args.log_level())
         .format(|out, record| {
-            let text = auditrd::plain(&record.args().to_string());
+            let text = auditrd::error::plain(&record.args().to_string());
             writeln!(out, "auditrd: {text}")
         })
         .build();
@@ -86,7 +90,7 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
         Some("-") => Sink::stdout(args.sink()),
         _ => Sink::file(&args.output, args.sink()),
     })?;
-    let (stopper, stop) = auditrd::stop()?;
+    let (stopper, stop) = auditrd::source::stop()?;
     let source = open(args, stop, &mut progress)?;
     let marshaller = Marshaller::new(args, Classifier::new(host), sink, progress);
     // Before any other thread starts: privileges are per thread.

@@ -2,10 +2,7 @@
 //! line.
 #![no_main]
 
-use auditrd::{
-    Arena, AuditMessageTokenMap, Detail, EventId, Groups, RecordType, encode, parse_audit_event,
-    tokenize,
-};
+use auditrd::{Arena, RecordType, parse_audit_event, encode, model::{Detail, EventId, Groups}, parse::{AuditMessageTokenMap, tokenize}};
 use auditrd_fuzz::{check_distinct, check_lines};
 use libfuzzer_sys::fuzz_target;
 
@@ -36,7 +33,9 @@ fuzz_target!(|input: (u16, &[u8])| {
     }
     arena.reset();
     let mut groups = Groups::default();
-    groups.begin(EventId::default(), b"").push(record_type, body);
+    groups
+        .begin(EventId::default(), b"")
+        .push(record_type, body);
     let group = groups.last().expect("it has one");
     if let Some(event) = parse_audit_event(&group, &arena) {
         if let Detail::User(detail) = &event.detail {

@@ -1,7 +1,7 @@
 //! The stamp of a record: what is read can be written again, and the body is what follows it.
 #![no_main]
 
-use auditrd::Timestamp;
+use auditrd::model::Timestamp;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

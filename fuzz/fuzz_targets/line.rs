@@ -6,10 +6,7 @@
 use std::io::Write;
 
 use arbitrary::Arbitrary;
-use auditrd::{
-    Absent, Arena, Reassembler, Batch, Classifier, Fill, Groups, LogSource, ReassemblyConfig,
-    RecordType, Source, encode, record_type::AUDIT_GET,
-};
+use auditrd::{Arena, Classifier, ReassemblyConfig, RecordType, record_type::AUDIT_GET, encode, model::{Batch, Groups}, reassemble::Reassembler, resolve::Absent, source::{Fill, LogSource, Source}};
 use auditrd_fuzz::check_lines;
 use libfuzzer_sys::fuzz_target;
 
@@ -48,7 +45,7 @@ struct Events {
 
 /// What comes of a log that is read in these parts.
 fn events(parts: &[&[u8]]) -> Events {
-    let (stopper, stop) = auditrd::stop().expect("a pipe");
+    let (stopper, stop) = auditrd::source::stop().expect("a pipe");
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
     let mut source = LogSource::from_fd(reader.into(), stop);
     let config = ReassemblyConfig {

@@ -5,10 +5,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use arbitrary::Arbitrary;
-use auditrd::{
-    Reassembler, AuditMessageGroup, EventId, Groups, ReassemblyConfig, Record, RecordType, Timestamp,
-    record_type::*,
-};
+use auditrd::{AuditMessageGroup, ReassemblyConfig, RecordType, record_type::*, model::{EventId, Groups, Record, Timestamp}, reassemble::Reassembler};
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Arbitrary, Debug)]
@@ -86,7 +83,10 @@ impl Seen {
                 .expect("a number");
             let serial = words.next().and_then(|word| word.parse().ok());
             assert_eq!(serial, Some(group.id.serial), "a record of another event");
-            let last = self.last.entry((group.id, group.node.to_vec())).or_default();
+            let last = self
+                .last
+                .entry((group.id, group.node.to_vec()))
+                .or_default();
             assert!(*last < number, "twice, or out of order");
             *last = number;
         }

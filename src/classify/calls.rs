@@ -220,7 +220,7 @@ pub(crate) fn uring_call(name: &str) -> Option<Call> {
 /// Whether a syscall starts a program: execve or execveat.
 ///
 /// ```
-/// use auditrd::{Arch, is_exec_syscall};
+/// use auditrd::{classify::is_exec_syscall, model::Arch};
 ///
 /// assert!(is_exec_syscall(Arch::X86_64, 59));
 /// assert!(!is_exec_syscall(Arch::I386, 59)); // there it is oldolduname
@@ -233,7 +233,7 @@ pub fn is_exec_syscall(arch: Arch, number: u32) -> bool {
 /// Whether a syscall makes a `fim_event` where a rule records it.
 ///
 /// ```
-/// use auditrd::{Arch, is_fim_syscall, syscall_number};
+/// use auditrd::{classify::is_fim_syscall, model::{Arch, syscall_number}};
 ///
 /// let renameat2 = syscall_number(Arch::Aarch64, "renameat2").unwrap();
 /// assert!(is_fim_syscall(Arch::Aarch64, renameat2));

@@ -125,7 +125,7 @@ impl Classifier {
 /// A [`Classifier`] resolves more paths, because it remembers which descriptor is which file.
 ///
 /// ```
-/// use auditrd::{Arena, Detail, EventId, Groups, parse_audit_event, record_type::*};
+/// use auditrd::{Arena, model::{Detail, EventId, Groups}, parse_audit_event, record_type::*};
 ///
 /// let mut groups = Groups::default();
 /// groups

@@ -6,7 +6,7 @@
 
 use std::fmt::{self, Write};
 
-use auditrd::{Sink, Totals};
+use auditrd::{reader::Totals, sink::Sink};
 
 /// The counters that the marshaller thread keeps itself.
 #[derive(Debug, Default)]

@@ -7,8 +7,9 @@ use std::{
 
 use anstream::{AutoStream, ColorChoice};
 use auditrd::{
-    Arena, AuditEvent, Timestamp,
+    Arena, AuditEvent,
     encode::{self, Encoder, ecs, pretty, raw},
+    model::Timestamp,
 };
 use clap::ValueEnum;
 
@@ -123,7 +124,12 @@ fn host() -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use auditrd::{Absent, Classifier, EventId, Groups, record_type::AUDIT_USER_LOGIN};
+    use auditrd::{
+        Classifier,
+        model::{EventId, Groups},
+        record_type::AUDIT_USER_LOGIN,
+        resolve::Absent,
+    };
     use clap::Parser;
 
     use super::*;

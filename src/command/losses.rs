@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use auditrd::Totals;
+use auditrd::reader::Totals;
 
 /// Minimum time between two lines about missing serials, which are noticed one by one.
 const MISSING_INTERVAL: Duration = Duration::from_secs(10);

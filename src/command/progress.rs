@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use auditrd::LogSource;
+use auditrd::source::LogSource;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use log::{Log, Metadata, Record};
 

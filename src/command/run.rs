@@ -3,8 +3,11 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use auditrd::{
-    Arena, AuditEvent, AuditMessageGroup, AuditReader, Classifier, Error, EventKind, Sink, Step,
-    Timestamp, Totals, encode::raw,
+    Arena, AuditEvent, AuditMessageGroup, AuditReader, Classifier, Error, EventKind,
+    encode::raw,
+    model::Timestamp,
+    reader::{Step, Totals},
+    sink::Sink,
 };
 use crossbeam_channel::{Receiver, Select, TryRecvError};
 

@@ -7,7 +7,7 @@
 //! set before the second thread starts.
 //!
 //! Reading the descriptors of other processes needs a strong privilege, which an attacker who takes
-//! over the parser must not get. Only a [separate process](crate::Inspector) has it.
+//! over the parser must not get. Only a [separate process](crate::inspector::Inspector) has it.
 
 mod capabilities;
 mod landlock;
@@ -44,7 +44,7 @@ impl Duty {
 /// Which privileges to keep.
 ///
 /// ```no_run
-/// use auditrd::{Confinement, Duty};
+/// use auditrd::confine::{Confinement, Duty};
 ///
 /// let mut confinement = Confinement::new(Duty::Replay);
 /// confinement.writable.push("/var/log/auditrd/events.json".into());

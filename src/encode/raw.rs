@@ -18,7 +18,7 @@ pub const BEGINNING: &[u8] = br#"{"sequence":"#;
 /// Appends the line of a group, with its line end.
 ///
 /// ```
-/// use auditrd::{EventId, Groups, Timestamp, encode::raw, record_type::AUDIT_CWD};
+/// use auditrd::{encode::raw, model::{EventId, Groups, Timestamp}, record_type::AUDIT_CWD};
 ///
 /// let time = Timestamp { seconds: 1700000000, millis: 7 };
 /// let mut groups = Groups::default();

@@ -3,7 +3,7 @@
 /// The process that an event is about, as its records describe it.
 ///
 /// In a record from user space it is the process that sent the record; the account that the record
-/// is about is in [`UserDetail`](crate::UserDetail).
+/// is about is in [`UserDetail`](crate::model::UserDetail).
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Actor<'a> {

@@ -64,7 +64,7 @@ pub(crate) struct Place {
 /// moving their text, and without a buffer for each.
 ///
 /// ```
-/// use auditrd::{EventId, Groups, record_type::AUDIT_CWD};
+/// use auditrd::{model::{EventId, Groups}, record_type::AUDIT_CWD};
 ///
 /// let mut groups = Groups::default();
 /// groups.begin(EventId::default(), b"").push(AUDIT_CWD, b"cwd=\"/root\"");

@@ -159,7 +159,7 @@ fn crate_number(arch: Arch, name: &str) -> Option<u32> {
 /// be set or not.
 ///
 /// ```
-/// use auditrd::{Arch, syscall_name};
+/// use auditrd::model::{Arch, syscall_name};
 ///
 /// assert_eq!(syscall_name(Arch::X86_64, 59), Some("execve"));
 /// assert_eq!(syscall_name(Arch::I386, 59), Some("oldolduname"));
@@ -187,7 +187,7 @@ pub fn syscall_name(arch: Arch, nr: u32) -> Option<&'static str> {
 /// include the bit that marks them.
 ///
 /// ```
-/// use auditrd::{Arch, syscall_number};
+/// use auditrd::model::{Arch, syscall_number};
 ///
 /// assert_eq!(syscall_number(Arch::Aarch64, "unlinkat"), Some(35));
 /// assert_eq!(syscall_number(Arch::X86_64, "pread"), syscall_number(Arch::X86_64, "pread64"));
@@ -296,7 +296,7 @@ const URING_OPS: [&str; 65] = [
 /// record.
 ///
 /// ```
-/// assert_eq!(auditrd::uring_op_name(18), Some("openat"));
+/// assert_eq!(auditrd::model::uring_op_name(18), Some("openat"));
 /// ```
 pub fn uring_op_name(op: u32) -> Option<&'static str> {
     URING_OPS.get(usize::try_from(op).ok()?).copied()
@@ -310,8 +310,8 @@ pub fn uring_op_name(op: u32) -> Option<&'static str> {
 /// interrupted a syscall that the kernel then restarted, such as `ERESTARTSYS`.
 ///
 /// ```
-/// assert_eq!(auditrd::errno_name(-2), Some("ENOENT"));
-/// assert_eq!(auditrd::errno_name(2), None);
+/// assert_eq!(auditrd::model::errno_name(-2), Some("ENOENT"));
+/// assert_eq!(auditrd::model::errno_name(2), None);
 /// ```
 pub fn errno_name(exit: i64) -> Option<&'static str> {
     match exit {

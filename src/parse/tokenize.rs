@@ -31,7 +31,7 @@ pub struct Tokens<'a> {
 ///
 /// ```
 /// let body = br#"argc=2 a0="cat" a1=6120622E747874"#;
-/// let keys: Vec<_> = auditrd::tokenize(body).map(|token| token.key).collect();
+/// let keys: Vec<_> = auditrd::parse::tokenize(body).map(|token| token.key).collect();
 /// assert_eq!(keys, [&b"argc"[..], b"a0", b"a1"]);
 /// ```
 #[doc(alias = "Tokenize")]
@@ -119,7 +119,7 @@ pub(super) fn split_enriched(record_type: RecordType, body: &[u8]) -> (&[u8], &[
 /// If a key occurs twice, [`get`](Self::get) returns the last one; `tokens` has all.
 ///
 /// ```
-/// use auditrd::{AuditMessageTokenMap, record_type::AUDIT_SYSCALL};
+/// use auditrd::{parse::AuditMessageTokenMap, record_type::AUDIT_SYSCALL};
 ///
 /// let map = AuditMessageTokenMap::new(AUDIT_SYSCALL, b"arch=c000003e syscall=59 success=yes");
 /// assert_eq!(map.get("syscall"), Some(&b"59"[..]));

@@ -115,7 +115,7 @@ pub struct Totals {
 /// Reads records in a separate thread and reassembles them into events.
 ///
 /// ```
-/// use auditrd::{Arena, AuditReader, ClientConfig, ReassemblyConfig, Membership};
+/// use auditrd::{Arena, AuditReader, ReassemblyConfig, source::{ClientConfig, Membership}};
 /// use auditrd::{ReaderConfig, parse_audit_event, record_type::*};
 ///
 /// let client = ClientConfig {

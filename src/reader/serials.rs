@@ -10,7 +10,7 @@
 /// more than the window means a new boot or another log, and tracking restarts there.
 ///
 /// ```
-/// let mut serials = auditrd::SerialTracker::new(16);
+/// let mut serials = auditrd::reader::SerialTracker::new(16);
 /// for serial in [u32::MAX - 1, 0, u32::MAX, 3, 4] {
 ///     serials.see(serial);
 /// }

@@ -27,7 +27,9 @@ use slot::Slot;
 /// Reassembles records into events. It does no I/O, and gets the time from its caller.
 ///
 /// ```
-/// use auditrd::{Reassembler, EventId, Groups, ReassemblyConfig, Record, record_type::*};
+/// use auditrd::{ReassemblyConfig, record_type::*};
+/// use auditrd::model::{EventId, Groups, Record};
+/// use auditrd::reassemble::Reassembler;
 ///
 /// let mut reassembler = Reassembler::new(ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
 /// let record = |record_type, body| Record { id: EventId::default(), record_type, node: b"", body, cut: false };

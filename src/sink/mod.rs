@@ -43,7 +43,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// ```
 /// use std::time::Instant;
 ///
-/// use auditrd::{Sink, SinkConfig};
+/// use auditrd::sink::{Sink, SinkConfig};
 ///
 /// let mut sink = Sink::stdout(SinkConfig::default())?;
 /// let _is_full = sink.line(1, |line| line.extend_from_slice(b"{\"name\":\"example\"}\n"));

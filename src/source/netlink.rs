@@ -98,7 +98,7 @@ pub trait Client {
 /// A netlink socket of the audit family.
 ///
 /// ```
-/// use auditrd::{Client, ClientConfig, Membership, NetlinkClient};
+/// use auditrd::source::{Client, ClientConfig, Membership, NetlinkClient};
 ///
 /// let config = ClientConfig {
 ///     membership: Membership::ReadLog,

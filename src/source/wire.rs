@@ -6,7 +6,7 @@ pub(crate) const HEADER_BYTES: usize = 16;
 /// The longest text of an audit record, in bytes (include/uapi/linux/audit.h).
 ///
 /// ```
-/// assert_eq!(auditrd::MAX_AUDIT_MESSAGE_LENGTH, 8970);
+/// assert_eq!(auditrd::source::MAX_AUDIT_MESSAGE_LENGTH, 8970);
 /// ```
 pub const MAX_AUDIT_MESSAGE_LENGTH: usize = 8970;
 

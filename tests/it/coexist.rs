@@ -6,7 +6,10 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use auditrd::{Batch, ClientConfig, Fill, LiveSource, Membership, Sightings, Source};
+use auditrd::{
+    model::{Batch, Sightings},
+    source::{ClientConfig, Fill, LiveSource, Membership, Source},
+};
 use tempfile::TempDir;
 
 use crate::{
@@ -181,7 +184,7 @@ fn lose_the_registration(steps: &Path) -> Result<(), auditrd::Error> {
         receive_buffer: 1 << 20,
         backlog_limit: 8192,
     };
-    let (stopper, stop) = auditrd::stop()?;
+    let (stopper, stop) = auditrd::source::stop()?;
     let mut source = LiveSource::open(&config, stop)?;
     os::request(SET, &GIVE_BACK).expect("it is ours to give back");
     done(steps, "free");

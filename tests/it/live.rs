@@ -19,7 +19,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use auditrd::{Confinement, Duty, User};
+use auditrd::confine::{Confinement, Duty, User};
 use tempfile::TempDir;
 
 use crate::common::{Counters, Value, auditrd, lines};

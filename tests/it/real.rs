@@ -22,7 +22,7 @@ use std::{
     rc::Rc,
 };
 
-use auditrd::syscall_number;
+use auditrd::model::syscall_number;
 use tempfile::TempDir;
 
 use crate::{

@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use auditrd::{Arch, syscall_number, uring_op_name};
+use auditrd::model::{Arch, syscall_number, uring_op_name};
 
 use crate::{
     common::Value,

@@ -21,7 +21,7 @@ use std::{
     path::Path,
 };
 
-use auditrd::syscall_number;
+use auditrd::model::syscall_number;
 use tempfile::TempDir;
 
 use crate::{

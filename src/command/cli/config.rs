@@ -1,8 +1,10 @@
 //! Turns the options into configurations of the library's parts.
 
 use auditrd::{
-    Confinement, Duty, Error, Fsync, Membership, ReaderConfig, ReassemblyConfig, Rotation,
-    SinkConfig, User,
+    Error, ReaderConfig, ReassemblyConfig,
+    confine::{Confinement, Duty, User},
+    sink::{Fsync, Rotation, SinkConfig},
+    source::Membership,
 };
 
 use super::{Args, Format, When};

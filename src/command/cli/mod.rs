@@ -6,7 +6,8 @@ mod validate;
 use std::{path::PathBuf, time::Duration};
 
 use auditrd::{
-    EventKind, RecordType, SerialTracker,
+    EventKind, RecordType,
+    reader::SerialTracker,
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
 };
 use clap::{ArgAction, Parser, ValueEnum, builder::FalseyValueParser};

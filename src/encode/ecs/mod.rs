@@ -21,7 +21,7 @@ pub const BEGINNING: &[u8] = br#"{"@timestamp":""#;
 /// without a [`node`](AuditEvent::node).
 ///
 /// ```
-/// use auditrd::{Arena, EventId, Groups, encode::ecs, parse_audit_event, record_type::*};
+/// use auditrd::{Arena, encode::ecs, model::{EventId, Groups}, parse_audit_event, record_type::*};
 ///
 /// let mut groups = Groups::default();
 /// groups

@@ -13,7 +13,10 @@ use std::{
     thread,
 };
 
-use auditrd::{Arch, Confinement, Duty, syscall_number};
+use auditrd::{
+    confine::{Confinement, Duty},
+    model::{Arch, syscall_number},
+};
 use tempfile::tempdir;
 
 use crate::live::{

@@ -5,7 +5,7 @@ use std::{
     fs,
 };
 
-use auditrd::Timestamp;
+use auditrd::model::Timestamp;
 
 use crate::{
     common::{Value, data, lines, replay},

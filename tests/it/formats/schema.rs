@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use auditrd::{Timestamp, encode};
+use auditrd::{encode, model::Timestamp};
 
 use super::tools::python_with;
 use crate::{

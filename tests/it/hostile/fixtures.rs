@@ -2,7 +2,11 @@
 
 use std::{collections::HashSet, fs};
 
-use auditrd::{Arena, EventId, Groups, RecordType, encode, parse_audit_event};
+use auditrd::{
+    Arena, RecordType, encode,
+    model::{EventId, Groups},
+    parse_audit_event,
+};
 use serde::de::IgnoredAny;
 
 use crate::common::data;
@@ -17,7 +21,7 @@ type Event = Vec<(RecordType, Vec<u8>)>;
 
 /// The keys of a record, which tell its kind from others.
 fn shape(record_type: RecordType, body: &[u8]) -> Vec<u8> {
-    let keys = auditrd::tokenize(body).flat_map(|token| [token.key, b" "].concat());
+    let keys = auditrd::parse::tokenize(body).flat_map(|token| [token.key, b" "].concat());
     record_type
         .0
         .to_be_bytes()

@@ -3,12 +3,15 @@
 //! The library is driven without its threads: the same steps, from records to lines.
 
 use auditrd::{
-    Absent, Arena, Classifier, Detail, EventId, Groups, Reassembler, ReassemblyConfig, Record,
-    RecordType, Timestamp, encode, parse_audit_event,
+    Arena, Classifier, ReassemblyConfig, RecordType, encode,
+    model::{Detail, EventId, Groups, Record, Timestamp},
+    parse_audit_event,
+    reassemble::Reassembler,
     record_type::{
         AUDIT_CWD, AUDIT_EOE, AUDIT_EXECVE, AUDIT_PATH, AUDIT_PROCTITLE, AUDIT_SYSCALL,
         AUDIT_USER_LOGIN,
     },
+    resolve::Absent,
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 

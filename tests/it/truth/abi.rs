@@ -7,7 +7,7 @@
 
 use std::{arch::asm, fs, path::Path};
 
-use auditrd::{Arch, syscall_number};
+use auditrd::model::{Arch, syscall_number};
 use libc::{AT_FDCWD, O_CREAT, O_DIRECTORY, O_RDONLY, O_WRONLY};
 
 use super::{

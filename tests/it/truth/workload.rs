@@ -12,7 +12,7 @@ use std::{
     process,
 };
 
-use auditrd::{Arch, syscall_number};
+use auditrd::model::{Arch, syscall_number};
 use libc::c_long;
 use serde_json::{Map, json};
 
