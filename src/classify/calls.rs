@@ -16,8 +16,21 @@ pub(crate) enum Call {
     Fork,
     /// A file is touched.
     File(Action, Names),
-    /// No event, but it may copy a descriptor.
+    /// No event, but it changes descriptors or ends a process.
+    Silent(Silent),
+}
+
+/// What a call that makes no event does to descriptors.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Silent {
+    /// It may copy one, or change its flags.
     Fcntl,
+    /// It closes a range of them.
+    CloseRange,
+    /// It returns one without a path, or two in an FD_PAIR record.
+    Returns,
+    /// It ends the process.
+    Exit,
 }
 
 /// Where a relative name starts from.
@@ -38,6 +51,8 @@ pub(crate) enum Names {
     Open(Dir, Flags),
     /// One file that was there before.
     Object(Dir),
+    /// One file that was there before, for which a descriptor is returned.
+    OpenTree(Dir),
     /// One directory entry is made or removed.
     Entry(Dir),
     /// One entry becomes another.
@@ -83,7 +98,39 @@ fn by_name(name: &str) -> Option<Call> {
     use Names::*;
     let file = |action, names| Some(Call::File(action, names));
     match name {
-        "fcntl" | "fcntl64" => Some(Call::Fcntl),
+        "fcntl" | "fcntl64" => Some(Call::Silent(Silent::Fcntl)),
+        "close_range" => Some(Call::Silent(Silent::CloseRange)),
+        "exit" | "exit_group" => Some(Call::Silent(Silent::Exit)),
+        "socket"
+        | "accept"
+        | "accept4"
+        | "socketpair"
+        | "pipe"
+        | "pipe2"
+        | "epoll_create"
+        | "epoll_create1"
+        | "eventfd"
+        | "eventfd2"
+        | "signalfd"
+        | "signalfd4"
+        | "timerfd_create"
+        | "inotify_init"
+        | "inotify_init1"
+        | "fanotify_init"
+        | "memfd_create"
+        | "memfd_secret"
+        | "userfaultfd"
+        | "perf_event_open"
+        | "pidfd_open"
+        | "pidfd_getfd"
+        | "io_uring_setup"
+        | "fsopen"
+        | "fspick"
+        | "fsmount"
+        | "mq_open"
+        | "landlock_create_ruleset"
+        | "bpf"
+        | "socketcall" => Some(Call::Silent(Silent::Returns)),
         "execve" => Some(Call::Exec(Cwd)),
         "execveat" => Some(Call::Exec(Arg(0))),
         "fork" | "vfork" | "clone" | "clone3" => Some(Call::Fork),
@@ -93,7 +140,7 @@ fn by_name(name: &str) -> Option<Call> {
         "openat2" => file(Opened, Open(Arg(0), Flags::Record)),
         "creat" => file(Opened, Open(Cwd, Flags::Fixed(CREAT))),
         "open_by_handle_at" => file(Opened, Open(Dir::Untold, Flags::Arg(2))),
-        "open_tree" | "open_tree_attr" => file(Opened, Object(Arg(0))),
+        "open_tree" | "open_tree_attr" => file(Opened, OpenTree(Arg(0))),
         "name_to_handle_at" => file(Opened, Object(Arg(0))),
 
         "mkdir" | "mknod" => file(Created, Entry(Cwd)),
@@ -208,6 +255,7 @@ pub(crate) fn uring_call(name: &str) -> Option<Call> {
     let names = match names {
         Names::Open(dir, _) => Names::Open(untold(dir), Flags::Untold),
         Names::Object(dir) => Names::Object(untold(dir)),
+        Names::OpenTree(dir) => Names::OpenTree(untold(dir)),
         Names::Entry(dir) => Names::Entry(untold(dir)),
         Names::Rename(old, new) => Names::Rename(untold(old), untold(new)),
         Names::Link(old, new) => Names::Link(untold(old), untold(new)),

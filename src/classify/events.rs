@@ -3,13 +3,14 @@
 use bumpalo::Bump;
 
 use crate::{
-    classify::{commandline, names::Named, place::Placed},
+    classify::{commandline, names::Named},
     model::{
         Action, Actor, Arch, AuditEvent, AuditMessageGroup, Detail, FileDetail, ProcessAction,
         ProcessDetail, RecordType, UserDetail, errno_name,
         record_type::{AUDIT_EXECVE, AUDIT_PATH, AUDIT_URINGOP},
     },
     parse::{CallRecord, Facts, NameType, PathRecord, UserRecord},
+    resolve::Located,
 };
 
 /// The event of a call.
@@ -57,16 +58,13 @@ fn is_incomplete(
     // Nothing ends an io_uring event in a log: it has neither EOE there nor a process title. It is
     // whole when it has as many names as it said.
     let has_ended = !group.incomplete || call.record_type == AUDIT_URINGOP && call.items.is_some();
-    let lacks_paths = call
-        .items
-        .is_some_and(|items| items as usize > facts.paths.len());
     // Of several operations that one call submitted, only the first is shown.
     let lacks_operations = facts.operations > 1;
     let lacks_arguments = match detail {
         Detail::Process(process) => process.argv.is_some() && !has_all_arguments(facts),
         Detail::File(_) | Detail::User(_) => false,
     };
-    !has_ended || lacks_paths || lacks_operations || lacks_arguments
+    !has_ended || facts.lacks_paths() || lacks_operations || lacks_arguments
 }
 
 fn has_all_arguments(facts: &Facts) -> bool {
@@ -78,18 +76,15 @@ fn node<'a>(group: &AuditMessageGroup<'a>) -> Option<&'a [u8]> {
 }
 
 /// The execution of a program, successful or not.
-pub(super) fn exec<'a>(
-    (path, is_resolved): Placed<'a>,
-    facts: &Facts<'a>,
-    arena: &'a Bump,
-) -> Detail<'a> {
+pub(super) fn exec<'a>(program: Located<'a>, facts: &Facts<'a>, arena: &'a Bump) -> Detail<'a> {
     // The process title of a failed exec is that of the program that tried.
     let argv = facts.argv.map(|argv| argv.args);
     Detail::Process(ProcessDetail {
         action: ProcessAction::Executed,
         commandline: argv.map(|argv| commandline::join(argv, arena)),
-        path,
-        path_unresolved: !is_resolved && path.is_some(),
+        path: program.path,
+        real_path: program.real,
+        path_unresolved: !program.is_full && program.path.is_some(),
         argv,
     })
 }
@@ -100,6 +95,7 @@ pub(super) fn fork<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Detail<'a> {
         action: ProcessAction::Forked,
         commandline: title(facts, arena),
         path: None,
+        real_path: None,
         path_unresolved: false,
         argv: None,
     })
@@ -121,6 +117,8 @@ pub(super) fn file<'a>(named: &Named<'a>, facts: &Facts<'a>, arena: &'a Bump) ->
         commandline: title(facts, arena),
         path: named.path,
         dest_path: named.dest_path,
+        real_path: named.real_path,
+        real_dest_path: named.real_dest_path,
         path_unresolved: named.unresolved,
         inode: subject.and_then(|subject| subject.inode),
         dev: subject.and_then(|subject| some(subject.dev)),
@@ -214,7 +212,10 @@ fn orphan_detail<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Option<(RecordType, 
     let is_full = |path: Option<&[u8]>| path.is_some_and(|path| path.starts_with(b"/"));
     if facts.argv.is_some() {
         let path = facts.paths.first().and_then(|path| path.name);
-        let program = (path, is_full(path));
+        let program = Located {
+            is_full: is_full(path),
+            ..Located::partial(path)
+        };
         return Some((AUDIT_EXECVE, exec(program, facts, arena)));
     }
     let is_touched =
@@ -227,9 +228,12 @@ fn orphan_detail<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Option<(RecordType, 
         },
         path: path.name,
         dest_path: None,
+        real_path: None,
+        real_dest_path: None,
         subject: Some(path),
         unresolved: !is_full(path.name),
         exchanged: false,
+        follows: false,
     };
     Some((AUDIT_PATH, file(&named, facts, arena)))
 }

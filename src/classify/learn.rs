@@ -1,172 +1,301 @@
 //! What an event says about paths, told to the memory for the events after it.
 //!
-//! Only calls that succeeded changed anything.
+//! Only calls that succeeded changed anything, but for descriptors: one that the kernel says is not
+//! open is not what it was.
 
 use crate::{
     classify::{
-        calls::{Flags, Names},
+        calls::{Flags, Names, Silent},
+        claims::{Namer, file_of},
         names::{Named, O_ACCMODE},
-        place::Namer,
     },
-    model::{Action, FileId, record_type::AUDIT_URINGOP},
-    parse::NameType,
-    resolve::{Mode, text},
+    model::{Action, FileType, record_type::AUDIT_URINGOP},
+    parse::{NameType, PathRecord},
+    resolve::{Mode, Seen, Sighting, text},
 };
 
 /// `O_CLOEXEC`, the same on every architecture here (include/uapi/asm-generic/fcntl.h).
 const O_CLOEXEC: u64 = 0o2_000_000;
-/// The fcntl(2) commands that copy a descriptor.
-const F_DUPFD: u64 = 0;
-const F_DUPFD_CLOEXEC: u64 = 1030;
-
-impl Namer<'_, '_> {
-    fn succeeded(&self) -> bool {
-        self.call.success == Some(b"yes")
-    }
-
-    fn descriptor_argument(&self, arg: usize) -> Option<u32> {
-        self.call.arg(arg).map(|fd| fd as u32)
-    }
-}
+/// Commands of fcntl(2): to copy a descriptor, and to set its flags.
+const F_DUPFD: u32 = 0;
+const F_SETFD: u32 = 2;
+const F_DUPFD_CLOEXEC: u32 = 1030;
+const FD_CLOEXEC: u64 = 1;
+/// The flag of clone(2) to share descriptors (linux/sched.h).
+const CLONE_FILES: u64 = 0x400;
 
 /// A program was started, or not.
 pub(crate) fn executed(namer: &mut Namer) {
     if namer.succeeded() {
-        namer.memory.executed(namer.call.ids.pid);
+        namer.memory.executed(namer.caller.pid);
     }
 }
 
 /// A process was made, or not. In the child the call returns 0.
 pub(crate) fn forked(namer: &mut Namer) {
-    if namer.succeeded()
-        && let Some(child @ 1..) = namer.returned_fd()
-    {
-        namer.memory.forked(namer.call.ids.pid, child);
+    if let (true, Some(child @ 1..)) = (namer.succeeded(), namer.returned_fd()) {
+        let is_clone = super::identify(namer.call).0 == Some("clone");
+        let shares = |flags| is_clone && flags & CLONE_FILES != 0;
+        let is_shared = namer.call.arg(0).is_some_and(shares);
+        namer.memory.forked(namer.caller, child, is_shared);
     }
 }
 
-/// A descriptor may have been copied.
-pub(crate) fn fcntl(namer: &mut Namer) {
-    if let Some(F_DUPFD | F_DUPFD_CLOEXEC) = namer.call.arg(1) {
-        duplicated(namer, 0, namer.call.arg(1) == Some(F_DUPFD_CLOEXEC));
+/// A call that touches no file, but descriptors.
+pub(crate) fn silent(namer: &mut Namer, call: Silent) {
+    let pid = namer.caller.pid;
+    match call {
+        Silent::Fcntl => fcntl(namer),
+        Silent::Exit => namer.memory.ended(pid),
+        Silent::CloseRange if namer.succeeded() => {
+            let range = (namer.descriptor_argument(0), namer.descriptor_argument(1));
+            if let (Some(first), Some(last)) = range {
+                // With CLOSE_RANGE_CLOEXEC they are closed by the next exec, mostly at once.
+                namer.memory.swept(pid, first, last);
+            }
+        }
+        Silent::Returns if namer.succeeded() => {
+            if let Some(fd) = namer.returned_fd() {
+                namer.memory.forget_descriptor(pid, fd);
+            }
+        }
+        Silent::CloseRange | Silent::Returns => {}
+    }
+    for fd in namer.facts.fd_pair.into_iter().flatten() {
+        namer.memory.forget_descriptor(pid, fd);
     }
 }
 
-/// A file was touched.
+fn fcntl(namer: &mut Namer) {
+    let (Some(fd), Some(command)) = (namer.descriptor_argument(0), namer.call.arg(1)) else {
+        return;
+    };
+    // The command is an int.
+    match command as u32 {
+        _ if namer.is_bad_descriptor() => namer.memory.forget_descriptor(namer.caller.pid, fd),
+        command @ (F_DUPFD | F_DUPFD_CLOEXEC) => {
+            duplicated(namer, 0, command == F_DUPFD_CLOEXEC);
+        }
+        F_SETFD if namer.succeeded() => {
+            let is_set = namer
+                .call
+                .arg(2)
+                .is_some_and(|flags| flags & FD_CLOEXEC != 0);
+            namer.memory.set_close_on_exec(namer.caller.pid, fd, is_set);
+        }
+        _ => {}
+    }
+}
+
+/// A file was touched, or not.
 pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
+    if let Names::Descriptor(arg) | Names::Duplicate(arg) = names
+        && let Some(fd) = namer.descriptor_argument(arg)
+    {
+        // close(2) closes whatever it returns.
+        if namer.is_bad_descriptor() || named.action == Action::Closed {
+            return namer.memory.forget_descriptor(namer.caller.pid, fd);
+        }
+    }
     if !namer.succeeded() {
         return;
     }
-    match names {
-        Names::Duplicate(arg) => {
-            // dup and dup2 have no flags; their third register holds anything.
-            let flags = match super::identify(namer.call).0 {
-                Some("dup3") => namer.call.arg(2).unwrap_or(0),
-                _ => 0,
-            };
-            return duplicated(namer, arg, flags & O_CLOEXEC != 0);
-        }
-        Names::Descriptor(arg) if named.action == Action::Closed => {
-            if let Some(fd) = namer.descriptor_argument(arg) {
-                namer.memory.closed(namer.call.ids.pid, fd);
-            }
-            return;
-        }
-        _ => {}
+    if let Names::Duplicate(arg) = names {
+        // dup and dup2 have no flags; their third register holds anything.
+        let flags = match super::identify(namer.call).0 {
+            Some("dup3") => namer.call.arg(2).unwrap_or(0),
+            _ => 0,
+        };
+        return duplicated(namer, arg, flags & O_CLOEXEC != 0);
     }
-    let host = namer.host;
-    let file = named.subject.and_then(|subject| subject.file);
     if named.unresolved {
-        return half_known(namer, named, names, file);
+        half_known(namer, named);
+    } else {
+        changed(namer, named);
     }
-    match (named.action, named.path, named.dest_path) {
-        (Action::Deleted, Some(path), _) => namer.memory.removed(path, file, host),
-        (Action::Renamed, Some(from), Some(to)) if named.exchanged => {
-            namer.memory.exchanged(from, to, file, host);
-        }
-        (Action::Renamed, Some(from), Some(to)) => namer.memory.renamed(from, to, file, host),
+    match names {
+        Names::Open(_, flags) => opened(namer, named, flags),
+        Names::OpenTree(_) => opened(namer, named, Flags::Fixed(0)),
         _ => {}
     }
-    let place = named.dest_path.or(named.path);
-    if let (Some(path), Some(file)) = (place, file)
+}
+
+/// A file was touched whose names are all proved.
+fn changed(namer: &mut Namer, named: &Named) {
+    let host = namer.host;
+    let file = named.subject.as_ref().and_then(file_of);
+    let (path, dest) = (
+        named.real_path.or(named.path),
+        named.real_dest_path.or(named.dest_path),
+    );
+    match (named.action, path, dest) {
+        (Action::Deleted, Some(path), _) => namer.memory.removed(path, file, host),
+        (Action::Renamed, Some(from), Some(to)) => {
+            // The file that had the name before is gone.
+            for gone in replaced(namer, named) {
+                namer.memory.removed(to, file_of(&gone), host);
+            }
+            if named.exchanged {
+                namer.memory.exchanged(from, to, file, host);
+            } else {
+                namer.memory.renamed(from, to, file, host);
+            }
+        }
+        (Action::Mounted, _, Some(place)) | (Action::Unmounted, Some(place), _) => {
+            // The record has the file that was there before.
+            return namer.memory.covered(place);
+        }
+        _ => {}
+    }
+    if let (Action::Linked, Some(path), Some((file, file_type))) = (named.action, path, file) {
+        let seen = Seen {
+            file,
+            file_type,
+            sighting: Sighting::Reached,
+        };
+        namer.memory.seen(path, seen, host);
+    }
+    let Some(path) = dest.or(path) else { return };
+    if let Some((file, file_type)) = file
         && named.action != Action::Deleted
     {
-        // An existing file may have been reached through a symbolic link.
-        let by_itself = named
-            .subject
-            .is_some_and(|file| file.nametype == NameType::Create);
-        namer.memory.seen(file, path, by_itself, host);
+        let seen = Seen {
+            file,
+            file_type,
+            sighting: sighting(namer, named, path),
+        };
+        namer.memory.seen(path, seen, host);
     }
-    if let Some(path) = place {
-        parent(namer, path);
+    parent(namer, named, path);
+}
+
+/// The files that a rename replaced.
+fn replaced<'a, 'm>(
+    namer: &Namer<'a, 'm>,
+    named: &Named<'a>,
+) -> impl Iterator<Item = PathRecord<'a>> + use<'a, 'm> {
+    let (is_exchange, moved) = (named.exchanged, named.subject.and_then(|file| file.file));
+    let deleted = namer.of(NameType::Delete);
+    deleted.filter(move |file| !is_exchange && file.file.is_some() && file.file != moved)
+}
+
+/// How the file of a call is known to have its path.
+fn sighting(namer: &mut Namer, named: &Named, path: &[u8]) -> Sighting {
+    let nametype = named.subject.map(|file| file.nametype);
+    match named.action {
+        _ if nametype != Some(NameType::Create) => Sighting::Reached,
+        // Through a link it was created in the directory of the link's target.
+        _ if named.follows && !is_in_its_directory(namer, path) => Sighting::Reached,
+        Action::Renamed | Action::Linked => Sighting::Entry,
+        _ => Sighting::Created,
     }
-    if let (Names::Open(_, flags), Some(path)) = (names, named.path) {
-        opened(namer, path, named, flags);
+}
+
+/// Whether nothing is known against the PARENT record of a call being about the directory of a path.
+fn is_in_its_directory(namer: &mut Namer, path: &[u8]) -> bool {
+    let mut parents = namer.of(NameType::Parent).filter_map(|parent| parent.file);
+    let (Some(parent), None) = (parents.next(), parents.next()) else {
+        return false;
+    };
+    let directory = directory(path);
+    let known = namer.memory.known_file(directory);
+    known.is_none_or(|known| known == parent)
+}
+
+/// The directory of a clean path.
+fn directory(path: &[u8]) -> &[u8] {
+    match text::dirname(path) {
+        b"/" => b"/",
+        directory => directory.strip_suffix(b"/").unwrap_or(directory),
     }
 }
 
 /// A file was touched of which not all is known. What is known of it still changes.
-fn half_known(namer: &mut Namer, named: &Named, names: Names, file: Option<FileId>) {
-    if let (Names::Open(..), Some(fd)) = (names, namer.returned_fd())
-        && namer.call.record_type != AUDIT_URINGOP
-    {
-        // Whatever the descriptor is now, it is not what it was before.
-        namer.memory.closed(namer.call.ids.pid, fd);
-    }
+fn half_known(namer: &mut Namer, named: &Named) {
+    let host = namer.host;
+    let file = named.subject.as_ref().and_then(file_of);
     let full = |path: &&[u8]| path.starts_with(b"/") && !path.ends_with(b"/");
     let (from, to) = (named.path.filter(full), named.dest_path.filter(full));
-    if named.action == Action::Renamed {
-        for path in [from, to].into_iter().flatten() {
-            namer.memory.removed(path, file, namer.host);
+    if !matches!(
+        named.action,
+        Action::Renamed | Action::Linked | Action::Deleted
+    ) {
+        return;
+    }
+    for path in [from, to].into_iter().flatten() {
+        if named.action != Action::Linked {
+            namer.memory.removed(path, file, host);
         }
     }
-    if let (Action::Renamed | Action::Linked, false) = (named.action, named.exchanged)
-        && let (Some(path), Some(file)) = (to, file)
-    {
-        namer.memory.seen(file, path, true, namer.host);
+    for gone in namer.of(NameType::Delete) {
+        if let (Some(name), Some(file)) = (gone.name, file_of(&gone)) {
+            namer.memory.removed_somewhere(text::basename(name), file);
+        }
     }
-}
-
-/// The directory of a file, where there is just one of them.
-fn parent(namer: &mut Namer, path: &[u8]) {
-    let mut parents = namer
-        .facts
-        .paths
-        .iter()
-        .filter(|p| p.nametype == NameType::Parent);
-    if let (Some(parent), None) = (parents.next(), parents.next())
-        && let Some(file) = parent.file
+    if let (Some(path), Some((file, file_type))) = (to, file)
+        && !named.exchanged
+        && !namer.facts.lacks_paths()
     {
-        let directory = match text::dirname(path) {
-            b"/" => b"/",
-            directory => directory.strip_suffix(b"/").unwrap_or(directory),
+        let seen = Seen {
+            file,
+            file_type,
+            sighting: Sighting::Entry,
         };
-        let host = namer.host;
-        namer.memory.seen(file, directory, false, host);
+        namer.memory.seen(path, seen, host);
     }
 }
 
-fn opened(namer: &mut Namer, path: &[u8], named: &Named, flags: Flags) {
+/// The directory of a file, where there is just one of them, and it is surely the one of the name.
+fn parent(namer: &mut Namer, named: &Named, path: &[u8]) {
+    let mut parents = namer.of(NameType::Parent);
+    let (Some(parent), None) = (parents.next(), parents.next()) else {
+        return;
+    };
+    let Some((file, _)) = file_of(&parent) else {
+        return;
+    };
+    let directory = directory(path);
+    let is_cwd = namer.cwd() == Some(directory);
+    if named.follows && !namer.ask().is_at(directory, file) {
+        return;
+    }
+    let seen = Seen {
+        file,
+        file_type: FileType::Directory,
+        sighting: if is_cwd {
+            Sighting::Entry
+        } else {
+            Sighting::Reached
+        },
+    };
+    namer.memory.seen(directory, seen, namer.host);
+}
+
+/// A descriptor was returned for a path.
+fn opened(namer: &mut Namer, named: &Named, flags: Flags) {
+    let Some(fd) = namer.returned_fd() else {
+        return;
+    };
+    let pid = namer.caller.pid;
+    if namer.call.record_type == AUDIT_URINGOP && (fd == 0 || named.unresolved) {
+        // io_uring may return a slot of its own table, which is 0, in place of a descriptor.
+        return;
+    }
+    let (Some(path), false) = (named.path, named.unresolved) else {
+        // Whatever the descriptor is now, it is not what it was before.
+        return namer.memory.forget_descriptor(pid, fd);
+    };
     let flags = match flags {
         Flags::Arg(arg) => namer.call.arg(arg),
         Flags::Record | Flags::Untold => namer.facts.open_flags,
         Flags::Fixed(flags) => Some(flags),
     };
-    let Some(fd) = namer.returned_fd() else {
-        return;
-    };
-    // io_uring may return a slot of its own table, which is 0, in place of a descriptor.
-    if namer.call.record_type == AUDIT_URINGOP && fd == 0 {
-        return;
-    }
-    let file = named.subject.and_then(|subject| subject.file);
     let mode = Mode {
         close_on_exec: flags.is_some_and(|flags| flags & O_CLOEXEC != 0),
         read_only: flags.is_some_and(|flags| flags & O_ACCMODE == 0),
     };
-    namer
-        .memory
-        .opened(namer.call.ids.pid, fd, path, file, mode, namer.host);
+    let file = named.subject.as_ref().and_then(file_of);
+    namer.memory.opened((pid, fd), path, file, mode);
 }
 
 fn duplicated(namer: &mut Namer, arg: usize, close_on_exec: bool) {
@@ -175,7 +304,7 @@ fn duplicated(namer: &mut Namer, arg: usize, close_on_exec: bool) {
         namer.descriptor_argument(arg),
         namer.returned_fd(),
     ) {
-        let me = namer.caller();
-        namer.memory.duplicated(me, from, to, close_on_exec);
+        let caller = namer.caller;
+        namer.memory.duplicated(caller, from, to, close_on_exec);
     }
 }

@@ -2,37 +2,33 @@
 //! paths for the events after it.
 
 mod calls;
+mod claims;
 mod commandline;
 mod events;
 mod learn;
 mod names;
-mod place;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bumpalo::Bump;
 
 use crate::{
     model::{
-        Action, Arch, Arena, AuditEvent, AuditMessageGroup, Detail, record_type::AUDIT_URINGOP,
-        uring_op_name,
+        Action, Arch, Arena, AuditEvent, AuditMessageGroup, Detail, FileId, FileType,
+        record_type::AUDIT_URINGOP, uring_op_name,
     },
     parse::{CallRecord, Facts, NameType, facts},
-    resolve::{Absent, Host, Resolver},
+    resolve::{Absent, Caller, Host, Memories},
 };
 use calls::{Call, Dir, Names, known, uring_call};
 pub use calls::{is_exec_syscall, is_fim_syscall};
-use place::Namer;
-
-/// Hosts whose paths are remembered at a time; logs of more are rare.
-const NODES: usize = 64;
-/// Bytes of all that is remembered of all hosts, about. Few hosts fill it as little as many idle ones.
-const MEMORY: usize = 128 << 20;
-/// Events between two looks at how much it is.
-const BETWEEN_LOOKS: u32 = 1024;
+use claims::Namer;
 
 /// Turns the records of events into events, and remembers what they say of paths.
 pub struct Classifier {
-    memories: Vec<(Vec<u8>, Resolver)>,
-    events: u32,
+    memories: Memories,
+    /// How often the caller said that something was lost.
+    losses: u32,
     host: Box<dyn Host + Send>,
 }
 
@@ -41,10 +37,22 @@ impl Classifier {
     /// from, or [`Absent`].
     pub fn new(host: Box<dyn Host + Send>) -> Classifier {
         Classifier {
-            memories: Vec::new(),
-            events: 0,
+            memories: Memories::default(),
+            losses: 0,
             host,
         }
+    }
+
+    /// Takes in a name that was read from the live file system, with its file, before the first
+    /// event. `path` is absolute, clean, and passes through no symbolic link.
+    pub fn prime(&mut self, path: &[u8], file: FileId, file_type: FileType) {
+        self.memories.of(b"").prime(path, file, file_type);
+    }
+
+    /// Takes in that something was lost: events were dropped, or the kernel lost records. What is
+    /// known of paths from before that is no proof any more, until it is confirmed.
+    pub fn lost(&mut self) {
+        self.losses = self.losses.wrapping_add(1);
     }
 
     /// The event that a group of records is, or `None` if it is of no kind.
@@ -86,20 +94,26 @@ impl Classifier {
         facts: &Facts<'a>,
         arena: &'a Bump,
     ) -> Option<Detail<'a>> {
-        self.events = self.events.wrapping_add(1);
-        if self.events.is_multiple_of(BETWEEN_LOOKS) {
-            forget(&mut self.memories, MEMORY);
+        let caller = caller(call, group);
+        let is_exec = matches!(meaning, Some(Call::Exec(_))) && call.success == Some(b"yes");
+        let memory = self.memories.of(group.node);
+        memory.begin(caller, is_exec, self.losses);
+        if let Some(cwd) = facts.cwd.filter(|cwd| !cwd.ends_with(b" (deleted)")) {
+            memory.confirm_cwd(cwd);
         }
         let mut namer = Namer {
             call,
             facts,
-            memory: memory(&mut self.memories, group.node),
+            memory,
+            caller,
             host: &*self.host,
             arena,
         };
         match meaning? {
             Call::Exec(dir) => {
-                let program = namer.program(dir);
+                let mut program = namer.program(dir);
+                // Which record is missing is not known.
+                program.is_full &= !facts.lacks_paths();
                 learn::executed(&mut namer);
                 Some(events::exec(program, facts, arena))
             }
@@ -108,12 +122,13 @@ impl Classifier {
                 Some(events::fork(facts, arena))
             }
             Call::File(action, names) => {
-                let named = namer.file(action, names);
+                let mut named = namer.file(action, names);
+                named.unresolved |= facts.lacks_paths();
                 learn::file(&mut namer, &named, names);
                 Some(events::file(&named, facts, arena))
             }
-            Call::Fcntl => {
-                learn::fcntl(&mut namer);
+            Call::Silent(call) => {
+                learn::silent(&mut namer, call);
                 None
             }
         }
@@ -149,33 +164,19 @@ pub fn parse_audit_event<'a>(
     Classifier::new(Box::new(Absent)).classify(group, arena)
 }
 
-/// The memory of one host. Logs of many hosts are short lists of them, so this is a search.
-fn memory<'m>(memories: &'m mut Vec<(Vec<u8>, Resolver)>, node: &[u8]) -> &'m mut Resolver {
-    let index = memories
-        .iter()
-        .position(|(name, _)| name == node)
-        .unwrap_or_else(|| {
-            if memories.len() >= NODES {
-                memories.remove(0);
-            }
-            memories.push((node.to_vec(), Resolver::new()));
-            memories.len() - 1
-        });
-    &mut memories[index].1
-}
-
-/// Forgets the hosts that are remembered for longest until the rest takes no more than `bound` bytes.
-/// The last one stays: it has bounds of its own.
-fn forget(memories: &mut Vec<(Vec<u8>, Resolver)>, bound: usize) {
-    let size = |(name, memory): &(Vec<u8>, Resolver)| name.capacity() + memory.size();
-    let mut left: usize = memories.iter().map(size).sum();
-    let excess = memories.iter().take_while(|memory| {
-        let is_over = left > bound;
-        left -= size(memory);
-        is_over
+/// The process that made a call.
+fn caller(call: &CallRecord, group: &AuditMessageGroup) -> Caller {
+    let program = call.exe.map_or(0, |exe| {
+        let mut hasher = DefaultHasher::new();
+        exe.hash(&mut hasher);
+        hasher.finish() | 1
     });
-    let excess = excess.count().min(memories.len().saturating_sub(1));
-    memories.drain(..excess);
+    Caller {
+        pid: call.ids.pid,
+        ppid: call.ids.ppid,
+        program,
+        time: group.id.time.as_millis(),
+    }
 }
 
 /// The call that an event is about. Where the SYSCALL record is only that of the io_uring_enter

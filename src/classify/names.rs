@@ -6,15 +6,16 @@
 use crate::{
     classify::{
         calls::{Dir, Flags, Names},
-        place::{NOWHERE, Namer, Placed},
+        claims::{Namer, Parents},
     },
-    model::Action,
+    model::{Action, Arch, FileId},
     parse::{NameType, PathRecord},
-    resolve::{Evidence, text},
+    resolve::{Base, Located, text},
 };
 
 pub(crate) const O_ACCMODE: u64 = 0o3;
 const O_CREAT: u64 = 0o100;
+const O_EXCL: u64 = 0o200;
 const O_TRUNC: u64 = 0o1000;
 /// The bit that O_TMPFILE has beside O_DIRECTORY, whose value varies between architectures.
 const O_TMPFILE: u64 = 0o20_000_000;
@@ -27,20 +28,26 @@ pub(crate) struct Named<'a> {
     pub(crate) action: Action,
     pub(crate) path: Option<&'a [u8]>,
     pub(crate) dest_path: Option<&'a [u8]>,
+    /// Where the files really are, if that is known to be somewhere else.
+    pub(crate) real_path: Option<&'a [u8]>,
+    pub(crate) real_dest_path: Option<&'a [u8]>,
     /// The file whose inode, mode and owner the event shows.
     pub(crate) subject: Option<PathRecord<'a>>,
     /// Whether a path is less than a full path, or missing.
     pub(crate) unresolved: bool,
     /// Whether two files changed places.
     pub(crate) exchanged: bool,
+    /// Whether the call may have gone through a symbolic link at the end of the name, so that its
+    /// PARENT record can be about another directory.
+    pub(crate) follows: bool,
 }
 
-impl<'a> Namer<'a, '_> {
+impl<'a, 'm> Namer<'a, 'm> {
     /// The names of a call on files.
     pub(crate) fn file(&mut self, action: Action, names: Names) -> Named<'a> {
         match names {
             Names::Open(dir, flags) => self.open(dir, flags),
-            Names::Object(dir) => {
+            Names::Object(dir) | Names::OpenTree(dir) => {
                 let object = self.object();
                 let path = match object {
                     Some(PathRecord {
@@ -54,7 +61,7 @@ impl<'a> Namer<'a, '_> {
             }
             Names::Entry(dir) => {
                 let entry = self.entry();
-                one(action, self.place_entry(entry, dir), entry)
+                one(action, self.place_entry(entry, dir, false), entry)
             }
             Names::Rename(old, new) => self.rename(old, new),
             Names::Link(old, new) => self.link(action, old, new),
@@ -67,7 +74,7 @@ impl<'a> Namer<'a, '_> {
             Names::Descriptor(arg) | Names::Duplicate(arg) => {
                 let object = self.object();
                 let path = if action == Action::Modified && self.was_opened_for_reading(arg) {
-                    NOWHERE
+                    Located::NOWHERE
                 } else {
                     self.by_descriptor(Dir::Arg(arg), object)
                 };
@@ -76,7 +83,10 @@ impl<'a> Namer<'a, '_> {
             Names::Mapped => {
                 let path = match self.facts.mmap_fd.and_then(|fd| u32::try_from(fd).ok()) {
                     Some(fd) => self.descriptor(fd, None),
-                    None => (None, true),
+                    None => Located {
+                        is_full: true,
+                        ..Located::NOWHERE
+                    },
                 };
                 one(action, path, None)
             }
@@ -84,7 +94,7 @@ impl<'a> Namer<'a, '_> {
     }
 
     /// The file that an execve was asked to run.
-    pub(crate) fn program(&mut self, dir: Dir) -> Placed<'a> {
+    pub(crate) fn program(&mut self, dir: Dir) -> Located<'a> {
         match self.object() {
             Some(
                 program @ PathRecord {
@@ -106,11 +116,14 @@ impl<'a> Namer<'a, '_> {
         if flags & O_TMPFILE != 0 {
             // The name is the directory's and the inode the nameless file's.
             let file = self.object();
-            let directory =
-                file.and_then(|file| self.absolute(file.name?, dir, Evidence::default()).0);
+            let directory = file.and_then(|file| {
+                let claim = self.claim(file.name?, dir);
+                self.locate(&claim).path
+            });
             let path = directory.map(|path| text::as_directory(path, self.arena));
-            return one(Action::Created, (path, false), file);
+            return one(Action::Created, Located::partial(path), file);
         }
+        let follows = flags & O_CREAT != 0 && flags & (O_EXCL | self.no_follow()) == 0;
         let file = self.entry().map(|file| self.in_root(file));
         let path = match file {
             // open_by_handle_at names nothing; the descriptor that it returned may be asked.
@@ -121,10 +134,15 @@ impl<'a> Namer<'a, '_> {
                 },
             ) => match self.returned_fd() {
                 Some(fd) => self.descriptor(fd, file.file),
-                None => NOWHERE,
+                None => Located::NOWHERE,
             },
-            None if self.is_in_root() => NOWHERE,
-            file => self.place_entry(file, dir),
+            None if self.is_in_root() => Located::NOWHERE,
+            file => {
+                // A new file has its record under the link's name only if its own is the same
+                // (kernel/auditsc.c, `__audit_inode_child`).
+                let is_new = file.is_some_and(|file| file.nametype == NameType::Create);
+                self.place_entry(file, dir, follows && !is_new)
+            }
         };
         let existed = file.is_some_and(|file| file.nametype == NameType::Normal);
         let action = if file.is_some_and(|file| file.nametype == NameType::Create)
@@ -136,7 +154,19 @@ impl<'a> Namer<'a, '_> {
         } else {
             Action::Opened
         };
-        one(action, path, file)
+        Named {
+            follows,
+            ..one(action, path, file)
+        }
+    }
+
+    /// O_NOFOLLOW, whose value differs between architectures (arch/*/include/uapi/asm/fcntl.h).
+    fn no_follow(&self) -> u64 {
+        let arch = self.call.arch.and_then(|(arch, _)| Arch::of(arch, 0));
+        match arch {
+            Some(Arch::Aarch64 | Arch::Arm | Arch::Ppc64 | Arch::Ppc64le) => 0o100_000,
+            _ => 0o400_000,
+        }
     }
 
     fn is_in_root(&self) -> bool {
@@ -165,7 +195,14 @@ impl<'a> Namer<'a, '_> {
         let first_deleted = self.of(NameType::Delete).next();
         let exchanged = second_created.is_some();
         let same = |a: &PathRecord, b: &PathRecord| a.inode.is_some() && a.inode == b.inode;
-        let (old, new) = if exchanged {
+        let (old, new) = if exchanged && self.of(NameType::Delete).nth(1).is_none() {
+            // Names with the same last part share one DELETE record; the new one is created first.
+            let old = second_created.map(|old| PathRecord {
+                name: old.name,
+                ..first_created.unwrap_or(old)
+            });
+            (old, first_created)
+        } else if exchanged {
             // Both files were there before and are there after: A and B, then B and A.
             let old = first_deleted;
             let new = old.and_then(|old| self.of(NameType::Create).find(|new| same(&old, new)));
@@ -175,58 +212,172 @@ impl<'a> Namer<'a, '_> {
             // the call failed, that one may be all there is of the new name.
             let kept =
                 first_created.and_then(|new| self.of(NameType::Delete).find(|old| same(old, &new)));
+            // If a record is lost, it may be that of the old name.
+            let is_lost = self.facts.lacks_paths();
             (
-                kept.or(first_deleted),
+                kept.or(first_deleted.filter(|_| !is_lost)),
                 first_created.or_else(|| self.of(NameType::Delete).nth(1)),
             )
         };
-        let path = self.place_entry(old, old_dir);
-        let dest = self.place_entry(new, new_dir);
+        if old.is_none() && new.is_none() && self.other_names().next().is_some() {
+            return self.failed_pair(Action::Renamed, old_dir, new_dir);
+        }
+        let (old_parents, new_parents) = self.sides(old, old_dir, new, new_dir);
+        let path = self.place_side(old, old_dir, old_parents);
+        let dest = self.place_side(new, new_dir, new_parents);
         Named {
             exchanged,
             ..two(Action::Renamed, path, dest, old.or(new))
         }
     }
 
+    fn place_side(
+        &mut self,
+        entry: Option<PathRecord<'a>>,
+        dir: Dir,
+        parents: Parents,
+    ) -> Located<'a> {
+        match entry {
+            Some(entry @ PathRecord { name: Some(_), .. }) => {
+                self.place_in(&entry, dir, parents, false)
+            }
+            entry => self.place_entry(entry, dir, false),
+        }
+    }
+
+    /// Which directory is whose, of the two names of a call. Both names of one part have PARENT
+    /// records of the same text, so a directory that is known tells both.
+    fn sides(
+        &mut self,
+        old: Option<PathRecord<'a>>,
+        old_dir: Dir,
+        new: Option<PathRecord<'a>>,
+        new_dir: Dir,
+    ) -> (Parents, Parents) {
+        let parents = |namer: &Self, side: Option<PathRecord>| {
+            namer.parents_of(side.and_then(|side| side.name).unwrap_or_default())
+        };
+        let (olds, news) = (parents(self, old), parents(self, new));
+        let ([Some(one), Some(other)], true) = (olds, olds == news) else {
+            return (olds, news);
+        };
+        let among = |file: &FileId| [one, other].contains(file);
+        let rest = |file: FileId| if file == one { other } else { one };
+        let old_directory = self.directory_of(old, old_dir).filter(among);
+        let new_directory = self.directory_of(new, new_dir).filter(among);
+        match (old_directory, new_directory) {
+            (Some(old), Some(new)) if old == new => (olds, news),
+            (Some(old), _) => ([Some(old), None], [Some(rest(old)), None]),
+            (None, Some(new)) => ([Some(rest(new)), None], [Some(new), None]),
+            (None, None) => (olds, news),
+        }
+    }
+
+    /// The inode of the directory that a name of one part is in, if its base tells.
+    fn directory_of(&mut self, side: Option<PathRecord<'a>>, dir: Dir) -> Option<FileId> {
+        let name = side?.name?;
+        if !text::dirname(name).is_empty() {
+            return None;
+        }
+        let ask = self.ask();
+        match self.base(dir) {
+            Base::Cwd(Some(cwd)) => self.memory.file_at(cwd, ask),
+            Base::Descriptor(fd) => self.memory.open_file(self.caller, fd),
+            Base::Cwd(None) | Base::Unknown(_) => None,
+        }
+    }
+
+    /// The records with a name that is not that of a directory.
+    fn other_names(&self) -> impl Iterator<Item = PathRecord<'a>> + use<'a, 'm> {
+        let has_name = |path: &&PathRecord<'a>| path.name.is_some_and(|name| !name.is_empty());
+        let facts = self.facts;
+        let paths = facts.paths.iter().filter(has_name);
+        let others = paths.filter(|path| path.nametype != NameType::Parent);
+        others.copied()
+    }
+
+    /// The names of a call on two that failed before it looked either up, or the second one. Which
+    /// of two is which is not told: the order of the records follows the evaluation of arguments.
+    fn failed_pair(&mut self, action: Action, old_dir: Dir, new_dir: Dir) -> Named<'a> {
+        let mut others = self.other_names();
+        let (first, second) = (others.next(), others.next());
+        let (old, new) = match (first, second) {
+            // The first name was looked up, and its record became that of its directory.
+            (Some(only), None) if self.of(NameType::Parent).next().is_some() => (None, Some(only)),
+            // What is evaluated last comes first.
+            (Some(first), Some(second)) => (Some(second), Some(first)),
+            (only, _) => (only, None),
+        };
+        let path = match old {
+            Some(old) => self.place_in(&old, old_dir, [None; 2], false),
+            None => self.place_entry(None, old_dir, false),
+        };
+        let dest = new.map_or(Located::NOWHERE, |new| {
+            self.place_in(&new, new_dir, [None; 2], false)
+        });
+        Named {
+            unresolved: true,
+            ..two(action, path, dest, None)
+        }
+    }
+
     fn link(&mut self, action: Action, old_dir: Dir, new_dir: Dir) -> Named<'a> {
         // The new name follows its directory; the existing file may stand anywhere.
         let created = self.of(NameType::Create).next();
-        let mut others = self
-            .facts
-            .paths
-            .iter()
-            .filter(|path| !matches!(path.nametype, NameType::Parent | NameType::Create));
-        let old = others.next().copied();
-        let new = created.or_else(|| others.next().copied());
+        let is_other =
+            |path: &PathRecord| !matches!(path.nametype, NameType::Parent | NameType::Create);
+        let others = || {
+            self.facts
+                .paths
+                .iter()
+                .filter(|path| is_other(path))
+                .copied()
+        };
+        let old = match created {
+            Some(_) => others().next(),
+            // Only a file that was found has an inode.
+            None => others().find(|path| path.file.is_some()),
+        };
+        let Some(old) = old else {
+            return self.failed_pair(action, old_dir, new_dir);
+        };
+        let new = created.or_else(|| others().find(|path| path.item != old.item));
         let path = match old {
-            Some(PathRecord {
+            PathRecord {
                 name: None | Some(b""),
                 ..
-            }) => self.by_descriptor(old_dir, old),
+            } => self.by_descriptor(old_dir, Some(old)),
             // The directory in the records is the new name's.
-            Some(old) => self.place_alone(&old, old_dir),
-            None => NOWHERE,
+            old => self.place_in(&old, old_dir, [None; 2], false),
         };
-        let dest = self.place_entry(new, new_dir);
-        two(action, path, dest, new.or(old))
+        let dest = self.place_entry(new, new_dir, false);
+        two(action, path, dest, new.or(Some(old)))
     }
 
     fn symlink(&mut self, action: Action, dir: Dir) -> Named<'a> {
         let link = self.of(NameType::Create).next();
-        let text = self
-            .facts
-            .paths
-            .iter()
-            .find(|path| path.nametype == NameType::Unknown);
+        let mut texts = self.of(NameType::Unknown);
+        let (text, another) = (texts.next(), texts.next());
+        if link.is_none() && another.is_some() {
+            // The text of the link and its name cannot be told apart.
+            let named = self.failed_pair(action, Dir::Cwd, dir);
+            let path = another.and_then(|text| text.name);
+            return Named { path, ..named };
+        }
         let (text, link) = match (text, link) {
-            (Some(text), link) => (text.name, link),
+            (Some(text), link) => (text.name, link.or_else(|| self.of(NameType::Normal).next())),
             // Where the text ends in the link's own name, the kernel writes one record for both,
             // with the text as its name.
             (None, Some(both)) => (both.name, Some(self.apart(both))),
             (None, None) => (None, None),
         };
-        let dest = self.place_entry(link, dir);
-        two(action, (text, text.is_some()), dest, link)
+        let dest = self.place_entry(link, dir, false);
+        let path = Located {
+            path: text,
+            real: None,
+            is_full: text.is_some(),
+        };
+        two(action, path, dest, link)
     }
 
     /// The record of an entry whose name is not its own but for the last part, with the name that
@@ -236,10 +387,12 @@ impl<'a> Namer<'a, '_> {
         let (Some(parent), Some(name)) = (parent, entry.name) else {
             return entry;
         };
-        let last = text::basename(name);
+        // What the kernel compared with the link's name begins where its directory's text ends
+        // (kernel/auditfilter.c, `audit_compare_dname_path`).
         let name = if Some(parent) == self.facts.cwd {
-            last
+            name
         } else {
+            let last = name.get(parent.len()..).unwrap_or_default();
             self.arena.alloc_slice_copy(&[parent, last].concat())
         };
         PathRecord {
@@ -263,10 +416,14 @@ impl<'a> Namer<'a, '_> {
         };
         let place = |namer: &mut Self, path: Option<PathRecord<'a>>, dir| match path {
             Some(path) => namer.place(&path, dir),
-            None => NOWHERE,
+            None => Located::NOWHERE,
         };
         // A source need not be a file at all: `proc`, `tmpfs`.
-        let source = source.map_or((None, true), |source| place(self, Some(source), from));
+        let none = Located {
+            is_full: true,
+            ..Located::NOWHERE
+        };
+        let source = source.map_or(none, |source| place(self, Some(source), from));
         let dest = place(self, target, to);
         two(action, source, dest, target)
     }
@@ -289,26 +446,30 @@ impl<'a> Namer<'a, '_> {
     }
 }
 
-fn one<'a>(action: Action, path: Placed<'a>, subject: Option<PathRecord<'a>>) -> Named<'a> {
+fn one<'a>(action: Action, path: Located<'a>, subject: Option<PathRecord<'a>>) -> Named<'a> {
     Named {
         action,
-        path: path.0,
+        path: path.path,
         dest_path: None,
+        real_path: path.real,
+        real_dest_path: None,
         subject,
-        unresolved: !path.1,
+        unresolved: !path.is_full,
         exchanged: false,
+        follows: false,
     }
 }
 
 fn two<'a>(
     action: Action,
-    path: Placed<'a>,
-    dest: Placed<'a>,
+    path: Located<'a>,
+    dest: Located<'a>,
     subject: Option<PathRecord<'a>>,
 ) -> Named<'a> {
     Named {
-        dest_path: dest.0,
-        unresolved: !path.1 || !dest.1,
+        dest_path: dest.path,
+        real_dest_path: dest.real,
+        unresolved: !path.is_full || !dest.is_full,
         ..one(action, path, subject)
     }
 }

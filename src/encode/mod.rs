@@ -129,6 +129,7 @@ fn ids(ids: &Identity, last: &mut Last, object: &mut Object) {
 fn process(detail: &ProcessDetail, error: Option<&str>, object: &mut Object) {
     object.text(key!("commandline"), detail.commandline);
     object.text(key!("path"), detail.path);
+    object.text(key!("real_path"), detail.real_path);
     object.words(key!("argv"), detail.argv);
     object.error(error);
     object.flag(key!("path_unresolved"), detail.path_unresolved);
@@ -139,6 +140,8 @@ fn file(detail: &FileDetail, error: Option<&str>, object: &mut Object) {
     object.text(key!("commandline"), detail.commandline);
     object.text(key!("path"), detail.path);
     object.text(key!("dest_path"), detail.dest_path);
+    object.text(key!("real_path"), detail.real_path);
+    object.text(key!("real_dest_path"), detail.real_dest_path);
     object.ascii(key!("action"), detail.action.name().as_bytes());
     if let Some(inode) = detail.inode {
         object.ascii(key!("inode"), Decimal::new(inode).as_bytes());

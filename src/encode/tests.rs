@@ -27,6 +27,7 @@ fn events<'a>() -> [AuditEvent<'a>; 3] {
         action: ProcessAction::Executed,
         commandline: None,
         path: None,
+        real_path: None,
         path_unresolved: false,
         argv: None,
     };
@@ -35,6 +36,8 @@ fn events<'a>() -> [AuditEvent<'a>; 3] {
         commandline: None,
         path: None,
         dest_path: None,
+        real_path: None,
+        real_dest_path: None,
         path_unresolved: false,
         inode: None,
         dev: None,

@@ -36,6 +36,9 @@ pub struct ProcessDetail<'a> {
     pub commandline: Option<&'a [u8]>,
     /// The file that the caller asked to execute, which may be a script (PATH).
     pub path: Option<&'a [u8]>,
+    /// Where that file really is, if its inode is known to be somewhere else than `path` says:
+    /// behind a symbolic link or a bind mount, or in another root.
+    pub real_path: Option<&'a [u8]>,
     /// Whether `path` is less than a full path because its base directory is not known.
     pub path_unresolved: bool,
     /// The arguments, from `argv[0]` (EXECVE); absent for a fork or an exec that failed early.
@@ -79,6 +82,11 @@ pub struct FileDetail<'a> {
     pub path: Option<&'a [u8]>,
     /// The second of two names.
     pub dest_path: Option<&'a [u8]>,
+    /// Where the file of `path` really is, if inodes show that it is somewhere else: behind a
+    /// symbolic link or a bind mount, or in another root.
+    pub real_path: Option<&'a [u8]>,
+    /// The same of `dest_path`.
+    pub real_dest_path: Option<&'a [u8]>,
     /// Whether a path is less than a full path: its base directory is not known, or, if it ends
     /// with a `/`, only the directory of the file is.
     pub path_unresolved: bool,

@@ -136,11 +136,13 @@ impl<'a> Detail<'a> {
                 action: _,
                 commandline,
                 path,
+                real_path,
                 path_unresolved: _,
                 argv,
             }) => {
                 visit("commandline", Text::One(commandline));
                 visit("path", Text::One(path));
+                visit("real_path", Text::One(real_path));
                 visit("argv", Text::List(argv));
             }
             Detail::File(FileDetail {
@@ -148,6 +150,8 @@ impl<'a> Detail<'a> {
                 commandline,
                 path,
                 dest_path,
+                real_path,
+                real_dest_path,
                 path_unresolved: _,
                 inode: _,
                 dev,
@@ -158,6 +162,8 @@ impl<'a> Detail<'a> {
                 visit("commandline", Text::One(commandline));
                 visit("path", Text::One(path));
                 visit("dest_path", Text::One(dest_path));
+                visit("real_path", Text::One(real_path));
+                visit("real_dest_path", Text::One(real_dest_path));
                 visit("dev", Text::One(dev));
                 visit("mode", Text::One(mode));
             }

@@ -23,7 +23,7 @@ pub use detail::{Action, Detail, FileDetail, ProcessAction, ProcessDetail, UserD
 pub use event::AuditEvent;
 pub(crate) use event::Text;
 pub use event_id::{EventId, Millis, Timestamp};
-pub use file_id::FileId;
+pub use file_id::{FileId, FileType};
 pub use group::{AuditMessage, AuditMessageGroup, GroupBuilder, Groups};
 pub(crate) use group::{Head, Place};
 pub use kind::EventKind;

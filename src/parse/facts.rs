@@ -7,8 +7,9 @@ use crate::{
     model::{
         Arena, AuditMessageGroup, Identity, RecordType,
         record_type::{
-            AUDIT_CWD, AUDIT_EXECVE, AUDIT_IPE_ACCESS, AUDIT_LOGIN, AUDIT_MAC_TASK_CONTEXTS,
-            AUDIT_MMAP, AUDIT_OPENAT2, AUDIT_PATH, AUDIT_PROCTITLE, AUDIT_SYSCALL, AUDIT_URINGOP,
+            AUDIT_CWD, AUDIT_EXECVE, AUDIT_FD_PAIR, AUDIT_IPE_ACCESS, AUDIT_LOGIN,
+            AUDIT_MAC_TASK_CONTEXTS, AUDIT_MMAP, AUDIT_OPENAT2, AUDIT_PATH, AUDIT_PROCTITLE,
+            AUDIT_SYSCALL, AUDIT_URINGOP,
         },
     },
     parse::{
@@ -46,6 +47,8 @@ pub struct Facts<'a> {
     pub open_resolve: Option<u64>,
     /// The descriptor passed to mmap, which is its fifth argument; SYSCALL has only four.
     pub mmap_fd: Option<u64>,
+    /// The two descriptors that pipe or socketpair returned (FD_PAIR).
+    pub fd_pair: [Option<u32>; 2],
     /// The labels of several LSMs, `subj_selinux=… subj_apparmor=…`, if SYSCALL has `subj=?`.
     /// Mainline kernels have a record type for them; Ubuntu's kernels reuse the number of another.
     pub contexts: Option<&'a [u8]>,
@@ -100,6 +103,7 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Arena) -> Facts<'a> {
         open_flags: None,
         open_resolve: None,
         mmap_fd: None,
+        fd_pair: [None; 2],
         contexts: None,
         user: None,
     };
@@ -133,6 +137,9 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Arena) -> Facts<'a> {
                 facts.open_flags = only(body(), b"oflag").and_then(octal);
                 facts.open_resolve = only(body(), b"resolve").and_then(prefixed_hex);
             }
+            AUDIT_FD_PAIR => {
+                facts.fd_pair = [b"fd0", b"fd1"].map(|key| only(body(), key).and_then(|v| v.id()));
+            }
             AUDIT_MMAP => facts.mmap_fd = only(body(), b"fd").and_then(|v| v.id()).map(u64::from),
             _ => {}
         }
@@ -146,6 +153,12 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Arena) -> Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
+    /// Whether PATH records that the kernel meant to write are missing.
+    pub(crate) fn lacks_paths(&self) -> bool {
+        let items = self.call.or(self.uring).and_then(|call| call.items);
+        items.is_some_and(|items| items as usize > self.paths.len())
+    }
+
     /// The command line of the process: NUL-separated arguments, cut at 128 bytes. If there is none,
     /// the kernel writes `proctitle="(null)"`, in quotes in this field only.
     pub(crate) fn title(&self, arena: &'a Bump) -> Option<&'a [u8]> {

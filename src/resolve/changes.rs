@@ -1,124 +1,309 @@
 //! How the memory changes by what was done.
 
 use crate::{
-    model::FileId,
+    model::{FileId, FileType},
     resolve::{
-        Caller, Descriptor, Host, Mode, NODE_BOUND, Process, Resolver, TREE_BOUND, tree::Node,
+        Asker, Caller, Host, Mode, Resolver,
+        descriptors::Descriptor,
+        is_another, text,
+        tree::{Known, MAX_PATH_BYTES, Name},
     },
 };
 
-impl Resolver {
-    fn tick(&mut self) -> u64 {
-        self.clock += 1;
-        self.clock
-    }
+/// Why a path is known to be that of a file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Sighting {
+    /// The entry was made just now, and the file with it.
+    Created,
+    /// The entry is that of the file, which may have others.
+    Entry,
+    /// The path led to the file, perhaps through a symbolic link.
+    Reached,
+}
 
+/// A file that a record tells of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub(crate) file: FileId,
+    pub(crate) file_type: FileType,
+    pub(crate) sighting: Sighting,
+}
+
+impl Resolver {
     /// A process opened a path and got a descriptor for it.
     pub(crate) fn opened(
         &mut self,
-        pid: u32,
-        fd: u32,
+        (pid, fd): (u32, u32),
         path: &[u8],
-        file: Option<FileId>,
+        file: Option<(FileId, FileType)>,
         mode: Mode,
-        host: &dyn Host,
     ) {
-        let learned = self.tick();
-        let node = self.hold_file(path, file, host);
+        let now = self.tick();
+        let Resolver { losses, .. } = *self;
+        let name = self.opened_name(path, file.map(|(file, _)| file));
+        let open = name.map(|name| Descriptor {
+            name,
+            file: file.map(|(file, _)| file),
+            file_type: file.map_or(FileType::Unknown, |(_, file_type)| file_type),
+            mode,
+        });
         let Resolver {
             tree, descriptors, ..
         } = self;
-        let entry = Descriptor {
-            node,
-            file,
-            mode,
-            learned,
-        };
-        descriptors.put((pid, fd), entry, |gone| tree.release(gone.node));
+        descriptors.set((pid, fd), open, (now, losses), tree);
     }
 
-    /// A process closed a descriptor.
-    pub(crate) fn closed(&mut self, pid: u32, fd: u32) {
-        if let Some(gone) = self.descriptors.remove((pid, fd)) {
-            self.tree.release(gone.node);
+    /// The name, held, that a file was opened by: the path, unless that is a symbolic link to it.
+    fn opened_name(&mut self, path: &[u8], file: Option<FileId>) -> Option<Name> {
+        if !is_storable(path) {
+            return None;
         }
+        let name = self.hold(path);
+        let known = self.tree.known(name).map(|known| known.file);
+        if known.is_none() || file.is_none() || known == file {
+            return Some(name);
+        }
+        self.tree.release(name);
+        let mut names = self.tree.names_of(file?);
+        let (only, None) = (names.next()?, names.next()) else {
+            return None;
+        };
+        drop(names);
+        Some(self.tree.share(only))
     }
 
-    /// A process made another descriptor for what it had open.
+    /// A descriptor was closed, or is something without a path.
+    pub(crate) fn forget_descriptor(&mut self, pid: u32, fd: u32) {
+        let moment = (self.tick(), self.losses);
+        let Resolver {
+            tree, descriptors, ..
+        } = self;
+        descriptors.set((pid, fd), None, moment, tree);
+    }
+
+    /// All descriptors from `first` to `last` were closed.
+    pub(crate) fn swept(&mut self, pid: u32, first: u32, last: u32) {
+        let now = self.tick();
+        self.processes.swept(pid, first, last, now);
+    }
+
+    /// A process made another descriptor for a file that it had open.
     pub(crate) fn duplicated(&mut self, caller: Caller, from: u32, to: u32, close_on_exec: bool) {
-        let Some(known) = self.lookup(caller, from, None) else {
-            return self.closed(caller.pid, to);
-        };
-        let entry = Descriptor {
-            node: self.tree.share(known.node),
-            file: known.file,
+        if from == to {
+            return;
+        }
+        let now = self.tick();
+        let Resolver {
+            tree,
+            descriptors,
+            processes,
+            losses,
+            ..
+        } = self;
+        let known = descriptors.get(caller, from, *losses, processes, tree);
+        let open = known.map(|known| Descriptor {
+            name: tree.share(known.name),
             mode: Mode {
                 close_on_exec,
                 ..known.mode
             },
-            learned: self.tick(),
-        };
+            ..known
+        });
+        descriptors.set((caller.pid, to), open, (now, *losses), tree);
+    }
+
+    /// A descriptor is to be closed on exec, or is not.
+    pub(crate) fn set_close_on_exec(&mut self, pid: u32, fd: u32, value: bool) {
         let Resolver {
             tree, descriptors, ..
         } = self;
-        descriptors.put((caller.pid, to), entry, |gone| tree.release(gone.node));
+        descriptors.set_close_on_exec((pid, fd), value, tree);
     }
 
-    /// A process made another, which has the same descriptors from here on.
-    pub(crate) fn forked(&mut self, parent: u32, child: u32) {
-        let forked = self.tick();
-        self.processes.put(
-            child,
-            Process {
-                parent,
-                forked,
-                executed: 0,
-            },
-            drop,
-        );
+    /// A process made another one, which has the same descriptors from then on.
+    ///
+    /// If the two go on sharing their descriptors (CLONE_FILES, clone(2)), those of neither are
+    /// known any more.
+    pub(crate) fn forked(&mut self, parent: Caller, child: u32, is_shared: bool) {
+        let now = self.tick();
+        self.processes.forked(parent, child, is_shared, now);
+        if is_shared {
+            self.processes.shared(parent.pid);
+        }
     }
 
-    /// A process started another program, which closes what was opened so.
+    /// A process started another program, which closes descriptors that are marked so.
     pub(crate) fn executed(&mut self, pid: u32) {
-        let process = Process {
-            executed: self.tick(),
-            ..self.process(pid)
-        };
-        self.processes.put(pid, process, drop);
+        let now = self.tick();
+        self.processes.executed(pid, now);
     }
 
-    /// A file was seen under a path. A name that is only known to lead to it, such as that of the
-    /// directory that a file was made in, does not replace a name that it was called by itself.
-    pub(crate) fn seen(&mut self, id: FileId, path: &[u8], named: bool, host: &dyn Host) {
-        let Resolver { tree, files, .. } = self;
-        if let Some(node) = files.get(id, |node| tree.release(node))
-            && (tree.is_at(node, path) || !named && tree.has_path(node))
-        {
+    /// A process has ended.
+    pub(crate) fn ended(&mut self, pid: u32) {
+        self.processes.ended(pid);
+    }
+
+    /// A file was seen under a path.
+    pub(crate) fn seen(&mut self, path: &[u8], seen: Seen, host: &dyn Host) {
+        if !is_storable(path) {
             return;
         }
-        let node = self.hold_file(path, Some(id), host);
-        let Resolver { tree, files, .. } = self;
-        files.put(id, node, |node| tree.release(node));
-    }
-
-    /// A path of a file is no more; with it, if it was a directory, all below it.
-    pub(crate) fn removed(&mut self, path: &[u8], file: Option<FileId>, host: &dyn Host) {
-        if let Some(node) = self.changed(path, file, host) {
-            self.tree.detach(node);
+        if let Some(name) = self.replaceable(path, seen, host) {
+            let known = Known {
+                file: seen.file,
+                file_type: seen.file_type,
+                is_entry: seen.sighting != Sighting::Reached,
+            };
+            self.tree.identify(name, known);
+            if seen.sighting == Sighting::Created || known.file_type == FileType::Directory {
+                self.drop_others(name, seen);
+            }
+            self.keep(name);
         }
     }
 
-    /// A file or directory has another path, and what had that path is no more.
+    /// The name of a path, held, if a file may be listed under it. A name that is known for
+    /// another file is void, unless it is a symbolic link that led to this one, or this one is in
+    /// another root.
+    fn replaceable(&mut self, path: &[u8], seen: Seen, host: &dyn Host) -> Option<Name> {
+        let name = self.hold(path);
+        let is_reached = seen.sighting == Sighting::Reached;
+        let Some(known) = self.tree.known(name) else {
+            // It may be a way through a symbolic link to an entry that is known.
+            let names = || self.tree.names_of(seen.file);
+            if is_reached && names().any(|name| self.tree.is_canonical(name)) {
+                self.tree.release(name);
+                return None;
+            }
+            return Some(name);
+        };
+        if known.file == seen.file {
+            return Some(name);
+        }
+        if path == b"/" {
+            // The caller has another root.
+            self.tree.release(name);
+            return None;
+        }
+        let leads_on = is_reached && known.is_entry && known.file_type == FileType::Symlink;
+        if leads_on || is_another(path, known.file, host) == Some(false) {
+            self.tree.release(name);
+            return None;
+        }
+        self.detach(name);
+        self.tree.release(name);
+        Some(self.hold(path))
+    }
+
+    /// Takes away the other names of a file that was made just now, or of a directory, which has
+    /// one entry: they are of a file that had this inode before, or of another mount of it.
+    fn drop_others(&mut self, name: Name, seen: Seen) {
+        let is_new = seen.sighting == Sighting::Created;
+        let is_entry = seen.sighting != Sighting::Reached;
+        let others: Vec<Name> = self.tree.names_of(seen.file).collect();
+        for other in others.into_iter().filter(|other| *other != name) {
+            let is_void = is_new || is_entry && !self.tree.is_canonical(other);
+            if is_void {
+                self.detach(other);
+            }
+        }
+    }
+
+    /// An entry was removed; with it, if it was a directory, everything below it.
+    pub(crate) fn removed(
+        &mut self,
+        path: &[u8],
+        file: Option<(FileId, FileType)>,
+        host: &dyn Host,
+    ) {
+        let is_known = self.tree.find(path).is_some();
+        if let Some(name) = self.changed(path, file, host) {
+            self.detach(name);
+        }
+        let Some(file) = file else { return };
+        if is_known {
+            self.drop_names(file.0, file.1);
+        } else {
+            // It may be known by another path than the one that the caller took.
+            self.removed_somewhere(text::basename(path), file);
+        }
+    }
+
+    /// A file has lost an entry: names that only led to it may have led there, and a directory had
+    /// no other.
+    fn drop_names(&mut self, file: FileId, file_type: FileType) {
+        let names: Vec<Name> = self.tree.names_of(file).collect();
+        for name in names {
+            let is_entry = self.tree.known(name).is_some_and(|known| known.is_entry);
+            if !is_entry || file_type == FileType::Directory {
+                self.detach(name);
+            }
+        }
+    }
+
+    /// A file lost an entry that is not known, with this name.
+    pub(crate) fn removed_somewhere(&mut self, last: &[u8], file: (FileId, FileType)) {
+        let names: Vec<Name> = self.tree.names_of(file.0).collect();
+        for name in names {
+            if self.tree.last_part(name) == last {
+                self.detach(name);
+            }
+        }
+        self.drop_names(file.0, file.1);
+    }
+
+    fn detach(&mut self, name: Name) {
+        self.tree.detach(name);
+        if self.tree.unpin(name) {
+            self.primed = self.primed.saturating_sub(1);
+        }
+    }
+
+    /// A file or directory has another path, and the file that had that path is gone.
     pub(crate) fn renamed(
         &mut self,
         from: &[u8],
         to: &[u8],
-        file: Option<FileId>,
+        file: Option<(FileId, FileType)>,
         host: &dyn Host,
     ) {
-        match self.changed(from, file, host) {
-            Some(node) => self.tree.rename(node, to),
-            None => self.removed(to, file, host),
+        if !is_storable(to) {
+            return self.removed(from, file, host);
+        }
+        let moved = self.changed(from, file, host).or_else(|| {
+            // The directory may be known by another path than the one that the caller took.
+            let (file, _) = file.filter(|(_, file_type)| *file_type == FileType::Directory)?;
+            let mut names = self.tree.names_of(file);
+            let only = names.next()?;
+            names.next().is_none().then_some(only)
+        });
+        match moved {
+            Some(name) => {
+                let name = self.tree.share(name);
+                self.tree.rename(name, to);
+                self.tree.release(name);
+            }
+            None => {
+                if let Some(before) = self.tree.find(to) {
+                    self.detach(before);
+                }
+            }
+        }
+        if let Some((file, file_type)) = file {
+            let now_at = self.tree.find(to);
+            let names: Vec<Name> = self.tree.names_of(file).collect();
+            for name in names.into_iter().filter(|name| Some(*name) != now_at) {
+                let is_entry = self.tree.known(name).is_some_and(|known| known.is_entry);
+                if !is_entry || file_type == FileType::Directory {
+                    self.detach(name);
+                }
+            }
+            let seen = Seen {
+                file,
+                file_type,
+                sighting: Sighting::Entry,
+            };
+            self.seen(to, seen, host);
         }
     }
 
@@ -127,10 +312,13 @@ impl Resolver {
         &mut self,
         one: &[u8],
         other: &[u8],
-        file: Option<FileId>,
+        file: Option<(FileId, FileType)>,
         host: &dyn Host,
     ) {
-        if self.tree.find(one).is_some() && self.node_of(one, file, host).is_none() {
+        if !is_storable(one) || !is_storable(other) {
+            return;
+        }
+        if self.tree.find(one).is_some() && self.changed(one, file, host).is_none() {
             return;
         }
         let (first, second) = (self.hold(one), self.hold(other));
@@ -141,64 +329,69 @@ impl Resolver {
         self.tree.release(second);
     }
 
-    /// What is known by a path, if a record means that when it says that this file has it.
+    /// Something was mounted or unmounted at a path: other files are below it now.
+    pub(crate) fn covered(&mut self, path: &[u8]) {
+        if let Some(name) = self.tree.find(path) {
+            self.detach(name);
+        }
+    }
+
+    /// The name that an event changes, if it is that of the file in the record.
     ///
-    /// If it means another file, then either it comes from a process with another root, where the
-    /// path is another one and nothing happened to what is known; or something has happened that no
-    /// record told, and what is known has the path no more. The live system can tell which it is;
-    /// without it no path is left, rather than a wrong one.
-    fn node_of(&mut self, path: &[u8], file: Option<FileId>, host: &dyn Host) -> Option<Node> {
-        let node = self.tree.find(path)?;
-        match (self.tree.file(node), file) {
-            (Some(known), Some(file)) if known != file => {
-                if is_another(path, known, host).unwrap_or(true) {
-                    self.tree.detach(node);
-                }
-                None
-            }
-            _ => Some(node),
-        }
-    }
-
-    /// What is known by a path that this file does not have any more. Where nothing says which file
-    /// that was, and another one has the path on the live system, it may be that of another root.
-    fn changed(&mut self, path: &[u8], file: Option<FileId>, host: &dyn Host) -> Option<Node> {
-        let node = self.node_of(path, file, host)?;
-        if let (None, Some(file)) = (self.tree.file(node), file)
-            && is_another(path, file, host) == Some(true)
-        {
-            self.tree.detach(node);
-            return None;
-        }
-        Some(node)
-    }
-
-    /// The node of a path that this file has.
-    fn hold_file(&mut self, path: &[u8], file: Option<FileId>, host: &dyn Host) -> Node {
-        let node = match self.node_of(path, file, host) {
-            Some(node) => self.tree.share(node),
-            None => self.hold(path),
+    /// If the record means another file, then either the caller has another root, where the path
+    /// is another one and nothing happened to the name; or something has happened that no record
+    /// told, and the name is void. The live system can tell the two apart; without it no name is
+    /// left, rather than a wrong one.
+    fn changed(
+        &mut self,
+        path: &[u8],
+        file: Option<(FileId, FileType)>,
+        host: &dyn Host,
+    ) -> Option<Name> {
+        let name = self.tree.find(path)?;
+        let (file, _) = file?;
+        let is_ours = match self.tree.known(name) {
+            Some(known) if known.file == file => return Some(name),
+            Some(known) => is_another(path, known.file, host) == Some(false),
+            // Nothing is known of it but the name.
+            None if is_another(path, file, host) != Some(true) => return Some(name),
+            None => false,
         };
-        if let (None, Some(file)) = (self.tree.file(node), file) {
-            self.tree.identify(node, file);
+        if !is_ours {
+            self.detach(name);
         }
-        node
+        None
     }
 
-    fn hold(&mut self, path: &[u8]) -> Node {
-        if self.tree.len() > NODE_BOUND || self.tree.size() > TREE_BOUND {
-            let clock = self.clock;
-            *self = Resolver {
-                clock,
-                ..Resolver::new()
-            };
+    /// Adds a name in a directory, or the directory `/`, for good: it was read from the file system.
+    pub(crate) fn prime(&mut self, path: &[u8], file: FileId, file_type: FileType) {
+        if !is_storable(path) {
+            return;
         }
-        self.tree.hold(path)
+        let name = self.tree.hold(path);
+        let known = Known {
+            file,
+            file_type,
+            is_entry: true,
+        };
+        self.tree.identify(name, known);
+        if self.tree.pin(name) {
+            self.primed += 1;
+        } else {
+            self.tree.release(name);
+        }
     }
 }
 
-/// Whether a path is another file on the live system, if it is any. Only the inode is compared:
-/// some file systems have another device in their records than stat(2) says (btrfs).
-pub(super) fn is_another(path: &[u8], file: FileId, host: &dyn Host) -> Option<bool> {
-    host.file_id(path).map(|now| now.inode != file.inode)
+impl Asker<'_, '_> {
+    /// Whether a path is that of a file now, and no symbolic link to it.
+    pub(crate) fn is_at(&self, path: &[u8], file: FileId) -> bool {
+        is_another(path, file, self.host) == Some(false)
+    }
+}
+
+/// Whether a path can stand in the tree: absolute, without `..`, and not too long.
+fn is_storable(path: &[u8]) -> bool {
+    let has_parts = || path.split(|byte| *byte == b'/').all(|part| part != b"..");
+    path.starts_with(b"/") && path.len() <= MAX_PATH_BYTES && has_parts()
 }

@@ -54,6 +54,13 @@ impl<K: Eq + Hash + Copy, V: Copy> Recent<K, V> {
         (self.young.capacity() + self.old.capacity()) * size_of::<(K, V)>()
     }
 
+    /// Takes all entries out, which go to `forget`.
+    pub(crate) fn clear(&mut self, mut forget: impl FnMut(V)) {
+        for half in [&mut self.young, &mut self.old] {
+            half.drain().for_each(|(_, value)| forget(value));
+        }
+    }
+
     /// Takes an entry out.
     pub(crate) fn remove(&mut self, key: K) -> Option<V> {
         self.young.remove(&key).or_else(|| self.old.remove(&key))

@@ -37,6 +37,53 @@ fn append(path: &mut Vec<'_, u8>, text: &[u8]) {
     }
 }
 
+/// As [`join`], but a `..` is removed only where `is_directory` says that the path before it is a
+/// directory, and no symbolic link; `directory` must be clean.
+pub(crate) fn join_checked<'a>(
+    directory: &[u8],
+    name: &'a [u8],
+    mut is_directory: impl FnMut(&[u8]) -> bool,
+    arena: &'a Bump,
+) -> &'a [u8] {
+    if memchr::memmem::find(name, b"..").is_none() {
+        return if name.starts_with(b"/") {
+            clean(name, arena)
+        } else {
+            join(directory, name, arena)
+        };
+    }
+    let mut path = Vec::with_capacity_in(directory.len() + name.len() + 2, arena);
+    if !name.starts_with(b"/") && directory != b"/" {
+        path.extend_from_slice_copy(directory);
+    }
+    for part in names(name) {
+        match part {
+            b"." => {}
+            // There is nothing above the root.
+            b".." if path.is_empty() => {}
+            b".." if !path.ends_with(b"/..") && is_directory(&path) => {
+                path.truncate(memchr::memrchr(b'/', &path).unwrap_or(0));
+            }
+            part => {
+                path.push(b'/');
+                path.extend_from_slice_copy(part);
+            }
+        }
+    }
+    if path.is_empty() {
+        path.push(b'/');
+    }
+    path.into_bump_slice()
+}
+
+/// An entry in a clean directory. `None` if that is longer than a path that is resolved.
+pub(crate) fn entry<'a>(directory: &[u8], name: &[u8], arena: &'a Bump) -> Option<&'a [u8]> {
+    if directory.len() + name.len() >= super::tree::MAX_PATH_BYTES {
+        return None;
+    }
+    Some(join(directory, name, arena))
+}
+
 /// An absolute path cleaned as [`join`] does, which most are as they came.
 pub(crate) fn clean<'a>(path: &'a [u8], arena: &'a Bump) -> &'a [u8] {
     match path {

@@ -1,50 +1,90 @@
-//! Paths as a tree of names, so that renaming a directory moves all that is below it at once.
+//! Names as a tree, so that renaming a directory moves everything below it in one step, with an
+//! index from a file to its names.
 
 use std::hash::BuildHasher;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
-
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use smallvec::SmallVec;
 
 use crate::{
-    model::FileId,
+    model::{FileId, FileType},
     resolve::text::{dirname, names},
 };
 
-/// A place in the tree. It stays the same thing through renames, and stays valid until it is
-/// released.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Node(u32);
+/// A name in the tree. It stays the same through renames, and is valid until it is released.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct Name(u32);
 
-/// The names known. Each node counts those who hold it and its children, and goes when there are
-/// none; the slots and their buffers are used again.
+/// What is known of the file that a name stands for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Known {
+    pub(crate) file: FileId,
+    pub(crate) file_type: FileType,
+    /// The name is the directory entry of this file. If not, it leads to the file, perhaps through
+    /// a symbolic link.
+    pub(crate) is_entry: bool,
+}
+
+/// The names known. Each one counts those who hold it and its children, and goes when there are
+/// none; slots and their buffers are used again.
 #[derive(Debug)]
 pub(crate) struct Tree {
     slots: Vec<Slot>,
     free: Vec<u32>,
     children: HashTable<u32>,
+    /// The first name of each file; `Slot::next` has the others.
+    by_file: HashMap<FileId, u32>,
     hasher: DefaultHashBuilder,
-    /// Memory of all names, those of free slots among them.
+    /// Memory of all names that are too long for their slot, free ones among them, in bytes.
     bytes: usize,
     /// The directory of the last path that was looked up: the next one is often in it, too.
     last: (Vec<u8>, u32),
+    /// How often something was lost so far. A name that was confirmed before the last loss may
+    /// have changed since.
+    losses: u32,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Slot {
     /// Most names are short, and need no memory of their own.
     name: SmallVec<[u8; 24]>,
     parent: u32,
     uses: u32,
-    /// The file that it is, where that is known.
     file: Option<FileId>,
-    /// Whether its parent knows it. What was removed or replaced is not, but may still be held.
-    attached: bool,
+    file_type: FileType,
+    is_entry: bool,
+    /// It was read from the file system, and is held for that.
+    is_pinned: bool,
+    /// Whether its parent knows it. A removed or replaced name is detached, but may still be held.
+    is_attached: bool,
+    /// The losses when it was last confirmed.
+    losses: u32,
+    /// The neighbours among the names of the same file.
+    previous: u32,
+    next: u32,
+}
+
+impl Default for Slot {
+    fn default() -> Slot {
+        Slot {
+            name: SmallVec::new(),
+            parent: ROOT,
+            uses: 0,
+            file: None,
+            file_type: FileType::Unknown,
+            is_entry: false,
+            is_pinned: false,
+            is_attached: false,
+            losses: 0,
+            previous: NONE,
+            next: NONE,
+        }
+    }
 }
 
 impl Slot {
-    /// Gives it a name, and returns how much more memory that takes.
-    fn call(&mut self, name: &[u8]) -> usize {
+    /// Sets its name, and returns by how many bytes that grew its memory.
+    fn set_name(&mut self, name: &[u8]) -> usize {
         let before = self.name.capacity();
         self.name.clear();
         self.name.extend_from_slice(name);
@@ -53,26 +93,38 @@ impl Slot {
 }
 
 const ROOT: u32 = 0;
+const NONE: u32 = u32::MAX;
+
+/// The longest path that is resolved, in bytes. The kernel takes no name of more than 4 KiB at once,
+/// but directories can be deeper than that.
+pub(crate) const MAX_PATH_BYTES: usize = 64 << 10;
+
+/// Names of one file that are looked at. Of a file with more, none is told from the others.
+const MAX_NAMES: usize = 64;
 
 impl Tree {
     pub(crate) fn new() -> Tree {
         let root = Slot {
             uses: 1,
-            attached: true,
+            is_attached: true,
+            is_entry: true,
+            file_type: FileType::Directory,
             ..Slot::default()
         };
         Tree {
             slots: vec![root],
             free: Vec::new(),
             children: HashTable::new(),
+            by_file: HashMap::new(),
             hasher: DefaultHashBuilder::default(),
             bytes: 0,
             last: (Vec::new(), ROOT),
+            losses: 0,
         }
     }
 
-    /// The node of an absolute, clean path, made if need be. The caller holds it until `release`.
-    pub(crate) fn hold(&mut self, path: &[u8]) -> Node {
+    /// The name of an absolute, clean path, made if need be. The caller holds it until `release`.
+    pub(crate) fn hold(&mut self, path: &[u8]) -> Name {
         let (mut at, rest) = self.nearest(path);
         let mut directory = at;
         for name in names(rest) {
@@ -81,11 +133,11 @@ impl Tree {
         }
         self.slots[at as usize].uses += 1;
         self.remember(path, directory);
-        Node(at)
+        Name(at)
     }
 
-    /// The node of a path, where there is one already. The caller does not hold it.
-    pub(crate) fn find(&mut self, path: &[u8]) -> Option<Node> {
+    /// The name of a path that is there already. The caller does not hold it.
+    pub(crate) fn find(&mut self, path: &[u8]) -> Option<Name> {
         let (mut at, rest) = self.nearest(path);
         let mut directory = at;
         for name in names(rest) {
@@ -93,7 +145,22 @@ impl Tree {
             at = self.child(at, name)?;
         }
         self.remember(path, directory);
-        Some(Node(at))
+        Some(Name(at))
+    }
+
+    /// The name `name` in a directory, if it is there. The caller does not hold it.
+    pub(crate) fn find_in(&self, directory: Name, name: &[u8]) -> Option<Name> {
+        self.child(directory.0, name).map(Name)
+    }
+
+    /// The directory that a name is in; the root's is itself.
+    pub(crate) fn directory(&self, name: Name) -> Name {
+        Name(self.slots[name.0 as usize].parent)
+    }
+
+    /// The last part of the path.
+    pub(crate) fn last_part(&self, name: Name) -> &[u8] {
+        &self.slots[name.0 as usize].name
     }
 
     /// The node from which a path is walked, and how it goes on from there.
@@ -117,24 +184,145 @@ impl Tree {
         *node = directory;
     }
 
-    /// The file that a node is known to be.
-    pub(crate) fn file(&self, node: Node) -> Option<FileId> {
-        self.slots[node.0 as usize].file
+    /// What is known of the file of a name.
+    pub(crate) fn known(&self, name: Name) -> Option<Known> {
+        let slot = &self.slots[name.0 as usize];
+        slot.file.map(|file| Known {
+            file,
+            file_type: slot.file_type,
+            is_entry: slot.is_entry,
+        })
     }
 
-    /// Says which file a node is.
-    pub(crate) fn identify(&mut self, node: Node, file: FileId) {
-        self.slots[node.0 as usize].file = Some(file);
+    /// Says which file a name stands for now, which replaces what was known of it.
+    pub(crate) fn identify(&mut self, name: Name, known: Known) {
+        let losses = self.losses;
+        let slot = &mut self.slots[name.0 as usize];
+        let is_new = slot.file != Some(known.file);
+        if is_new || known.file_type != FileType::Unknown {
+            slot.file_type = known.file_type;
+        }
+        slot.is_entry = known.is_entry || !is_new && slot.is_entry;
+        slot.losses = losses;
+        if is_new {
+            self.unlist(name.0);
+            self.slots[name.0 as usize].file = Some(known.file);
+            if self.slots[name.0 as usize].is_attached {
+                self.list(name.0);
+            }
+        }
+    }
+
+    /// Marks a name as held until it is unpinned. `false` if it was marked already.
+    pub(crate) fn pin(&mut self, name: Name) -> bool {
+        !std::mem::replace(&mut self.slots[name.0 as usize].is_pinned, true)
+    }
+
+    /// Releases a name that was pinned. `false` if it was not.
+    pub(crate) fn unpin(&mut self, name: Name) -> bool {
+        let was_pinned = std::mem::take(&mut self.slots[name.0 as usize].is_pinned);
+        if was_pinned {
+            self.release(name);
+        }
+        was_pinned
+    }
+
+    /// Says that a path, each part of it a directory and no symbolic link, was seen just now.
+    pub(crate) fn confirm_directories(&mut self, name: Name) {
+        let losses = self.losses;
+        let mut at = name.0;
+        while at != ROOT {
+            let slot = &mut self.slots[at as usize];
+            if slot.file_type != FileType::Directory {
+                (slot.file_type, slot.is_entry) = (FileType::Directory, true);
+            }
+            slot.is_entry = true;
+            slot.losses = losses;
+            at = slot.parent;
+        }
+    }
+
+    /// Says that something was lost: what is known from before is no proof any more until it is
+    /// confirmed.
+    pub(crate) fn lose(&mut self, losses: u32) {
+        self.losses = losses;
+        self.slots[ROOT as usize].losses = losses;
+    }
+
+    /// Whether nothing was lost since each part of a path was last confirmed.
+    pub(crate) fn is_current(&self, name: Name) -> bool {
+        self.branch(name).all(|slot| slot.losses == self.losses)
+    }
+
+    /// Confirms each part of a path.
+    pub(crate) fn confirm(&mut self, name: Name) {
+        let mut at = name.0;
+        while at != ROOT {
+            self.slots[at as usize].losses = self.losses;
+            at = self.slots[at as usize].parent;
+        }
+    }
+
+    /// Whether each part of a path is known to be the entry of its file, and no symbolic link but
+    /// perhaps the last.
+    pub(crate) fn is_canonical(&self, name: Name) -> bool {
+        self.branch(name).all(|slot| slot.is_entry)
+    }
+
+    /// The names of a file that have a path, or none if there are too many to tell apart.
+    pub(crate) fn names_of(&self, file: FileId) -> impl Iterator<Item = Name> {
+        let first = self.by_file.get(&file).copied().unwrap_or(NONE);
+        let all = move || {
+            std::iter::successors((first != NONE).then_some(first), |at| {
+                let next = self.slots[*at as usize].next;
+                (next != NONE).then_some(next)
+            })
+        };
+        let are_few = all().nth(MAX_NAMES).is_none();
+        all().filter(move |_| are_few).map(Name)
+    }
+
+    /// Adds a name to those of its file.
+    fn list(&mut self, at: u32) {
+        let Some(file) = self.slots[at as usize].file else {
+            return;
+        };
+        let first = self.by_file.insert(file, at).unwrap_or(NONE);
+        let slot = &mut self.slots[at as usize];
+        (slot.previous, slot.next) = (NONE, first);
+        if first != NONE {
+            self.slots[first as usize].previous = at;
+        }
+    }
+
+    /// Takes a name out of those of its file.
+    fn unlist(&mut self, at: u32) {
+        let slot = &mut self.slots[at as usize];
+        let Some(file) = slot.file.filter(|_| slot.is_attached) else {
+            return;
+        };
+        let (previous, next) = (slot.previous, slot.next);
+        (slot.previous, slot.next) = (NONE, NONE);
+        if next != NONE {
+            self.slots[next as usize].previous = previous;
+        }
+        if previous != NONE {
+            self.slots[previous as usize].next = next;
+        } else if next != NONE {
+            self.by_file.insert(file, next);
+        } else {
+            self.by_file.remove(&file);
+        }
     }
 
     /// One more holder.
-    pub(crate) fn share(&mut self, node: Node) -> Node {
+    pub(crate) fn share(&mut self, node: Name) -> Name {
         self.slots[node.0 as usize].uses += 1;
         node
     }
 
     /// One holder less. Nodes that nobody needs are gone, up the branch.
-    pub(crate) fn release(&mut self, node: Node) {
+    pub(crate) fn release(&mut self, node: Name) {
         let mut at = node.0;
         loop {
             let slot = &mut self.slots[at as usize];
@@ -142,58 +330,64 @@ impl Tree {
             if slot.uses > 0 {
                 return;
             }
-            self.detach(Node(at));
+            self.detach(Name(at));
             self.free.push(at);
             at = self.slots[at as usize].parent;
         }
     }
 
     /// Takes a node out of its directory: its path, and that of all below it, is no more.
-    pub(crate) fn detach(&mut self, node: Node) {
+    pub(crate) fn detach(&mut self, node: Name) {
         let slot = &self.slots[node.0 as usize];
-        if node.0 == ROOT || !slot.attached {
+        if node.0 == ROOT || !slot.is_attached {
             return;
         }
         let hash = self.hash(slot.parent, &slot.name);
         // What is looked up next is not to start from what has gone.
-        if self.is_within(Node(self.last.1), node) {
+        if self.is_within(Name(self.last.1), node) {
             self.last.0.clear();
             self.last.1 = ROOT;
         }
         if let Ok(entry) = self.children.find_entry(hash, |child| *child == node.0) {
             entry.remove();
         }
-        self.slots[node.0 as usize].attached = false;
+        self.unlist(node.0);
+        self.slots[node.0 as usize].is_attached = false;
     }
 
-    /// Gives a node, with all below it, another path. What had that path before loses it.
-    pub(crate) fn rename(&mut self, node: Node, path: &[u8]) {
+    /// Gives a name, with everything below it, another path. A name that was there loses it.
+    pub(crate) fn rename(&mut self, node: Name, path: &[u8]) {
         let Some(name) = names(path).last() else {
             return;
         };
         let directory = self.hold(path.get(..path.len() - name.len()).unwrap_or_default());
+        self.move_to(node, directory, name);
+        self.release(directory);
+    }
+
+    /// As [`rename`](Self::rename), to a name in a directory.
+    pub(crate) fn move_to(&mut self, node: Name, directory: Name, name: &[u8]) {
         if self.is_within(directory, node) {
-            self.release(directory);
             return;
         }
         if let Some(before) = self.child(directory.0, name) {
-            self.detach(Node(before));
+            self.detach(Name(before));
         }
         self.detach(node);
+        self.slots[directory.0 as usize].uses += 1;
         let slot = &mut self.slots[node.0 as usize];
         let parent = std::mem::replace(&mut slot.parent, directory.0);
-        self.bytes += slot.call(name);
+        self.bytes += slot.set_name(name);
         self.attach(node.0);
-        self.release(Node(parent));
+        self.release(Name(parent));
     }
 
-    /// Writes the path of a node to `out`, or says that it has none.
-    pub(crate) fn path(&self, node: Node, out: &mut Vec<u8>) -> bool {
-        if !self.has_path(node) {
+    /// Writes the path of a name to `out`. `false` if it has none, or one that is too long.
+    pub(crate) fn path(&self, node: Name, out: &mut Vec<u8>) -> bool {
+        let Some(size) = self.length(node) else {
             return false;
-        }
+        };
         // Written from the end, since the branch is walked from the leaf.
-        let size: usize = self.branch(node).map(|slot| slot.name.len() + 1).sum();
         out.clear();
         out.resize(size.max(1), b'/');
         let mut end = size;
@@ -205,16 +399,19 @@ impl Tree {
         true
     }
 
-    /// Whether a node has a path.
-    pub(crate) fn has_path(&self, node: Node) -> bool {
-        self.branch(node).all(|slot| slot.attached)
+    /// The length of a path in bytes, if the name has one of a length that is resolved.
+    fn length(&self, node: Name) -> Option<usize> {
+        self.branch(node).try_fold(0, |length, slot| {
+            let length = length + slot.name.len() + 1;
+            (slot.is_attached && length <= MAX_PATH_BYTES).then_some(length)
+        })
     }
 
     /// Whether this is the path of a node.
-    pub(crate) fn is_at(&self, node: Node, path: &[u8]) -> bool {
+    pub(crate) fn is_at(&self, node: Name, path: &[u8]) -> bool {
         let rest = self.branch(node).try_fold(path, |rest, slot| {
             let rest = rest.strip_suffix(slot.name.as_slice())?;
-            rest.strip_suffix(b"/").filter(|_| slot.attached)
+            rest.strip_suffix(b"/").filter(|_| slot.is_attached)
         });
         rest.is_some_and(|rest| rest.is_empty() && node.0 != ROOT)
     }
@@ -232,13 +429,13 @@ impl Tree {
     }
 
     /// A node and those above it, without the root.
-    fn branch(&self, node: Node) -> impl Iterator<Item = &Slot> {
+    fn branch(&self, node: Name) -> impl Iterator<Item = &Slot> {
         std::iter::successors(Some(node.0), |at| Some(self.slots[*at as usize].parent))
             .take_while(|at| *at != ROOT)
             .map(|at| &self.slots[at as usize])
     }
 
-    fn is_within(&self, node: Node, ancestor: Node) -> bool {
+    fn is_within(&self, node: Name, ancestor: Name) -> bool {
         std::iter::successors(Some(node.0), |at| Some(self.slots[*at as usize].parent))
             .take_while(|at| *at != ROOT)
             .any(|at| at == ancestor.0)
@@ -259,10 +456,10 @@ impl Tree {
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         });
         let slot = &mut self.slots[at as usize];
-        self.bytes += slot.call(name);
+        self.bytes += slot.set_name(name);
         slot.parent = parent;
-        slot.uses = 0;
-        slot.file = None;
+        (slot.uses, slot.losses) = (0, self.losses);
+        (slot.file, slot.file_type, slot.is_entry) = (None, FileType::Unknown, false);
         self.slots[parent as usize].uses += 1;
         self.attach(at);
         at
@@ -280,7 +477,8 @@ impl Tree {
             hasher.hash_one((slot.parent, slot.name.as_slice()))
         };
         children.insert_unique(hash(&at), at, hash);
-        self.slots[at as usize].attached = true;
+        self.slots[at as usize].is_attached = true;
+        self.list(at);
     }
 
     fn hash(&self, parent: u32, name: &[u8]) -> u64 {
@@ -292,7 +490,7 @@ impl Tree {
 mod tests {
     use super::*;
 
-    fn path(tree: &Tree, node: Node) -> Option<String> {
+    fn path(tree: &Tree, node: Name) -> Option<String> {
         let mut out = Vec::new();
         tree.path(node, &mut out)
             .then(|| String::from_utf8(out).unwrap())

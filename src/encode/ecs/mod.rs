@@ -240,8 +240,15 @@ fn rest(event: &AuditEvent, object: &mut Nested) {
     object.id("fsgid", set(ids.fsgid));
     object.text("tty", event.actor.tty);
     match &event.detail {
-        Detail::Process(detail) => object.text("path", detail.path),
-        Detail::File(detail) => object.text("path", first_of_two(detail)),
+        Detail::Process(detail) => {
+            object.text("path", detail.path);
+            object.text("real_path", detail.real_path);
+        }
+        Detail::File(detail) => {
+            object.text("path", first_of_two(detail));
+            object.text("real_path", detail.real_path);
+            object.text("real_dest_path", detail.real_dest_path);
+        }
         Detail::User(detail) => rest_of_user(detail, object),
     }
     let is_known = |success: &&[u8]| outcome(Some(success)) != b"unknown";

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::{call, event, syscall};
+use super::{call, event, log, syscall};
+use crate::common::replay;
 
 #[test]
 fn a_call_on_a_descriptor_knows_the_inode_and_says_that_it_lacks_the_name() {
@@ -154,20 +155,41 @@ fn entries_without_name_and_inode_are_no_names() {
 }
 
 #[test]
-fn a_slash_behind_a_name_moves_it_to_the_parent_and_it_is_found_there() {
-    let event = event(&[
-        &call(83, "items=5"),
-        "CWD cwd=\"/w\"",
-        "PATH item=0 name=\"poc/\" inode=1 dev=fe:00 nametype=PARENT",
-        "PATH item=1 name=(null) nametype=PARENT",
-        "PATH item=2 name=(null) inode=2 dev=fe:00 mode=040755 nametype=CREATE",
-        "PATH item=3 name=(null) nametype=PARENT",
-        "PATH item=4 name=(null) inode=2 dev=fe:00 mode=040755 nametype=CREATE",
-    ]);
+fn a_slash_behind_a_name_moves_it_to_the_parent_and_it_is_found_there_by_inode() {
+    // The inode of the working directory is known from another name in it.
+    let known = log(
+        6,
+        &[
+            &call(87, "items=2"),
+            "CWD cwd=\"/w\"",
+            "PATH item=0 name=\"/w\" inode=1 dev=fe:00 mode=040755 nametype=PARENT",
+            "PATH item=1 name=\"x\" inode=7 dev=fe:00 mode=0100644 nametype=DELETE",
+            "PROCTITLE proctitle=\"x\"",
+        ],
+    );
+    let made = |parent: u32| {
+        let parent = format!("PATH item=0 name=\"poc/\" inode={parent} dev=fe:00 nametype=PARENT");
+        let records = [
+            &call(83, "items=5"),
+            "CWD cwd=\"/w\"",
+            &parent,
+            "PATH item=1 name=(null) nametype=PARENT",
+            "PATH item=2 name=(null) inode=2 dev=fe:00 mode=040755 nametype=CREATE",
+            "PATH item=3 name=(null) nametype=PARENT",
+            "PATH item=4 name=(null) inode=2 dev=fe:00 mode=040755 nametype=CREATE",
+        ];
+        replay(known.clone() + &log(7, &records), &["-q"]).remove(1)
+    };
+    let whole = made(1);
     assert_eq!(
-        (&event["path"], &event["inode"]),
+        (&whole["path"], &whole["inode"]),
         (&json!("/w/poc"), &json!("2"))
     );
+    assert!(whole.get("path_unresolved").is_none());
+    // Here the name is the leading part alone.
+    let leading = made(5);
+    assert_eq!(leading["path"], "/w/poc/");
+    assert_eq!(leading["path_unresolved"], true);
 }
 
 #[test]

@@ -1,0 +1,271 @@
+//! From PATH records to claims: a name, the base that it is relative to, and the files around it
+//! that the record tells of. The memory decides what is proved.
+
+use bumpalo::Bump;
+
+use crate::{
+    classify::calls::Dir,
+    model::{FileId, FileType},
+    parse::{CallRecord, Facts, NameType, PathRecord},
+    resolve::{Asker, Base, Caller, Claim, Host, Located, Resolver, text},
+};
+
+/// What stands for "the working directory" in place of a descriptor (linux/fcntl.h).
+const AT_FDCWD: i32 = -100;
+/// The error of a call on a descriptor that is not open, as records print it.
+const MINUS_EBADF: i64 = -9;
+
+/// Finds the names of one event, by what its records say and what those before it said.
+pub(crate) struct Namer<'a, 'm> {
+    pub(crate) call: &'m CallRecord<'a>,
+    pub(crate) facts: &'m Facts<'a>,
+    pub(crate) memory: &'m mut Resolver,
+    pub(crate) caller: Caller,
+    pub(crate) host: &'m dyn Host,
+    pub(crate) arena: &'a Bump,
+}
+
+/// The directories that the last part of a name was looked up in: one, or two of which it is not
+/// told which is this name's.
+pub(super) type Parents = [Option<FileId>; 2];
+
+/// The file of a record with its type.
+pub(super) fn file_of(record: &PathRecord) -> Option<(FileId, FileType)> {
+    Some((record.file?, FileType::of_mode(record.mode)))
+}
+
+impl<'a, 'm> Namer<'a, 'm> {
+    /// The records of a nametype, in order of their items.
+    pub(super) fn of(
+        &self,
+        nametype: NameType,
+    ) -> impl Iterator<Item = PathRecord<'a>> + use<'a, 'm> {
+        let paths = &self.facts.paths;
+        paths
+            .iter()
+            .filter(move |path| path.nametype == nametype)
+            .copied()
+    }
+
+    pub(super) fn ask(&self) -> Asker<'a, 'm> {
+        Asker {
+            host: self.host,
+            arena: self.arena,
+        }
+    }
+
+    /// The claim of a name, as far as the call tells.
+    pub(super) fn claim(&self, name: &'a [u8], dir: Dir) -> Claim<'a> {
+        Claim {
+            name,
+            base: self.base(dir),
+            parents: [None, None],
+            file: None,
+            file_type: FileType::Unknown,
+            follows: false,
+        }
+    }
+
+    pub(super) fn locate(&mut self, claim: &Claim<'a>) -> Located<'a> {
+        if self.is_bad_descriptor() && matches!(claim.base, Base::Descriptor(_)) {
+            return Located::partial(Some(claim.name));
+        }
+        let ask = self.ask();
+        self.memory.locate(self.caller, claim, ask)
+    }
+
+    /// Where a record with a name is.
+    pub(super) fn place(&mut self, path: &PathRecord<'a>, dir: Dir) -> Located<'a> {
+        let parents = self.parents_of(path.name.unwrap_or_default());
+        self.place_in(path, dir, parents, false)
+    }
+
+    /// As [`place`](Self::place), in directories that are known to be the name's own.
+    pub(super) fn place_in(
+        &mut self,
+        path: &PathRecord<'a>,
+        dir: Dir,
+        parents: Parents,
+        follows: bool,
+    ) -> Located<'a> {
+        let Some(name) = path.name else {
+            return Located::NOWHERE;
+        };
+        let claim = Claim {
+            parents,
+            file: path.file,
+            file_type: FileType::of_mode(path.mode),
+            follows,
+            ..self.claim(name, dir)
+        };
+        self.locate(&claim)
+    }
+
+    /// The directories in the records that can be that of a name. The PARENT record has the leading
+    /// part of the name, or for a name of one part the working directory, whatever the name is
+    /// relative to (kernel/auditsc.c, `audit_log_name`).
+    pub(super) fn parents_of(&self, name: &[u8]) -> Parents {
+        let directory = text::dirname(name);
+        let parents = self.of(NameType::Parent).filter(|parent| match directory {
+            b"" => parent.name.is_none() || parent.name == self.facts.cwd,
+            directory => parent.name == Some(directory),
+        });
+        let mut ids = parents.filter_map(|parent| parent.file);
+        let first = ids.next();
+        let second = ids.find(|id| Some(*id) != first);
+        [first, second]
+    }
+
+    /// Where an entry is. Where there is no record of it, its directory with a `/` at the end: a
+    /// failed call often has no more.
+    pub(super) fn place_entry(
+        &mut self,
+        entry: Option<PathRecord<'a>>,
+        dir: Dir,
+        follows: bool,
+    ) -> Located<'a> {
+        if let Some(entry @ PathRecord { name: Some(_), .. }) = entry {
+            let parents = self.parents_of(entry.name.unwrap_or_default());
+            return self.place_in(&entry, dir, parents, follows);
+        }
+        let mut parents = self.of(NameType::Parent).filter(|p| p.name.is_some());
+        let Some(parent) = parents.next() else {
+            return Located::partial(self.nameless_parent());
+        };
+        // Of two directories it is not told which one is this name's.
+        if parents.any(|other| (other.name, other.inode) != (parent.name, parent.inode)) {
+            return Located::NOWHERE;
+        }
+        if let Some(entry) = entry
+            && let Some(located) = self.slashed(&entry, &parent, dir)
+        {
+            return located;
+        }
+        let name = parent.name.unwrap_or_default();
+        let claim = if Some(name) == self.facts.cwd {
+            // The working directory stands for whatever the name was relative to.
+            Claim {
+                parents: [parent.file, None],
+                ..self.claim(b".", dir)
+            }
+        } else {
+            self.claim(name, dir)
+        };
+        let claim = Claim {
+            file: parent.file,
+            file_type: FileType::Directory,
+            ..claim
+        };
+        let directory = self.locate(&claim).path;
+        Located::partial(directory.map(|path| text::as_directory(path, self.arena)))
+    }
+
+    /// Where an entry is whose record has no name: that of a name that ends in `/`. Before Linux
+    /// 6.14 its PARENT record may have the whole name, or the leading part alone; which one it is
+    /// the inode of the directory tells.
+    fn slashed(
+        &mut self,
+        entry: &PathRecord<'a>,
+        parent: &PathRecord<'a>,
+        dir: Dir,
+    ) -> Option<Located<'a>> {
+        let name = parent.name.filter(|name| name.ends_with(b"/"))?;
+        let claim = Claim {
+            parents: [Some(parent.file?), None],
+            file: entry.file,
+            file_type: FileType::of_mode(entry.mode),
+            ..self.claim(name, dir)
+        };
+        let ask = self.ask();
+        self.memory
+            .has_directory(self.caller, &claim, ask)
+            .then(|| self.locate(&claim))
+    }
+
+    /// The directory, with a `/` at the end, that is given as a file only: the records of io_uring
+    /// often have no names.
+    fn nameless_parent(&mut self) -> Option<&'a [u8]> {
+        let mut ids = self.of(NameType::Parent).filter_map(|p| p.file);
+        let parent = ids.next()?;
+        if ids.any(|other| other != parent) {
+            return None;
+        }
+        let ask = self.ask();
+        let cwd = self.cwd().filter(|cwd| ask.is_at(cwd, parent));
+        let directory = cwd.or_else(|| self.memory.file(parent, ask))?;
+        Some(text::as_directory(directory, self.arena))
+    }
+
+    /// The path of a descriptor that stands where a directory could stand too, with an empty name.
+    pub(super) fn by_descriptor(
+        &mut self,
+        dir: Dir,
+        object: Option<PathRecord<'a>>,
+    ) -> Located<'a> {
+        let file = object.and_then(|object| object.file);
+        match self.base(dir) {
+            Base::Descriptor(fd) => self.descriptor(fd, file),
+            Base::Cwd(_) | Base::Unknown(_) => {
+                let ask = self.ask();
+                let path = file.and_then(|file| self.memory.file(file, ask));
+                path.map_or(Located::NOWHERE, Located::full)
+            }
+        }
+    }
+
+    pub(super) fn descriptor(&mut self, fd: u32, file: Option<FileId>) -> Located<'a> {
+        if self.is_bad_descriptor() {
+            return Located::NOWHERE;
+        }
+        let ask = self.ask();
+        let path = self.memory.descriptor(self.caller, fd, file, ask);
+        path.map_or(Located::NOWHERE, Located::full)
+    }
+
+    /// Whether the kernel said that a descriptor of the call is not open.
+    pub(super) fn is_bad_descriptor(&self) -> bool {
+        self.call.exit == Some(MINUS_EBADF)
+    }
+
+    /// Whether a write succeeded through a descriptor that is known as read-only, so that what is
+    /// known of it is stale.
+    pub(super) fn was_opened_for_reading(&mut self, arg: usize) -> bool {
+        match self.base(Dir::Arg(arg)) {
+            Base::Descriptor(fd) if self.succeeded() => self.memory.is_read_only(self.caller, fd),
+            _ => false,
+        }
+    }
+
+    pub(super) fn succeeded(&self) -> bool {
+        self.call.success == Some(b"yes")
+    }
+
+    pub(super) fn base(&self, dir: Dir) -> Base<'a> {
+        match dir {
+            Dir::Cwd => Base::Cwd(self.cwd()),
+            Dir::Untold => Base::Unknown(self.cwd()),
+            // An int: the upper half of the register may hold anything.
+            Dir::Arg(arg) => match self.call.arg(arg).map(|value| value as i32) {
+                Some(AT_FDCWD) => Base::Cwd(self.cwd()),
+                Some(fd) => u32::try_from(fd).map_or(Base::Unknown(self.cwd()), Base::Descriptor),
+                None => Base::Unknown(self.cwd()),
+            },
+        }
+    }
+
+    /// The working directory, unless it has no path any more.
+    pub(super) fn cwd(&self) -> Option<&'a [u8]> {
+        self.facts
+            .cwd
+            .filter(|cwd| cwd.starts_with(b"/") && !cwd.ends_with(b" (deleted)"))
+    }
+
+    /// The descriptor that a call returned.
+    pub(super) fn returned_fd(&self) -> Option<u32> {
+        self.call.exit.and_then(|exit| u32::try_from(exit).ok())
+    }
+
+    pub(super) fn descriptor_argument(&self, arg: usize) -> Option<u32> {
+        self.call.arg(arg).map(|fd| fd as u32)
+    }
+}

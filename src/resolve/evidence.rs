@@ -1,0 +1,628 @@
+//! The decision whether a path is proved.
+//!
+//! A claim is a name with everything that its record says about it. Candidates for its path come
+//! from the working directory, from descriptors, from the names of the files that the record gives,
+//! and from the live system. What counts as proof:
+//!
+//! - An absolute name, and a name relative to the CWD record, are the paths that were asked for.
+//!   Where the files in the record are known to be elsewhere, that is the real path.
+//! - A name under a descriptor is proved by the inode of its directory (the PARENT record): it is
+//!   that of the descriptor, or that of a directory whose path is known.
+//! - Without a PARENT record it is proved by the inode of the file itself, known under a name with
+//!   the same last part; or by the descriptor alone, if nothing contradicts it.
+//! - A name that was confirmed before something was lost is no proof until it is confirmed again.
+//!
+//! A candidate that the record contradicts is never taken, whatever else speaks for it.
+
+use smallvec::SmallVec;
+
+use crate::{
+    model::{FileId, FileType},
+    resolve::{Asker, Caller, Resolver, descriptors::Descriptor, is_another, text, tree::Name},
+};
+
+/// What a name is relative to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Base<'q> {
+    /// The working directory, if the record has a path of it.
+    Cwd(Option<&'q [u8]>),
+    /// This descriptor.
+    Descriptor(u32),
+    /// No record tells; it may be the working directory.
+    Unknown(Option<&'q [u8]>),
+}
+
+/// A name in a call with everything that its record says about it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claim<'q> {
+    /// The name as the caller gave it.
+    pub(crate) name: &'q [u8],
+    pub(crate) base: Base<'q>,
+    /// The directory that the last part of the name was looked up in. A call on two names has two,
+    /// and does not always tell which is whose.
+    pub(crate) parents: [Option<FileId>; 2],
+    /// The file that the name stands for.
+    pub(crate) file: Option<FileId>,
+    pub(crate) file_type: FileType,
+    /// The call follows a symbolic link at the end of the name. If it may also create the file, the
+    /// PARENT record can be about the directory of the link's target, under the name of the link's
+    /// own directory (fs/namei.c, `open_last_lookups`).
+    pub(crate) follows: bool,
+}
+
+/// Where a name is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Located<'a> {
+    /// The path that was asked for, or as much of it as is known.
+    pub(crate) path: Option<&'a [u8]>,
+    /// Where the file really is, if that is known to be somewhere else.
+    pub(crate) real: Option<&'a [u8]>,
+    /// Whether `path` is a full path, and proved.
+    pub(crate) is_full: bool,
+}
+
+impl<'a> Located<'a> {
+    /// Nothing is known of it.
+    pub(crate) const NOWHERE: Located<'static> = Located {
+        path: None,
+        real: None,
+        is_full: false,
+    };
+
+    pub(crate) fn full(path: &'a [u8]) -> Located<'a> {
+        Located {
+            path: Some(path),
+            real: None,
+            is_full: true,
+        }
+    }
+
+    /// A part of a path, or of the name that was asked for.
+    pub(crate) fn partial(path: Option<&'a [u8]>) -> Located<'a> {
+        Located {
+            path,
+            ..Located::NOWHERE
+        }
+    }
+
+    fn proved(path: Option<&'a [u8]>) -> Option<Located<'a>> {
+        path.map(Located::full)
+    }
+}
+
+impl Claim<'_> {
+    fn last(&self) -> &[u8] {
+        text::basename(self.name)
+    }
+
+    /// Whether the last part is the name of an entry, and not the directory itself.
+    fn is_entry(&self) -> bool {
+        !matches!(self.last(), b"" | b"." | b"..")
+    }
+
+    fn has_one_part(&self) -> bool {
+        text::dirname(self.name).is_empty()
+    }
+
+    /// The directory of the last part, if the record tells just one.
+    fn parent(&self) -> Option<FileId> {
+        match self.parents {
+            [Some(one), None] => Some(one),
+            [Some(one), Some(other)] if one == other => Some(one),
+            _ => None,
+        }
+    }
+
+    fn has_parent(&self) -> bool {
+        self.parents[0].is_some()
+    }
+}
+
+impl Resolver {
+    /// Where a name is, by everything that is known.
+    pub(crate) fn locate<'a>(
+        &mut self,
+        caller: Caller,
+        claim: &Claim<'a>,
+        ask: Asker<'a, '_>,
+    ) -> Located<'a> {
+        if claim.name.len() > super::tree::MAX_PATH_BYTES {
+            return Located::partial(Some(claim.name));
+        }
+        let located = if claim.name.starts_with(b"/") {
+            self.asked(b"/", claim, ask)
+        } else {
+            match claim.base {
+                Base::Cwd(Some(cwd)) => self.asked(cwd, claim, ask),
+                Base::Cwd(None) => self.by_files(claim, None, ask),
+                Base::Descriptor(fd) => self.under_descriptor(caller, fd, claim, ask),
+                Base::Unknown(cwd) => self.under_unknown(cwd, claim, ask),
+            }
+        };
+        located.unwrap_or(Located::partial(Some(claim.name)))
+    }
+
+    /// A name whose directory the record tells as text: the path is the one that was asked for, and
+    /// the inodes may say that the file is elsewhere.
+    fn asked<'a>(
+        &mut self,
+        directory: &[u8],
+        claim: &Claim<'a>,
+        ask: Asker<'a, '_>,
+    ) -> Option<Located<'a>> {
+        let path = self.join(directory, claim.name, true, ask)?;
+        let mut located = Located::full(path);
+        if !claim.is_entry() {
+            return Some(located);
+        }
+        let real = self.real_path(path, claim, ask);
+        match real.filter(|real| *real != path) {
+            // The `..` in it leads where it seems to.
+            Some(real) if real == text::clean(path, ask.arena) => located.path = Some(real),
+            real => located.real = real,
+        }
+        Some(located)
+    }
+
+    /// Where a file really is, by the inodes in the record.
+    fn real_path<'a>(
+        &mut self,
+        path: &'a [u8],
+        claim: &Claim<'a>,
+        ask: Asker<'a, '_>,
+    ) -> Option<&'a [u8]> {
+        let asked = text::dirname(path);
+        let asked = asked.strip_suffix(b"/").unwrap_or(asked);
+        let Some(parent) = claim.parent() else {
+            // A directory has one entry, so its inode tells where it is.
+            let file = claim
+                .file
+                .filter(|_| claim.file_type == FileType::Directory)?;
+            let name = self.name_of(file, Some(path), true, ask)?;
+            return self.path_of(name, ask.arena);
+        };
+        let directory = self.name_of(parent, Some(asked), true, ask)?;
+        if claim.follows && !self.leads_to(asked, parent) {
+            // Whose directory it is cannot be told: that of the name, or that of a link's target.
+            let file = self.tree.find_in(directory, claim.last())?;
+            (self.tree.known(file)?.file == claim.file?).then_some(())?;
+        }
+        let directory = self.path_of(directory, ask.arena)?;
+        text::entry(directory, claim.last(), ask.arena)
+    }
+
+    /// Whether a path was known to lead to a file before.
+    fn leads_to(&mut self, path: &[u8], file: FileId) -> bool {
+        let known = self.tree.find(path).and_then(|name| self.tree.known(name));
+        known.is_some_and(|known| known.file == file)
+    }
+
+    /// A name under a descriptor.
+    fn under_descriptor<'a>(
+        &mut self,
+        caller: Caller,
+        fd: u32,
+        claim: &Claim<'a>,
+        ask: Asker<'a, '_>,
+    ) -> Option<Located<'a>> {
+        let known = self.open_directory(caller, fd, claim);
+        if let Some(located) = self.by_directory(known, claim, ask) {
+            return Some(located);
+        }
+        // Where no fork was recorded, the child may have what its parent has open.
+        let Resolver {
+            descriptors, tree, ..
+        } = self;
+        if let Some(parents) = descriptors.of_parent(caller, fd, tree)
+            && parents.file.is_some()
+            && claim.parents.contains(&parents.file)
+            && claim.has_one_part()
+            && let Some(located) = self.by_directory(Some(parents), claim, ask)
+        {
+            return Some(located);
+        }
+        let base = ask.host.descriptor(caller.pid, fd);
+        if let Some(base) = base
+            && (self.is_seen_in(&base, claim, ask) || self.is_still_open(known, &base, claim))
+        {
+            let path = text::join(&base, claim.name, ask.arena);
+            return Some(Located::full(path));
+        }
+        self.by_files(claim, known, ask)
+    }
+
+    /// Whether a descriptor is now what it was known to be, for a call that failed and names no file.
+    fn is_still_open(&mut self, known: Option<Descriptor>, base: &[u8], claim: &Claim) -> bool {
+        let has_evidence = claim.has_parent() || claim.file.is_some();
+        known.is_some_and(|known| !has_evidence && self.tree.is_at(known.name, base))
+    }
+
+    /// What a descriptor is known to be, if it can be a directory, and the directory of this claim.
+    fn open_directory(&mut self, caller: Caller, fd: u32, claim: &Claim) -> Option<Descriptor> {
+        let known = self.descriptor_of(caller, fd)?;
+        let is_directory = matches!(known.file_type, FileType::Directory | FileType::Unknown);
+        let is_contradicted = claim.has_parent()
+            && claim.has_one_part()
+            && !claim.follows
+            && known.file.is_some()
+            && !claim.parents.contains(&known.file);
+        if !is_directory || is_contradicted {
+            // It was closed unseen, and is another file now.
+            self.forget_descriptor(caller.pid, fd);
+            return None;
+        }
+        Some(known)
+    }
+
+    /// A name in a directory that a descriptor is, if the files in the record agree.
+    fn by_directory<'a>(
+        &mut self,
+        known: Option<Descriptor>,
+        claim: &Claim<'a>,
+        ask: Asker<'a, '_>,
+    ) -> Option<Located<'a>> {
+        let known = known?;
+        let directory = self.opened_path(known, ask)?;
+        let is_real = self.tree.is_canonical(known.name);
+        let path = self.join(directory, claim.name, is_real, ask)?;
+        let is_confirmed = claim.has_one_part() && claim.has_parent();
+        if is_confirmed && claim.parents.contains(&known.file) && known.file.is_some() {
+            return Some(Located::full(path));
+        }
+        if let Some(parent) = claim.parent() {
+            return self.by_known_parent(parent, path, claim, ask);
+        }
+        if claim.has_parent() {
+            return None;
+        }
+        if claim.has_one_part() && self.has_entry(known.file, claim) {
+            return Some(Located::full(path));
+        }
+        self.by_file(path, claim, ask)
+    }
+
+    /// Whether the file of a claim is known to have an entry with its last part in a directory.
+    fn has_entry(&self, directory: Option<FileId>, claim: &Claim) -> bool {
+        let (Some(directory), Some(file)) = (directory, claim.file) else {
+            return false;
+        };
+        self.tree.names_of(file).any(|name| {
+            let holder = self.tree.known(self.tree.directory(name));
+            self.tree.last_part(name) == claim.last()
+                && holder.is_some_and(|holder| holder.file == directory)
+        })
+    }
+
+    /// A candidate for a name whose directory's inode the record gives.
+    fn by_known_parent<'a>(
+        &mut self,
+        parent: FileId,
+        path: &'a [u8],
+        claim: &Claim<'a>,
+        ask: Asker<'a, '_>,
+    ) -> Option<Located<'a>> {
+        let asked = text::dirname(path);
+        let asked = asked.strip_suffix(b"/").unwrap_or(asked);
+        if self.leads_to(asked, parent) {
+            return Some(Located::full(path));
+        }
+        if self.tree.names_of(parent).next().is_some() {
+            // It is known to be elsewhere.
+            return None;
+        }
+        let contradicted = |known: super::tree::Known| {
+            known.file != parent && known.file_type != FileType::Symlink
+        };
+        let known = self.tree.find(asked).and_then(|name| self.tree.known(name));
+        if known.is_some_and(contradicted) || claim.follows {
+            return None;
+        }
+        (is_another(asked, parent, ask.host) != Some(true)).then_some(Located::full(path))
+    }
+
+    /// A candidate for a name of which the record gives the file alone, or nothing.
+    fn by_file<'a>(
+        &mut self,
+        path: &'a [u8],
+        claim: &Claim<'a>,
+        ask: Asker<'a, '_>,
+    ) -> Option<Located<'a>> {
+        let file = claim.file?;
+        if self.leads_to(path, file) {
+            return Some(Located::full(path));
+        }
+        let known = self.tree.find(path).and_then(|name| self.tree.known(name));
+        let is_link = known.is_some_and(|known| known.file_type == FileType::Symlink);
+        if let Some(known) = known
+            && known.is_entry
+            && !is_link
+        {
+            return None;
+        }
+        match ask.host.file_id(path) {
+            Some(now) if now.inode == file.inode => Some(Located::full(path)),
+            Some(_) if !is_link => None,
+            _ => {
+                let is_elsewhere = self.tree.names_of(file).next().is_some();
+                (!is_elsewhere || is_link).then_some(Located::full(path))
+            }
+        }
+    }
+
+    /// A name by nothing but the files that the record gives.
+    fn by_files<'a>(
+        &mut self,
+        claim: &Claim<'a>,
+        known: Option<Descriptor>,
+        ask: Asker<'a, '_>,
+    ) -> Option<Located<'a>> {
+        let prefer = known.and_then(|known| self.path_of(known.name, ask.arena));
+        if let Some(parent) = claim
+            .parent()
+            .filter(|_| claim.is_entry() && !claim.follows)
+        {
+            let directory = self.name_of(parent, prefer, false, ask)?;
+            let directory = self.path_of(directory, ask.arena)?;
+            return Located::proved(text::entry(directory, claim.last(), ask.arena));
+        }
+        let file = claim.file?;
+        let is_entry = claim.is_entry();
+        let has_same_end = |name: &Name| !is_entry || self.tree.last_part(*name) == claim.last();
+        let names: SmallVec<[Name; 4]> = self.tree.names_of(file).filter(has_same_end).collect();
+        let name = self.only(&names, false)?;
+        if let Some(open) = known.and_then(|known| known.file) {
+            // The same directory may be shown at another place, so it must be known for another.
+            let holder = self.tree.known(self.tree.directory(name));
+            holder.filter(|holder| holder.file != open)?;
+        }
+        if let Some(parent) = claim.parent() {
+            let directory = self.tree.known(self.tree.directory(name));
+            directory.filter(|known| known.file == parent)?;
+        }
+        if !self.is_valid(name, file, ask) {
+            return None;
+        }
+        Located::proved(self.path_of(name, ask.arena))
+    }
+
+    /// A name that may be relative to the working directory or to any descriptor.
+    fn under_unknown<'a>(
+        &mut self,
+        cwd: Option<&[u8]>,
+        claim: &Claim<'a>,
+        ask: Asker<'a, '_>,
+    ) -> Option<Located<'a>> {
+        if let Some(cwd) = cwd {
+            let path = self.join(cwd, claim.name, true, ask)?;
+            let asked = text::dirname(path);
+            let asked = asked.strip_suffix(b"/").unwrap_or(asked);
+            let is_there = match (claim.parent(), claim.file) {
+                (Some(parent), _) => self.leads_to(asked, parent),
+                (None, Some(file)) => self.leads_to(path, file),
+                (None, None) => false,
+            };
+            if is_there || self.is_seen_in(cwd, claim, ask) {
+                return Some(Located::full(path));
+            }
+        }
+        self.by_files(claim, None, ask)
+    }
+
+    /// Whether a name in a directory is, on the live system, what the record says that it is.
+    fn is_seen_in(&self, directory: &[u8], claim: &Claim, ask: Asker) -> bool {
+        let is = |path, file: Option<FileId>| file.is_some() && ask.host.file_id(path) == file;
+        let holder = text::join(directory, text::dirname(claim.name), ask.arena);
+        let is_there = || is(text::join(directory, claim.name, ask.arena), claim.file);
+        if claim.has_parent() && !claim.follows {
+            return claim.parents.iter().any(|parent| is(holder, *parent));
+        }
+        claim.parents.iter().any(|parent| is(holder, *parent)) || is_there()
+    }
+
+    /// The path of an open descriptor, by its own record or that of an ancestor, if the file in the
+    /// record agrees.
+    pub(crate) fn descriptor<'a>(
+        &mut self,
+        caller: Caller,
+        fd: u32,
+        file: Option<FileId>,
+        ask: Asker<'a, '_>,
+    ) -> Option<&'a [u8]> {
+        let known = self.descriptor_of(caller, fd);
+        let mut file = file;
+        match known {
+            Some(known) if file.is_none() || known.file == file => {
+                if let Some(path) = self.opened_path(known, ask) {
+                    return Some(path);
+                }
+                // It has no name any more, or another one.
+                file = file.or(known.file);
+            }
+            Some(_) => self.forget_descriptor(caller.pid, fd),
+            None => {}
+        }
+        let file = file?;
+        if let Some(path) = ask.host.descriptor(caller.pid, fd)
+            && ask.host.file_id(&path) == Some(file)
+        {
+            return Some(ask.arena.alloc_slice_copy(&path));
+        }
+        if known.is_some_and(|known| known.file == Some(file)) {
+            // The name that it was opened by is gone; another one would be a guess.
+            return None;
+        }
+        let name = self.name_of(file, None, false, ask)?;
+        self.path_of(name, ask.arena)
+    }
+
+    /// The file that an open descriptor is known to be.
+    pub(crate) fn open_file(&mut self, caller: Caller, fd: u32) -> Option<FileId> {
+        self.descriptor_of(caller, fd)?.file
+    }
+
+    /// The file that a path is known to be, by records alone.
+    pub(crate) fn known_file(&mut self, path: &[u8]) -> Option<FileId> {
+        let name = self.tree.find(path)?;
+        self.tree.known(name).map(|known| known.file)
+    }
+
+    /// The file that a path of directories is known to lead to.
+    pub(crate) fn file_at(&mut self, path: &[u8], ask: Asker) -> Option<FileId> {
+        let known = self
+            .tree
+            .find(path)
+            .filter(|name| self.tree.is_current(*name));
+        let known = known.and_then(|name| self.tree.known(name));
+        known
+            .map(|known| known.file)
+            .or_else(|| ask.host.file_id(path))
+    }
+
+    /// Whether the directory of a claim is proved to be the one in its PARENT record.
+    pub(crate) fn has_directory(&mut self, caller: Caller, claim: &Claim, ask: Asker) -> bool {
+        let (Some(parent), true) = (claim.parent(), claim.is_entry()) else {
+            return false;
+        };
+        let directory = match claim.base {
+            _ if claim.name.starts_with(b"/") => &b"/"[..],
+            Base::Cwd(Some(cwd)) => cwd,
+            Base::Descriptor(fd) if claim.has_one_part() => {
+                return self.open_file(caller, fd) == Some(parent);
+            }
+            _ => return false,
+        };
+        let path = text::join(directory, text::dirname(claim.name), ask.arena);
+        self.file_at(path, ask) == Some(parent)
+    }
+
+    fn descriptor_of(&mut self, caller: Caller, fd: u32) -> Option<Descriptor> {
+        let Resolver {
+            descriptors,
+            processes,
+            tree,
+            losses,
+            ..
+        } = self;
+        descriptors.get(caller, fd, *losses, processes, tree)
+    }
+
+    /// Whether a descriptor is known for one that nothing can be written through.
+    pub(crate) fn is_read_only(&mut self, caller: Caller, fd: u32) -> bool {
+        let known = self.descriptor_of(caller, fd);
+        known.is_some_and(|known| known.mode.read_only)
+    }
+
+    /// The path of a file by its inode alone, if it has just one.
+    pub(crate) fn file<'a>(&mut self, file: FileId, ask: Asker<'a, '_>) -> Option<&'a [u8]> {
+        let name = self.name_of(file, None, false, ask)?;
+        self.path_of(name, ask.arena)
+    }
+
+    /// The one name of a file that is proved: the preferred one if it is among them, or else the
+    /// only one that is an entry, or else the only one at all. `canonical` leaves out names that
+    /// may lead through a symbolic link.
+    fn name_of(
+        &mut self,
+        file: FileId,
+        prefer: Option<&[u8]>,
+        canonical: bool,
+        ask: Asker,
+    ) -> Option<Name> {
+        let names: SmallVec<[Name; 4]> = self.tree.names_of(file).collect();
+        let valid = names
+            .into_iter()
+            .filter(|name| self.is_valid(*name, file, ask));
+        let valid: SmallVec<[Name; 4]> = valid.collect();
+        if let Some(prefer) = prefer
+            && let Some(name) = valid.iter().find(|name| self.tree.is_at(**name, prefer))
+        {
+            return Some(*name);
+        }
+        self.only(&valid, canonical)
+    }
+
+    /// The only one of some names of a file that is an entry, or else the only one at all.
+    fn only(&self, names: &[Name], canonical: bool) -> Option<Name> {
+        let mut entries = names.iter().filter(|name| self.tree.is_canonical(**name));
+        match (entries.next(), entries.next()) {
+            (Some(entry), None) => Some(*entry),
+            (None, _) if !canonical => match names {
+                [only] => Some(*only),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The path that a descriptor was opened by, as far as records tell what became of it.
+    fn opened_path<'a>(&mut self, open: Descriptor, ask: Asker<'a, '_>) -> Option<&'a [u8]> {
+        if self.tree.is_current(open.name) {
+            let known = self.tree.known(open.name);
+            let is_replaced = known.is_some_and(|known| Some(known.file) != open.file);
+            return (!is_replaced || open.file.is_none())
+                .then(|| self.path_of(open.name, ask.arena))
+                .flatten();
+        }
+        let is_valid = self.is_valid(open.name, open.file?, ask);
+        is_valid
+            .then(|| self.path_of(open.name, ask.arena))
+            .flatten()
+    }
+
+    /// Whether a name is proved to be still that of a file.
+    fn is_valid(&mut self, name: Name, file: FileId, ask: Asker) -> bool {
+        if !self.tree.path(name, &mut self.path) {
+            return false;
+        }
+        if self
+            .tree
+            .known(name)
+            .is_some_and(|known| known.file != file)
+        {
+            return false;
+        }
+        let is_current = self.tree.is_current(name);
+        if is_current && self.tree.is_canonical(name) {
+            return true;
+        }
+        match is_another(&self.path, file, ask.host) {
+            Some(true) => false,
+            Some(false) => {
+                self.tree.confirm(name);
+                true
+            }
+            None => is_current,
+        }
+    }
+
+    /// Joins a name to a directory and cleans the result. A `..` is removed only where the part
+    /// before it is known to be a directory, as those of `directory` are if it `is_real`. `None` if
+    /// the path gets too long.
+    fn join<'a>(
+        &mut self,
+        directory: &[u8],
+        name: &'a [u8],
+        is_real: bool,
+        ask: Asker<'a, '_>,
+    ) -> Option<&'a [u8]> {
+        if directory.len() + name.len() >= super::tree::MAX_PATH_BYTES {
+            return None;
+        }
+        let is_directory = |path: &[u8]| {
+            let is_above = is_real
+                && directory.starts_with(path)
+                && matches!(directory.get(path.len()), None | Some(b'/'));
+            is_above || self.is_known_directory(path)
+        };
+        Some(text::join_checked(directory, name, is_directory, ask.arena))
+    }
+
+    fn is_known_directory(&mut self, path: &[u8]) -> bool {
+        let Some(name) = self.tree.find(path) else {
+            return false;
+        };
+        let known = self.tree.known(name);
+        let is_directory = known.is_some_and(|known| known.file_type == FileType::Directory);
+        is_directory && self.tree.is_canonical(name) && self.tree.is_current(name)
+    }
+}

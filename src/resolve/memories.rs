@@ -1,0 +1,96 @@
+//! The memories of all hosts of a log, bounded together.
+
+use hashbrown::HashMap;
+
+use crate::resolve::Resolver;
+
+/// Bytes of everything that is remembered of all hosts, about.
+const MAX_BYTES: usize = 128 << 20;
+/// Events between two looks at how much that is.
+const EVENTS_PER_LOOK: u32 = 1024;
+
+/// One memory per host, by the name that the log gives it.
+#[derive(Debug, Default)]
+pub(crate) struct Memories {
+    /// That of records without a name, which are all there are live.
+    unnamed: Option<Box<Resolver>>,
+    named: HashMap<Vec<u8>, Memory>,
+    events: u32,
+}
+
+#[derive(Debug)]
+struct Memory {
+    resolver: Resolver,
+    /// The event that it was used for last.
+    used: u32,
+}
+
+impl Memories {
+    /// The memory of a host. Those of hosts that were not heard of for longest go when all of them
+    /// together take too much.
+    pub(crate) fn of(&mut self, node: &[u8]) -> &mut Resolver {
+        self.events = self.events.wrapping_add(1);
+        if self.events.is_multiple_of(EVENTS_PER_LOOK) {
+            self.shrink(MAX_BYTES);
+        }
+        if node.is_empty() {
+            return self
+                .unnamed
+                .get_or_insert_with(|| Box::new(Resolver::new()));
+        }
+        let used = self.events;
+        let memory = self.named.entry_ref(node).or_insert_with(|| Memory {
+            resolver: Resolver::new(),
+            used,
+        });
+        memory.used = used;
+        &mut memory.resolver
+    }
+
+    fn shrink(&mut self, bound: usize) {
+        let size = |(name, memory): (&Vec<u8>, &Memory)| {
+            name.capacity() + size_of::<Memory>() + memory.resolver.size()
+        };
+        let mut total: usize = self.named.iter().map(size).sum();
+        if total <= bound {
+            return;
+        }
+        let (now, mut order) = (self.events, Vec::new());
+        order.extend(self.named.iter().map(|entry| {
+            let age = now.wrapping_sub(entry.1.used);
+            (age, size(entry), entry.0.clone())
+        }));
+        order.sort_unstable_by(|one, other| other.cmp(one));
+        for (_, size, name) in order {
+            if total <= bound || self.named.len() == 1 {
+                return;
+            }
+            self.named.remove(&name);
+            total -= size;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hosts_that_were_used_last_are_remembered() {
+        let mut memories = Memories::default();
+        for round in 0..3 {
+            for host in 0..200u32 {
+                memories
+                    .of(&host.to_be_bytes())
+                    .confirm_cwd(b"/some/directory");
+                memories.of(b"busy");
+                let _ = round;
+            }
+        }
+        assert_eq!(memories.named.len(), 201);
+        let one = memories.of(b"busy").size();
+        memories.shrink(20 * one);
+        assert!((1..=40).contains(&memories.named.len()));
+        assert!(memories.named.contains_key(&b"busy"[..]));
+    }
+}

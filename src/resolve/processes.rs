@@ -1,0 +1,293 @@
+//! The lives of processes: when a process began, whose descriptors it inherited and when it last
+//! started a program.
+//!
+//! A pid is used again, and the record of a fork may come after the first records of the child
+//! (vfork(2): always). So a life is told from the next one by everything that records say of it:
+//! the parent, the program, the exit, and the stamp of the fork.
+
+use crate::resolve::recent::Recent;
+
+/// The process that a call came from, as its record shows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller {
+    pub(crate) pid: u32,
+    pub(crate) ppid: u32,
+    /// A hash of the program that runs, or 0 if the record does not say.
+    pub(crate) program: u64,
+    /// When the call began, in milliseconds since 1970-01-01.
+    pub(crate) time: u64,
+}
+
+/// A moment in the order in which events were taken in.
+pub(crate) type Tick = u64;
+
+/// One life of a pid.
+#[derive(Clone, Copy, Debug)]
+struct Life {
+    ppid: u32,
+    program: u64,
+    /// The stamp of its first record, in milliseconds.
+    time: u64,
+    /// What is known of its descriptors from before this moment is of another life.
+    born: Tick,
+    /// The descriptors that its parent had at this moment are its own too. 0 if no record of the
+    /// fork came.
+    inherits: Tick,
+    /// When it last started a program; 0 if it has not.
+    executed: Tick,
+    /// Descriptors that were closed in a range, and when: first, last, moment.
+    swept: (u32, u32, Tick),
+    /// It shares its descriptors with a process that no record tells.
+    is_shared: bool,
+}
+
+/// A fork whose child has not been seen yet.
+#[derive(Clone, Copy, Debug)]
+struct Fork {
+    parent: u32,
+    at: Tick,
+    /// Whether the child goes on sharing the descriptors of its parent.
+    is_shared: bool,
+}
+
+/// How many generations of forks an inherited descriptor is followed through.
+const MAX_GENERATIONS: usize = 8;
+
+/// One step on the way from a process to the ancestors that its descriptors come from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ancestor {
+    pub(crate) pid: u32,
+    /// Knowledge of its descriptors counts from this moment on …
+    pub(crate) since: Tick,
+    /// … and up to this one.
+    pub(crate) until: Tick,
+    /// A descriptor that is closed on exec and was known before this moment is gone.
+    pub(crate) executed: Tick,
+}
+
+/// The processes of one host.
+#[derive(Debug)]
+pub(crate) struct Processes {
+    lives: Recent<u32, Life>,
+    forks: Recent<u32, Fork>,
+}
+
+impl Processes {
+    pub(crate) fn new(bound: usize) -> Processes {
+        Processes {
+            lives: Recent::new(bound),
+            forks: Recent::new(bound),
+        }
+    }
+
+    /// How much memory it takes, in bytes, about.
+    pub(crate) fn size(&self) -> usize {
+        self.lives.size() + self.forks.size()
+    }
+
+    /// Notes that a process made a call. `is_exec` if it started a program by that.
+    pub(crate) fn see(&mut self, caller: Caller, is_exec: bool, now: Tick) {
+        let known = self.lives.get(caller.pid, drop);
+        let fork = self.forks.get(caller.pid, drop);
+        let fork = fork.filter(|fork| fork.parent == caller.ppid);
+        let life = match known {
+            Some(life) if fork.is_none() && goes_on(&life, caller, is_exec) => Life {
+                ppid: caller.ppid,
+                program: known_or(caller.program, life.program),
+                ..life
+            },
+            _ => Life {
+                ppid: caller.ppid,
+                program: caller.program,
+                time: caller.time,
+                born: now,
+                inherits: fork.map_or(0, |fork| fork.at),
+                executed: 0,
+                swept: (0, 0, 0),
+                is_shared: fork.is_some_and(|fork| fork.is_shared),
+            },
+        };
+        if fork.is_some() {
+            self.forks.remove(caller.pid);
+        }
+        let is_same = known.is_some_and(|known| {
+            (known.born, known.ppid, known.program) == (life.born, life.ppid, life.program)
+        });
+        if !is_same {
+            self.lives.put(caller.pid, life, drop);
+        }
+    }
+
+    /// Notes that a process made another one. In a pid namespace `child` may be the number of
+    /// another process out here, so it counts only for a process that has this parent.
+    pub(crate) fn forked(&mut self, parent: Caller, child: u32, is_shared: bool, now: Tick) {
+        if let Some(life) = self.lives.get(child, drop)
+            && life.ppid == parent.pid
+            && life.inherits == 0
+            && life.time >= parent.time
+        {
+            let inherits = now;
+            let life = Life {
+                inherits,
+                is_shared,
+                ..life
+            };
+            return self.lives.put(child, life, drop);
+        }
+        let fork = Fork {
+            parent: parent.pid,
+            at: now,
+            is_shared,
+        };
+        self.forks.put(child, fork, drop);
+    }
+
+    /// Notes that a process started a program.
+    pub(crate) fn executed(&mut self, pid: u32, now: Tick) {
+        self.change(pid, |life| life.executed = now);
+    }
+
+    /// Notes that a process has ended, or that nothing is known of its descriptors any more.
+    pub(crate) fn ended(&mut self, pid: u32) {
+        self.lives.remove(pid);
+        self.forks.remove(pid);
+    }
+
+    /// Notes that descriptors from `first` to `last` were closed. Of two ranges that do not touch,
+    /// all in between counts as closed too.
+    pub(crate) fn swept(&mut self, pid: u32, first: u32, last: u32, now: Tick) {
+        self.change(pid, |life| {
+            let (known_first, known_last, at) = life.swept;
+            life.swept = match at {
+                0 => (first, last, now),
+                _ => (known_first.min(first), known_last.max(last), now),
+            };
+        });
+    }
+
+    /// Notes that a process shares its descriptors with another one.
+    pub(crate) fn shared(&mut self, pid: u32) {
+        self.change(pid, |life| life.is_shared = true);
+    }
+
+    fn change(&mut self, pid: u32, change: impl FnOnce(&mut Life)) {
+        if let Some(mut life) = self.lives.get(pid, drop) {
+            change(&mut life);
+            self.lives.put(pid, life, drop);
+        }
+    }
+
+    /// The processes that a descriptor may come from, from the caller up, as long as records tell
+    /// the forks.
+    pub(crate) fn ancestry(&mut self, pid: u32, fd: u32) -> impl Iterator<Item = Ancestor> {
+        let (mut next, mut until, mut executed) = (Some(pid), Tick::MAX, 0);
+        std::iter::from_fn(move || {
+            let pid = next.take()?;
+            let life = self.lives.get(pid, drop).filter(|life| !life.is_shared)?;
+            let (first, last, swept) = life.swept;
+            let is_swept = swept > 0 && (first..=last).contains(&fd);
+            let own_exec = if life.executed < until {
+                life.executed
+            } else {
+                0
+            };
+            let ancestor = Ancestor {
+                pid,
+                since: if is_swept { swept } else { life.born },
+                until,
+                // What a descendant has executed came after everything that it inherited.
+                executed: if executed > 0 { Tick::MAX } else { own_exec },
+            };
+            if life.inherits > 0 && !is_swept {
+                (next, until) = (Some(life.ppid), life.inherits);
+            }
+            executed = executed.max(life.executed);
+            Some(ancestor)
+        })
+        .take(MAX_GENERATIONS)
+    }
+}
+
+/// Whether a call can be of a life that is known.
+fn goes_on(life: &Life, caller: Caller, is_exec: bool) -> bool {
+    let same = |one: u64, other: u64| one == other || one == 0 || other == 0;
+    let has_same_program = is_exec || same(life.program, caller.program);
+    // A process whose parent ended gets another one, mostly init.
+    let has_same_parent = life.ppid == caller.ppid || caller.ppid == 1;
+    has_same_program && has_same_parent
+}
+
+fn known_or(one: u64, other: u64) -> u64 {
+    if one != 0 { one } else { other }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(pid: u32, ppid: u32, program: u64, time: u64) -> Caller {
+        Caller {
+            pid,
+            ppid,
+            program,
+            time,
+        }
+    }
+
+    fn sources(processes: &mut Processes, pid: u32) -> Vec<(u32, Tick, Tick, Tick)> {
+        let ancestors = processes.ancestry(pid, 3);
+        ancestors
+            .map(|a| (a.pid, a.since, a.until, a.executed))
+            .collect()
+    }
+
+    #[test]
+    fn a_child_inherits_up_to_the_fork() {
+        let mut processes = Processes::new(64);
+        processes.see(caller(1, 0, 7, 1), false, 1);
+        processes.forked(caller(1, 0, 7, 2), 2, false, 5);
+        processes.see(caller(2, 1, 7, 3), false, 8);
+        let expected = [(2, 8, Tick::MAX, 0), (1, 1, 5, 0)];
+        assert_eq!(sources(&mut processes, 2), expected);
+    }
+
+    #[test]
+    fn the_record_of_a_vfork_may_come_after_those_of_the_child() {
+        let mut processes = Processes::new(64);
+        processes.see(caller(1, 0, 7, 1), false, 1);
+        processes.see(caller(2, 1, 7, 3), false, 4);
+        processes.see(caller(2, 1, 8, 3), true, 5);
+        processes.executed(2, 5);
+        processes.forked(caller(1, 0, 7, 2), 2, false, 6);
+        let expected = [(2, 4, Tick::MAX, 5), (1, 1, 6, Tick::MAX)];
+        assert_eq!(sources(&mut processes, 2), expected);
+    }
+
+    #[test]
+    fn a_fork_that_began_after_a_process_was_seen_made_the_next_one_of_that_pid() {
+        let mut processes = Processes::new(64);
+        processes.see(caller(2, 1, 7, 3), false, 1);
+        processes.forked(caller(1, 0, 7, 9), 2, false, 5);
+        processes.see(caller(2, 1, 7, 10), false, 6);
+        assert_eq!(sources(&mut processes, 2)[0], (2, 6, Tick::MAX, 0));
+    }
+
+    #[test]
+    fn a_number_from_another_namespace_changes_no_other_process() {
+        let mut processes = Processes::new(64);
+        processes.see(caller(2, 77, 7, 3), false, 1);
+        processes.forked(caller(1, 0, 7, 9), 2, false, 5);
+        processes.see(caller(2, 77, 7, 10), false, 6);
+        assert_eq!(sources(&mut processes, 2), [(2, 1, Tick::MAX, 0)]);
+    }
+
+    #[test]
+    fn a_pid_with_another_program_or_parent_is_another_process() {
+        for next in [caller(2, 1, 8, 4), caller(2, 5, 7, 4)] {
+            let mut processes = Processes::new(64);
+            processes.see(caller(2, 1, 7, 3), false, 1);
+            processes.see(next, false, 6);
+            assert_eq!(sources(&mut processes, 2), [(2, 6, Tick::MAX, 0)]);
+        }
+    }
+}
