@@ -126,11 +126,9 @@ impl Drop for Waker {
 
 fn open(args: &Args, stop: Stop, progress: &mut Progress) -> Result<Box<dyn Source>, Error> {
     if args.is_live() {
-        let client = ClientConfig {
-            membership: args.membership(),
-            receive_buffer: args.recv_buffer,
-            backlog_limit: args.backlog_limit,
-        };
+        let mut client = ClientConfig::new(args.membership());
+        client.receive_buffer = args.recv_buffer;
+        client.backlog_limit = args.backlog_limit;
         return Ok(Box::new(LiveSource::open(&client, stop)?));
     }
     let source = LogSource::open(&args.input, stop)?;

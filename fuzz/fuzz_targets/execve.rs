@@ -3,7 +3,12 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use auditrd::{Arena, parse_audit_event, record_type::{AUDIT_EXECVE, AUDIT_SYSCALL}, encode, model::{Detail, EventId, Groups}};
+use auditrd::{
+    Arena, encode,
+    model::{Detail, EventId, Groups},
+    parse_audit_event,
+    record_type::{AUDIT_EXECVE, AUDIT_SYSCALL},
+};
 use auditrd_fuzz::{check_lines, execve_records};
 use libfuzzer_sys::fuzz_target;
 

@@ -2,7 +2,12 @@
 //! line.
 #![no_main]
 
-use auditrd::{Arena, RecordType, parse_audit_event, encode, model::{Detail, EventId, Groups}, parse::{AuditMessageTokenMap, tokenize}};
+use auditrd::{
+    Arena, RecordType, encode,
+    model::{Detail, EventId, Groups},
+    parse::{AuditMessageTokenMap, tokenize},
+    parse_audit_event,
+};
 use auditrd_fuzz::{check_distinct, check_lines};
 use libfuzzer_sys::fuzz_target;
 

@@ -6,7 +6,14 @@
 use std::io::Write;
 
 use arbitrary::Arbitrary;
-use auditrd::{Arena, Classifier, ReassemblyConfig, RecordType, record_type::AUDIT_GET, encode, model::{Batch, Groups}, reassemble::Reassembler, resolve::Absent, source::{Fill, LogSource, Source}};
+use auditrd::{
+    Arena, Classifier, ReassemblyConfig, RecordType, encode,
+    model::{Batch, Groups},
+    reassemble::Reassembler,
+    record_type::AUDIT_GET,
+    resolve::Absent,
+    source::{Fill, LogSource, Source},
+};
 use auditrd_fuzz::check_lines;
 use libfuzzer_sys::fuzz_target;
 
@@ -48,10 +55,8 @@ fn events(parts: &[&[u8]]) -> Events {
     let (stopper, stop) = auditrd::source::stop().expect("a pipe");
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
     let mut source = LogSource::from_fd(reader.into(), stop);
-    let config = ReassemblyConfig {
-        ends_at_proctitle: true,
-        ..ReassemblyConfig::new(AUDIT_GET, RecordType(2999))
-    };
+    let mut config = ReassemblyConfig::new(AUDIT_GET, RecordType(2999));
+    config.ends_at_proctitle = true;
     let mut reassembler = Reassembler::new(config);
     let mut classifier = Classifier::new(Box::new(Absent));
     let (mut arena, mut batch) = (Arena::new(), Batch::default());

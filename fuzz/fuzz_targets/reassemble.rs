@@ -5,7 +5,12 @@
 use std::{collections::HashMap, time::Duration};
 
 use arbitrary::Arbitrary;
-use auditrd::{AuditMessageGroup, ReassemblyConfig, RecordType, record_type::*, model::{EventId, Groups, Record, Timestamp}, reassemble::Reassembler};
+use auditrd::{
+    AuditMessageGroup, ReassemblyConfig, RecordType,
+    model::{EventId, Groups, Record, Timestamp},
+    reassemble::Reassembler,
+    record_type::*,
+};
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Arbitrary, Debug)]
@@ -94,14 +99,12 @@ impl Seen {
 }
 
 fuzz_target!(|input: Input| {
-    let config = ReassemblyConfig {
-        timeout: Duration::from_secs(2),
-        ends_at_proctitle: input.is_log,
-        max_events: 1 + usize::from(input.max_events),
-        max_bytes: 256 + usize::from(input.max_bytes),
-        max_event_bytes: 256,
-        ..ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC)
-    };
+    let mut config = ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC);
+    config.timeout = Duration::from_secs(2);
+    config.ends_at_proctitle = input.is_log;
+    config.max_events = 1 + usize::from(input.max_events);
+    config.max_bytes = 256 + usize::from(input.max_bytes);
+    config.max_event_bytes = 256;
     let max_events = config.max_events;
     let mut reassembler = Reassembler::new(config);
     let mut whole = Groups::default();

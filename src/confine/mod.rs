@@ -52,6 +52,7 @@ impl Duty {
 /// # Ok::<(), auditrd::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Confinement {
     /// What the process will do, and so what it needs.
     pub duty: Duty,

@@ -34,6 +34,7 @@ use queue::{Inlet, Outlet, queue};
 
 /// The settings of an [`AuditReader`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ReaderConfig {
     /// How events are reassembled.
     pub reassembly: ReassemblyConfig,
@@ -118,11 +119,7 @@ pub struct Totals {
 /// use auditrd::{Arena, AuditReader, ReassemblyConfig, source::{ClientConfig, Membership}};
 /// use auditrd::{ReaderConfig, parse_audit_event, record_type::*};
 ///
-/// let client = ClientConfig {
-///     membership: Membership::ReadLog,
-///     receive_buffer: 8 << 20,
-///     backlog_limit: 8192,
-/// };
+/// let client = ClientConfig::new(Membership::ReadLog);
 /// let config = ReaderConfig::live(ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
 /// match AuditReader::open(&client, config) {
 ///     Ok(mut reader) => {

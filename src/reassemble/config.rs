@@ -6,6 +6,7 @@ use crate::model::RecordType;
 
 /// How records are reassembled into events.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ReassemblyConfig {
     /// The lowest record type to keep.
     pub min: RecordType,

@@ -5,6 +5,25 @@ use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, os::unix::fs::MetadataExt};
 use crate::model::FileId;
 
 /// The questions that the resolver may ask of the system that the records come from.
+///
+/// ```
+/// use auditrd::{Classifier, model::FileId, resolve::{Host, Proc}};
+///
+/// /// This system, but for the files of one directory.
+/// struct Elsewhere;
+///
+/// impl Host for Elsewhere {
+///     fn descriptor(&self, pid: u32, fd: u32) -> Option<Vec<u8>> {
+///         Proc.descriptor(pid, fd).filter(|path| !path.starts_with(b"/secret/"))
+///     }
+///
+///     fn file_id(&self, path: &[u8]) -> Option<FileId> {
+///         Proc.file_id(path)
+///     }
+/// }
+///
+/// let classifier = Classifier::new(Box::new(Elsewhere));
+/// ```
 pub trait Host {
     /// The path that a descriptor of a process has now.
     fn descriptor(&self, pid: u32, fd: u32) -> Option<Vec<u8>>;

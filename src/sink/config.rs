@@ -2,6 +2,7 @@
 
 /// How lines are written.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct SinkConfig {
     /// When the file is rotated; `None` never rotates it.
     pub rotation: Option<Rotation>,

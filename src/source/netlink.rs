@@ -40,6 +40,7 @@ pub enum Membership {
 
 /// The settings of a client.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ClientConfig {
     /// How it receives the kernel's records.
     pub membership: Membership,
@@ -48,6 +49,17 @@ pub struct ClientConfig {
     /// The least backlog limit of the kernel while this process is registered, in records. A higher
     /// limit is kept.
     pub backlog_limit: u32,
+}
+
+impl ClientConfig {
+    /// A receive buffer of 8 MiB, and a backlog limit of at least 8192 records.
+    pub fn new(membership: Membership) -> ClientConfig {
+        ClientConfig {
+            membership,
+            receive_buffer: 8 << 20,
+            backlog_limit: 8192,
+        }
+    }
 }
 
 /// A datagram from the kernel.
@@ -100,11 +112,7 @@ pub trait Client {
 /// ```
 /// use auditrd::source::{Client, ClientConfig, Membership, NetlinkClient};
 ///
-/// let config = ClientConfig {
-///     membership: Membership::ReadLog,
-///     receive_buffer: 1 << 20,
-///     backlog_limit: 8192,
-/// };
+/// let config = ClientConfig::new(Membership::ReadLog);
 /// match NetlinkClient::open(&config) {
 ///     Ok(mut client) => match client.receive(&mut Vec::new()) {
 ///         Ok(message) => println!("{} {}", message.message_type, message.data.escape_ascii()),

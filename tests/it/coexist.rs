@@ -179,11 +179,7 @@ fn lose_the_registration(steps: &Path) -> Result<(), auditrd::Error> {
         .filter_level(log::LevelFilter::Warn)
         .target(env_logger::Target::Pipe(Box::new(log)))
         .init();
-    let config = ClientConfig {
-        membership: Membership::Unicast,
-        receive_buffer: 1 << 20,
-        backlog_limit: 8192,
-    };
+    let config = ClientConfig::new(Membership::Unicast);
     let (stopper, stop) = auditrd::source::stop()?;
     let mut source = LiveSource::open(&config, stop)?;
     os::request(SET, &GIVE_BACK).expect("it is ours to give back");

@@ -21,13 +21,12 @@ impl Args {
             When::Interval => Fsync::Interval,
             When::Always => Fsync::Always,
         };
-        SinkConfig {
-            rotation,
-            fsync,
-            waits: !self.is_live(),
-            beginnings: Format::beginnings(),
-            ..SinkConfig::default()
-        }
+        let mut config = SinkConfig::default();
+        config.rotation = rotation;
+        config.fsync = fsync;
+        config.waits = !self.is_live();
+        config.beginnings = Format::beginnings();
+        config
     }
 
     /// Whether the events go to standard output.
@@ -48,21 +47,16 @@ impl Args {
     }
 
     pub(crate) fn reader(&self) -> ReaderConfig {
-        let reassembly = ReassemblyConfig::new(self.min, self.max);
-        let reassembly = ReassemblyConfig {
-            timeout: self.event_timeout,
-            ..reassembly
-        };
-        let config = if self.is_live() {
+        let mut reassembly = ReassemblyConfig::new(self.min, self.max);
+        reassembly.timeout = self.event_timeout;
+        let mut config = if self.is_live() {
             ReaderConfig::live(reassembly)
         } else {
             ReaderConfig::log(reassembly)
         };
-        ReaderConfig {
-            queue: self.queue,
-            max_out_of_order: self.max_out_of_order,
-            ..config
-        }
+        config.queue = self.queue;
+        config.max_out_of_order = self.max_out_of_order;
+        config
     }
 
     /// The privileges to give up before the first record is parsed.
