@@ -11,8 +11,8 @@ fn main() {
         .or_else(commit)
         .filter(|commit| !commit.is_empty());
     match commit {
-        Some(commit) => println!("cargo::rustc-env=AUDITRD_VERSION={version} ({commit})"),
-        None => println!("cargo::rustc-env=AUDITRD_VERSION={version}"),
+        Some(commit) => println!("cargo::rustc-env=VERSION_AND_COMMIT={version} ({commit})"),
+        None => println!("cargo::rustc-env=VERSION_AND_COMMIT={version}"),
     }
 }
 

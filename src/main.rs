@@ -19,7 +19,6 @@ use auditrd::{
     sink::Sink,
     source::{ClientConfig, LiveSource, LogSource, Source, Stop},
 };
-use clap::Parser;
 use crossbeam_channel::{Sender, unbounded};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1},
@@ -27,7 +26,7 @@ use signal_hook::{
 };
 
 use command::{
-    cli::Args,
+    cli::{Args, unknown_variables},
     progress::Progress,
     run::{Control, Marshaller},
 };
@@ -36,11 +35,15 @@ use command::{
 const NOT_PERMITTED: u8 = 4;
 
 fn main() -> ExitCode {
-    let args = Args::parse()
-        .validate()
+    let args = Args::from_environment()
+        .and_then(Args::validate)
         .unwrap_or_else(|error| error.exit());
     let progress = Progress::hidden();
     start_log(&args, &progress);
+    for name in unknown_variables() {
+        let name = name.to_string_lossy();
+        log::warn!("the environment variable {name} is not an option; see auditrd --help");
+    }
     match run(&args, progress) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

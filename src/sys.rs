@@ -5,7 +5,7 @@ use std::{
     array, io, mem,
     os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
     ptr,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU8, Ordering},
     time::{Duration, Instant},
 };
 
@@ -328,9 +328,41 @@ fn get_option<const N: usize>(
     Ok(())
 }
 
+/// The standard streams that were closed when the process started, as bits by descriptor.
+static CLOSED: AtomicU8 = AtomicU8::new(0);
+
+/// Runs before `main`: the runtime of std opens /dev/null in place of closed standard streams, and
+/// what is written there would be lost without an error.
+extern "C" fn find_closed_streams() {
+    for fd in 0..3 {
+        // SAFETY: fcntl(2) with this command takes integers only.
+        if unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 {
+            CLOSED.fetch_or(1 << fd, Ordering::Relaxed);
+        }
+    }
+}
+
+// SAFETY: the C library calls each function in this section once, before `main`, with arguments that
+// a function without parameters may ignore. This one needs nothing that is initialised later.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static FIND_CLOSED_STREAMS: extern "C" fn() = find_closed_streams;
+
+fn duplicate(stream: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    if CLOSED.load(Ordering::Relaxed) & (1 << stream.as_raw_fd()) != 0 {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    stream.try_clone_to_owned()
+}
+
 /// A duplicate of standard output, for writing without the buffer of std.
 pub(crate) fn standard_output() -> io::Result<OwnedFd> {
-    io::stdout().as_fd().try_clone_to_owned()
+    duplicate(io::stdout().as_fd())
+}
+
+/// A duplicate of standard input, for reading without the buffer of std.
+pub(crate) fn standard_input() -> io::Result<OwnedFd> {
+    duplicate(io::stdin().as_fd())
 }
 
 /// Takes the exclusive lock of an open file. Does not wait for it: `WouldBlock` if it is taken.

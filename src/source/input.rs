@@ -135,7 +135,7 @@ impl Inputs {
 
 fn open(name: &Path) -> Result<Input, Error> {
     let file = if name.as_os_str() == "-" {
-        io::stdin().as_fd().try_clone_to_owned().map(File::from)
+        sys::standard_input().map(File::from)
     } else {
         // Without O_NONBLOCK, opening a named pipe would wait for its writer, with no way to stop.
         OpenOptions::new()

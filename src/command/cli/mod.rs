@@ -1,6 +1,7 @@
 //! The options as typed. They are [validated](Args::validate) before their meaning is asked for.
 
 mod config;
+mod environment;
 mod validate;
 
 use std::{path::PathBuf, time::Duration};
@@ -11,6 +12,8 @@ use auditrd::{
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
 };
 use clap::{ArgAction, Parser, ValueEnum, builder::FalseyValueParser};
+
+pub(crate) use environment::unknown_variables;
 
 use super::values::{bytes, default_kinds, duration, file_size, kind, max_line, queue};
 
@@ -265,7 +268,7 @@ pub(crate) struct Args {
 }
 
 /// The version and, if known, the commit that it was built from. Set by build.rs.
-const VERSION: &str = env!("AUDITRD_VERSION");
+const VERSION: &str = env!("VERSION_AND_COMMIT");
 
 const AFTER_HELP: &str = "\
 Exit status: 0 if stopped by a signal, at the end of input, or when the reader of standard output

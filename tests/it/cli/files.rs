@@ -190,7 +190,34 @@ fn waiting_for_a_named_pipe_can_be_interrupted() {
 }
 
 #[test]
-fn a_closed_standard_input_is_an_empty_log() {
+fn an_empty_standard_input_is_an_empty_log() {
     let output = run(auditrd().args(["-i", "-"]).stdin(Stdio::null()));
     assert!(output.status.success() && output.stdout.is_empty());
+}
+
+/// The runtime opens /dev/null in place of a closed stream, which takes and gives nothing.
+#[test]
+fn a_closed_standard_stream_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let input = directory.path().join("audit.log");
+    fs::write(&input, login(1)).unwrap();
+    for (redirection, expected) in [
+        ("<&-", "cannot read -: Bad file descriptor"),
+        (
+            ">&-",
+            "cannot write to standard output: Bad file descriptor",
+        ),
+    ] {
+        let mut command = Command::new("sh");
+        let script = format!("exec \"$1\" -i \"$2\" {redirection}");
+        let name = if redirection == "<&-" {
+            "-".as_ref()
+        } else {
+            input.as_os_str()
+        };
+        command
+            .args(["-c", &script, "sh", env!("CARGO_BIN_EXE_auditrd")])
+            .arg(name);
+        assert_one_line(&run(&mut command), 1, expected);
+    }
 }

@@ -149,6 +149,68 @@ fn min_above_max_is_a_usage_error_that_names_both() {
 }
 
 #[test]
+fn one_file_for_two_purposes_is_a_usage_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, link) = (directory.path().join("x"), directory.path().join("link"));
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let (file, link) = (file.to_str().unwrap(), link.to_str().unwrap());
+    for exists in [false, true] {
+        if exists {
+            fs::write(file, login(1)).unwrap();
+            refused(&["-i", link, "-o", file], &[], &["--input", "--output"]);
+        }
+        refused(&["-i", file, "-o", file], &[], &["--input", "--output"]);
+        let args = ["-i", "-", "-o", file, "--metrics-file", file];
+        refused(&args, &[], &["--output", "--metrics-file"]);
+        let args = ["-i", file, "--metrics-file", file];
+        refused(&args, &[], &["--input", "--metrics-file"]);
+    }
+    assert_eq!(fs::read_to_string(file).unwrap(), login(1));
+    // The same input twice, and devices, are harmless.
+    let output = run(auditrd().args(["-i", file, "-i", file]));
+    assert_eq!(lines(&output.stdout).len(), 2);
+    let output = run(auditrd().args(["-i", "/dev/null", "-o", "/dev/null"]));
+    assert!(output.status.success(), "{}", log(&output));
+}
+
+#[test]
+fn an_empty_variable_is_the_same_as_none() {
+    for name in [
+        "AUDITRD_MIN",
+        "AUDITRD_OUTPUT",
+        "AUDITRD_QUEUE",
+        "AUDITRD_PRETTY",
+    ] {
+        check(&[], &[(name, "")], &["process", "fim", "user"]);
+    }
+    let file = data("misc.log");
+    let output = run(auditrd().env("AUDITRD_INPUT", "").arg("-i").arg(file));
+    assert!(output.status.success() && log(&output).is_empty());
+}
+
+#[test]
+fn a_variable_may_list_several_inputs() {
+    let directory = tempfile::tempdir().unwrap();
+    let (one, two) = (directory.path().join("1"), directory.path().join("2"));
+    fs::write(&one, login(1)).unwrap();
+    fs::write(&two, login(2)).unwrap();
+    let list = format!("{}:{}", one.display(), two.display());
+    let output = run(auditrd().env("AUDITRD_INPUT", list));
+    let sequences = lines(&output.stdout).into_iter();
+    let sequences: Vec<_> = sequences.map(|event| event["sequence"].clone()).collect();
+    assert_eq!(sequences, [1, 2]);
+}
+
+#[test]
+fn a_misspelt_variable_is_reported_in_one_line() {
+    let mut command = auditrd();
+    let command = command.args(["-i", "-"]).env("AUDITRD_OUPUT", "/x");
+    let output = run(command.env("AUDITRD_EVENTS", "user"));
+    let expected = "the environment variable AUDITRD_OUPUT is not an option; see auditrd --help";
+    super::assert_one_line(&output, 0, expected);
+}
+
+#[test]
 fn unicast_conflicts_with_an_input() {
     refused(&["--unicast", "-i", "-"], &[], &["--unicast", "--input"]);
     // An option that is switched off by a variable does not conflict.

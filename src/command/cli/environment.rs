@@ -1,0 +1,63 @@
+//! The environment variables of the options.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use clap::{
+    Arg, Command, CommandFactory, FromArgMatches, builder::Resettable, parser::ValueSource,
+};
+
+use super::Args;
+
+/// What every variable of an option starts with.
+const PREFIX: &str = "AUDITRD_";
+
+impl Args {
+    /// Parses the command line and the environment. An empty variable is as good as none, and
+    /// `AUDITRD_INPUT` may list several files, separated by colons as in `PATH`.
+    ///
+    /// # Errors
+    ///
+    /// On a usage error, or to print the help or the version.
+    pub(crate) fn from_environment() -> clap::error::Result<Args> {
+        let matches = without_empty_variables(Args::command()).try_get_matches()?;
+        let mut args = Args::from_arg_matches(&matches)?;
+        if matches.value_source("input") == Some(ValueSource::EnvVariable) {
+            args.input = split(&args.input);
+        }
+        Ok(args)
+    }
+}
+
+fn without_empty_variables(command: Command) -> Command {
+    let is_empty = |arg: &Arg| {
+        let value = arg.get_env().and_then(env::var_os);
+        value.is_some_and(|value| value.is_empty())
+    };
+    command.mut_args(|arg| {
+        if is_empty(&arg) {
+            arg.env(Resettable::Reset)
+        } else {
+            arg
+        }
+    })
+}
+
+fn split(list: &[PathBuf]) -> Vec<PathBuf> {
+    let paths = list.iter().flat_map(env::split_paths);
+    paths.filter(|path| path != Path::new("")).collect()
+}
+
+/// Variables that look like an option's but are none, such as misspelt ones.
+pub(crate) fn unknown_variables() -> Vec<OsString> {
+    let command = Args::command();
+    let known: Vec<_> = command.get_arguments().filter_map(Arg::get_env).collect();
+    let names = env::vars_os().map(|(name, _)| name);
+    names
+        .filter(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()))
+        .filter(|name| !known.contains(&name.as_os_str()))
+        .collect()
+}
