@@ -1,4 +1,4 @@
-//! Whole events, each the records that it has, stored together.
+//! Whole events: groups of records, stored together.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use crate::model::{EventId, RecordType, narrow, slice};
 pub struct AuditMessage<'a> {
     /// The type, such as `SYSCALL`.
     pub record_type: RecordType,
-    /// What follows `audit(…): `.
+    /// The text after `audit(…): `.
     pub data: &'a [u8],
 }
 
@@ -18,14 +18,14 @@ pub struct AuditMessage<'a> {
 pub struct AuditMessageGroup<'a> {
     /// The time and serial that the records share.
     pub id: EventId,
-    /// The host that the records came from, or empty where the log does not say.
+    /// The host name in the `node=` prefix of a log, or empty.
     pub node: &'a [u8],
-    /// The end of the event never came: its timer ran out, its place was needed, or input ended.
+    /// The end of the event never came: its timer ran out, its slot was needed, or the input ended.
     pub incomplete: bool,
     /// A bound cut the event: a record was shortened or left out.
     pub truncated: bool,
     bytes: &'a [u8],
-    places: &'a [Place],
+    spans: &'a [Span],
 }
 
 impl<'a> AuditMessageGroup<'a> {
@@ -33,35 +33,35 @@ impl<'a> AuditMessageGroup<'a> {
     #[inline]
     pub fn messages(&self) -> impl Iterator<Item = AuditMessage<'a>> + Clone + use<'a> {
         let bytes = self.bytes;
-        self.places.iter().map(move |place| AuditMessage {
-            record_type: place.record_type,
-            data: slice(bytes, &place.range),
+        self.spans.iter().map(move |span| AuditMessage {
+            record_type: span.record_type,
+            data: slice(bytes, &span.range),
         })
     }
 
-    /// How many records there are.
+    /// The number of records.
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.spans.len()
     }
 
     /// Whether there are no records.
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.spans.is_empty()
     }
 }
 
-/// Where a record's body lies in a buffer.
+/// A record: its type, and the range of its body in a buffer.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Span {
     pub(crate) record_type: RecordType,
     pub(crate) range: Range<u32>,
 }
 
 /// Many events, in the order in which they became whole.
 ///
-/// The bytes of all records lie in one buffer, which is the one that they were read into where that
-/// can be, and the events are places in it. So events can be stored, sent and used again without
-/// moving their text, and without a buffer for each.
+/// The bytes of all records are in one buffer, if possible the one that they were read into, and the
+/// events are spans of it. So events can be stored, sent and reused without a copy of their text and
+/// without a buffer for each.
 ///
 /// ```
 /// use auditrd::{model::{EventId, Groups}, record_type::AUDIT_CWD};
@@ -74,31 +74,29 @@ pub(crate) struct Place {
 #[derive(Clone, Debug, Default)]
 pub struct Groups {
     pub(crate) bytes: Vec<u8>,
-    places: Vec<Place>,
-    /// With where the places of each begin. They end where those of the next event begin.
-    heads: Vec<(u32, Head)>,
+    spans: Vec<Span>,
+    /// Each with the index of its first span. Its last span precedes the first of the next group.
+    groups: Vec<(u32, GroupInfo)>,
 }
 
-/// What is said of an event besides its records.
+/// The facts of an event other than its records.
 #[derive(Clone, Debug)]
-pub(crate) struct Head {
+pub(crate) struct GroupInfo {
     pub(crate) id: EventId,
-    /// Where the name of the host is.
+    /// The range of the host name in the buffer.
     pub(crate) node: Range<u32>,
     pub(crate) incomplete: bool,
     pub(crate) truncated: bool,
 }
 
-/// Room that has grown past this many bytes is not kept: one huge event must not cost its memory for
-/// ever.
-const SPARE_CAPACITY: usize = 2 << 20;
+/// Larger buffers are freed, not reused, so that one huge event does not occupy memory for ever.
+const MAX_SPARE_BYTES: usize = 2 << 20;
 
 impl Groups {
-    /// Begins another event, without records yet. `node` is the name of the host that it is from, or
-    /// empty.
+    /// Begins another event, without records yet. `node` is the name of its host, or empty.
     pub fn begin(&mut self, id: EventId, node: &[u8]) -> GroupBuilder<'_> {
         let node = self.append(node);
-        self.add(Head {
+        self.add(GroupInfo {
             id,
             node,
             incomplete: false,
@@ -110,91 +108,91 @@ impl Groups {
     /// The event with this number, from 0.
     #[inline]
     pub fn get(&self, index: usize) -> Option<AuditMessageGroup<'_>> {
-        let (start, head) = self.heads.get(index)?;
-        let end = match self.heads.get(index + 1) {
+        let (start, info) = self.groups.get(index)?;
+        let end = match self.groups.get(index + 1) {
             Some((next, _)) => *next as usize,
-            None => self.places.len(),
+            None => self.spans.len(),
         };
         Some(AuditMessageGroup {
-            id: head.id,
-            node: slice(&self.bytes, &head.node),
-            incomplete: head.incomplete,
-            truncated: head.truncated,
+            id: info.id,
+            node: slice(&self.bytes, &info.node),
+            incomplete: info.incomplete,
+            truncated: info.truncated,
             bytes: &self.bytes,
-            places: self.places.get(*start as usize..end).unwrap_or_default(),
+            spans: self.spans.get(*start as usize..end).unwrap_or_default(),
         })
     }
 
-    /// The event that came last.
+    /// The newest event.
     pub fn last(&self) -> Option<AuditMessageGroup<'_>> {
-        self.get(self.heads.len().checked_sub(1)?)
+        self.get(self.groups.len().checked_sub(1)?)
     }
 
     /// All events, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = AuditMessageGroup<'_>> {
-        (0..self.heads.len()).map(|index| self.get(index).expect("there are as many"))
+        (0..self.groups.len()).map(|index| self.get(index).expect("the index is below the length"))
     }
 
-    /// How many events there are.
+    /// The number of events.
     pub fn len(&self) -> usize {
-        self.heads.len()
+        self.groups.len()
     }
 
     /// Whether there are no events.
     pub fn is_empty(&self) -> bool {
-        self.heads.is_empty()
+        self.groups.is_empty()
     }
 
-    /// How many records all events have together.
+    /// The number of records in all events.
     pub fn records(&self) -> usize {
-        self.places.len()
+        self.spans.len()
     }
 
-    /// How many bytes the events take.
+    /// The size of all events in bytes.
     pub fn size(&self) -> usize {
-        size(self.bytes.len(), self.places.len(), self.heads.len())
+        size(self.bytes.len(), self.spans.len(), self.groups.len())
     }
 
-    /// Takes all events out, and keeps what room they had unless it was much.
+    /// Removes all events. Buffers are kept for reuse unless they are large.
     pub fn clear(&mut self) {
-        if self.room() > SPARE_CAPACITY {
+        if self.room() > MAX_SPARE_BYTES {
             *self = Groups::default();
         }
         self.bytes.clear();
-        self.places.clear();
-        self.heads.clear();
+        self.spans.clear();
+        self.groups.clear();
     }
 
-    /// How many bytes there is room for, as [`size`](Self::size) counts them.
+    /// The capacity in bytes, counted like [`size`](Self::size).
     pub(crate) fn room(&self) -> usize {
         let Groups {
             bytes,
-            places,
-            heads,
+            spans,
+            groups,
         } = self;
-        size(bytes.capacity(), places.capacity(), heads.capacity())
+        size(bytes.capacity(), spans.capacity(), groups.capacity())
     }
 
-    /// Begins an event whose name of the host is in the buffer already.
+    /// Begins an event whose host name is in the buffer already.
     #[inline]
-    pub(crate) fn add(&mut self, head: Head) {
-        let start = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
-        self.heads.push((start, head));
+    pub(crate) fn add(&mut self, info: GroupInfo) {
+        let start = u32::try_from(self.spans.len()).unwrap_or(u32::MAX);
+        self.groups.push((start, info));
     }
 
-    /// Adds a record whose body is in the buffer already to the event that was begun last.
+    /// Adds a record, whose body is in the buffer already, to the newest event.
     #[inline]
-    pub(crate) fn add_place(&mut self, place: Place) {
-        self.places.push(place);
+    pub(crate) fn add_span(&mut self, span: Span) {
+        self.spans.push(span);
     }
 
-    /// Adds such records.
+    /// Adds several such records.
     #[inline]
-    pub(crate) fn add_places(&mut self, places: impl Iterator<Item = Place>) {
-        self.places.extend(places);
+    pub(crate) fn add_spans(&mut self, spans: impl Iterator<Item = Span>) {
+        self.spans.extend(spans);
     }
 
-    /// Adds bytes to the buffer and says where they are.
+    /// Appends bytes to the buffer. Returns their range.
     #[inline]
     pub(crate) fn append(&mut self, data: &[u8]) -> Range<u32> {
         let start = self.bytes.len();
@@ -208,15 +206,15 @@ impl Groups {
 pub struct GroupBuilder<'a>(&'a mut Groups);
 
 impl GroupBuilder<'_> {
-    /// Adds a record: its type, and what follows `audit(…): `.
+    /// Adds a record: its type, and the text after `audit(…): `.
     pub fn push(&mut self, record_type: RecordType, data: &[u8]) -> &mut Self {
         let range = self.0.append(data);
-        self.0.add_place(Place { record_type, range });
+        self.0.add_span(Span { record_type, range });
         self
     }
 }
 
-/// How many bytes so many bytes of text, records and events take.
-fn size(bytes: usize, places: usize, heads: usize) -> usize {
-    bytes + places * size_of::<Place>() + heads * size_of::<(u32, Head)>()
+/// The size in bytes of a number of bytes of text, of records and of events.
+fn size(bytes: usize, spans: usize, groups: usize) -> usize {
+    bytes + spans * size_of::<Span>() + groups * size_of::<(u32, GroupInfo)>()
 }

@@ -27,7 +27,7 @@ pub(crate) use event::Text;
 pub use event_id::{EventId, Millis, Timestamp};
 pub use file_id::{FileId, FileType};
 pub use group::{AuditMessage, AuditMessageGroup, GroupBuilder, Groups};
-pub(crate) use group::{Head, Place};
+pub(crate) use group::{GroupInfo, Span};
 pub use kind::EventKind;
 pub use record_type::RecordType;
 pub use syscall::{errno_name, syscall_name, syscall_number, uring_op_name};

@@ -72,6 +72,16 @@ macro_rules! take {
 }
 pub(crate) use take;
 
+/// The next token, compared with a key.
+enum Next<'a> {
+    /// The token has another key.
+    Other,
+    /// The token has the key, and there is a whole window to read the value from.
+    Window(&'a Window),
+    /// The token had the key, but is near the end of the record, and was taken the slow way.
+    Taken(Value<'a>),
+}
+
 /// The unread rest of a record, which starts with a token.
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {
@@ -107,9 +117,10 @@ impl<'a> Fields<'a> {
     /// Takes the value of `key`, if the next token has that key. Fast for short bare values.
     #[inline(always)]
     pub(crate) fn take(&mut self, key: Key) -> Option<Value<'a>> {
-        let window = match self.window(key) {
-            Ok(window) => window?,
-            Err(value) => return value,
+        let window = match self.next(key) {
+            Next::Window(window) => window,
+            Next::Taken(value) => return Some(value),
+            Next::Other => return None,
         };
         let is_bare = !matches!(window[key.length()], b'"' | b'\'');
         match find_near(b' ', part(window, key.length())).filter(|_| is_bare) {
@@ -126,9 +137,10 @@ impl<'a> Fields<'a> {
     /// As [`take`](Self::take), fast for short quoted values.
     #[inline(always)]
     pub(crate) fn take_text(&mut self, key: Key) -> Option<Value<'a>> {
-        let window = match self.window(key) {
-            Ok(window) => window?,
-            Err(value) => return value,
+        let window = match self.next(key) {
+            Next::Window(window) => window,
+            Next::Taken(value) => return Some(value),
+            Next::Other => return None,
         };
         let is_quoted = window[key.length()] == b'"';
         let start = key.length() + 1;
@@ -144,12 +156,15 @@ impl<'a> Fields<'a> {
     }
 
     /// As [`take`](Self::take) and [`Value::id`], fast for ids that have few digits or are unset.
-    /// `Some(None)` if the value is not an id.
+    ///
+    /// `None` means that the next token has another key; `Some(None)`, that the token was taken but
+    /// its value is not an id.
     #[inline(always)]
     pub(crate) fn take_id(&mut self, key: Key) -> Option<Option<u32>> {
-        let window = match self.window(key) {
-            Ok(window) => window?,
-            Err(value) => return value.map(Value::id),
+        let window = match self.next(key) {
+            Next::Window(window) => window,
+            Next::Taken(value) => return Some(value.id()),
+            Next::Other => return None,
         };
         let (id, length) = match part(window, key.length()) {
             [digit @ b'0'..=b'9', b' '] => (u32::from(digit - b'0'), 1),
@@ -163,12 +178,14 @@ impl<'a> Fields<'a> {
         Some(Some(id))
     }
 
-    /// As [`take`](Self::take) and [`Value::integer`]. `Some(None)` if the value is not a number.
+    /// As [`take`](Self::take) and [`Value::integer`]. The two levels of `Option` are those of
+    /// [`take_id`](Self::take_id).
     #[inline(always)]
     pub(crate) fn take_number(&mut self, key: Key) -> Option<Option<i64>> {
-        let window = match self.window(key) {
-            Ok(window) => window?,
-            Err(value) => return value.map(Value::integer),
+        let window = match self.next(key) {
+            Next::Window(window) => window,
+            Next::Taken(value) => return Some(value.integer()),
+            Next::Other => return None,
         };
         let Some((number, length)) = short_number(part(window, key.length())) else {
             return Some(self.value(key.length()).integer());
@@ -177,15 +194,13 @@ impl<'a> Fields<'a> {
         Some(Some(i64::from(number)))
     }
 
-    /// What is next, if it has this key; or the value of it, where less than a window is left.
+    /// Compares the key of the next token. Near the end of the record, takes the token too.
     #[inline(always)]
-    fn window(&mut self, key: Key) -> Result<Option<&'a Window>, Option<Value<'a>>> {
+    fn next(&mut self, key: Key) -> Next<'a> {
         match self.rest.first_chunk() {
-            Some(window) => Ok(key.begins(window).then_some(window)),
-            None => {
-                let is_next = key.0.begins(first_word(self.rest));
-                Err(is_next.then(|| self.value(key.length())))
-            }
+            Some(window) if key.begins(window) => Next::Window(window),
+            None if key.0.begins(first_word(self.rest)) => Next::Taken(self.value(key.length())),
+            Some(_) | None => Next::Other,
         }
     }
 

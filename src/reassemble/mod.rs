@@ -16,7 +16,7 @@ use std::{collections::VecDeque, hash::BuildHasher, ops::Range};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::model::{
-    Entry, EventId, Groups, Head, Millis, Place, Record,
+    Entry, EventId, GroupInfo, Groups, Millis, Record, Span,
     record_type::{AUDIT_EOE, AUDIT_PATH, AUDIT_PROCTITLE},
     slice,
 };
@@ -313,13 +313,13 @@ impl Reassembler {
 
     /// Adds a record that is a whole event to the whole events.
     fn pass_on(&mut self, record: &Entry) {
-        self.groups.add(Head {
+        self.groups.add(GroupInfo {
             id: record.id,
             node: record.node.clone(),
             incomplete: false,
             truncated: record.cut,
         });
-        self.groups.add_place(Place {
+        self.groups.add_span(Span {
             record_type: record.record_type,
             range: record.body.clone(),
         });

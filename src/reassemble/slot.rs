@@ -5,7 +5,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::{Key, progress::Progress};
-use crate::model::{Entry, EventId, Groups, Head, Place, RecordType, narrow, slice};
+use crate::model::{Entry, EventId, GroupInfo, Groups, RecordType, Span, narrow, slice};
 
 /// The cost of a record besides its text. Without it, empty records would be free.
 const RECORD_COST_BYTES: usize = 16;
@@ -29,7 +29,7 @@ pub(super) struct Slot {
     /// The memory that the event takes, in bytes.
     pub(super) cost: usize,
     node: Range<u32>,
-    places: SmallVec<[Place; INLINE_RECORDS]>,
+    spans: SmallVec<[Span; INLINE_RECORDS]>,
     /// The buffer of a carried event.
     bytes: Vec<u8>,
     is_carried: bool,
@@ -37,8 +37,8 @@ pub(super) struct Slot {
 
 /// Nearly all events have at most this many records.
 const INLINE_RECORDS: usize = 8;
-/// A larger list of places is freed, not reused.
-const MAX_SPARE_PLACES: usize = 64;
+/// A larger list of spans is freed, not reused.
+const MAX_SPARE_SPANS: usize = 64;
 
 impl Slot {
     /// An event that starts with `first`, which is not added yet.
@@ -53,7 +53,7 @@ impl Slot {
             is_listed: false,
             cost: first.node.len(),
             node: first.node.clone(),
-            places: SmallVec::new(),
+            spans: SmallVec::new(),
             bytes: Vec::new(),
             is_carried: false,
         }
@@ -70,7 +70,7 @@ impl Slot {
         self.is_listed = false;
         self.cost = first.node.len();
         self.node = first.node.clone();
-        self.places.clear();
+        self.spans.clear();
         self.is_carried = false;
     }
 
@@ -93,7 +93,7 @@ impl Slot {
         } else {
             body.clone()
         };
-        self.places.push(Place { record_type, range });
+        self.spans.push(Span { record_type, range });
         let cost = body.len() + RECORD_COST_BYTES;
         self.cost += cost;
         cost
@@ -106,8 +106,8 @@ impl Slot {
         // Assumes that half of the event has arrived.
         self.bytes.reserve(2 * self.cost);
         self.node = append(&mut self.bytes, buffer, &self.node);
-        for place in &mut self.places {
-            place.range = append(&mut self.bytes, buffer, &place.range);
+        for span in &mut self.spans {
+            span.range = append(&mut self.bytes, buffer, &span.range);
         }
     }
 
@@ -117,18 +117,18 @@ impl Slot {
         let own = self.is_carried.then(|| std::mem::take(&mut self.bytes));
         let start = own.as_ref().map_or(0, |own| groups.append(own).start);
         let moved = |range: &Range<u32>| range.start + start..range.end + start;
-        groups.add(Head {
+        groups.add(GroupInfo {
             id: self.id,
             node: moved(&self.node),
             incomplete,
             truncated: self.truncated,
         });
-        groups.add_places(self.places.iter().map(|place| Place {
-            record_type: place.record_type,
-            range: moved(&place.range),
+        groups.add_spans(self.spans.iter().map(|span| Span {
+            record_type: span.record_type,
+            range: moved(&span.range),
         }));
-        if self.places.len() > MAX_SPARE_PLACES {
-            self.places = SmallVec::new();
+        if self.spans.len() > MAX_SPARE_SPANS {
+            self.spans = SmallVec::new();
         }
         own
     }
