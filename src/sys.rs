@@ -62,8 +62,8 @@ pub(crate) fn take_passed_socket() -> io::Result<OwnedFd> {
     if TAKEN.swap(true, Ordering::Relaxed) {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
-    // SAFETY: by the protocol, the open audit socket is ours alone; `TAKEN` ensures that it is taken
-    // once, and nothing else in this process owns that number.
+    // SAFETY: by the protocol, the open audit socket is ours alone; `TAKEN` ensures that it is
+    // taken once, and nothing else in this process owns that number.
     Ok(unsafe { OwnedFd::from_raw_fd(FIRST) })
 }
 

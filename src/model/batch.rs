@@ -29,13 +29,13 @@ pub struct Sightings {
     pub overflows: u64,
     /// Datagrams that the kernel dropped because the receive buffer was full, if it counts them.
     pub dropped: u64,
-    /// Records that the kernel lost before sending them: out of memory, over its rate limit, or with
-    /// a full backlog (`lost` in `struct audit_status`).
+    /// Records that the kernel lost before sending them: out of memory, over its rate limit, or
+    /// with a full backlog (`lost` in `struct audit_status`).
     pub kernel_lost: u64,
     /// Datagrams from senders other than the kernel (netlink port not 0).
     pub foreign: u64,
-    /// How often auditing was interrupted: turned off, all rules removed, or the registration as the
-    /// audit daemon lost.
+    /// How often auditing was interrupted: turned off, all rules removed, or the registration as
+    /// the audit daemon lost.
     pub interruptions: u64,
 }
 
@@ -131,8 +131,8 @@ impl Batch {
     }
 }
 
-/// Stores offsets in 32 bits: a source limits its batches to a few MiB, and the events in flight that
-/// may be appended are bounded too.
+/// Stores offsets in 32 bits: a source limits its batches to a few MiB, and the events in flight
+/// that may be appended are bounded too.
 #[inline]
 pub(crate) fn narrow(range: Range<usize>) -> Range<u32> {
     let narrow = |offset| u32::try_from(offset).unwrap_or(u32::MAX);

@@ -6,8 +6,9 @@ use std::fmt;
 
 /// A point in time with the millisecond precision of an audit stamp.
 ///
-/// For a syscall this is the time of *entry*, but the serial is assigned later, so times and serials
-/// may be in different orders (linux/kernel/auditsc.c, `audit_alloc_context` and `audit_serial`).
+/// For a syscall this is the time of *entry*, but the serial is assigned later, so times and
+/// serials may be in different orders (linux/kernel/auditsc.c, `audit_alloc_context` and
+/// `audit_serial`).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Timestamp {
     /// Whole seconds since 1970-01-01 UTC.
@@ -89,7 +90,8 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// The year, month and day of a number of days since 1970-01-01, in the proleptic Gregorian calendar.
+/// The year, month and day of a number of days since 1970-01-01, in the proleptic Gregorian
+/// calendar.
 ///
 /// Years start in March here, so that the leap day is the last of its year. An era is 400 years, or
 /// 146,097 days.
@@ -109,8 +111,8 @@ fn civil(days: u32) -> (u32, u32, u32) {
     (era * 400 + year_of_era + u32::from(month <= 2), month, day)
 }
 
-/// A point in time in milliseconds since an arbitrary start: from a monotonic clock for live records,
-/// from the stamps of the records for a log.
+/// A point in time in milliseconds since an arbitrary start: from a monotonic clock for live
+/// records, from the stamps of the records for a log.
 pub type Millis = u64;
 
 /// Identifies an event on one host: the time and serial of its records.

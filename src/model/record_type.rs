@@ -254,8 +254,8 @@ record_types! {
     AUDIT_PROCTITLE = 1327 "PROCTITLE";
     /// An audit feature was switched on or off.
     AUDIT_FEATURE_CHANGE = 1328 "FEATURE_CHANGE";
-    /// Checks that the registered auditd is alive when another process wants to register; a protocol
-    /// message that is never logged.
+    /// Checks that the registered auditd is alive when another process wants to register; a
+    /// protocol message that is never logged.
     AUDIT_REPLACE = 1329 "REPLACE";
     /// Name of a kernel module that was loaded or unloaded.
     AUDIT_KERN_MODULE = 1330 "KERN_MODULE";
@@ -337,7 +337,8 @@ record_types! {
 
     // 1500-1599 belong to AppArmor. From audit-records.h.
 
-    /// AppArmor message of its earliest releases. The only type whose name differs from its constant.
+    /// AppArmor message of its earliest releases. The only type whose name differs from its
+    /// constant.
     AUDIT_AA = 1500 "APPARMOR";
     /// AppArmor allowed an access and was asked to log it.
     AUDIT_APPARMOR_AUDIT = 1501 "APPARMOR_AUDIT";

@@ -113,8 +113,8 @@ fn join<'a>(pieces: &[Piece<'a>], arena: &'a Bump) -> &'a [u8] {
     whole.into_bump_slice()
 }
 
-/// The argument and part that a key names: `a3` is (3, 0), `a3[2]` is (3, 2). `None` for `a3_len` and
-/// other keys.
+/// The argument and part that a key names: `a3` is (3, 0), `a3[2]` is (3, 2). `None` for `a3_len`
+/// and other keys.
 fn position(key: &[u8]) -> Option<(u32, u32)> {
     let number = |digits: &[u8]| {
         let digits = digits

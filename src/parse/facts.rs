@@ -159,8 +159,8 @@ impl<'a> Facts<'a> {
         items.is_some_and(|items| items as usize > self.paths.len())
     }
 
-    /// The command line of the process: NUL-separated arguments, cut at 128 bytes. If there is none,
-    /// the kernel writes `proctitle="(null)"`, in quotes in this field only.
+    /// The command line of the process: NUL-separated arguments, cut at 128 bytes. If there is
+    /// none, the kernel writes `proctitle="(null)"`, in quotes in this field only.
     pub(crate) fn title(&self, arena: &'a Bump) -> Option<&'a [u8]> {
         let text = only_text(AUDIT_PROCTITLE, self.proctitle?, b"proctitle", arena)
             .filter(|text| text != b"(null)")?;
@@ -232,8 +232,8 @@ impl<'a> CallRecord<'a> {
     }
 }
 
-/// An LSM label. AppArmor labels are paths that may contain spaces, followed by a space and the mode
-/// in parentheses, so all words up to the next pair belong to the label.
+/// An LSM label. AppArmor labels are paths that may contain spaces, followed by a space and the
+/// mode in parentheses, so all words up to the next pair belong to the label.
 fn label<'a>(body: &'a [u8], value: Value<'a>, fields: &mut Fields<'a>) -> Option<&'a [u8]> {
     let label = value.literal()?;
     let mut end = offset(label, body) + label.len();

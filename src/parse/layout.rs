@@ -33,7 +33,8 @@ impl Key {
     }
 }
 
-/// The next bytes of a record, read without further bounds checks: a key, a quote and a short value.
+/// The next bytes of a record, read without further bounds checks: a key, a quote and a short
+/// value.
 type Window = [u8; 16 + 1 + VALUE_BYTES];
 
 /// The longest value in a window, including its closing quote or space.
@@ -45,8 +46,8 @@ fn part<const N: usize>(window: &Window, at: usize) -> &[u8; N] {
     window[at..].first_chunk().unwrap_or(&[0; N])
 }
 
-/// Evaluates `$then` with the value of a key, as an id, text, number or [`Value`], if the next token
-/// has that key.
+/// Evaluates `$then` with the value of a key, as an id, text, number or [`Value`], if the next
+/// token has that key.
 macro_rules! take {
     ($fields:ident, $key:literal, id($id:ident) => $then:expr) => {
         if let Some($id) = $fields.take_id(const { $crate::parse::layout::Key::new($key) }) {
@@ -98,8 +99,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Starts a pass over the keys. `false` at the end of the record. If the last pass took nothing,
-    /// skips the next token.
+    /// Starts a pass over the keys. `false` at the end of the record. If the last pass took
+    /// nothing, skips the next token.
     #[inline]
     pub(crate) fn pass(&mut self) -> bool {
         while let [b' ', tail @ ..] = self.rest {

@@ -1,8 +1,8 @@
 //! Parses the text of an event's records.
 //!
-//! Parsing never fails: it skips what it does not understand. A missing field is absent, never zero.
-//! Nothing is decoded by how it looks: only the field and record type decide whether bare hex is
-//! text.
+//! Parsing never fails: it skips what it does not understand. A missing field is absent, never
+//! zero. Nothing is decoded by how it looks: only the field and record type decide whether bare hex
+//! is text.
 
 mod execve;
 mod facts;

@@ -94,8 +94,8 @@ fn key_end(text: &[u8]) -> Option<usize> {
 
 /// Splits the body of a record into the kernel's text and the names that auditd appends.
 ///
-/// With `log_format = ENRICHED`, auditd appends the byte 0x1d and interpreted copies of fields, such
-/// as `UID="root"`. In a user-space record, a program may have written the byte 0x1d inside
+/// With `log_format = ENRICHED`, auditd appends the byte 0x1d and interpreted copies of fields,
+/// such as `UID="root"`. In a user-space record, a program may have written the byte 0x1d inside
 /// `msg='…'`, so the separator counts only after the closing quote.
 pub(super) fn split_enriched(record_type: RecordType, body: &[u8]) -> (&[u8], &[u8]) {
     const SEPARATOR: u8 = 0x1d;

@@ -188,8 +188,8 @@ impl<'a> UserRecord<'a> {
         }
     }
 
-    /// Adds a field, with a numeric suffix if its name is taken. Each takes a linear search, so there
-    /// is a bound on their number; `msg` has the whole text anyway.
+    /// Adds a field, with a numeric suffix if its name is taken. Each takes a linear search, so
+    /// there is a bound on their number; `msg` has the whole text anyway.
     fn field(&mut self, key: &'a [u8], text: &'a [u8], arena: &'a Bump) {
         let key = readable(key, arena);
         for number in 1..=9u8 {
@@ -207,8 +207,8 @@ impl<'a> UserRecord<'a> {
         self.truncated = true;
     }
 
-    /// Whether a name is taken. A value that is not UTF-8 also takes the name with the suffix `_hex`,
-    /// for its exact bytes.
+    /// Whether a name is taken. A value that is not UTF-8 also takes the name with the suffix
+    /// `_hex`, for its exact bytes.
     fn is_taken(&self, name: &[u8], text: &[u8]) -> bool {
         let is_text = |text| str::from_utf8(text).is_ok();
         let is_hex_of = |hex: &[u8], name| hex.strip_suffix(b"_hex") == Some(name);
@@ -238,9 +238,9 @@ fn joined<'a>(parts: &[&[u8]], arena: &'a Bump) -> &'a [u8] {
 
 /// Calls `put` for each pair inside a message.
 ///
-/// A bare value extends to the next pair: `op=adding group to /etc/group id=1000`. Old programs write
-/// punctuation around pairs, which is not part of the value:
-/// `acct=root : (hostname=?, addr=?, terminal=cron res=success)`.
+/// A bare value extends to the next pair: `op=adding group to /etc/group id=1000`. Old programs
+/// write punctuation around pairs, which is not part of the value: `acct=root : (hostname=?,
+/// addr=?, terminal=cron res=success)`.
 fn pairs<'a>(msg: &'a [u8], mut put: impl FnMut(&'a [u8], Value<'a>)) {
     let mut tokens = tokenize(msg);
     let mut last: Option<(&[u8], Value)> = None;
@@ -275,8 +275,8 @@ static IN_KEY: [bool; 256] = {
     table
 };
 
-/// A bare value without trailing punctuation: words without a letter or digit, a comma, and a closing
-/// parenthesis that was opened before the pair.
+/// A bare value without trailing punctuation: words without a letter or digit, a comma, and a
+/// closing parenthesis that was opened before the pair.
 #[inline]
 fn trimmed(value: Value<'_>) -> Value<'_> {
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte >= 0x80;

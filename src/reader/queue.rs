@@ -1,8 +1,8 @@
 //! The queue of whole events between the two threads, bounded in bytes.
 //!
-//! When it is full, a reader of logs waits. A live reader must not: if it stops emptying the socket,
-//! the kernel drops records or blocks every audited process. It removes the oldest events from the
-//! queue instead, as wholes, and counts them.
+//! When it is full, a reader of logs waits. A live reader must not: if it stops emptying the
+//! socket, the kernel drops records or blocks every audited process. It removes the oldest events
+//! from the queue instead, as wholes, and counts them.
 //!
 //! The unit of the queue is a [`Groups`]: the events that became whole in one batch of records.
 
@@ -37,8 +37,8 @@ pub struct Dropped {
 /// The least that a `Groups` counts towards the bound, so that the bound on bytes also limits their
 /// number.
 const MIN_COST_BYTES: usize = 2048;
-/// The capacity of the queue, in `Groups`, for a reader that waits. A longer queue would only spread
-/// over more cache.
+/// The capacity of the queue, in `Groups`, for a reader that waits. A longer queue would only
+/// spread over more cache.
 const WAITING_CAPACITY: usize = 2;
 
 /// How many bytes of the queue's bound these events use up.

@@ -1,13 +1,13 @@
 //! Counts missing serials.
 //!
-//! The kernel numbers its events, so a gap is an event that was lost, or one that the kernel numbered
-//! and then filtered out. Gaps are only a hint, and are counted apart from known losses.
+//! The kernel numbers its events, so a gap is an event that was lost, or one that the kernel
+//! numbered and then filtered out. Gaps are only a hint, and are counted apart from known losses.
 
 /// Tracks the serials of one stream in constant memory.
 ///
 /// Serials arrive nearly in order. A bitmap holds the last `window` of them; a serial that has not
-/// arrived when it leaves the window counts as missing. Serials have 32 bits and wrap. A jump back by
-/// more than the window means a new boot or another log, and tracking restarts there.
+/// arrived when it leaves the window counts as missing. Serials have 32 bits and wrap. A jump back
+/// by more than the window means a new boot or another log, and tracking restarts there.
 ///
 /// ```
 /// let mut serials = auditrd::reader::SerialTracker::new(16);

@@ -180,8 +180,8 @@ impl Reassembler {
 
     /// Finishes the events whose deadline has passed.
     ///
-    /// A deadline further off than the timeout means that the clock stepped back, as it does between
-    /// logs. Such an event expires too, or it would block those queued after it.
+    /// A deadline further off than the timeout means that the clock stepped back, as it does
+    /// between logs. Such an event expires too, or it would block those queued after it.
     #[inline]
     pub fn expire(&mut self, now: Millis) {
         if self.expired != Some(now) {

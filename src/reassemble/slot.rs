@@ -13,8 +13,8 @@ const RECORD_COST_BYTES: usize = 16;
 /// An event whose end has not arrived.
 ///
 /// Its records stay in the buffer that they arrived in, because most events end in the same batch.
-/// If the event is still open when that buffer is handed over, its records are copied to a buffer of
-/// its own: the event is *carried*.
+/// If the event is still open when that buffer is handed over, its records are copied to a buffer
+/// of its own: the event is *carried*.
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) key: Key,

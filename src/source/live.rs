@@ -125,7 +125,8 @@ impl LiveSource {
         })
     }
 
-    /// Receives until the socket is empty or the batch is full. Returns whether the socket is empty.
+    /// Receives until the socket is empty or the batch is full. Returns whether the socket is
+    /// empty.
     fn receive(&mut self, batch: &mut Batch) -> Result<bool, Error> {
         while batch.len() < FULL_BATCH_RECORDS {
             self.datagrams.clear();
@@ -395,8 +396,8 @@ fn is_socket_passed() -> bool {
     number("LISTEN_PID") == Some(process::id()) && number("LISTEN_FDS").is_some_and(|n| n >= 1)
 }
 
-/// Opens a socket for status requests, which need CAP_AUDIT_CONTROL, and warns if auditing is off or
-/// no rules are loaded. Also returns the kernel's count of lost records and the initial state.
+/// Opens a socket for status requests, which need CAP_AUDIT_CONTROL, and warns if auditing is off
+/// or no rules are loaded. Also returns the kernel's count of lost records and the initial state.
 fn ask_for_state() -> (Option<NetlinkClient>, u32, Watch) {
     let state = NetlinkClient::control().map(|mut control| (control.status(), control));
     let (status, mut control) = match state {

@@ -1,7 +1,7 @@
 //! Reads records from logs: files as auditd writes them, or streams of the same lines.
 //!
-//! A line is `type=SYSCALL msg=audit(…): …`, optionally prefixed by `node=NAME`. The forms in syslog
-//! and the kernel log, `… audit: type=1300 audit(…): …`, are accepted too.
+//! A line is `type=SYSCALL msg=audit(…): …`, optionally prefixed by `node=NAME`. The forms in
+//! syslog and the kernel log, `… audit: type=1300 audit(…): …`, are accepted too.
 
 use std::{
     ops::Range,

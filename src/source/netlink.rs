@@ -2,8 +2,8 @@
 //!
 //! There are two ways to receive the kernel's records. Any process with CAP_AUDIT_READ may join a
 //! multicast group, alongside a running auditd; a reader that is too slow loses records, and only
-//! that reader. Or one process registers as *the* audit daemon, with CAP_AUDIT_CONTROL; if it is too
-//! slow, records queue in the kernel, and audited processes may block.
+//! that reader. Or one process registers as *the* audit daemon, with CAP_AUDIT_CONTROL; if it is
+//! too slow, records queue in the kernel, and audited processes may block.
 
 use std::{
     fs, io,

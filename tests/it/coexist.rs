@@ -1,4 +1,4 @@
-//! Beside auditd, in its place, and while others change what is audited.
+//! Running alongside auditd, in its place, and while the audit configuration changes.
 
 use std::{
     fs::{self, File},
@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-/// An auditd with a log of its own, ended when this is dropped.
+/// An auditd with a private log, stopped when this is dropped.
 struct Auditd {
     child: Child,
     directory: TempDir,
@@ -45,7 +45,7 @@ disk_error_action = IGNORE
 ";
 
 impl Auditd {
-    /// Starts it and waits until it is registered, or says that there is none.
+    /// Starts it and waits until it is registered. `None`, with a report, if it is not installed.
     fn start() -> Option<Auditd> {
         let directory = TempDir::new().expect("a directory");
         let path = directory.path();
@@ -80,7 +80,7 @@ impl Auditd {
         self.child.id()
     }
 
-    /// How many of these paths are in its log.
+    /// Whether all of these paths are in its log.
     fn has(&self, paths: &[String]) -> bool {
         let log = fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
         paths.iter().all(|path| {
@@ -90,13 +90,15 @@ impl Auditd {
     }
 
     fn wait_for(&self, paths: &[String]) {
-        wait_until("auditd has them too", || self.has(paths).then_some(()));
+        wait_until("auditd has logged them too", || {
+            self.has(paths).then_some(())
+        });
     }
 
     fn stop(mut self) {
         os::kill(self.pid(), libc::SIGTERM);
         wait_until("auditd ends", || self.child.try_wait().expect("a child"));
-        wait_until("the registration is given back", || {
+        wait_until("the registration is released", || {
             (registered() == 0).then_some(())
         });
     }
@@ -106,19 +108,19 @@ impl Drop for Auditd {
     fn drop(&mut self) {
         if let Ok(None) = self.child.try_wait() {
             os::kill(self.pid(), libc::SIGTERM);
-            // Killed, it would stay registered until the next record.
+            // SIGKILL would leave it registered until the next record.
             let _ = self.child.wait();
         }
     }
 }
 
-/// How often something is in a log.
+/// The number of occurrences of a text in a log.
 fn count(log: &str, text: &str) -> usize {
     log.matches(text).count()
 }
 
 #[test]
-fn beside_auditd_both_hear_everything() {
+fn auditd_and_auditrd_both_receive_every_event() {
     let Some(mut audit) = Audit::borrow() else {
         return;
     };
@@ -139,7 +141,7 @@ fn beside_auditd_both_hear_everything() {
 }
 
 #[test]
-fn in_place_of_auditd_only_when_it_has_ended() {
+fn unicast_mode_works_only_after_auditd_has_stopped() {
     let Some(mut audit) = Audit::borrow() else {
         return;
     };
@@ -151,7 +153,7 @@ fn in_place_of_auditd_only_when_it_has_ended() {
     let refused = auditrd().args(UNICAST).output().expect("it runs");
     let error = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(1), "{error}");
-    let holder = format!("process {} (auditd) is", auditd.pid());
+    let holder = format!("process {} (auditd) is already registered", auditd.pid());
     assert!(error.contains(&holder), "{error}");
     assert_eq!(error.lines().count(), 1, "{error}");
     assert_eq!(registered(), auditd.pid());
@@ -171,8 +173,8 @@ fn in_place_of_auditd_only_when_it_has_ended() {
     );
 }
 
-/// Listens as the audit daemon, in a process that gives the registration away behind its own back:
-/// the kernel takes it from nobody who is alive, but older ones did.
+/// Listens as the audit daemon in a process that loses its registration: it ends it through another
+/// socket, because current kernels do not take the registration from a running process.
 fn lose_the_registration(steps: &Path) -> Result<(), auditrd::Error> {
     let log = File::create(steps.join("log")).expect("a file");
     env_logger::Builder::new()
@@ -182,9 +184,9 @@ fn lose_the_registration(steps: &Path) -> Result<(), auditrd::Error> {
     let config = ClientConfig::new(Membership::Unicast);
     let (stopper, stop) = auditrd::source::stop()?;
     let mut source = LiveSource::open(&config, stop)?;
-    os::request(SET, &GIVE_BACK).expect("it is ours to give back");
+    os::request(SET, &UNREGISTER).expect("the process is registered");
     done(steps, "free");
-    wait_until("another has taken it", || reached(steps, "taken"));
+    wait_until("another has registered", || reached(steps, "taken"));
     let mut seen = Sightings::default();
     let mut stopper = Some(stopper);
     loop {
@@ -204,9 +206,9 @@ fn lose_the_registration(steps: &Path) -> Result<(), auditrd::Error> {
     }
 }
 
-/// `AUDIT_SET` (linux/audit.h), and a `struct audit_status` whose mask says that its pid, 0, counts.
+/// `AUDIT_SET` (linux/audit.h), and a `struct audit_status` that sets the pid to 0.
 const SET: u16 = 1001;
-const GIVE_BACK: [u8; 44] = {
+const UNREGISTER: [u8; 44] = {
     let mut status = [0; 44];
     let mask = 4u32.to_ne_bytes();
     let mut at = 0;
@@ -226,7 +228,7 @@ fn reached(steps: &Path, step: &str) -> Option<()> {
 }
 
 #[test]
-fn a_registration_that_another_takes_is_said_and_taken_back_when_it_ends() {
+fn a_registration_taken_by_another_is_logged_and_taken_back() {
     let Some(_audit) = Audit::borrow() else {
         return;
     };
@@ -246,7 +248,7 @@ fn a_registration_that_another_takes_is_said_and_taken_back_when_it_ends() {
         (registered() == daemon).then_some(())
     });
     done(steps.path(), "end");
-    // What wakes it, so that it looks whether it shall end.
+    // Wakes it, so that it checks for the end.
     os::send(0, USER_LOGIN, b"op=login acct=\"it\" res=success").expect("root may");
     assert!(os::wait(daemon));
     assert_eq!(registered(), 0);
@@ -258,7 +260,7 @@ fn a_registration_that_another_takes_is_said_and_taken_back_when_it_ends() {
 }
 
 #[test]
-fn auditing_that_is_turned_off_and_on_is_said_each_time() {
+fn each_switch_of_auditing_is_logged() {
     for mode in [&MULTICAST[..], &UNICAST] {
         let Some(mut audit) = Audit::borrow() else {
             return;
@@ -269,11 +271,11 @@ fn auditing_that_is_turned_off_and_on_is_said_each_time() {
         for time in 1..=2 {
             audit.turn("0");
             let said = |text| move |log: &str| count(log, text) == time;
-            wait_until("that it is off is said", || {
+            wait_until("turning it off is logged", || {
                 said("auditing was turned off")(&daemon.stderr()).then_some(())
             });
             audit.turn("1");
-            wait_until("that it is on is said", || {
+            wait_until("turning it on is logged", || {
                 said("auditing is on again")(&daemon.stderr()).then_some(())
             });
         }
@@ -289,7 +291,7 @@ fn auditing_that_is_turned_off_and_on_is_said_each_time() {
 }
 
 #[test]
-fn who_may_not_ask_hears_that_auditing_is_turned_off() {
+fn an_unprivileged_listener_logs_that_auditing_was_turned_off() {
     let Some(audit) = Audit::borrow() else {
         return;
     };
@@ -302,7 +304,7 @@ fn who_may_not_ask_hears_that_auditing_is_turned_off() {
 }
 
 #[test]
-fn rules_that_are_flushed_and_loaded_again_are_said() {
+fn flushing_and_reloading_the_rules_is_logged() {
     let Some(mut audit) = Audit::borrow() else {
         return;
     };

@@ -1,4 +1,4 @@
-//! Captures and logs in `tests/data` through the real pipeline, against what is known of them.
+//! Replays the captures and logs in `tests/data` and compares the events with the known truth.
 
 mod account;
 mod pairs;
@@ -13,11 +13,11 @@ use crate::{
     score::score,
 };
 
-/// The types of the captures: their rules were recorded without a filter.
+/// All record types: the captures were recorded without a filter.
 const ALL: [&str; 4] = ["--min", "1000", "--max", "2999"];
 
-/// Logs with their events beside them: three captures of a real kernel, whose `truth.jsonl` the
-/// workload wrote itself, and small logs made by hand.
+/// The logs with golden events: three captures from a real kernel, whose `truth.jsonl` the workload
+/// wrote itself, and small logs written by hand.
 pub(crate) const LOGS: [&str; 9] = [
     "fim", "proc", "misc", "hosts", "enriched", "types", "machines", "old", "users",
 ];
@@ -26,13 +26,13 @@ pub(crate) fn log(name: &str) -> Vec<u8> {
     fs::read(data(&format!("{name}.log"))).expect("there is a log")
 }
 
-/// How many events a log makes.
+/// The number of golden events of a log.
 pub(crate) fn count_lines(name: &str) -> u64 {
     let expected = fs::read(data(&format!("{name}.ndjson"))).expect("its events");
     lines(&expected).len() as u64
 }
 
-/// The lines that come of a log.
+/// The output for a log.
 pub(crate) fn output(log: &[u8], args: &[&str]) -> Vec<u8> {
     let output = replay_raw(log, &[&ALL[..], args].concat());
     let said = String::from_utf8_lossy(&output.stderr);
@@ -48,22 +48,22 @@ fn check_truth(name: &str) {
 }
 
 #[test]
-fn every_call_of_the_file_workload_is_told_as_it_was() {
+fn every_syscall_of_the_file_workload_is_reported_correctly() {
     check_truth("fim");
 }
 
 #[test]
-fn every_call_of_the_process_workload_is_told_as_it_was() {
+fn every_syscall_of_the_process_workload_is_reported_correctly() {
     check_truth("proc");
 }
 
 #[test]
-fn every_message_of_the_user_workload_is_told_as_it_was() {
+fn every_message_of_the_user_workload_is_reported_correctly() {
     check_truth("misc");
 }
 
 #[test]
-fn an_event_that_is_not_as_it_was_is_a_miss() {
+fn a_falsified_event_is_a_miss() {
     let truths = lines(&fs::read(data("fim.truth.jsonl")).unwrap());
     let events = replay(log("fim"), &ALL);
     assert!(!score(&[], &truths).misses.is_empty());

@@ -1,7 +1,7 @@
-//! Input that no kernel writes: broken, cut, forged, and too much of it.
+//! Hostile input: malformed, cut, forged, or excessive.
 //!
-//! Whatever it is, the program ends well, every line of its output is as it should be, and the good
-//! events before and after are all there.
+//! For any input, the program exits successfully, every line of its output is well formed, and the
+//! good events before and after are complete.
 
 mod fixtures;
 mod floods;
@@ -21,13 +21,13 @@ use crate::{
     golden::check_line,
 };
 
-/// The serial of the first good event; what is hostile stays below.
+/// The serial of the first good event; hostile events have smaller ones.
 const FIRST_GOOD: u64 = 1_000_000;
 
-/// Lines of one output whose keys are looked at; all of them must be JSON.
-const SHAPES: usize = 20_000;
+/// How many lines of an output have their keys checked; all lines must be JSON.
+const CHECKED_LINES: usize = 20_000;
 
-/// A good event, whose stamp and serial are far from those of all that is hostile.
+/// A good event, whose stamp and serial differ from those of hostile events.
 fn good(number: usize) -> String {
     let serial = FIRST_GOOD + number as u64;
     format!(
@@ -37,8 +37,8 @@ fn good(number: usize) -> String {
     )
 }
 
-/// Puts each case between two good events, feeds all to one process, and returns what came of the
-/// cases. Memory is limited to far less than a careless reader takes.
+/// Puts each case between two good events, feeds all to one process, and returns the events of the
+/// cases. The memory of the process is limited.
 fn survive<C: AsRef<[u8]>>(cases: impl IntoIterator<Item = C>, args: &[&str]) -> Vec<Value> {
     let mut input = good(0).into_bytes();
     let mut goods = 1;
@@ -72,7 +72,7 @@ fn survive<C: AsRef<[u8]>>(cases: impl IntoIterator<Item = C>, args: &[&str]) ->
         output.status
     );
     let text = str::from_utf8(&output.stdout).unwrap();
-    text.lines().take(SHAPES).for_each(check_line);
+    text.lines().take(CHECKED_LINES).for_each(check_line);
     let is_good = |event: &Value| event["sequence"].as_u64() >= Some(FIRST_GOOD);
     let (good, others): (Vec<Value>, Vec<Value>) =
         lines(&output.stdout).into_iter().partition(is_good);

@@ -1,7 +1,7 @@
-//! Promises that only a kernel can test: that events come, whole and once, that what is borrowed is
-//! given back, and that nobody but the kernel is believed.
+//! Tests against the running kernel: every event is written, whole and once; settings are restored;
+//! only messages from the kernel are accepted.
 //!
-//! They need root, and say so where they are not run. One at a time has the audit subsystem.
+//! They need root, and report it if they are skipped. They use the audit subsystem one at a time.
 
 pub(crate) mod audit;
 pub(crate) mod daemon;
@@ -28,9 +28,9 @@ use audit::{
 };
 use daemon::{Daemon, audit_sockets, events};
 
-/// A user who may nothing.
+/// A user id without any privileges.
 pub(crate) const NOBODY: u32 = 65534;
-/// A type of message that programs may send, which stands alone: no record ends it.
+/// A record type that programs may send, and that is a whole event by itself.
 pub(crate) const USER_LOGIN: u16 = 1112;
 
 pub(crate) const MULTICAST: [&str; 0] = [];
@@ -40,7 +40,7 @@ pub(crate) fn is_created(event: &Value) -> bool {
     event["name"] == "fim_event" && event["action"] == "created"
 }
 
-/// How often each path below a directory was created.
+/// The number of creation events for each path below a directory.
 pub(crate) fn created(events: &[Value], directory: &Path) -> BTreeMap<String, usize> {
     let mut paths = BTreeMap::new();
     for event in events.iter().filter(|event| is_created(event)) {
@@ -63,10 +63,11 @@ fn create_all(paths: &[String]) {
     }
 }
 
-/// Creates files in a process of its own, since one that is older than auditing may not be audited.
+/// Creates files in a new process, because one that was started before auditing was turned on may
+/// not be audited.
 pub(crate) fn create(directory: &Path, count: usize) -> Vec<String> {
     let paths = paths(directory, count);
-    assert!(os::wait(os::fork(|| create_all(&paths))), "all are there");
+    assert!(os::wait(os::fork(|| create_all(&paths))), "all are created");
     paths
 }
 
@@ -74,7 +75,7 @@ pub(crate) fn each_once(paths: Vec<String>) -> BTreeMap<String, usize> {
     paths.into_iter().map(|path| (path, 1)).collect()
 }
 
-/// A directory whose name has no symbolic links in it, as rules want it.
+/// A directory whose path has no symbolic links, as audit rules require.
 pub(crate) fn directory() -> TempDir {
     let temp = std::env::temp_dir().canonicalize().expect("a directory");
     TempDir::new_in(temp).expect("a directory")
@@ -97,23 +98,23 @@ fn a_thousand_creations(mode: &[&str]) {
 }
 
 #[test]
-fn a_thousand_creations_give_a_thousand_events_beside_others() {
+fn a_thousand_creations_yield_a_thousand_events_in_multicast_mode() {
     a_thousand_creations(&MULTICAST);
 }
 
 #[test]
-fn a_thousand_creations_give_a_thousand_events_to_the_audit_daemon() {
+fn a_thousand_creations_yield_a_thousand_events_in_unicast_mode() {
     a_thousand_creations(&UNICAST);
 }
 
 #[test]
-fn the_registration_is_given_back_and_nothing_else_is_touched() {
+fn the_registration_is_released_and_all_settings_are_restored() {
     let Some(_audit) = Audit::borrow() else {
         return;
     };
     let before = settings();
     let daemon = Daemon::listen(&UNICAST);
-    wait_until("nobody waits for room", || {
+    wait_until("the wait time is 0", || {
         (settings()["backlog_wait_time"] == "0").then_some(())
     });
     let mut during = settings();
@@ -128,7 +129,7 @@ fn the_registration_is_given_back_and_nothing_else_is_touched() {
 }
 
 #[test]
-fn while_registered_more_records_may_wait_and_what_others_set_meanwhile_stays() {
+fn the_backlog_limit_is_raised_while_registered_and_changes_by_others_are_kept() {
     let Some(audit) = Audit::borrow() else {
         return;
     };
@@ -146,9 +147,9 @@ fn while_registered_more_records_may_wait_and_what_others_set_meanwhile_stays() 
     assert_eq!(limit(), "9000");
 }
 
-/// With an output that nobody reads, what happens on the host goes on, the newest events are kept,
-/// and those that are gone are counted, each record of them.
-fn a_stuck_output_holds_nobody_up(mode: &[&str]) {
+/// While the output is not read, other processes are not blocked, the newest events are kept, and
+/// the dropped ones are counted.
+fn a_stuck_output_blocks_no_process(mode: &[&str]) {
     let Some(mut audit) = Audit::borrow() else {
         return;
     };
@@ -159,7 +160,7 @@ fn a_stuck_output_holds_nobody_up(mode: &[&str]) {
     command
         .args(mode)
         .args(["--queue", "256K", "-v"])
-        // Without CONFIG_CHANGE, which says that we set the backlog, all events are creations.
+        // Filters out the CONFIG_CHANGE record for our backlog, so that all events are creations.
         .args(["--min", "1300", "--max", "1304"])
         .stdout(writer);
     let daemon = Daemon::start_silent(command);
@@ -198,23 +199,23 @@ fn a_stuck_output_holds_nobody_up(mode: &[&str]) {
 }
 
 #[test]
-fn a_stuck_output_holds_nobody_up_beside_others() {
-    a_stuck_output_holds_nobody_up(&MULTICAST);
+fn a_stuck_output_blocks_no_process_in_multicast_mode() {
+    a_stuck_output_blocks_no_process(&MULTICAST);
 }
 
 #[test]
-fn a_stuck_output_holds_nobody_up_as_the_audit_daemon() {
-    a_stuck_output_holds_nobody_up(&UNICAST);
+fn a_stuck_output_blocks_no_process_in_unicast_mode() {
+    a_stuck_output_blocks_no_process(&UNICAST);
 }
 
 #[test]
-fn an_audit_daemon_that_is_held_up_loses_nothing() {
+fn a_delayed_audit_daemon_loses_nothing() {
     let Some(mut audit) = Audit::borrow() else {
         return;
     };
     let watched = directory();
     audit.watch(watched.path());
-    // Room for a few records: the kernel has to keep the others, and to try again.
+    // The buffer holds only a few records, so the kernel has to queue and retry the others.
     let daemon = Daemon::listen(&["--unicast", "--recv-buffer", "4096"]);
     daemon.signal(libc::SIGSTOP);
     let paths = create(watched.path(), 100);
@@ -226,7 +227,7 @@ fn an_audit_daemon_that_is_held_up_loses_nothing() {
 }
 
 #[test]
-fn what_the_kernel_lost_is_a_line_with_the_exact_number() {
+fn losses_in_the_kernel_are_reported_with_the_exact_number() {
     let Some(mut audit) = Audit::borrow() else {
         return;
     };
@@ -256,7 +257,7 @@ fn what_the_kernel_lost_is_a_line_with_the_exact_number() {
 }
 
 #[test]
-fn a_second_audit_daemon_is_refused_and_told_who_is_the_first() {
+fn a_second_audit_daemon_is_refused_and_told_the_first() {
     let Some(_audit) = Audit::borrow() else {
         return;
     };
@@ -264,14 +265,14 @@ fn a_second_audit_daemon_is_refused_and_told_who_is_the_first() {
     let second = auditrd().arg("--unicast").output().expect("it runs");
     let error = String::from_utf8_lossy(&second.stderr);
     assert_eq!(second.status.code(), Some(1), "{error}");
-    let holder = format!("process {} (auditrd) is", first.pid());
+    let holder = format!("process {} (auditrd) is already registered", first.pid());
     assert!(error.contains(&holder), "{error}");
     assert_eq!(error.lines().count(), 1, "{error}");
     assert_eq!(registered(), first.pid());
 }
 
 #[test]
-fn whoever_may_not_read_is_told_which_capability_it_takes() {
+fn without_the_capability_the_error_names_it() {
     let Some(_audit) = Audit::borrow() else {
         return;
     };
@@ -288,14 +289,14 @@ fn whoever_may_not_read_is_told_which_capability_it_takes() {
     }
 }
 
-/// Lets a command run as nobody, who must be able to reach the binary.
+/// Runs a command as nobody. That user must have access to the binary.
 pub(crate) fn as_nobody(mut command: Command) -> Command {
     command.uid(NOBODY).gid(NOBODY).current_dir("/");
     command
 }
 
 #[test]
-fn auditing_that_is_off_is_said_with_what_turns_it_on() {
+fn the_warning_that_auditing_is_off_names_the_remedy() {
     let Some(audit) = Audit::borrow() else {
         return;
     };
@@ -308,7 +309,7 @@ fn auditing_that_is_off_is_said_with_what_turns_it_on() {
 }
 
 #[test]
-fn rules_that_are_missing_are_said_with_an_example() {
+fn the_warning_about_missing_rules_has_an_example() {
     let Some(mut audit) = Audit::borrow() else {
         return;
     };
@@ -331,7 +332,7 @@ fn sigterm_loses_nothing(mode: &[&str]) {
     let watched = directory();
     audit.watch(watched.path());
     let daemon = Daemon::listen(mode);
-    // Stopped, it cannot read: all of it waits in the socket when the end comes.
+    // A stopped process cannot read, so all records are still in the socket at SIGTERM.
     daemon.signal(libc::SIGSTOP);
     let paths = create(watched.path(), 300);
     wait_for_the_kernel();
@@ -343,17 +344,17 @@ fn sigterm_loses_nothing(mode: &[&str]) {
 }
 
 #[test]
-fn what_happened_before_sigterm_is_in_the_output() {
+fn events_before_sigterm_are_written_in_multicast_mode() {
     sigterm_loses_nothing(&MULTICAST);
 }
 
 #[test]
-fn what_happened_before_sigterm_is_in_the_output_of_the_audit_daemon() {
+fn events_before_sigterm_are_written_in_unicast_mode() {
     sigterm_loses_nothing(&UNICAST);
 }
 
 #[test]
-fn sigterm_ends_it_however_much_goes_on_happening() {
+fn sigterm_ends_the_program_on_a_busy_host() {
     let Some(mut audit) = Audit::borrow() else {
         return;
     };
@@ -374,7 +375,7 @@ fn sigterm_ends_it_however_much_goes_on_happening() {
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
 }
 
-/// A command that gets a descriptor as a service manager passes it.
+/// A command that gets a descriptor as from a service manager.
 pub(crate) fn activated(fd: OwnedFd) -> Command {
     let mut command = Command::new("/bin/sh");
     let run = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\"";
@@ -385,7 +386,7 @@ pub(crate) fn activated(fd: OwnedFd) -> Command {
 }
 
 #[test]
-fn a_socket_that_was_passed_needs_no_capability() {
+fn a_passed_socket_needs_no_capability() {
     let Some(mut audit) = Audit::borrow() else {
         return;
     };
@@ -395,14 +396,14 @@ fn a_socket_that_was_passed_needs_no_capability() {
     let socket = os::listening_socket().expect("root may listen");
     let early = create(before.path(), 10);
     let daemon = Daemon::start_on_stdout(as_nobody(activated(socket)));
-    daemon.wait_for(10, "what came before the start", is_created);
+    daemon.wait_for(10, "the events from before the start", is_created);
     let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid())).expect("status");
     for set in ["CapPrm:", "CapEff:"] {
         let capabilities = status.lines().find_map(|line| line.strip_prefix(set));
         assert_eq!(capabilities.map(str::trim), Some("0000000000000000"));
     }
     let late = create(after.path(), 10);
-    daemon.wait_for(20, "what came after it", is_created);
+    daemon.wait_for(20, "the events from after the start", is_created);
     let ended = daemon.stop();
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
     assert_eq!(created(&ended.events, before.path()), each_once(early));
@@ -410,7 +411,7 @@ fn a_socket_that_was_passed_needs_no_capability() {
 }
 
 #[test]
-fn a_descriptor_that_is_no_audit_socket_is_refused() {
+fn a_passed_descriptor_that_is_not_an_audit_socket_is_refused() {
     let file = File::open("/dev/null").expect("it is there");
     let socket = UnixDatagram::unbound().expect("a socket");
     for fd in [OwnedFd::from(file), OwnedFd::from(socket)] {
@@ -422,7 +423,7 @@ fn a_descriptor_that_is_no_audit_socket_is_refused() {
     }
 }
 
-/// Sends what looks like the kernel's to a daemon, and asks it what it made of that.
+/// Sends forged kernel messages to a daemon, and checks that it has counted and ignored them.
 fn forge(mode: &[&str]) {
     let Some(_audit) = Audit::borrow() else {
         return;
@@ -431,8 +432,8 @@ fn forge(mode: &[&str]) {
     let port = daemon.pid();
     assert!(audit_sockets().contains_key(&port));
     let forged = "audit(1700000000.000:7): pid=1 uid=0 auid=0 ses=1 msg='op=login acct=\"forged\"'";
-    // A message of a program; a file event's end; an answer to a question, which says that nobody is
-    // registered; and an acknowledgement of a request.
+    // A user-space message, the end of a file event, a status reply that reports no registration,
+    // and an acknowledgement of a request.
     let (status, answer) = ([0; 44], [0; 20]);
     let messages = [
         (USER_LOGIN, forged.as_bytes()),
@@ -445,7 +446,7 @@ fn forge(mode: &[&str]) {
         .iter()
         .filter(|(kind, data)| send(*kind, data).is_ok());
     if sent.count() < messages.len() {
-        // Which is as well, but then there is nothing to count.
+        // The kernel refused the messages, so there is nothing to count.
         return skip("needs a kernel that lets processes send to each other's audit sockets");
     }
     os::send(0, USER_LOGIN, b"op=login acct=\"true\" res=success").expect("root may");
@@ -460,17 +461,17 @@ fn forge(mode: &[&str]) {
 }
 
 #[test]
-fn a_message_that_is_not_the_kernels_is_dropped_and_counted() {
+fn a_forged_message_is_dropped_and_counted_in_multicast_mode() {
     forge(&MULTICAST);
 }
 
 #[test]
-fn a_message_to_the_audit_daemon_that_is_not_the_kernels_is_dropped_and_counted() {
+fn a_forged_message_is_dropped_and_counted_in_unicast_mode() {
     forge(&UNICAST);
 }
 
 #[test]
-fn who_is_not_root_cannot_even_send_one() {
+fn an_unprivileged_user_cannot_send_a_forged_message() {
     let Some(_audit) = Audit::borrow() else {
         return;
     };
@@ -490,13 +491,13 @@ fn who_is_not_root_cannot_even_send_one() {
 }
 
 #[test]
-fn an_event_does_not_wait_for_the_next() {
+fn an_event_is_written_without_waiting_for_the_next() {
     let Some(mut audit) = Audit::borrow() else {
         return;
     };
     let watched = directory();
     audit.watch(watched.path());
-    // No event ends by itself in this time: it must be written as soon as it is whole.
+    // No event expires in this time, so it must be written as soon as it is whole.
     let daemon = Daemon::listen(&["--event-timeout", "1h"]);
     create(watched.path(), 1);
     daemon.wait_for(1, "the event", is_created);
@@ -506,7 +507,7 @@ fn an_event_does_not_wait_for_the_next() {
 }
 
 #[test]
-fn a_renamed_output_is_left_and_a_new_one_begun_and_nothing_falls_between() {
+fn sighup_reopens_a_renamed_output_without_losing_an_event() {
     let Some(mut audit) = Audit::borrow() else {
         return;
     };
@@ -532,7 +533,7 @@ fn a_renamed_output_is_left_and_a_new_one_begun_and_nothing_falls_between() {
 }
 
 #[test]
-fn a_program_that_is_started_is_a_process_event() {
+fn an_executed_program_is_a_process_event() {
     let Some(mut audit) = Audit::borrow() else {
         return;
     };

@@ -1,4 +1,4 @@
-//! Second opinions: libauparse on every decoded field, and a shell on every command line.
+//! Independent checks: libauparse for every decoded field, and a shell for every command line.
 
 use std::{
     collections::HashMap,
@@ -17,10 +17,10 @@ use crate::{
     live::audit::skip,
 };
 
-/// The logs that are looked at: the captures, and a busy host's.
+/// The logs to compare: the captures, and one of a busy host.
 const LOGS: [&str; 4] = ["fim.log", "proc.log", "misc.log", "mix.log"];
 
-/// The busy host's log, unpacked; none where there is no xz.
+/// The log of the busy host, unpacked; `None` without xz.
 fn unpacked() -> Option<&'static Path> {
     static LOG: LazyLock<Option<(tempfile::TempDir, PathBuf)>> = LazyLock::new(|| {
         let directory = tempfile::tempdir().ok()?;
@@ -55,7 +55,7 @@ fn our_events(log: &Path) -> Vec<Value> {
     lines(&output.stdout)
 }
 
-/// One record as libauparse sees it.
+/// A record as parsed by libauparse.
 struct Record {
     record_type: String,
     fields: Vec<Field>,
@@ -118,7 +118,7 @@ fn their_events(log: &Path) -> Option<HashMap<u64, Vec<Record>>> {
     Some(events.map(event).collect())
 }
 
-/// The exact bytes of a key: those in hex, where it is no text.
+/// The exact bytes of a key: from its `_hex` key, if its value is not UTF-8.
 fn exact(event: &Value, key: &str) -> Option<Vec<u8>> {
     match event.get(format!("{key}_hex")) {
         Some(hex) => Some(unhex(hex.as_str()?)),
@@ -147,16 +147,16 @@ fn argv(event: &Value) -> Vec<Vec<u8>> {
     words.map(word).collect()
 }
 
-/// Compares an event with the records of the same serial; counts what it compared.
+/// Compares an event with the records of the same serial. Returns the number of compared fields.
 ///
-/// The differences that are meant, and so not compared as they are:
-/// - ids: libauparse says `root` and `unset`; its raw text is compared.
-/// - what stands for nothing, `(none)`, `(null)` and `?`, is left out here.
+/// Intended differences:
+/// - ids: libauparse prints `root` and `unset`; its raw text is compared.
+/// - placeholders, `(none)`, `(null)` and `?`: we omit them.
 /// - `exit`: libauparse names errors, which is our `error`; the numbers are compared as printed.
 /// - several keys: libauparse joins them with 0x01, we with commas.
-/// - arguments in pieces: libauparse has a field for each; they are joined before.
-/// - the process title: libauparse stops at bytes that are no part of it, as we do at its last NUL.
-/// - the paths: libauparse has the names as they were given; ours must end in one of them.
+/// - arguments in pieces: libauparse has a field for each; they are joined first.
+/// - the process title: libauparse omits the bytes after its end; we omit its last NUL.
+/// - paths: libauparse has the names as passed to the syscall; ours must end in one of them.
 fn compare(event: &Value, records: &[Record]) -> usize {
     let mut compared = 0;
     let mut same = |key: &str, theirs: Option<&[u8]>| {
@@ -299,7 +299,7 @@ fn compare_names(event: &Value, records: &[Record]) -> usize {
 }
 
 #[test]
-fn libauparse_reads_the_same_from_every_record() {
+fn libauparse_agrees_on_every_record() {
     for name in LOGS {
         let Some(log) = log(name) else {
             skip("needs xz, to unpack a log");
@@ -315,7 +315,7 @@ fn libauparse_reads_the_same_from_every_record() {
             let compared = theirs
                 .get(&serial)
                 .map_or(0, |records| compare(event, records));
-            // LOGIN is no event of its own there.
+            // libauparse has no separate event for LOGIN.
             assert!(compared > 10 || event["type"] == "LOGIN", "{name}: {event}");
             fields += compared;
         }
@@ -324,7 +324,7 @@ fn libauparse_reads_the_same_from_every_record() {
 }
 
 #[test]
-fn a_shell_reads_every_command_line_back_as_the_same_words() {
+fn a_shell_parses_every_command_line_to_the_same_words() {
     for name in LOGS {
         let Some(log) = log(name) else {
             skip("needs xz, to unpack a log");

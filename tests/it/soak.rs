@@ -1,9 +1,8 @@
-//! Hours in minutes: at full rate for as long as one likes, with memory that stays where it is and
-//! counters that add up.
+//! Soak tests at full rate: memory stays flat and counters add up.
 //!
-//! `SOAK_SECONDS=1800 cargo test --release --test it soak -- --nocapture` takes half an hour, and says
-//! what it saw. Otherwise it is a few seconds, to show that it works. The audit subsystem is borrowed
-//! for slices of `SOAK_SLICE` seconds (20), so that other tests get their turn.
+//! `SOAK_SECONDS=1800 cargo test --release --test it soak -- --nocapture` takes half an hour and
+//! prints its observations. By default the tests take a few seconds. They lock the audit subsystem
+//! for `SOAK_SLICE` seconds at a time (20), so that other tests can run in between.
 
 mod load;
 mod subject;
@@ -29,15 +28,15 @@ fn duration() -> Duration {
     seconds("SOAK_SECONDS", 6)
 }
 
-/// What is seen is said at once, past the test harness.
+/// Prints at once, bypassing the test harness.
 fn say(text: &str) {
-    // Nothing can be done about a standard error that is closed.
+    // Standard error may be closed.
     let _ = writeln!(io::stderr(), "soak: {text}");
 }
 
-/// By how much resident memory may grow after the first third of the time, in KiB: the buffers of
-/// the two threads grow to the largest that they ever need, and not all at once.
-const SLACK: u64 = 16 << 10;
+/// How much resident memory may grow after the first third of the time, in KiB: the buffers of the
+/// two threads reach their final sizes at different times.
+const MAX_GROWTH_KIB: u64 = 16 << 10;
 
 #[track_caller]
 fn assert_flat(name: &str, resident: &[u64]) {
@@ -49,11 +48,11 @@ fn assert_flat(name: &str, resident: &[u64]) {
         "{name}: {} KiB resident after a third of the time, {most} KiB at most after it",
         first
     ));
-    assert!(*most <= first + SLACK, "{name}: {resident:?}");
+    assert!(*most <= first + MAX_GROWTH_KIB, "{name}: {resident:?}");
 }
 
 #[test]
-fn live_at_full_rate_memory_stays_flat_and_counters_add_up() {
+fn at_full_live_rate_memory_stays_flat_and_counters_add_up() {
     let slice = seconds("SOAK_SLICE", 20).min(duration() / 2);
     let end = Instant::now() + duration();
     let mut modes = [&[][..], &["--unicast"][..]].into_iter().cycle();
@@ -67,8 +66,8 @@ fn live_at_full_rate_memory_stays_flat_and_counters_add_up() {
     }
 }
 
-/// Listens for a while to a process that makes, renames and removes files as fast as it can. `false`
-/// if that is not possible here.
+/// Listens while a process creates, renames and removes files as fast as it can. `false` if the
+/// audit subsystem is not available.
 fn live_slice(mode: &[&str], time: Duration) -> bool {
     let Some(mut audit) = Audit::borrow() else {
         return false;
@@ -95,11 +94,11 @@ fn live_slice(mode: &[&str], time: Duration) -> bool {
     after.remove("backlog_wait_time");
     let mut before = before;
     before.remove("backlog_wait_time");
-    assert_eq!(after, before, "the state of auditing is as it was");
+    assert_eq!(after, before, "the state of auditing is restored");
     true
 }
 
-/// Every call that was made is a line, or is among what was counted as lost.
+/// Every syscall of the load is a line or counted as lost.
 fn account(name: &str, made: load::Made, summary: &Summary, time: Duration) {
     let count = |key| summary.counter(key);
     let lost_events = count("queue_dropped");
@@ -126,7 +125,7 @@ fn account(name: &str, made: load::Made, summary: &Summary, time: Duration) {
     if lost_events + lost_records == 0 {
         assert_eq!(missing, 0, "{}", summary.log);
     } else {
-        // A lost record costs one event at most, and those that are lost may not be of this load.
+        // A lost record costs at most one event, and may not belong to the load.
         assert!(
             missing <= lost_events + lost_records,
             "{missing}: {}",
@@ -141,7 +140,7 @@ fn account(name: &str, made: load::Made, summary: &Summary, time: Duration) {
     );
 }
 
-/// Each record that was read is under one name, and each line that was written was seen.
+/// Each record is in exactly one counter, and each written line was read.
 #[track_caller]
 fn add_up(summary: &Summary) {
     let count = |key| summary.counter(key);
@@ -167,7 +166,7 @@ fn add_up(summary: &Summary) {
 }
 
 #[test]
-fn in_a_log_without_end_memory_stays_flat_and_counters_add_up() {
+fn in_an_endless_log_memory_stays_flat_and_counters_add_up() {
     let stop = AtomicBool::new(false);
     let (mut subject, mut input) = Subject::replay();
     thread::scope(|scope| {

@@ -1,5 +1,5 @@
-//! Records as they were seen in the wild, each with what it means. Other readers have misread most of
-//! them; the tests say what is right.
+//! Real-world records that are easily misread, and their correct interpretation. Other readers have
+//! misread most of them.
 
 use crate::common::{Value, replay};
 
@@ -9,7 +9,7 @@ mod names;
 mod stream;
 mod users;
 
-/// Puts a stamp on records that are written as `TYPE body`.
+/// Turns records written as `TYPE body` into lines of one event.
 fn log(serial: u32, records: &[&str]) -> String {
     let line = |record: &&str| {
         let (record_type, body) = record.split_once(' ').unwrap_or((record, ""));
@@ -18,19 +18,19 @@ fn log(serial: u32, records: &[&str]) -> String {
     records.iter().map(line).collect()
 }
 
-/// The events of one group of records, whatever their types.
+/// The events from these records, of any type.
 fn events(records: &[&str]) -> Vec<Value> {
     replay(log(7, records), &["--min", "1000", "--max", "2999", "-q"])
 }
 
-/// The one event of a group of records.
+/// The only event from these records.
 fn event(records: &[&str]) -> Value {
     let mut events = events(records);
     assert_eq!(events.len(), 1, "{records:?}: {events:?}");
     events.remove(0)
 }
 
-/// A SYSCALL record with these fields at its beginning.
+/// A SYSCALL record that starts with these fields.
 fn syscall(fields: &str) -> String {
     format!(
         "SYSCALL {fields} ppid=1 pid=2 auid=1000 uid=0 gid=0 euid=0 suid=0 fsuid=0 egid=0 sgid=0 \
@@ -38,7 +38,7 @@ fn syscall(fields: &str) -> String {
     )
 }
 
-/// A successful call of x86_64.
+/// A successful syscall of x86_64.
 fn call(number: u32, arguments: &str) -> String {
     syscall(&format!(
         "arch=c000003e syscall={number} success=yes exit=0 {arguments}"

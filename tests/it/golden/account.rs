@@ -1,4 +1,4 @@
-//! Every call and every message of the captures, counted from their text alone.
+//! Counts every syscall and message of the captures independently, from their text.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ fn kind(arch: &str, number: u32) -> Option<&'static str> {
     }
 }
 
-/// What a record means for its event: the kind it makes, and how much it has to say about it.
+/// The kind of event that a record makes, and the priority of the record for that decision.
 fn meaning(kind_name: &str, body: &str) -> Option<(u8, &'static str)> {
     let field = |key: &str| {
         let mut words = body.split(' ');
@@ -79,7 +79,7 @@ fn check(name: &str, least: usize) {
 }
 
 #[test]
-fn every_call_and_every_message_makes_exactly_one_line() {
+fn every_syscall_and_every_message_makes_exactly_one_line() {
     check("fim", 100);
     check("proc", 30);
     check("misc", 40);

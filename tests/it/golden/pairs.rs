@@ -1,13 +1,13 @@
-//! `NAME.log` and what comes of it, `NAME.ndjson`; and the same log disturbed in ways that must make
-//! no difference. `BLESS=1 cargo test` writes the second file: read it before it is believed.
+//! Compares `NAME.log` with its golden events, `NAME.ndjson`, also after transformations that must
+//! not change the events. `BLESS=1 cargo test` writes the golden file: review it.
 
 use std::{env, fs, process::Stdio};
 
 use super::{ALL, LOGS, log, output};
 use crate::common::{Value, auditrd, data, lines};
 
-/// No event is finished by time: the disturbed logs are not in order.
-const PATIENT: [&str; 2] = ["--event-timeout", "1h"];
+/// No event expires: the transformed logs are not in order.
+const NO_TIMEOUT: [&str; 2] = ["--event-timeout", "1h"];
 
 /// The records of one event, each with its line end.
 type Group<'l> = Vec<&'l [u8]>;
@@ -25,7 +25,7 @@ fn groups(log: &[u8]) -> Vec<Group<'_>> {
     groups.into_iter().map(|(_, group)| group).collect()
 }
 
-/// What tells an event from others: the node and the stamp.
+/// The node and stamp, which identify an event.
 fn key(line: &[u8]) -> (&str, &str) {
     let text = str::from_utf8(line).expect("the logs are ASCII");
     let (head, _) = text.split_once("): ").expect("every record has a stamp");
@@ -48,8 +48,8 @@ fn is_title(record: &[u8]) -> bool {
     matches!(record_type(record), "PROCTITLE" | "1327")
 }
 
-/// Whether an event is whole without its EOE record: by its title, or because it is one record of
-/// a program.
+/// Whether an event ends without an EOE record: at its PROCTITLE, or because it is a single record
+/// from user space.
 fn ends_without_eoe(group: &Group) -> bool {
     let has_call = |record: &&[u8]| matches!(record_type(record), "SYSCALL" | "1300" | "URINGOP");
     if group.iter().any(has_call) {
@@ -59,7 +59,7 @@ fn ends_without_eoe(group: &Group) -> bool {
 }
 
 #[test]
-fn every_log_makes_the_events_beside_it() {
+fn every_log_yields_its_golden_events() {
     for name in LOGS {
         let expected = data(&format!("{name}.ndjson"));
         let got = output(&log(name), &[]);
@@ -82,11 +82,11 @@ fn every_log_makes_the_events_beside_it() {
 }
 
 #[test]
-fn interleaved_records_make_the_same_events() {
+fn interleaved_records_yield_the_same_events() {
     let mut disturbed = 0;
     for name in LOGS {
         let log = log(name);
-        let whole = output(&log, &PATIENT);
+        let whole = output(&log, &NO_TIMEOUT);
         for neighbours in [2, 3, 16] {
             let mixed: Vec<u8> = groups(&log)
                 .chunks(neighbours)
@@ -96,14 +96,14 @@ fn interleaved_records_make_the_same_events() {
                 .collect();
             assert_eq!(mixed.len(), log.len());
             disturbed += usize::from(mixed != log);
-            same(&output(&mixed, &PATIENT), &whole, name);
+            same(&output(&mixed, &NO_TIMEOUT), &whole, name);
         }
     }
     assert!(disturbed > 12, "{disturbed}");
 }
 
-/// The records of some events in turn, each event's own in their order. The ends come in the order
-/// of the events: what one learns of a path is for those after it.
+/// Interleaves the records of some events, each event's in order. The ends stay in the order of the
+/// events, because later events use the paths of earlier ones.
 fn interleave<'l>(groups: &[Group<'l>]) -> Vec<&'l [u8]> {
     let parts: Vec<_> = groups
         .iter()
@@ -125,7 +125,7 @@ fn interleave<'l>(groups: &[Group<'l>]) -> Vec<&'l [u8]> {
 }
 
 #[test]
-fn without_their_ends_events_are_the_same_or_known_to_be_unfinished() {
+fn events_without_eoe_are_the_same_or_marked_as_incomplete() {
     for name in LOGS {
         let log = log(name);
         let groups = groups(&log);
@@ -135,13 +135,13 @@ fn without_their_ends_events_are_the_same_or_known_to_be_unfinished() {
             .filter(|record| !is_end(record))
             .flat_map(|record| record.iter().copied())
             .collect();
-        // Those that nothing ends come last, in the order in which they began. That there was more
-        // to come is known of a syscall: it would have had a title.
+        // Events without an end come last, in the order of their first records. A syscall event is
+        // then marked as incomplete, because it lacks PROCTITLE.
         let (ended, open): (Vec<Group>, Vec<Group>) =
             groups.into_iter().partition(ends_without_eoe);
         let of = |groups: Vec<Group>| {
             let log = groups.concat().concat();
-            String::from_utf8(output(&log, &PATIENT)).unwrap()
+            String::from_utf8(output(&log, &NO_TIMEOUT)).unwrap()
         };
         let mark = |line: &str| match line.strip_suffix('}') {
             Some(start) if line.contains("\"SYSCALL\"") && !line.contains("\"incomplete\"") => {
@@ -151,12 +151,12 @@ fn without_their_ends_events_are_the_same_or_known_to_be_unfinished() {
         };
         let open: String = of(open).lines().map(mark).collect();
         let expected = of(ended) + &open;
-        same(&output(&endless, &PATIENT), expected.as_bytes(), name);
+        same(&output(&endless, &NO_TIMEOUT), expected.as_bytes(), name);
     }
 }
 
 #[test]
-fn one_record_at_a_time_makes_the_same_events() {
+fn a_small_queue_yields_the_same_events() {
     for name in LOGS {
         let log = log(name);
         same(&output(&log, &["--queue", "64K"]), &output(&log, &[]), name);
@@ -164,14 +164,14 @@ fn one_record_at_a_time_makes_the_same_events() {
 }
 
 #[test]
-fn files_and_streams_make_the_same_events_wherever_they_are_cut() {
+fn a_log_split_anywhere_yields_the_same_events() {
     let directory = tempfile::tempdir().unwrap();
     let first = directory.path().join("first.log");
     for name in LOGS {
         let log = log(name);
         let whole = output(&log, &[]);
         let ends: Vec<usize> = (1..log.len()).filter(|at| log[at - 1] == b'\n').collect();
-        // Between the records of an event as well as between events.
+        // Splits between events and within events.
         for step in 1..6 {
             let cut = ends[ends.len() * step / 6];
             fs::write(&first, &log[..cut]).unwrap();
@@ -192,9 +192,9 @@ fn files_and_streams_make_the_same_events_wherever_they_are_cut() {
 }
 
 #[test]
-fn a_log_twice_makes_every_event_twice() {
+fn a_log_replayed_twice_yields_every_event_twice() {
     for name in LOGS {
-        // All events get their ends: without one, the same event again would be more of the first.
+        // Adds missing ends: without one, the repeated records would join the first event.
         let log = log(name);
         let mut ended = groups(&log).concat().concat();
         for group in groups(&log) {
@@ -211,8 +211,8 @@ fn a_log_twice_makes_every_event_twice() {
             ids.sort();
             ids
         };
-        let once = output(&ended, &PATIENT);
-        let twice = output(&ended.repeat(2), &PATIENT);
+        let once = output(&ended, &NO_TIMEOUT);
+        let twice = output(&ended.repeat(2), &NO_TIMEOUT);
         assert_eq!(sorted(&twice), sorted(&once.repeat(2)), "{name}");
     }
 }

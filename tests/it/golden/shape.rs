@@ -1,4 +1,4 @@
-//! The form of a line: which keys there are, in which order, and what their values are.
+//! The form of a line: its keys, their order, and the types of their values.
 
 use std::fmt;
 
@@ -64,7 +64,7 @@ const KEYS: [&str; 50] = [
     "truncated",
 ];
 
-/// Keys that every line has.
+/// The keys that every line has.
 const ALWAYS: [&str; 18] = [
     "name",
     "timestamp",
@@ -86,7 +86,7 @@ const ALWAYS: [&str; 18] = [
     "session",
 ];
 
-/// The members of an object as they stand there, and not as a map would have them.
+/// The members of an object, in order and with duplicates.
 struct Members(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Members {
@@ -111,7 +111,7 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// Asserts that a line is as the table of keys in docs/events.md says.
+/// Asserts that a line conforms to the table of keys in docs/events.md.
 #[track_caller]
 pub(crate) fn check(line: &str) {
     let Members(members) = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
@@ -207,7 +207,7 @@ fn every_line_has_its_keys_in_order_and_each_once() {
 }
 
 #[test]
-fn a_file_that_was_touched_is_described() {
+fn file_events_describe_the_file() {
     let output = String::from_utf8(output(&log("fim"), &[])).unwrap();
     let with = |key: &str| output.lines().filter(|line| line.contains(key)).count();
     for key in [

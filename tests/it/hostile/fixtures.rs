@@ -1,4 +1,4 @@
-//! Every beginning of every kind of record in `tests/data`, and every changed byte of it.
+//! Every prefix and every changed byte of every kind of record in `tests/data`.
 
 use std::{collections::HashSet, fs};
 
@@ -11,15 +11,15 @@ use serde::de::IgnoredAny;
 
 use crate::common::data;
 
-/// What takes the place of a byte.
+/// The bytes that replace each byte in turn.
 const BYTES: [u8; 9] = [0, b' ', b'"', b'=', 0xff, b')', b'9', b'\'', 0x1d];
-/// Events that are longer are of the same kinds as shorter ones.
-const LONG: usize = 4000;
+/// Longer events are skipped: their records are of the same kinds as those of shorter ones.
+const MAX_EVENT_BYTES: usize = 4000;
 
 /// The records of an event.
 type Event = Vec<(RecordType, Vec<u8>)>;
 
-/// The keys of a record, which tell its kind from others.
+/// The type and keys of a record, which identify its kind.
 fn shape(record_type: RecordType, body: &[u8]) -> Vec<u8> {
     let keys = auditrd::parse::tokenize(body).flat_map(|token| [token.key, b" "].concat());
     record_type
@@ -30,7 +30,7 @@ fn shape(record_type: RecordType, body: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// The events of all logs, without those that have nothing new in them.
+/// The events of all logs, without those whose kinds of records have been seen.
 fn events() -> Vec<Event> {
     let mut known = HashSet::new();
     let mut events = Vec::new();
@@ -63,12 +63,12 @@ fn events() -> Vec<Event> {
             .map(|(record_type, body)| shape(*record_type, body))
             .collect();
         let length: usize = event.iter().map(|(_, body)| body.len()).sum();
-        length < LONG && known.insert(shapes)
+        length < MAX_EVENT_BYTES && known.insert(shapes)
     });
     events
 }
 
-/// Makes a line of an event in which one record was replaced; it must be JSON if there is one.
+/// Encodes an event with one record replaced, and checks that its line, if there is one, is JSON.
 fn check(event: &Event, index: usize, body: &[u8], groups: &mut Groups, arena: &Arena) {
     groups.clear();
     let mut records = groups.begin(EventId::default(), b"");
@@ -85,7 +85,7 @@ fn check(event: &Event, index: usize, body: &[u8], groups: &mut Groups, arena: &
 }
 
 #[test]
-fn no_beginning_and_no_changed_byte_of_any_record_breaks_a_line() {
+fn no_prefix_and_no_changed_byte_of_any_record_breaks_the_json() {
     let (mut arena, mut groups) = (Arena::new(), Groups::default());
     let mut known = HashSet::new();
     let mut cases = 0;

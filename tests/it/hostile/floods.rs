@@ -1,4 +1,4 @@
-//! Too much of everything.
+//! Excessive input of every kind.
 
 use serde_json::json;
 
@@ -18,7 +18,7 @@ fn end(serial: u32) -> String {
     format!("type=EOE msg=audit(1700000000.123:{serial}): \n")
 }
 
-/// The only event that came of something.
+/// The only event.
 #[track_caller]
 fn only(events: Vec<Value>) -> Value {
     let [event] = events.try_into().expect("one event");
@@ -26,8 +26,8 @@ fn only(events: Vec<Value>) -> Value {
 }
 
 #[test]
-fn garbage_is_passed_over() {
-    // A fixed disorder of all bytes: a linear congruence, its upper bits.
+fn garbage_is_skipped() {
+    // Pseudorandom bytes: the upper bits of a linear congruential generator.
     let mut state = 1u32;
     let mut next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -40,7 +40,7 @@ fn garbage_is_passed_over() {
 }
 
 #[test]
-fn a_line_without_an_end_is_cut_and_the_next_one_is_whole() {
+fn an_overlong_line_is_cut_and_the_next_is_intact() {
     for length in [MEGABYTE - 1000, MEGABYTE, MEGABYTE + 1, 5 * MEGABYTE] {
         let text = "x".repeat(length);
         let record = format!(
@@ -60,7 +60,7 @@ fn a_line_without_an_end_is_cut_and_the_next_one_is_whole() {
 }
 
 #[test]
-fn long_values_are_values() {
+fn long_values_are_kept() {
     let long = "x".repeat(MEGABYTE - 2000);
     let hex = "41".repeat(MEGABYTE / 2 - 1000);
     for (key, value, expected) in [
@@ -70,7 +70,7 @@ fn long_values_are_values() {
         let record = call(7, 87).replacen("comm=\"x\"", &format!("{key}={value}"), 1);
         assert_eq!(only(survive([record + &end(7)], &[]))[key], **expected);
     }
-    // Nothing but separators and signs, quotes, or brackets.
+    // Repeated separators, quotes and brackets.
     for noise in [
         " =", "= ", "a=", "\"", "'", " a0=", "a[0]=", "\x1d", "), ", "type=",
     ] {
@@ -89,7 +89,7 @@ fn long_values_are_values() {
 }
 
 #[test]
-fn more_events_than_may_be_in_flight_all_come_out() {
+fn more_events_than_the_bound_in_flight_are_all_written() {
     let open = |serial| {
         format!("type=SYSCALL msg=audit(1700000000.123:{serial}): syscall=87 arch=c000003e\n")
     };
@@ -130,7 +130,7 @@ fn an_event_of_many_records_is_one_event() {
 }
 
 #[test]
-fn arguments_without_number_are_one_command() {
+fn a_hundred_thousand_arguments_are_one_command() {
     let mut exec = call(7, 59);
     for record in 0..1000 {
         exec += "type=EXECVE msg=audit(1700000000.123:7):";
@@ -160,10 +160,10 @@ fn serials_may_jump_and_wrap() {
         3_000_000_000,
         5,
     ];
-    // Stamps are those of good events, so that nothing is finished by time.
+    // All events have the same stamp, so that none expires.
     let case = |serial: u32| call(serial, 87) + &end(serial);
     let cases: Vec<String> = serials.into_iter().map(case).collect();
-    // Good events have serials above all; these are told apart by their syscall.
+    // Serials above those of good events are allowed here, so `survive` cannot be used.
     let input: String = cases.concat() + &good(0);
     let events = crate::common::replay(input, &[]);
     let got: Vec<&Value> = events.iter().map(|event| &event["sequence"]).collect();
@@ -175,7 +175,7 @@ fn serials_may_jump_and_wrap() {
 }
 
 #[test]
-fn stamps_may_jump_and_no_event_waits_for_them() {
+fn jumping_stamps_delay_no_event() {
     let at = |seconds: u64, serial: u32| {
         format!("type=SYSCALL msg=audit({seconds}.123:{serial}): arch=c000003e syscall=87 pid=5\n")
     };
@@ -196,7 +196,7 @@ fn stamps_may_jump_and_no_event_waits_for_them() {
 }
 
 #[test]
-fn many_hosts_are_kept_apart() {
+fn events_of_many_nodes_are_not_mixed() {
     let mut log = String::new();
     for host in 0..10_000 {
         for line in (call(7, 87)
@@ -221,7 +221,7 @@ fn many_hosts_are_kept_apart() {
 }
 
 #[test]
-fn hosts_with_long_names_do_not_fill_the_memory() {
+fn nodes_with_long_names_do_not_exhaust_the_memory() {
     let name = "n".repeat(100_000);
     let log: String = (0..300)
         .map(|host| format!("node={name}{host} {}", call(7, 87)))

@@ -1,4 +1,4 @@
-//! What a log may make the program hold in memory, whatever is in it.
+//! Bounds on the memory of the program, for any log.
 
 use std::{
     fs,
@@ -9,18 +9,18 @@ use std::{
 
 use crate::{common::auditrd, process::login};
 
-/// What nothing may pass, in MiB: what docs/performance.md promises. It takes events of the largest size
-/// that is kept, 16 MiB, whose lines are many times as long.
-const ANYTHING: u64 = 512;
-/// What many small things may not pass, in MiB, however many there are.
-const MANY: u64 = 256;
+/// The bound for any input, in MiB, as docs/performance.md promises. Events of the maximum size of
+/// 16 MiB need that much, because their lines are many times as long.
+const MAX_MIB: u64 = 512;
+/// The bound for any number of small events, in MiB.
+const MAX_SMALL_MIB: u64 = 256;
 
 /// The serial of the record that ends each stream.
 const LAST: u32 = 4_000_000_000;
 
-/// The most memory that the program ever had resident, in MiB, after it has read a stream.
+/// The peak resident memory of the program while it reads a stream, in MiB.
 ///
-/// The stream is made while it is written: no more of it than a piece is in memory here.
+/// The stream is generated piece by piece, so that it takes little memory here.
 fn peak(stream: impl Iterator<Item = String> + Send) -> u64 {
     let mut command = auditrd();
     command.args(["-q", "-i", "-", "--min", "1000", "--max", "2999"]);
@@ -37,7 +37,7 @@ fn peak(stream: impl Iterator<Item = String> + Send) -> u64 {
             for piece in stream {
                 stdin.write_all(piece.as_bytes()).expect("all is read");
             }
-            // Behind an end of line, for a stream that has none.
+            // The stream may not end with a newline.
             let last = "\n".to_owned() + &login(LAST);
             stdin.write_all(last.as_bytes()).expect("all is read");
             stdin
@@ -51,7 +51,7 @@ fn peak(stream: impl Iterator<Item = String> + Send) -> u64 {
         }
         let status = fs::read_to_string(status).expect("the process is alive");
         drop(writer.join().expect("all was written"));
-        // What was in flight comes now.
+        // The events in flight are written at the end of input.
         io::copy(&mut stdout, &mut io::sink()).expect("a pipe");
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
@@ -69,7 +69,7 @@ fn check(bound: u64, stream: impl Iterator<Item = String> + Send) {
     assert!(peak < bound, "{peak} MiB");
 }
 
-/// Joins pieces so that they are not written one by one.
+/// Joins pieces, a thousand at a time, for faster writes.
 fn by_the_thousand(pieces: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
     let mut pieces = pieces.peekable();
     std::iter::from_fn(move || {
@@ -89,26 +89,26 @@ fn call(serial: u32, number: u32, exit: u32, pid: u32) -> String {
     record("SYSCALL", serial, &body)
 }
 
-/// An event of a process that opened a new file in a new directory.
+/// An event of a process that created a file in a new directory.
 fn opening(serial: u32, prefix: &str) -> String {
     let path =
         format!("item=0 name=\"/{prefix}{serial}/n\" inode={serial} dev=fe:01 nametype=CREATE");
     call(serial, 257, 3, serial) + &record("PATH", serial, &path) + &record("EOE", serial, "")
 }
 
-/// How many of something there are: so many, or where the program was built without optimization and
-/// would take too long, as few as still fill the table that bounds them.
+/// `all`, or in a build without optimization, which would take too long, `few`: just enough to fill
+/// the table in question.
 const fn many(all: u32, few: u32) -> u32 {
     if cfg!(debug_assertions) { few } else { all }
 }
 
-/// Of what costs little each.
+/// The number of small items.
 const MILLION: u32 = many(1_000_000, 150_000);
 
 #[test]
 fn a_million_events_that_never_end_are_bounded() {
     check(
-        MANY,
+        MAX_SMALL_MIB,
         by_the_thousand((0..MILLION).map(|serial| call(serial, 39, 0, 5))),
     );
 }
@@ -118,27 +118,30 @@ fn a_million_records_of_one_event_are_bounded() {
     for body in ["", "item=0 name=\"/d/n\" inode=3 dev=fe:01 nametype=DELETE"] {
         let paths = (0..MILLION).map(|_| record("PATH", 7, body));
         let event = [call(7, 87, 0, 5)].into_iter().chain(paths);
-        check(MANY, by_the_thousand(event.chain([record("EOE", 7, "")])));
+        check(
+            MAX_SMALL_MIB,
+            by_the_thousand(event.chain([record("EOE", 7, "")])),
+        );
     }
 }
 
 #[test]
 fn any_number_of_processes_files_and_directories_is_bounded() {
     check(
-        MANY,
+        MAX_SMALL_MIB,
         by_the_thousand((0..many(1_000_000, 50_000)).map(|serial| opening(serial, "directory"))),
     );
 }
 
 #[test]
-fn a_million_hosts_are_bounded() {
+fn a_million_nodes_are_bounded() {
     let hosts =
         (0..many(1_000_000, 70_000)).map(|host| format!("node=host{host} {}", call(7, 39, 0, 5)));
-    check(MANY, by_the_thousand(hosts));
+    check(MAX_SMALL_MIB, by_the_thousand(hosts));
 }
 
 #[test]
-fn many_busy_hosts_are_bounded() {
+fn many_busy_nodes_are_bounded() {
     let lines = |host: u32, event: &str| -> String {
         event
             .lines()
@@ -149,7 +152,7 @@ fn many_busy_hosts_are_bounded() {
         let event = opening(serial, "a/directory/with/a/name/of/its/own/");
         (0..64).map(move |host| lines(host, &event))
     });
-    check(MANY, by_the_thousand(events));
+    check(MAX_SMALL_MIB, by_the_thousand(events));
 }
 
 #[test]
@@ -157,12 +160,12 @@ fn names_of_any_length_are_bounded() {
     let long = "n".repeat(200_000);
     let name = long.clone();
     check(
-        ANYTHING,
+        MAX_MIB,
         (0..many(5000, 60)).map(move |serial| opening(serial, &name)),
     );
     let hosts =
         (0..many(5000, 60)).map(move |host| format!("node={long}{host} {}", call(7, 87, 0, 5)));
-    check(ANYTHING, hosts);
+    check(MAX_MIB, hosts);
 }
 
 #[test]
@@ -177,7 +180,7 @@ fn a_million_arguments_are_bounded() {
         .map(move |first| -> String { words(first) });
     let exec = records.map(|words| record("EXECVE", 7, &words));
     let event = [call(7, 59, 0, 5)].into_iter().chain(exec);
-    check(MANY, event.chain([record("EOE", 7, "")]));
+    check(MAX_SMALL_MIB, event.chain([record("EOE", 7, "")]));
 }
 
 #[test]
@@ -193,7 +196,7 @@ fn arguments_of_64_mib_are_bounded() {
             record("EXECVE", 7, &format!("{header}a0[{part}]={piece}"))
         });
         let event = [call(7, 59, 0, 5)].into_iter().chain(pieces);
-        check(ANYTHING, event.chain([record("EOE", 7, "")]));
+        check(MAX_MIB, event.chain([record("EOE", 7, "")]));
     }
 }
 
@@ -208,7 +211,7 @@ fn huge_events_in_a_row_are_bounded() {
             .chain(exec)
             .chain([record("EOE", serial, "")])
     });
-    check(ANYTHING, events);
+    check(MAX_MIB, events);
 }
 
 #[test]

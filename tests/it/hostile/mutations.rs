@@ -1,8 +1,8 @@
-//! Every beginning of a record, and every change of one byte in it.
+//! Every prefix of a record, and every change of one byte in it.
 
 use super::survive;
 
-/// The records of a few events, as real ones are, with every kind of value in them.
+/// The records of a few realistic events, with every kind of value.
 const EVENTS: [&[&str]; 5] = [
     &[
         "type=SYSCALL msg=audit(1700000000.123:77): arch=c000003e syscall=82 success=yes exit=0 \
@@ -54,7 +54,7 @@ const EVENTS: [&[&str]; 5] = [
     ],
 ];
 
-/// What takes the place of a byte.
+/// The bytes that replace each byte in turn.
 const BYTES: [u8; 9] = [0, b' ', b'"', b'=', 0xff, b')', b'9', b'\'', 0x1d];
 
 /// The event with one record replaced.
@@ -68,18 +68,18 @@ fn with(event: &[&str], index: usize, record: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn no_beginning_of_a_record_spoils_what_is_around_it() {
+fn no_prefix_of_a_record_affects_other_events() {
     for event in EVENTS {
         let cases = event.iter().enumerate().flat_map(|(index, record)| {
             (0..record.len()).map(move |end| with(event, index, &record.as_bytes()[..end]))
         });
-        // Where the record that was cut is not the one that makes the event, there still is one.
+        // If the cut record is not the one that makes the event, there is still an event.
         assert!(!survive(cases, &[]).is_empty());
     }
 }
 
 #[test]
-fn no_byte_of_a_record_spoils_what_is_around_it() {
+fn no_changed_byte_of_a_record_affects_other_events() {
     for event in EVENTS {
         for (index, record) in event.iter().enumerate() {
             let cases = (0..record.len()).flat_map(|at| {
@@ -95,7 +95,7 @@ fn no_byte_of_a_record_spoils_what_is_around_it() {
 }
 
 #[test]
-fn no_record_that_is_missing_or_comes_twice_spoils_what_is_around_it() {
+fn no_missing_or_repeated_record_affects_other_events() {
     for event in EVENTS {
         let missing = (0..event.len()).map(|index| [&event[..index], &event[index + 1..]].concat());
         let twice = (0..event.len()).map(|index| [&event[..=index], &event[index..]].concat());

@@ -1,13 +1,13 @@
-//! Single records that have stopped readers of audit logs.
+//! Single records that have crashed readers of audit logs.
 
 use super::survive;
 
-/// A stamp and the body that follows it, as one record of each of these types.
+/// A record of this type with a stamp and this body.
 fn record(record_type: &str, body: &str) -> String {
     format!("type={record_type} msg=audit(1700000000.123:7): {body}")
 }
 
-/// A call on files or a program that is started, with these records besides.
+/// An event of this syscall, with these records between SYSCALL and EOE.
 fn call(number: u32, records: &[String]) -> String {
     let head = record(
         "SYSCALL",
@@ -21,7 +21,7 @@ fn call(number: u32, records: &[String]) -> String {
 }
 
 #[test]
-fn a_header_that_is_none_is_passed_over() {
+fn malformed_headers_are_skipped() {
     let cases = [
         "",
         " ",
@@ -69,7 +69,7 @@ fn a_header_that_is_none_is_passed_over() {
 }
 
 #[test]
-fn an_event_with_nothing_in_it_is_passed_over_or_said_to_be_incomplete() {
+fn an_empty_event_is_skipped_or_marked_as_incomplete() {
     let cases = [
         record("SYSCALL", ""),
         "type=SYSCALL msg=audit(1700000000.123:8)".to_owned(),
@@ -97,7 +97,7 @@ fn an_event_with_nothing_in_it_is_passed_over_or_said_to_be_incomplete() {
 }
 
 #[test]
-fn numbers_out_of_any_bound_are_only_numbers() {
+fn numbers_out_of_range_are_harmless() {
     let mut cases = Vec::new();
     for number in [
         "-1",
@@ -164,7 +164,7 @@ fn numbers_out_of_any_bound_are_only_numbers() {
 }
 
 #[test]
-fn values_without_an_end_or_a_meaning_are_only_text() {
+fn malformed_values_are_harmless() {
     let mut cases = Vec::new();
     for value in [
         "\"",
@@ -243,14 +243,14 @@ fn values_without_an_end_or_a_meaning_are_only_text() {
 }
 
 #[test]
-fn more_names_than_any_call_has_are_no_harm() {
+fn more_path_records_than_any_syscall_has_are_harmless() {
     let path = |item: usize, nametype: &str| {
         record(
             "PATH",
             &format!("item={item} name=\"n{item}\" inode={item} nametype={nametype}"),
         )
     };
-    // An exchange has six; what stopped others was the fifth.
+    // An exchange has six; the fifth has crashed other readers.
     let nametypes = [
         "PARENT", "PARENT", "DELETE", "DELETE", "CREATE", "CREATE", "NORMAL", "UNKNOWN",
     ];

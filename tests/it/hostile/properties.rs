@@ -1,6 +1,6 @@
-//! What is so of any records, and not only of those that somebody thought of.
+//! Properties of any input, tested with random records.
 //!
-//! The library is driven without its threads: the same steps, from records to lines.
+//! The tests drive the library without its threads, from records to lines.
 
 use auditrd::{
     Arena, Classifier, ReassemblyConfig, RecordType, encode,
@@ -17,7 +17,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 
 use crate::golden::check_line;
 
-/// One record, its event by number.
+/// A record and the number of its event.
 #[derive(Clone, Debug)]
 struct Given {
     event: u8,
@@ -36,7 +36,7 @@ impl Given {
                 serial: self.event.into(),
             },
             record_type: self.record_type,
-            // Every second event is of another host.
+            // Every second event is from another node.
             node: if self.event.is_multiple_of(2) {
                 b""
             } else {
@@ -48,7 +48,7 @@ impl Given {
     }
 }
 
-/// A value as records have them: words, numbers, hex, quotes, and none of these.
+/// A value: a word, a number, hex, quoted, or random bytes.
 fn value() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         select(vec![
@@ -134,7 +134,7 @@ fn groups(records: &[Given]) -> Groups {
     groups
 }
 
-/// The line of each event, and another no longer than `max`.
+/// The line of each event, and its line cut to `max` bytes.
 fn lines(records: &[Given], max: usize) -> Vec<(String, String)> {
     let mut classifier = Classifier::new(Box::new(Absent));
     let mut lines = Vec::new();
@@ -151,7 +151,7 @@ fn lines(records: &[Given], max: usize) -> Vec<(String, String)> {
     lines
 }
 
-/// Without the memory of what came before, which is what the order of events may change.
+/// The lines of all events, without state from earlier events, which depends on their order.
 fn lines_alone(records: &[Given]) -> Vec<String> {
     let mut lines: Vec<String> = groups(records)
         .iter()
@@ -165,9 +165,9 @@ fn lines_alone(records: &[Given]) -> Vec<String> {
     lines
 }
 
-/// The bodies of the EXECVE records that the kernel prints for some arguments: quoted if every byte
-/// is printable and neither a space nor a quote, and else hex; in pieces what is longer than `limit`
-/// (kernel/auditsc.c, `audit_log_execve_info`, where the limit is 7,500).
+/// The bodies of the EXECVE records that the kernel prints for these arguments. An argument is
+/// quoted if every byte is printable and neither a space nor a quote, and else hex; if it is longer
+/// than `limit`, it is split (kernel/auditsc.c, `audit_log_execve_info`, where the limit is 7,500).
 fn printed(argv: &[Vec<u8>], limit: usize) -> Vec<Vec<u8>> {
     let is_plain = |text: &[u8]| text.iter().all(|byte| matches!(byte, 0x21 | 0x23..=0x7e));
     let print = |text: &[u8]| match is_plain(text) {
@@ -215,7 +215,7 @@ fn word() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn every_line_is_json_of_the_right_shape_and_no_longer_than_the_limit(
+    fn every_line_is_well_formed_json_within_the_limit(
         records in vec(given(), 0..40),
         max in 4096usize..8192,
     ) {
@@ -227,11 +227,11 @@ proptest! {
     }
 
     #[test]
-    fn it_makes_no_difference_how_the_records_of_events_are_interleaved(
+    fn the_interleaving_of_records_does_not_change_the_events(
         records in vec(given(), 0..40),
         turns in vec(any::<prop::sample::Index>(), 40),
     ) {
-        // What comes behind the end of an event is another one, so ends come last.
+        // A record after the end of its event would start another, so ends come last.
         let (ends, records): (Vec<_>, Vec<_>) = records
             .into_iter()
             .partition(|given| given.record_type == AUDIT_EOE);
@@ -254,14 +254,14 @@ proptest! {
     }
 
     #[test]
-    fn arguments_that_the_kernel_prints_are_read_as_they_were(
+    fn arguments_printed_by_the_kernel_are_parsed_back(
         argv in vec(word(), 1..40),
         limit in prop_oneof![Just(7500usize), 16usize..200],
         turn in any::<prop::sample::Index>(),
     ) {
         let mut records = printed(&argv, limit);
         let turn = turn.index(records.len());
-        // A relay may bring them in any order.
+        // A relay may reorder them.
         records.rotate_left(turn);
         let mut groups = Groups::default();
         let mut group = groups.begin(EventId::default(), b"");

@@ -1,4 +1,4 @@
-//! This kernel's audit subsystem, borrowed for a test and given back as it was.
+//! The kernel's audit subsystem, locked for one test and restored afterwards.
 
 use std::{
     collections::BTreeMap,
@@ -17,40 +17,40 @@ use super::os;
 const ADD_RULE: u16 = 1011;
 const DEL_RULE: u16 = 1012;
 
-/// How long anything may take here that should take a moment.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The time limit of [`wait_until`].
+const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Waits until something is so.
+/// Polls until `is` returns a value, and panics with `what` after a timeout.
 pub(crate) fn wait_until<T>(what: &str, mut is: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_TIMEOUT;
     loop {
         if let Some(found) = is() {
             return found;
         }
-        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        assert!(Instant::now() < deadline, "timed out: {what}");
         thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// Says that a test, or a part of it, was not run: on standard error, past the test harness, which
-/// would keep it to itself where a test passes; and in the file that `TEST_SKIPS` names.
+/// Reports that a test, or a part of it, was skipped: directly on standard error, because the test
+/// harness hides the output of passing tests, and in the file that `TEST_SKIPS` names.
 pub(crate) fn skip(why: &str) {
     let thread = thread::current();
     let test = thread.name().unwrap_or("a test");
     let line = format!("{test}: skipped: {why}\n");
-    // Nothing can be done about a standard error that is closed.
+    // Standard error may be closed.
     let _ = io::stderr().write_all(line.as_bytes());
     if let Some(path) = env::var_os("TEST_SKIPS") {
         let file = OpenOptions::new().create(true).append(true).open(path);
         let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
-        written.expect("the file of what is skipped can be written");
+        written.expect("the file of skipped tests can be written");
     }
 }
 
-/// What `auditctl -s` says, by its first words.
+/// The output of `auditctl -s`: the first word of each line, and the rest.
 pub(crate) type Status = BTreeMap<String, String>;
 
-/// Auditing, turned on and ours alone until this is dropped.
+/// Exclusive use of the audit subsystem, with auditing on. Dropping it restores the previous state.
 pub(crate) struct Audit {
     before: Status,
     rules: Vec<Vec<String>>,
@@ -59,8 +59,7 @@ pub(crate) struct Audit {
 }
 
 impl Audit {
-    /// Borrows the audit subsystem, or says why not. One test at a time has it, in whatever
-    /// process it runs.
+    /// Locks the audit subsystem, for all processes, or reports why this is not possible.
     pub(crate) fn borrow() -> Option<Audit> {
         Audit::try_borrow()
             .map_err(|why| skip(&format!("needs {why}")))
@@ -94,7 +93,7 @@ impl Audit {
             _lock: lock,
         };
         audit.turn("1");
-        // The default of 64 records would make each workload wait for every reader.
+        // With the default of 64 records, each workload would block on every reader.
         control(&["-b", "8192"]);
         Ok(audit)
     }
@@ -104,13 +103,13 @@ impl Audit {
         control(&["-e", enabled]);
     }
 
-    /// Sets how many records may wait in the kernel, and that no process waits for room.
+    /// Sets the backlog limit in records, and the backlog wait time to 0.
     pub(crate) fn limit(&self, backlog: &str) {
         control(&["-b", backlog]);
         control(&["--backlog_wait_time", "0"]);
     }
 
-    /// Adds a rule, or says in auditctl's words why there is none.
+    /// Adds a rule, or returns auditctl's error message.
     pub(crate) fn try_rule(&mut self, rule: &[&str]) -> Result<(), String> {
         let added = auditctl(&[&["-a"], rule].concat());
         if !added.status.success() {
@@ -132,7 +131,7 @@ impl Audit {
         self.raw_rules.clear();
     }
 
-    /// Adds a rule that auditctl may not have words for.
+    /// Adds a rule that auditctl may not be able to express.
     pub(crate) fn raw_rule(&mut self, words: &[u32]) -> Result<(), String> {
         let rule: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
         os::request(ADD_RULE, &rule).map_err(|error| error.to_string())?;
@@ -140,7 +139,7 @@ impl Audit {
         Ok(())
     }
 
-    /// Loads a file of rules as a boot does.
+    /// Loads a file of rules, as at boot.
     pub(crate) fn load(&mut self, file: &Path) {
         let text = fs::read_to_string(file).expect("the rules can be read");
         for rule in text.lines().filter_map(|line| line.strip_prefix("-a ")) {
@@ -150,7 +149,7 @@ impl Audit {
         control(&["-R", &file.display().to_string()]);
     }
 
-    /// Records what happens to files in a directory.
+    /// Adds a rule for changes to files below a directory.
     pub(crate) fn watch(&mut self, directory: &Path) {
         let directory = format!("dir={}", directory.display());
         self.rule(&["always,exit", "-F", &directory, "-F", "perm=wa"]);
@@ -164,7 +163,7 @@ impl Drop for Audit {
             auditctl(&[&["-d"], &rule[..]].concat());
         }
         for rule in self.raw_rules.drain(..) {
-            // There is nobody to tell if it is gone already.
+            // The test may have removed it already.
             let _ = os::request(DEL_RULE, &rule);
         }
         let before = |name| self.before.get(name).map_or("0", String::as_str);
@@ -174,13 +173,13 @@ impl Drop for Audit {
     }
 }
 
-/// How many records the kernel has lost since it was started.
+/// The number of records that the kernel has lost since boot.
 pub(crate) fn lost() -> u64 {
     let status = status().expect("auditctl says the state");
     status["lost"].parse().expect("a number")
 }
 
-/// The state of auditing, without the counters of what went by.
+/// The state of auditing, without the counters.
 pub(crate) fn settings() -> Status {
     let mut status = status().expect("auditctl says the state");
     for counter in ["lost", "backlog", "backlog_wait_time_actual"] {
@@ -189,18 +188,18 @@ pub(crate) fn settings() -> Status {
     status
 }
 
-/// Which process is registered as the audit daemon.
+/// The process that is registered as the audit daemon.
 pub(crate) fn registered() -> u32 {
     let status = status().expect("auditctl says the state");
     status["pid"].parse().expect("a number")
 }
 
-/// Waits until the kernel has handed all records to whoever listens.
+/// Waits until the kernel has sent all records to their readers.
 pub(crate) fn wait_for_the_kernel() {
     let mut idle = 0;
     wait_until("the kernel sends its backlog", || {
         let status = status().expect("auditctl says the state");
-        // The last record has left the queue a moment before it has arrived.
+        // A record leaves the backlog shortly before it arrives, so one look is not enough.
         idle = if status["backlog"] == "0" {
             idle + 1
         } else {
@@ -210,7 +209,7 @@ pub(crate) fn wait_for_the_kernel() {
     });
 }
 
-/// How many rules are loaded, ours or others'.
+/// The number of loaded rules.
 pub(crate) fn count_rules() -> usize {
     let output = auditctl(&["-l"]).stdout;
     let text = String::from_utf8_lossy(&output);

@@ -1,4 +1,4 @@
-//! The binary, listening to this kernel.
+//! Runs the binary as a live listener.
 
 use std::{
     collections::HashMap,
@@ -22,7 +22,7 @@ pub(crate) struct Daemon {
     directory: TempDir,
 }
 
-/// What is left of one that has ended.
+/// The results of an `auditrd` that has ended.
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     pub(crate) events: Vec<Value>,
@@ -30,7 +30,7 @@ pub(crate) struct Ended {
 }
 
 impl Daemon {
-    /// Starts it and waits until it hears what happens.
+    /// Starts it and waits until it receives records.
     pub(crate) fn listen<S: AsRef<OsStr>>(args: &[S]) -> Daemon {
         let mut command = auditrd();
         command.args(args);
@@ -40,7 +40,7 @@ impl Daemon {
         daemon
     }
 
-    /// Waits until it hears what happens.
+    /// Waits until it receives records.
     pub(crate) fn wait_until_listening(&self, unicast: bool) {
         let pid = self.pid();
         wait_until("auditrd listens", || {
@@ -52,26 +52,26 @@ impl Daemon {
         });
     }
 
-    /// Waits until it has read all that the kernel has sent it.
+    /// Waits until it has read all records that the kernel has sent.
     pub(crate) fn wait_until_all_is_read(&self) {
         wait_for_the_kernel();
         wait_until("all is read", || (unread(self.pid()) == 0).then_some(()));
     }
 
-    /// Starts a command whose output goes elsewhere.
+    /// Starts a command whose standard output is already set.
     pub(crate) fn start_silent(command: Command) -> Daemon {
         let directory = TempDir::new().expect("a directory for its log");
         Daemon::spawn(command, &[], directory)
     }
 
-    /// Starts a command, which may be a wrapper of the binary, with a file for its output.
+    /// Starts a command, which may wrap the binary, with a file as its output.
     pub(crate) fn start(command: Command) -> Daemon {
         let directory = TempDir::new().expect("a directory for the output");
         let output = directory.path().join("events");
         Daemon::spawn(command, &[("AUDITRD_OUTPUT", output.as_path())], directory)
     }
 
-    /// Starts a command that may not open files here. It gets its output opened.
+    /// Starts a command that may not open files here, with a file as its standard output.
     pub(crate) fn start_on_stdout(mut command: Command) -> Daemon {
         let directory = TempDir::new().expect("a directory for the output");
         let output = File::create(directory.path().join("events"));
@@ -94,7 +94,7 @@ impl Daemon {
         self.directory.path().join("events")
     }
 
-    /// The events that were written so far.
+    /// The events written so far.
     pub(crate) fn events(&self) -> Vec<Value> {
         events(&self.output())
     }
@@ -103,7 +103,7 @@ impl Daemon {
         fs::read_to_string(self.directory.path().join("stderr")).expect("its log can be read")
     }
 
-    /// Waits until events like this one have been written.
+    /// Waits until `count` events that match `is` have been written.
     pub(crate) fn wait_for(&self, count: usize, what: &str, is: impl Fn(&Value) -> bool) {
         let found = || {
             let events = self.events();
@@ -112,7 +112,7 @@ impl Daemon {
         wait_until(what, found);
     }
 
-    /// The process that looks into others for it.
+    /// The process id of its inspector.
     pub(crate) fn inspector(&self) -> u32 {
         let pid = self.pid();
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
@@ -120,7 +120,7 @@ impl Daemon {
         children.trim().parse().expect("it has one child")
     }
 
-    /// Waits until its log says something.
+    /// Waits until its log contains a text.
     pub(crate) fn wait_for_log(&self, text: &str) {
         wait_until(text, || self.stderr().contains(text).then_some(()));
     }
@@ -129,7 +129,7 @@ impl Daemon {
         os::kill(self.pid(), signal);
     }
 
-    /// Asks it to stop, which it must do by itself and in time.
+    /// Sends SIGTERM and waits for its end.
     pub(crate) fn stop(self) -> Ended {
         self.signal(libc::SIGTERM);
         self.ended()
@@ -150,21 +150,21 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // It may have ended, which is as good.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The whole lines of a file; the last one may still be on its way.
+/// The whole lines of a file; the last line may be incomplete.
 pub(crate) fn events(file: &Path) -> Vec<Value> {
-    // It is made when the program has got that far.
+    // The program may not have created the file yet.
     let bytes = fs::read(file).unwrap_or_default();
     let end = bytes.iter().rposition(|byte| *byte == b'\n');
     lines(&bytes[..end.map_or(0, |last| last + 1)])
 }
 
-/// Bytes that wait in an audit socket, by its port.
+/// The number of unread bytes in the audit socket with this port.
 fn unread(port: u32) -> u64 {
     let table = fs::read_to_string("/proc/net/netlink").expect("the table of sockets");
     let socket = |line: &str| {
@@ -176,8 +176,8 @@ fn unread(port: u32) -> u64 {
     table.lines().find_map(socket).expect("the socket is open")
 }
 
-/// The multicast groups of this system's audit sockets, by the sockets' ports. The first socket of
-/// a process has its id for a port.
+/// The multicast groups of all audit sockets, by port. The first socket of a process has the
+/// process id as its port.
 pub(crate) fn audit_sockets() -> HashMap<u32, u32> {
     let table = fs::read_to_string("/proc/net/netlink").expect("the table of sockets");
     let socket = |line: &str| {

@@ -1,4 +1,4 @@
-//! The system calls that std does not have, for the tests that run against this kernel.
+//! System calls that std does not wrap, for the tests against the running kernel.
 #![expect(
     unsafe_code,
     reason = "std has no way to fork, to lock a file or to speak netlink"
@@ -27,26 +27,26 @@ fn check(result: c_int) -> io::Result<c_int> {
 }
 
 pub(crate) fn is_root() -> bool {
-    // SAFETY: geteuid(2) takes nothing and cannot fail.
+    // SAFETY: geteuid(2) takes no arguments and cannot fail.
     unsafe { libc::geteuid() == 0 }
 }
 
-/// Waits for the lock on a file. It is of this opening of the file, so that threads wait for each
-/// other as processes do, and goes with it.
+/// Waits for the lock on a file. It belongs to the open file description, so threads exclude each
+/// other as processes do, and it is released when the file is closed.
 pub(crate) fn lock(file: &File) -> io::Result<()> {
     // SAFETY: flock(2) takes two integers.
     check(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) }).map(drop)
 }
 
 pub(crate) fn kill(pid: u32, signal: c_int) {
-    // SAFETY: kill(2) takes two integers; the process is one that the caller started and has not
-    // waited for, so that the number is still its own.
+    // SAFETY: kill(2) takes two integers. The caller has started the process and not waited for it,
+    // so the id has not been reused.
     let killed = check(unsafe { libc::kill(pid.cast_signed(), signal) });
     killed.expect("a child can be sent a signal");
 }
 
 fn address(port: u32, groups: u32) -> libc::sockaddr_nl {
-    // SAFETY: a sockaddr_nl is integers only, for which all bits zero is a value.
+    // SAFETY: a sockaddr_nl consists of integers, for which all zero bits are valid.
     let mut address: libc::sockaddr_nl = unsafe { mem::zeroed() };
     address.nl_family = libc::AF_NETLINK as libc::sa_family_t;
     address.nl_pid = port;
@@ -56,17 +56,17 @@ fn address(port: u32, groups: u32) -> libc::sockaddr_nl {
 
 const ADDRESS: libc::socklen_t = size_of::<libc::sockaddr_nl>() as libc::socklen_t;
 
-/// An audit socket that is a member of the multicast group, as a service manager makes it.
+/// An audit socket in the multicast group, as a service manager creates it.
 pub(crate) fn listening_socket() -> io::Result<OwnedFd> {
     const READLOG: u32 = 1;
     let socket = audit_socket()?;
     let address = address(0, READLOG);
-    // SAFETY: the address is a sockaddr_nl of the length that is said, and outlives the call.
+    // SAFETY: the address is a sockaddr_nl of the given length, and outlives the call.
     check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), ADDRESS) })?;
     Ok(socket)
 }
 
-/// Gives a socket room for all that may come at once, as `ReceiveBuffer=` of a unit does.
+/// Sets a large receive buffer, as `ReceiveBuffer=` of a unit does.
 pub(crate) fn make_room(socket: &OwnedFd) -> io::Result<()> {
     let room: c_int = 64 << 20;
     // SAFETY: the value is an int that outlives the call.
@@ -90,13 +90,13 @@ fn audit_socket() -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Sends one audit message: to the kernel, which is port 0, or to any other socket.
+/// Sends one audit message to the socket with this port; port 0 is the kernel.
 pub(crate) fn send(port: u32, message_type: u16, payload: &[u8]) -> io::Result<()> {
     const NLM_F_REQUEST: u16 = 1;
     send_from(&audit_socket()?, port, message_type, NLM_F_REQUEST, payload)
 }
 
-/// Sends the kernel a request, and waits for its answer that it was done.
+/// Sends a request to the kernel, and waits for its acknowledgement.
 pub(crate) fn request(message_type: u16, payload: &[u8]) -> io::Result<()> {
     const NLM_F_REQUEST_ACK: u16 = 5;
     const ERROR_AT: usize = 16;
@@ -134,7 +134,7 @@ fn send_from(
     message.extend([0; 8]);
     message.extend(payload);
     let address = address(port, 0);
-    // SAFETY: the message and the address are readable for the lengths that are said.
+    // SAFETY: the message and the address are readable for the given lengths.
     let sent = unsafe {
         libc::sendto(
             socket.as_raw_fd(),
@@ -151,13 +151,13 @@ fn send_from(
     }
 }
 
-/// Gives a command a descriptor as number 3, where a service manager passes its first one.
+/// Passes a descriptor to a command as number 3, the first one from a service manager.
 pub(crate) fn pass(command: &mut Command, fd: OwnedFd) {
     let give = move || {
         let fd = fd.as_raw_fd();
         // SAFETY: both calls take integers, and may be made between fork and exec.
         check(unsafe { libc::dup2(fd, 3) })?;
-        // If it was number 3 before, it would be closed on exec still.
+        // If it was number 3 already, dup2 has kept its close-on-exec flag.
         // SAFETY: as above.
         check(unsafe { libc::fcntl(3, libc::F_SETFD, 0) }).map(drop)
     };
@@ -173,18 +173,17 @@ pub(crate) fn fork(workload: impl FnOnce()) -> u32 {
     })
 }
 
-/// As `fork`; the child ends with the code that the workload returns, or with 1 if it panics.
+/// As `fork`; the child exits with the code that the workload returns, or with 1 if it panics.
 pub(crate) fn fork_with_code(workload: impl FnOnce() -> i32) -> u32 {
-    // SAFETY: the child does what the workload does, which is system calls and allocations (glibc
-    // and musl take care of their allocators), and leaves without running what the parent has
-    // registered.
+    // SAFETY: the workload makes system calls and allocations (glibc and musl keep their allocators
+    // usable after fork), and the child exits without running the parent's exit handlers.
     match unsafe { libc::fork() } {
         0 => {
-            // No lock of std may be waited for here: another thread may have had it when there was
-            // one process, and is not there to give it back.
+            // The child must not wait for a lock of std: another thread of the parent may have held
+            // it at the fork.
             let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(workload));
             if let Err(panic) = &done {
-                // The test harness keeps what a test says, but this process it does not know.
+                // The test harness does not capture the output of this process.
                 let text = panic.downcast_ref::<String>().map(String::as_str);
                 let text = text.or(panic.downcast_ref::<&str>().copied());
                 say(text.unwrap_or("a child of the test panicked"));
@@ -199,17 +198,16 @@ pub(crate) fn fork_with_code(workload: impl FnOnce() -> i32) -> u32 {
 /// Writes a line to standard error without taking std's lock on it.
 fn say(text: &str) {
     let line = [text, "\n"].concat();
-    // SAFETY: the line is readable for its length and outlives the call. Nothing can be done about a
-    // standard error that is closed.
+    // SAFETY: the line is readable for its length and outlives the call.
     unsafe { libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), line.len()) };
 }
 
-/// Waits for a child of `fork`, and says whether its workload came to its end.
+/// Waits for a child of `fork`, and returns whether its workload succeeded.
 pub(crate) fn wait(pid: u32) -> bool {
     status(pid).success()
 }
 
-/// Waits for a child of `fork`, and says how it ended.
+/// Waits for a child of `fork`, and returns its exit status.
 pub(crate) fn status(pid: u32) -> ExitStatus {
     let mut status = 0;
     loop {
@@ -223,19 +221,19 @@ pub(crate) fn status(pid: u32) -> ExitStatus {
     }
 }
 
-/// A system call without arguments, or with zeros for them, which are no pointers to anything.
+/// Makes a system call with all arguments 0, which are null where a pointer is expected.
 pub(crate) fn bare_syscall(number: c_long) -> i64 {
-    // SAFETY: where the kernel wants a pointer it finds null, which it takes for none or refuses.
+    // SAFETY: the kernel treats a null pointer as absent, or refuses it.
     unsafe { syscall(number, [0; 6]) }
 }
 
-/// Asks for memory that can be written and run.
+/// Maps memory that is both writable and executable.
 pub(crate) fn map_to_run() -> io::Result<()> {
     let (flags, access) = (
         libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
         libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
     );
-    // SAFETY: the kernel chooses a place where nothing is.
+    // SAFETY: the kernel chooses an unused address.
     let place = unsafe { libc::mmap(std::ptr::null_mut(), 4096, access, flags, -1, 0) };
     match place {
         libc::MAP_FAILED => Err(io::Error::last_os_error()),
@@ -243,14 +241,14 @@ pub(crate) fn map_to_run() -> io::Result<()> {
     }
 }
 
-/// Any system call, by its number. What fails is the negated error, as in a record's `exit=`.
+/// Makes any system call. Returns its result, or the negated error number, as in `exit=`.
 ///
 /// # Safety
 ///
-/// The arguments must be what the call takes; pointers among them must hold while it runs.
+/// The arguments must be valid for the system call; pointers must be valid until it returns.
 pub(crate) unsafe fn syscall(number: c_long, args: [c_long; 6]) -> i64 {
     let [a, b, c, d, e, f] = args;
-    // SAFETY: that is for the caller to keep.
+    // SAFETY: the caller guarantees it.
     let result = unsafe { libc::syscall(number, a, b, c, d, e, f) };
     match result {
         0.. => result,
@@ -258,13 +256,13 @@ pub(crate) unsafe fn syscall(number: c_long, args: [c_long; 6]) -> i64 {
     }
 }
 
-/// Two sockets that are each other's ends.
+/// A pair of connected sockets.
 pub(crate) fn socket_pair() -> [UnixDatagram; 2] {
     let (one, other) = UnixDatagram::pair().expect("a pair of sockets");
     [one, other]
 }
 
-/// Room for a control message with one descriptor, aligned as its header wants it.
+/// Space for a control message with one descriptor, with the alignment of its header.
 type Control = [u64; 3];
 
 /// Calls sendmsg(2) or recvmsg(2) for one byte and one descriptor.
@@ -274,7 +272,7 @@ fn with_message<T>(control: &mut Control, call: impl FnOnce(*mut libc::msghdr) -
         iov_base: (&raw mut byte).cast(),
         iov_len: 1,
     };
-    // SAFETY: a msghdr is integers and pointers, for which all bits zero is a value.
+    // SAFETY: a msghdr consists of integers and raw pointers, for which all zero bits are valid.
     let mut message: libc::msghdr = unsafe { mem::zeroed() };
     message.msg_iov = &raw mut data;
     message.msg_iovlen = 1;
@@ -283,10 +281,10 @@ fn with_message<T>(control: &mut Control, call: impl FnOnce(*mut libc::msghdr) -
     call(&raw mut message)
 }
 
-/// Hands a descriptor to whoever has the other end.
+/// Sends a descriptor to the other end.
 pub(crate) fn send_fd(socket: &UnixDatagram, fd: i64) {
     let fd = u64::try_from(fd).expect("a descriptor");
-    // The header is the length of 20 and the two numbers; the descriptor follows it.
+    // The header consists of the length, 20, the level and the type; the descriptor follows.
     let control_type = (libc::SOL_SOCKET as u64) | ((libc::SCM_RIGHTS as u64) << 32);
     let mut control = [20, control_type, fd];
     let sent = with_message(&mut control, |message| {
@@ -296,7 +294,7 @@ pub(crate) fn send_fd(socket: &UnixDatagram, fd: i64) {
     assert_eq!(sent, 1, "{}", io::Error::last_os_error());
 }
 
-/// Waits for a descriptor from the other end.
+/// Receives a descriptor from the other end.
 pub(crate) fn receive_fd(socket: &UnixDatagram) -> i64 {
     let mut control = [0; 3];
     let received = with_message(&mut control, |message| {
@@ -307,10 +305,10 @@ pub(crate) fn receive_fd(socket: &UnixDatagram) -> i64 {
     i64::from(control[2] as u32)
 }
 
-/// Makes a file in an open directory.
+/// Creates a file in an open directory.
 pub(crate) fn create_at(directory: &File, name: &std::ffi::CStr) -> io::Result<()> {
     let flags = libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY | libc::O_CLOEXEC;
-    // SAFETY: the name is a string that ends with NUL and outlives the call.
+    // SAFETY: the name ends with NUL and outlives the call.
     let fd = check(unsafe { libc::openat(directory.as_raw_fd(), name.as_ptr(), flags, 0o600) })?;
     // SAFETY: the kernel has just returned `fd`, and nobody else owns it.
     drop(unsafe { OwnedFd::from_raw_fd(fd) });

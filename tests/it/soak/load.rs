@@ -1,4 +1,4 @@
-//! What the program is kept busy with.
+//! The load of the soak tests.
 
 use std::{
     collections::HashMap,
@@ -13,37 +13,38 @@ use crate::{
     live::{audit::wait_until, os},
 };
 
-/// What all names of the load begin with, and nothing else.
+/// The prefix of all file names of the load, and of no others.
 pub(super) const NAME: &[u8] = b"/soak-file-";
 
-/// Calls that were made.
+/// The number of syscalls made.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Made {
-    /// Files created, renamed and removed.
+    /// Creations, renames and removals of files.
     pub(super) files: u64,
-    /// Programs started.
+    /// Executions of the program.
     pub(super) programs: u64,
 }
 
 /// A process that works until it is stopped.
 pub(super) struct Worker {
     pid: u32,
-    /// Work goes on while this is there.
+    /// The process works while this file exists.
     signal: PathBuf,
     result: PathBuf,
 }
 
-/// Files between two looks at whether to stop, and between two programs.
+/// The number of files per round. After each round, the load runs the program and checks whether to
+/// stop.
 const ROUND: u64 = 500;
 
-/// A program of the load's own in a directory: others may start any other one meanwhile.
+/// Copies a program for the load alone, so that its executions can be told from others.
 pub(super) fn program(directory: &Path) -> PathBuf {
     let program = directory.join("soak-program");
     fs::copy("/bin/true", &program).expect("there is a program that does nothing");
     program
 }
 
-/// Starts to make, rename and remove files in a directory, and to run the program.
+/// Starts a process that creates, renames and removes files in a directory, and runs the program.
 pub(super) fn start(directory: &Path, program: &Path) -> Worker {
     let state = |name: &str| directory.with_extension(name);
     let (signal, result) = (state("go"), state("result"));
@@ -78,11 +79,11 @@ impl Worker {
         Path::new(&format!("/proc/{}/stat", self.pid)).exists() && !self.result.exists()
     }
 
-    /// Stops it, and says what it did.
+    /// Stops it, and returns its counts.
     pub(super) fn stop(self) -> Made {
         fs::remove_file(&self.signal).expect("it is there");
-        assert!(os::wait(self.pid), "the load came to its end");
-        let text = wait_until("the load says what it did", || {
+        assert!(os::wait(self.pid), "the load succeeded");
+        let text = wait_until("the load has written its counts", || {
             fs::read_to_string(&self.result).ok()
         });
         let mut numbers = text
@@ -98,17 +99,17 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // Where a check has failed, it must not go on for ever.
+        // Stops the process after a failed check.
         let _ = fs::remove_file(&self.signal);
         let _ = fs::remove_file(&self.result);
     }
 }
 
-/// The captures over and over, each time with other serials and later stamps.
+/// Repeats the captures endlessly, with new serials and later stamps each time.
 pub(super) struct EndlessLog {
-    /// Text, with the place of a stamp before each.
+    /// The number of the event and the line, with a NUL in place of the stamp.
     pieces: Vec<(usize, String)>,
-    /// Events in one round, and lines that they make.
+    /// The number of events in one round, and of their lines.
     events: u64,
     lines: u64,
     records: u64,
@@ -116,7 +117,7 @@ pub(super) struct EndlessLog {
     round: Vec<u8>,
 }
 
-/// What was written of an endless log.
+/// The size of the log so far.
 pub(super) struct Written {
     pub(super) records: u64,
     pub(super) events: u64,
@@ -149,7 +150,7 @@ impl EndlessLog {
         }
     }
 
-    /// One more round of it.
+    /// The next round.
     pub(super) fn more(&mut self) -> &[u8] {
         self.round.clear();
         let (second, first) = (1_700_000_000 + self.rounds / 10, self.rounds * self.events);

@@ -1,4 +1,4 @@
-//! The program under load: its lines are counted and not kept.
+//! The program under load. Its lines are counted and not kept.
 
 use std::{
     fs::File,
@@ -28,30 +28,30 @@ pub(super) struct Subject {
     counter: Option<JoinHandle<Counts>>,
 }
 
-/// What was seen of its output.
+/// The counts of its output.
 #[derive(Default)]
 struct Counts {
     lines: u64,
     losses: u64,
-    /// Events about files whose path has a name of the load in it.
+    /// Events about files of the load.
     files: u64,
     programs: u64,
 }
 
-/// What is known at its end.
+/// The results after its end.
 pub(super) struct Summary {
     /// Lines that are events.
     pub(super) lines: u64,
-    /// Lines that say that something was lost.
+    /// Lines that report losses.
     pub(super) losses: u64,
-    /// What it wrote to its standard error.
+    /// Its standard error.
     pub(super) log: String,
-    /// What of the load is in its lines.
+    /// The counts of the load in its lines.
     pub(super) seen: Made,
 }
 
 impl Subject {
-    /// Starts it and waits until it hears what happens.
+    /// Starts it and waits until it receives records.
     pub(super) fn listen(mode: &[&str], program: &Path) -> Subject {
         let (subject, _) = Subject::start(mode, Stdio::null(), program);
         let pid = subject.child.id();
@@ -67,7 +67,7 @@ impl Subject {
         subject
     }
 
-    /// Starts it on a log that is written to the pipe.
+    /// Starts it with a log from the returned pipe.
     pub(super) fn replay() -> (Subject, ChildStdin) {
         let args = ["-i", "-", "--min", "1000", "--max", "2999"];
         let (subject, input) = Subject::start(&args, Stdio::piped(), Path::new(""));
@@ -98,7 +98,7 @@ impl Subject {
         )
     }
 
-    /// Looks at its memory for some time.
+    /// Samples its resident memory, in KiB, for some time.
     pub(super) fn watch(&self, time: Duration, mut go_on: impl FnMut() -> bool) -> Vec<u64> {
         let end = Instant::now() + time;
         let mut samples = Vec::new();
@@ -110,20 +110,20 @@ impl Subject {
         samples
     }
 
-    /// Asks it to stop.
+    /// Stops it with SIGTERM.
     pub(super) fn stop(mut self) -> Summary {
         os::kill(self.child.id(), libc::SIGTERM);
         self.wait();
         self.summary()
     }
 
-    /// Waits until it has ended by itself, as it does at the end of its input.
+    /// Waits for its end, at the end of its input.
     pub(super) fn wait(&mut self) {
         let status = self.child.wait().expect("a child can be waited for");
         assert!(status.success(), "{status}: {}", self.log());
     }
 
-    /// What came of it, once it has ended.
+    /// The results, after its end.
     pub(super) fn summary(&mut self) -> Summary {
         let counter = self.counter.take().expect("there is one summary");
         let counts = counter.join().expect("its output can be read");
@@ -148,14 +148,14 @@ impl Subject {
 
 impl Drop for Subject {
     fn drop(&mut self) {
-        // It may have ended, which is as good.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 impl Summary {
-    /// A counter of its last report.
+    /// A counter in its last report.
     #[track_caller]
     pub(super) fn counter(&self, name: &str) -> u64 {
         let report = self.log.lines().rfind(|line| line.contains(" malformed "));

@@ -37,14 +37,14 @@ fn the_arguments_of_a_syscall_are_numbers_and_never_text() {
 }
 
 #[test]
-fn an_empty_argument_counts() {
+fn empty_arguments_are_kept() {
     let event = argv(&[r#"EXECVE argc=2 a0="/bin/echo" a1="""#]);
     assert_eq!(event["argv"], json!(["/bin/echo", ""]));
     assert_eq!(event["commandline"], "/bin/echo ''");
 }
 
 #[test]
-fn arguments_beyond_argc_are_kept_and_the_mismatch_is_said() {
+fn arguments_beyond_argc_are_kept_and_marked() {
     let event = argv(&[r#"EXECVE argc=0 a0="x""#]);
     assert_eq!(
         (&event["argv"], &event["incomplete"]),
@@ -53,7 +53,7 @@ fn arguments_beyond_argc_are_kept_and_the_mismatch_is_said() {
 }
 
 #[test]
-fn an_argument_in_pieces_is_one_argument() {
+fn pieces_are_joined_into_one_argument() {
     let event = argv(&[
         r#"EXECVE argc=3 a0="/bin/echo" a1_len=6 a1[0]="xxx""#,
         r#"EXECVE  a1[1]="yyy" a2="z""#,
@@ -64,7 +64,7 @@ fn an_argument_in_pieces_is_one_argument() {
 }
 
 #[test]
-fn pieces_that_a_relay_brought_in_another_order_are_put_right() {
+fn reordered_pieces_are_sorted() {
     let event = argv(&[
         r#"EXECVE  a1[1]="yyy" a2="z""#,
         r#"EXECVE argc=3 a0="/bin/echo" a1_len=6 a1[0]="xxx""#,
@@ -73,7 +73,7 @@ fn pieces_that_a_relay_brought_in_another_order_are_put_right() {
 }
 
 #[test]
-fn a_missing_piece_is_said() {
+fn a_missing_piece_makes_the_event_incomplete() {
     let event = argv(&[
         r#"EXECVE argc=2 a0="e" a1_len=9 a1[0]="xxx""#,
         r#"EXECVE  a1[2]="zzz""#,
@@ -85,7 +85,7 @@ fn a_missing_piece_is_said() {
 }
 
 #[test]
-fn arguments_are_in_the_order_of_their_numbers() {
+fn arguments_are_sorted_by_number() {
     let event = argv(&[
         r#"EXECVE argc=12 a0="a" a1="b" a2="c" a3="d" a4="e" a5="f" a6="g" a7="h" a8="i" a9="j" a10="k" a11="l""#,
     ]);
@@ -94,13 +94,13 @@ fn arguments_are_in_the_order_of_their_numbers() {
 }
 
 #[test]
-fn line_ends_in_an_argument_stay_in_it() {
+fn newlines_in_an_argument_are_kept() {
     let event = argv(&[r#"EXECVE argc=2 a0="echo" a1=666F6F0A6261720A"#]);
     assert_eq!(event["argv"], json!(["echo", "foo\nbar\n"]));
 }
 
 #[test]
-fn bytes_that_are_no_text_are_given_exactly() {
+fn arguments_that_are_not_utf_8_are_also_given_in_hex() {
     let event = argv(&[r#"EXECVE argc=3 a0="echo" a1=626164FFFE a2=C3A9"#]);
     assert_eq!(event["argv"], json!(["echo", "bad\u{fffd}\u{fffd}", "é"]));
     assert_eq!(event["argv_hex"], json!({"1": "626164FFFE"}));
@@ -137,7 +137,7 @@ fn a_failed_exec_is_an_event_without_arguments() {
 }
 
 #[test]
-fn the_parts_of_a_title_are_separated_by_spaces_and_its_end_is_no_part() {
+fn a_process_title_is_joined_with_spaces_without_its_last_nul() {
     let unlink = call(87, "items=0");
     let title = |text: &str| {
         let event = event(&[&unlink, &format!("PROCTITLE proctitle={text}")]);
@@ -150,7 +150,7 @@ fn the_parts_of_a_title_are_separated_by_spaces_and_its_end_is_no_part() {
 }
 
 #[test]
-fn a_title_of_null_is_none_even_in_quotes() {
+fn a_null_process_title_is_absent_even_in_quotes() {
     let unlink = call(87, "items=0");
     for text in ["\"(null)\"", "(null)"] {
         let event = event(&[&unlink, &format!("PROCTITLE proctitle={text}")]);
@@ -159,7 +159,7 @@ fn a_title_of_null_is_none_even_in_quotes() {
 }
 
 #[test]
-fn the_arguments_win_over_the_title_which_may_be_the_old_programs() {
+fn arguments_take_precedence_over_the_process_title() {
     let event = argv(&[r#"EXECVE argc=1 a0="new""#, "PROCTITLE proctitle=\"old\""]);
     assert_eq!(event["commandline"], "new");
 }

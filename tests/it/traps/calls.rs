@@ -1,11 +1,11 @@
-//! SYSCALL, URINGOP, and what comes beside them.
+//! SYSCALL, URINGOP, and their companion records.
 
 use serde_json::json;
 
 use super::{call, event, events, syscall};
 
 #[test]
-fn a_number_is_named_by_the_table_of_its_own_architecture() {
+fn syscall_numbers_are_named_per_architecture() {
     let name = |arch: &str, number: u32| {
         let fields = format!("arch={arch} syscall={number} success=yes exit=0");
         let events = events(&[&syscall(&fields)]);
@@ -43,14 +43,14 @@ fn a_number_is_named_by_the_table_of_its_own_architecture() {
 }
 
 #[test]
-fn a_number_that_no_table_has_is_no_event_of_any_kind() {
+fn an_unknown_syscall_number_is_not_an_event() {
     assert!(events(&[&syscall("arch=c000003e syscall=9999 success=yes exit=0")]).is_empty());
     assert!(events(&[&syscall("arch=deadbeef syscall=59 success=yes exit=0")]).is_empty());
     assert!(events(&[&syscall("arch=c000003e syscall=x success=yes exit=0")]).is_empty());
 }
 
 #[test]
-fn an_unknown_call_that_starts_a_program_or_makes_a_file_is_an_event() {
+fn an_unknown_syscall_that_runs_a_program_or_creates_a_file_is_an_event() {
     let unknown = call(999, "a0=3 items=1");
     let program = event(&[&unknown, "EXECVE argc=1 a0=\"x\"", "EOE"]);
     assert_eq!(
@@ -77,7 +77,7 @@ fn an_unknown_call_that_starts_a_program_or_makes_a_file_is_an_event() {
 }
 
 #[test]
-fn a_personality_between_the_fields_does_no_harm() {
+fn a_personality_field_is_skipped() {
     let event = event(&[&syscall(
         "arch=c000003e syscall=59 per=8 success=yes exit=0",
     )]);
@@ -88,14 +88,14 @@ fn a_personality_between_the_fields_does_no_harm() {
 }
 
 #[test]
-fn a_call_that_does_not_return_has_no_success() {
+fn a_syscall_that_does_not_return_has_no_success() {
     let event = event(&[&syscall("arch=c000003e syscall=59 a0=0")]);
     assert!(event.get("success").is_none() && event.get("error").is_none());
     assert_eq!(event["exit"], 0);
 }
 
 #[test]
-fn ids_that_were_not_said_are_unset_and_not_root() {
+fn missing_ids_are_unset_and_not_root() {
     let event = event(&["SYSCALL arch=c000003e syscall=59 pid=7"]);
     for id in [
         "ppid", "auid", "uid", "gid", "euid", "egid", "fsuid", "suid", "session",
@@ -126,7 +126,7 @@ fn keys_of_several_rules_are_joined_with_commas() {
 }
 
 #[test]
-fn names_of_tasks_are_decoded_only_when_bare() {
+fn comm_is_decoded_only_if_bare() {
     let comm = |text: &str| {
         let record = call(59, "").replace("comm=\"x\"", &format!("comm={text}"));
         event(&[&record])["comm"].clone()
@@ -138,7 +138,7 @@ fn names_of_tasks_are_decoded_only_when_bare() {
 
 #[test]
 fn a_deleted_program_is_shown_as_printed() {
-    // A file may really be called so; telling them apart is not in the record.
+    // A file may really have this name; the record does not tell the difference.
     let record = call(59, "").replace("exe=\"/bin/x\"", "exe=2F746D702F78202864656C6574656429");
     assert_eq!(event(&[&record])["exectuable"], "/tmp/x (deleted)");
 }
@@ -153,7 +153,7 @@ fn a_kernel_thread_has_no_program_and_no_terminal() {
 }
 
 #[test]
-fn a_label_may_begin_with_an_equals_sign_and_hold_a_space() {
+fn a_label_may_start_with_an_equals_sign_and_contain_a_space() {
     let subj = |text: &str| {
         let record = call(59, "").replace(" key=", &format!(" subj={text} key="));
         let event = event(&[&record]);
@@ -174,7 +174,7 @@ fn a_label_may_begin_with_an_equals_sign_and_hold_a_space() {
 }
 
 #[test]
-fn labels_of_several_modules_come_from_their_own_record_whatever_its_number() {
+fn labels_of_several_lsms_come_from_their_own_record() {
     let record = call(59, "").replace(" key=", " subj=? key=");
     for record_type in ["MAC_TASK_CONTEXTS", "UNKNOWN[1420]"] {
         let contexts = format!("{record_type} subj_selinux=a:b:c:s0 subj_apparmor=unconfined");
@@ -189,7 +189,7 @@ fn labels_of_several_modules_come_from_their_own_record_whatever_its_number() {
 }
 
 #[test]
-fn names_that_auditd_adds_override_nothing() {
+fn names_appended_by_auditd_override_nothing() {
     let record = call(59, "") + "\u{1d}ARCH=x86_64 SYSCALL=execve AUID=\"u\" UID=\"mallory\" uid=9";
     let event = event(&[&record]);
     assert_eq!(
@@ -199,14 +199,14 @@ fn names_that_auditd_adds_override_nothing() {
 }
 
 #[test]
-fn braces_and_spaces_in_added_names_stay_there() {
+fn braces_and_spaces_in_appended_names_are_harmless() {
     let record = "SOCKADDR saddr=0100\u{1d}SADDR={ saddr_fam=local path=/tmp/{uuid} }";
     let event = event(&[&call(59, ""), record]);
     assert_eq!(event["syscall"], "execve");
 }
 
 #[test]
-fn the_flags_of_openat2_are_in_a_record_of_their_own() {
+fn the_flags_of_openat2_come_from_their_own_record() {
     let open = syscall("arch=c000003e syscall=437 success=no exit=-2 a0=ffffff9c a2=18 items=1");
     let path = "PATH item=0 name=\"/none\" nametype=UNKNOWN";
     let event = |flags: &str| {
@@ -221,7 +221,7 @@ fn the_flags_of_openat2_are_in_a_record_of_their_own() {
 }
 
 #[test]
-fn records_may_come_before_the_syscall() {
+fn records_may_precede_the_syscall_record() {
     let event = event(&[
         "AVC avc:  denied  { read write } for  pid=1 comm=\"y\" name=612061 dev=hda7 ino=9 permissive=1",
         "CONFIG_CHANGE op=set audit_enabled=0 old=1 auid=5 ses=6 res=1",
@@ -236,7 +236,7 @@ fn records_may_come_before_the_syscall() {
 }
 
 #[test]
-fn kernel_records_that_are_no_call_are_no_events() {
+fn kernel_records_outside_a_syscall_are_not_events() {
     for record in [
         "BPF prog-id=45 op=UNLOAD",
         "SECCOMP auid=1 uid=2 gid=3 ses=4 pid=5 comm=\"x\" sig=31 arch=40000003 syscall=132 compat=1 ip=0x0 code=0x0",
@@ -254,7 +254,7 @@ fn kernel_records_that_are_no_call_are_no_events() {
 }
 
 #[test]
-fn an_io_uring_operation_has_the_name_of_its_own_table() {
+fn io_uring_operations_have_their_own_table_of_names() {
     let event = event(&[
         "URINGOP uring_op=36 success=yes exit=0 items=2 ppid=1 pid=2 uid=0 gid=0 euid=0 suid=0 fsuid=0 egid=0 sgid=0 fsgid=0 key=\"u\"",
         "CWD cwd=\"/\"",
@@ -270,7 +270,7 @@ fn an_io_uring_operation_has_the_name_of_its_own_table() {
         (&json!("/tmp/x"), &json!("deleted"))
     );
     assert_eq!(event["auid"], 4_294_967_295u32);
-    // In a log nothing ends it, and yet nothing is missing.
+    // In a log it has no end, but it is not incomplete.
     assert!(event.get("incomplete").is_none());
 }
 
@@ -293,7 +293,7 @@ fn an_operation_inside_the_call_that_submitted_it_is_the_event() {
 }
 
 #[test]
-fn several_operations_of_one_call_are_said_to_be_more_than_is_shown() {
+fn several_operations_of_one_call_make_the_event_incomplete() {
     let operation = "URINGOP uring_op=36 success=yes exit=0 items=1 ppid=1 pid=2 uid=0 key=\"u\"";
     let path = "PATH item=0 name=\"/tmp/x\" inode=3 dev=fe:00 mode=0100644 nametype=DELETE";
     let enter = call(426, "a0=3 a1=2 items=1");
@@ -305,15 +305,15 @@ fn several_operations_of_one_call_are_said_to_be_more_than_is_shown() {
 }
 
 #[test]
-fn a_path_that_leaked_into_io_uring_enter_is_no_event() {
+fn a_stray_path_record_of_io_uring_enter_is_not_an_event() {
     let path = "PATH item=0 name=\"/other\" inode=3 dev=fe:00 nametype=NORMAL";
     assert!(events(&[&call(426, "a0=3 items=1"), path]).is_empty());
 }
 
 #[test]
-fn socket_addresses_are_no_part_of_an_event_however_they_are_made() {
-    // None of the three kinds of event has a key for them, so none is decoded: of any family, in
-    // any byte order, of any length. What they stand beside is not disturbed.
+fn socket_addresses_are_not_part_of_an_event() {
+    // No kind of event has a key for them, so they are never decoded, whatever their family, byte
+    // order and length. Other records of the event are not affected.
     for saddr in [
         "02002BCB7F0000010000000000000000",
         "0002D9037F000001",
@@ -333,7 +333,7 @@ fn socket_addresses_are_no_part_of_an_event_however_they_are_made() {
 }
 
 #[test]
-fn an_operation_in_progress_has_its_error_by_name() {
+fn an_operation_in_progress_has_a_named_error() {
     let event = event(&[&syscall("arch=c000003e syscall=59 success=no exit=-115")]);
     assert_eq!(
         (&event["success"], &event["error"]),

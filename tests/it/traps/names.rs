@@ -1,4 +1,4 @@
-//! PATH and CWD: which name is what.
+//! PATH and CWD: the roles of names.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::{call, event, log, syscall};
 use crate::common::replay;
 
 #[test]
-fn a_call_on_a_descriptor_knows_the_inode_and_says_that_it_lacks_the_name() {
+fn a_descriptor_without_a_name_has_its_inode_and_is_unresolved() {
     let event = event(&[
         &call(91, "a0=4 items=1"),
         "CWD cwd=\"/\"",
@@ -20,7 +20,7 @@ fn a_call_on_a_descriptor_knows_the_inode_and_says_that_it_lacks_the_name() {
 }
 
 #[test]
-fn a_call_without_path_records_has_only_its_descriptor() {
+fn a_syscall_without_path_records_is_unresolved() {
     let event = event(&[&call(77, "a0=4 a1=0 items=0"), "PROCTITLE proctitle=\"x\""]);
     assert_eq!(
         (&event["syscall"], &event["action"]),
@@ -30,7 +30,7 @@ fn a_call_without_path_records_has_only_its_descriptor() {
 }
 
 #[test]
-fn at_fdcwd_is_known_in_both_widths() {
+fn at_fdcwd_is_recognized_in_32_and_64_bits() {
     for fd in ["ffffff9c", "ffffffffffffff9c"] {
         let event = event(&[
             &call(257, &format!("a0={fd} a1=0 a2=0 items=1")),
@@ -56,7 +56,7 @@ fn a_name_under_a_descriptor_is_not_joined_to_the_working_directory() {
 }
 
 #[test]
-fn a_directory_that_is_the_root_of_a_name_is_not_left_by_it() {
+fn resolve_in_root_confines_a_name_to_its_directory() {
     let open_dir = call(257, "a0=ffffff9c a2=10000 items=1").replace("exit=0", "exit=4");
     let dir = "PATH item=0 name=\"/jail\" inode=9 dev=fe:00 mode=040755 nametype=NORMAL";
     let file = |name: &str, resolve: &str| {
@@ -74,7 +74,7 @@ fn a_directory_that_is_the_root_of_a_name_is_not_left_by_it() {
 }
 
 #[test]
-fn a_new_name_is_not_put_behind_its_own_directory_twice() {
+fn a_new_name_is_not_joined_to_its_directory_twice() {
     let event = event(&[
         &call(257, "a0=ffffff9c a2=41 items=2"),
         "CWD cwd=\"/w\"",
@@ -88,7 +88,7 @@ fn a_new_name_is_not_put_behind_its_own_directory_twice() {
 }
 
 #[test]
-fn a_working_directory_may_be_hex_and_stand_behind_two_spaces() {
+fn a_working_directory_may_be_hex_or_follow_two_spaces() {
     let path = |cwd: &str| {
         let record = "PATH item=0 name=\"x\" inode=1 dev=fe:00 nametype=NORMAL";
         event(&[&call(90, "items=1"), cwd, record])["path"].clone()
@@ -98,7 +98,7 @@ fn a_working_directory_may_be_hex_and_stand_behind_two_spaces() {
 }
 
 #[test]
-fn a_name_in_a_removed_working_directory_is_not_made_a_path() {
+fn a_name_in_a_removed_working_directory_stays_relative() {
     let event = event(&[
         &call(90, "items=1"),
         "CWD cwd=2F746D702F78202864656C6574656429",
@@ -111,7 +111,7 @@ fn a_name_in_a_removed_working_directory_is_not_made_a_path() {
 }
 
 #[test]
-fn odd_spellings_of_the_type_of_a_name_are_understood() {
+fn every_spelling_of_the_nametype_is_parsed() {
     let path = |nametype: &str| {
         let record = format!("PATH item=1 name=\"/t/x\" inode=2 dev=fe:00 {nametype}");
         event(&[&call(85, "items=2"), "CWD cwd=\"/\"", &record])["action"].clone()
@@ -122,19 +122,19 @@ fn odd_spellings_of_the_type_of_a_name_are_understood() {
 }
 
 #[test]
-fn names_without_a_type_are_still_names() {
+fn a_name_without_a_nametype_is_used() {
     let record = "PATH item=0 name=\"/etc/x\" inode=1 dev=fe:00 mode=0100644";
     assert_eq!(event(&[&call(90, "items=1"), record])["path"], "/etc/x");
 }
 
 #[test]
-fn a_name_of_text_that_is_no_ascii_is_decoded() {
+fn a_non_ascii_name_is_decoded() {
     let record = "PATH item=0 name=2FE8AFBB2F inode=1 dev=fe:00 nametype=NORMAL";
     assert_eq!(event(&[&call(90, "items=1"), record])["path"], "/读");
 }
 
 #[test]
-fn a_file_called_null_is_a_file() {
+fn a_file_named_null_is_a_file() {
     let record = "PATH item=0 name=\"(null)\" inode=1 dev=fe:00 nametype=NORMAL";
     assert_eq!(
         event(&[&call(90, "items=1"), "CWD cwd=\"/\"", record])["path"],
@@ -143,7 +143,7 @@ fn a_file_called_null_is_a_file() {
 }
 
 #[test]
-fn entries_without_name_and_inode_are_no_names() {
+fn path_records_without_a_name_are_ignored() {
     let event = event(&[
         &call(87, "items=3"),
         "CWD cwd=\"/w\"",
@@ -155,7 +155,7 @@ fn entries_without_name_and_inode_are_no_names() {
 }
 
 #[test]
-fn a_slash_behind_a_name_moves_it_to_the_parent_and_it_is_found_there_by_inode() {
+fn a_name_with_a_trailing_slash_is_found_in_its_parent_record() {
     // The inode of the working directory is known from another name in it.
     let known = log(
         6,
@@ -193,7 +193,7 @@ fn a_slash_behind_a_name_moves_it_to_the_parent_and_it_is_found_there_by_inode()
 }
 
 #[test]
-fn the_order_of_items_means_nothing() {
+fn the_order_of_items_does_not_matter() {
     let call = call(82, "items=4");
     let old_dir = "PATH item=0 name=\"a/\" inode=1 dev=fe:00 nametype=PARENT";
     let new_dir = "PATH item=1 name=\"b/\" inode=2 dev=fe:00 nametype=PARENT";
@@ -216,7 +216,7 @@ fn the_order_of_items_means_nothing() {
 }
 
 #[test]
-fn a_rename_over_a_file_is_told_by_the_inode_that_stays() {
+fn a_rename_over_a_file_is_recognized_by_the_inode_that_stays() {
     let event = event(&[
         &call(82, "items=5"),
         "CWD cwd=\"/w\"",
@@ -233,7 +233,7 @@ fn a_rename_over_a_file_is_told_by_the_inode_that_stays() {
 }
 
 #[test]
-fn an_exchange_has_six_items_and_is_told_by_inodes() {
+fn an_exchange_has_six_items_and_is_recognized_by_inodes() {
     let event = event(&[
         &call(316, "a0=ffffff9c a2=ffffff9c items=6"),
         "CWD cwd=\"/w\"",
@@ -271,7 +271,7 @@ fn a_failed_rename_of_two_directories_does_not_guess_which_is_which() {
 }
 
 #[test]
-fn a_failed_call_with_only_a_directory_says_so() {
+fn a_failed_syscall_with_only_a_directory_is_unresolved() {
     let call = syscall("arch=c000003e syscall=87 success=no exit=-2 items=1");
     let parent = "PATH item=0 name=\"/w/\" inode=1 dev=fe:00 nametype=PARENT";
     let event = event(&[&call, "CWD cwd=\"/\"", parent]);
@@ -286,14 +286,14 @@ fn a_failed_call_with_only_a_directory_says_so() {
 }
 
 #[test]
-fn fewer_records_than_items_is_an_event_with_a_part_missing() {
+fn fewer_path_records_than_announced_make_the_event_incomplete() {
     let parent = "PATH item=0 name=\"/w/\" inode=1 dev=fe:00 nametype=PARENT";
     let event = event(&[&call(87, "items=2"), "CWD cwd=\"/\"", parent]);
     assert_eq!(event["incomplete"], true);
 }
 
 #[test]
-fn any_number_of_items_is_read() {
+fn any_number_of_items_is_parsed() {
     let items = |count: u32| -> Vec<String> {
         let path = |n| format!("PATH item={n} name=\"/d/{n}\" inode={n} dev=fe:00 nametype=NORMAL");
         std::iter::once(call(90, &format!("items={count}")))
@@ -313,7 +313,7 @@ fn any_number_of_items_is_read() {
 }
 
 #[test]
-fn numbers_of_items_beyond_sense_do_no_harm() {
+fn invalid_item_numbers_are_harmless() {
     for item in ["7", "-1", "99999999999", "x", ""] {
         let path = format!("PATH item={item} name=\"/x\" inode=1 dev=fe:00 nametype=NORMAL");
         assert_eq!(
@@ -341,7 +341,7 @@ fn modes_and_devices_are_shown_as_printed() {
 }
 
 #[test]
-fn the_text_of_a_symbolic_link_is_not_joined_to_anything() {
+fn the_target_of_a_symbolic_link_is_not_resolved() {
     let event = event(&[
         &call(88, "items=3"),
         "CWD cwd=\"/w\"",
@@ -356,7 +356,7 @@ fn the_text_of_a_symbolic_link_is_not_joined_to_anything() {
 }
 
 #[test]
-fn a_hard_link_goes_from_the_file_that_was_there() {
+fn the_source_of_a_hard_link_is_the_existing_file() {
     for old_item in [0, 1] {
         let old = format!("PATH item={old_item} name=\"old\" inode=3 dev=fe:00 nametype=NORMAL");
         let parent = format!(

@@ -1,4 +1,4 @@
-//! How records come: orders, ends, relays.
+//! The order of records, the ends of events, and relayed lines.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::common::{lines, replay, replay_raw};
 const ALL: &[&str] = &["--min", "1000", "--max", "2999", "-q"];
 
 #[test]
-fn interleaved_events_are_put_together_by_time_and_serial() {
+fn interleaved_events_are_reassembled_by_time_and_serial() {
     let one = log(
         1,
         &[
@@ -59,7 +59,7 @@ fn the_same_serial_at_another_time_is_another_event() {
 }
 
 #[test]
-fn the_same_stamp_on_another_host_is_another_event() {
+fn the_same_stamp_from_another_node_is_another_event() {
     let records = log(7, &[&call(87, "items=0"), "PROCTITLE proctitle=\"x\""]);
     let on = |host: &str| records.replace("type=", &format!("node={host} type="));
     let mixed: String = on("a")
@@ -75,7 +75,7 @@ fn the_same_stamp_on_another_host_is_another_event() {
 }
 
 #[test]
-fn relayed_lines_and_numbers_for_types_are_understood() {
+fn relayed_lines_and_numeric_types_are_parsed() {
     let syslog = "Nov 22 10:00:00 box kernel: [ 12.3] audit: type=1300 audit(1.002:3): arch=c000003e syscall=59 pid=4\n";
     let prefixed = "node=h1 type=SYSCALL msg=audit(1.002:4): arch=c000003e syscall=59 pid=5\n";
     let events = replay([syslog, prefixed].concat(), ALL);
@@ -96,7 +96,7 @@ fn the_last_event_does_not_wait_for_another() {
 }
 
 #[test]
-fn what_came_of_an_event_is_shown_even_without_its_syscall() {
+fn an_event_without_its_syscall_record_is_written() {
     let events = replay(
         log(
             7,
@@ -123,7 +123,7 @@ fn what_came_of_an_event_is_shown_even_without_its_syscall() {
 }
 
 #[test]
-fn a_record_cut_in_a_quote_or_in_hex_is_read_as_far_as_it_goes() {
+fn a_record_cut_in_a_quote_or_in_hex_is_parsed() {
     for cut in [
         "PATH item=0 name=\"/tmp/lo",
         "PATH item=0 name=2F746D702F6C6",
@@ -149,7 +149,7 @@ fn a_line_too_long_for_any_record_is_cut_and_marked() {
 }
 
 #[test]
-fn a_jump_of_serials_and_their_rollover_lose_nothing() {
+fn a_jump_and_a_rollover_of_serials_lose_nothing() {
     let at = |serial: u32| log(serial, &[&call(87, "items=0"), "EOE"]);
     let input: String = [1, 60_000_000, 4_294_967_295, 0, 1]
         .into_iter()

@@ -1,4 +1,4 @@
-//! Records that programs write.
+//! Records from user space.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ fn user(record_type: &str, msg: &str) -> serde_json::Value {
 }
 
 #[test]
-fn what_a_program_claims_never_replaces_what_the_kernel_says() {
+fn a_programs_claims_never_replace_the_kernels_ids() {
     let event = user(
         "USER_START",
         "op=PAM:session_open acct=\"x\" uid=0 pid=1 auid=0 ses=0 res=success",
@@ -67,7 +67,7 @@ fn values_of_several_words_are_kept_whole() {
 }
 
 #[test]
-fn what_shadow_utils_say_they_do_is_kept_whole() {
+fn operations_of_shadow_utils_are_kept_whole() {
     for op in [
         "adding group to /etc/group",
         "changing /etc/group; group tstg/1002, new name: tstg2",
@@ -89,7 +89,7 @@ fn what_shadow_utils_say_they_do_is_kept_whole() {
 }
 
 #[test]
-fn punctuation_around_values_is_no_part_of_them() {
+fn punctuation_around_values_is_removed() {
     let event = event(&[
         "USER_AUTH user pid=5 uid=6 auid=7 msg='PAM: authentication acct=root : exe=\"/usr/sbin/crond\" (hostname=?, addr=?, terminal=cron res=success)'",
     ]);
@@ -137,7 +137,7 @@ fn accounts_and_commands_are_decoded_and_addresses_are_not() {
 }
 
 #[test]
-fn an_account_that_is_no_text_is_given_exactly() {
+fn an_account_that_is_not_utf_8_is_also_given_in_hex() {
     let event = user("USER_LOGIN", "op=login acct=62FF res=failed");
     assert_eq!(
         (&event["acct"], &event["acct_hex"]),
@@ -159,7 +159,7 @@ fn free_text_before_the_pairs_is_in_the_message() {
 }
 
 #[test]
-fn text_of_an_avc_inside_a_user_avc_is_fields() {
+fn the_avc_text_of_a_user_avc_becomes_fields() {
     let event = user(
         "USER_AVC",
         "avc:  denied  { send_msg } for msgtype=method_call dest=:1.2 spid=9 scontext=a:b:c tclass=dbus permissive=0  exe=\"/usr/bin/dbus-daemon\" sauid=81",
@@ -172,10 +172,10 @@ fn text_of_an_avc_inside_a_user_avc_is_fields() {
 }
 
 #[test]
-fn colons_angles_and_empty_values_stay_as_they_are() {
+fn colons_angle_brackets_and_empty_values_are_kept() {
     let event = user(
         "CRYPTO_KEY_USER",
-        "op=destroy record_type=server fp=SHA256:02:11:aa direction=? spid=9 suid=0  exe=\"/usr/sbin/sshd\" res=success",
+        "op=destroy kind=server fp=SHA256:02:11:aa direction=? spid=9 suid=0  exe=\"/usr/sbin/sshd\" res=success",
     );
     assert_eq!(
         (&event["fields"]["fp"], &event["fields"]["suid"]),
@@ -194,7 +194,7 @@ fn colons_angles_and_empty_values_stay_as_they_are() {
 }
 
 #[test]
-fn a_key_that_stands_twice_is_kept_twice() {
+fn a_repeated_key_is_kept_twice() {
     let event = user(
         "VIRT_CONTROL",
         "op=start exe=? exe=\"/usr/bin/dockerd\" auid=1000 auid=1001 vm=2A res=success",
@@ -220,7 +220,7 @@ fn typed_text_is_decoded() {
 }
 
 #[test]
-fn names_that_auditd_adds_are_fields_of_their_own() {
+fn names_appended_by_auditd_are_separate_fields() {
     let event = event(&[
         "USER_LOGIN pid=5 uid=6 auid=7 ses=8 msg='op=login id=1000 res=success'\u{1d}UID=\"root\" AUID=\"u\" ID=\"alice\"",
     ]);
@@ -236,7 +236,7 @@ fn names_that_auditd_adds_are_fields_of_their_own() {
 }
 
 #[test]
-fn a_separator_that_a_program_wrote_itself_adds_no_names() {
+fn a_separator_written_by_a_program_adds_no_names() {
     let event = user("USER_LOGIN", "op=login \u{1d}UID=\"root\" res=failed");
     assert_eq!(
         (&event["uid"], &event["res"]),
@@ -245,7 +245,7 @@ fn a_separator_that_a_program_wrote_itself_adds_no_names() {
 }
 
 #[test]
-fn a_type_without_a_name_is_an_event_all_the_same() {
+fn a_user_record_of_an_unnamed_type_is_an_event() {
     let event = user("UNKNOWN[2345]", "op=x res=1");
     assert_eq!(
         (&event["type"], &event["success"]),
@@ -254,7 +254,7 @@ fn a_type_without_a_name_is_an_event_all_the_same() {
 }
 
 #[test]
-fn a_login_is_an_event_with_the_old_ids_beside_the_new() {
+fn a_login_event_has_the_old_and_the_new_ids() {
     let old_style = "LOGIN login pid=13015 uid=0 old auid=4294967295 new auid=1000 old ses=4294967295 new ses=9";
     let new_style = "LOGIN pid=13015 uid=0 old-auid=4294967295 auid=1000 tty=(none) old-ses=4294967295 ses=9 res=1";
     for record in [old_style, new_style] {
@@ -293,7 +293,7 @@ fn a_login_and_the_write_that_caused_it_are_one_event() {
 }
 
 #[test]
-fn a_message_with_companions_of_the_same_serial_is_one_event() {
+fn records_with_the_serial_of_a_message_join_its_event() {
     let events = events(&[
         "SERVICE_START pid=1 uid=0 auid=4294967295 ses=4294967295 msg='unit=x comm=\"systemd\" exe=\"/lib/systemd\" res=success'",
         &call(44, "a0=3 items=0"),
@@ -308,7 +308,7 @@ fn a_message_with_companions_of_the_same_serial_is_one_event() {
 }
 
 #[test]
-fn a_message_without_an_end_is_read_as_far_as_it_goes() {
+fn a_cut_message_is_parsed_up_to_its_end() {
     let event = event(&["USER_AUTH pid=5 uid=6 auid=7 ses=8 msg='op=login acct=\"alic"]);
     assert_eq!(
         (&event["op"], &event["acct"]),
@@ -317,14 +317,14 @@ fn a_message_without_an_end_is_read_as_far_as_it_goes() {
 }
 
 #[test]
-fn what_is_no_text_takes_the_name_of_its_hex_too() {
+fn a_value_that_is_not_utf_8_reserves_its_hex_name() {
     let event = super::events(&["USER_TTY pid=5 msg='data=FF data_hex=41 res=success'"]).remove(0);
     let fields = json!({"data": "\u{fffd}", "data_hex": "FF", "data_hex_2": "41"});
     assert_eq!(event["fields"], fields);
 }
 
 #[test]
-fn more_fields_than_any_program_writes_are_bounded_and_said() {
+fn too_many_fields_are_cut_and_marked() {
     let many: String = (0..100_000).map(|n| format!("f{n}=x key=k{n} ")).collect();
     let event = user("USER_MGMT", &format!("op=x {many}res=success"));
     assert_eq!(event["truncated"], true);
