@@ -71,8 +71,6 @@ fn events(parts: &[&[u8]]) -> Events {
             arena.reset();
         }
     };
-    // The first call opens the input.
-    let _ = source.fill(&mut batch, None);
     for part in parts.iter().filter(|part| !part.is_empty()) {
         writer.write_all(part).expect("the pipe has room");
         source.fill(&mut batch, None).expect("the pipe can be read");
