@@ -98,7 +98,9 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
     let marshaller = Marshaller::new(args, Classifier::new(host), sink, progress);
     // Before any other thread starts: privileges are per thread.
     confinement.enter()?;
-    let reader = AuditReader::spawn(source, stopper, args.reader())?;
+    let mut config = args.reader();
+    config.heartbeat = marshaller.heartbeat();
+    let reader = AuditReader::spawn(source, stopper, config)?;
     let interrupter = reader.interrupter();
     let (control, controlled) = unbounded();
     thread::scope(|scope| {

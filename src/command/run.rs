@@ -82,6 +82,11 @@ impl Marshaller {
         }
     }
 
+    /// The interval at which the reader thread must show that it is not stuck, if anyone checks.
+    pub(crate) fn heartbeat(&self) -> Option<Duration> {
+        self.notify.heartbeat().filter(|_| self.is_live)
+    }
+
     /// Writes events until the end of input or a request to stop.
     ///
     /// # Errors
@@ -147,9 +152,11 @@ impl Marshaller {
                 self.write_metrics(reader);
                 next_stats = Some(at.max(Instant::now() - interval) + interval);
             }
-            let sink = &self.sink;
+            let (totals, sink) = (reader.totals(), &self.sink);
+            // A log's reader may have to wait for the queue, or for a slow file system.
+            let rounds = self.is_live.then_some(totals.rounds);
             self.notify
-                .alive(Instant::now(), || status(&reader.totals(), sink));
+                .alive(Instant::now(), rounds, || status(&totals, sink));
             let deadlines = [next_stats, self.sink.next_due(), self.notify.due()];
             until = deadlines.into_iter().flatten().min();
         }

@@ -46,6 +46,9 @@ pub struct ReaderConfig {
     pub max_out_of_order: u32,
     /// The clock for the timeout of events.
     pub clock: ClockKind,
+    /// The longest time between two loops of the reader thread, even if no records arrive; `None` for
+    /// no limit. See [`Totals::rounds`].
+    pub heartbeat: Option<Duration>,
 }
 
 /// The clock that the reassembly uses.
@@ -66,6 +69,7 @@ impl ReaderConfig {
             overflow: Overflow::DropOldest,
             max_out_of_order: SerialTracker::DEFAULT_WINDOW,
             clock: ClockKind::Monotonic,
+            heartbeat: None,
         }
     }
 
@@ -111,6 +115,9 @@ pub struct Totals {
     pub missing: u64,
     /// Events in flight: their end has not arrived yet.
     pub in_flight: u64,
+    /// Grows each time the reader thread goes through its loop, so that a stuck one can be noticed.
+    /// See [`ReaderConfig::heartbeat`].
+    pub rounds: u64,
 }
 
 /// Reads records in a separate thread and reassembles them into events.
@@ -306,6 +313,7 @@ struct Reading {
     batch: Batch,
     reassembler: Reassembler,
     serials: SerialTracker,
+    heartbeat: Option<Duration>,
     /// The clock of a log; `None` if live.
     clock: Option<LogClock>,
     /// The time of the reassembly at `since`.
@@ -334,6 +342,7 @@ impl Reading {
             batch: Batch::default(),
             reassembler: Reassembler::new(config.reassembly),
             serials: SerialTracker::new(config.max_out_of_order),
+            heartbeat: config.heartbeat,
             clock: (config.clock == ClockKind::Records).then(LogClock::new),
             now: 0,
             since: Instant::now(),
@@ -367,11 +376,14 @@ impl Reading {
         }
     }
 
-    /// When the oldest event in flight expires.
+    /// When to stop waiting for records: when the oldest event in flight expires, or for a heartbeat.
     fn deadline(&mut self) -> Option<Instant> {
-        let deadline = self.reassembler.next_deadline()?;
-        let left = Duration::from_millis(deadline.saturating_sub(self.now));
-        self.since.checked_add(left)
+        let expires = self.reassembler.next_deadline().and_then(|deadline| {
+            let left = Duration::from_millis(deadline.saturating_sub(self.now));
+            self.since.checked_add(left)
+        });
+        let beats = self.heartbeat.map(|heartbeat| Instant::now() + heartbeat);
+        [expires, beats].into_iter().flatten().min()
     }
 
     /// Reassembles the records of the batch.
@@ -444,6 +456,7 @@ impl Reading {
         totals.dropped.records += dropped.records;
         totals.missing = self.serials.missing();
         totals.in_flight = self.reassembler.in_flight() as u64;
+        totals.rounds += 1;
     }
 }
 

@@ -34,6 +34,34 @@ impl Source for Script {
     }
 }
 
+/// A source without records, which waits as long as it is told to.
+struct Silence;
+
+impl Source for Silence {
+    fn fill(&mut self, _: &mut Batch, until: Option<Instant>) -> Result<Fill, Error> {
+        let until = until.expect("a heartbeat");
+        thread::sleep(until.saturating_duration_since(Instant::now()));
+        Ok(Fill::Drained(until))
+    }
+}
+
+#[test]
+fn the_reader_goes_round_at_each_heartbeat_without_records() {
+    let mut config = ReaderConfig::live(ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
+    config.heartbeat = Some(Duration::from_millis(1));
+    let (stopper, _stop) = source::stop().expect("a pipe");
+    let reader = AuditReader::spawn(Box::new(Silence), stopper, config).expect("a thread");
+    let mut last = 0;
+    for _ in 0..3 {
+        while reader.totals().rounds == last {
+            thread::yield_now();
+        }
+        last = reader.totals().rounds;
+    }
+    // This source does not stop, and its thread ends with the test.
+    mem::forget(reader);
+}
+
 #[test]
 fn an_event_does_not_expire_while_its_rest_may_be_in_the_socket() {
     let drained = Fill::Drained(Instant::now());

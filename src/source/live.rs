@@ -73,6 +73,8 @@ struct Finishing {
 const FULL_BATCH_RECORDS: usize = 256;
 /// The interval between status requests to the kernel.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// How long to wait for the answers to such a request. Meanwhile no records are read.
+const CHECK_TIMEOUT: Duration = Duration::from_millis(250);
 /// The delay of a status request after a CONFIG_CHANGE record.
 const CHECK_DELAY: Duration = Duration::from_millis(100);
 /// A record stamped this long after the stop signal tells that all earlier ones have arrived:
@@ -427,6 +429,7 @@ fn ask_for_state() -> (Option<NetlinkClient>, u32, Watch) {
         );
     }
     let watch = Watch::new(&status, rules.unwrap_or(0));
+    control.set_patience(CHECK_TIMEOUT);
     (Some(control), status.lost, watch)
 }
 

@@ -126,6 +126,8 @@ pub trait Client {
 pub struct NetlinkClient {
     socket: OwnedFd,
     sequence: u32,
+    /// How long to wait for the kernel's answer to a request.
+    patience: Duration,
 }
 
 impl NetlinkClient {
@@ -158,6 +160,7 @@ impl NetlinkClient {
         Ok(NetlinkClient {
             socket,
             sequence: 0,
+            patience: ANSWER_TIMEOUT,
         })
     }
 
@@ -179,6 +182,7 @@ impl NetlinkClient {
         Ok(NetlinkClient {
             socket,
             sequence: 0,
+            patience: ANSWER_TIMEOUT,
         })
     }
 
@@ -277,6 +281,11 @@ impl NetlinkClient {
         buffer_bytes(self.socket.as_fd())
     }
 
+    /// Changes how long a request waits for its answer.
+    pub(super) fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
     /// Sends a request and waits for its acknowledgement.
     pub(super) fn request(&mut self, message_type: u16, payload: &[u8]) -> io::Result<()> {
         self.ask(message_type, payload, Answer::Acknowledgement, |_| false)
@@ -303,7 +312,7 @@ impl NetlinkClient {
         mut other: impl FnMut(NetlinkMessage<'_>) -> bool,
     ) -> io::Result<()> {
         let sequence = self.send(message_type, payload)?;
-        let deadline = Instant::now() + ANSWER_TIMEOUT;
+        let deadline = Instant::now() + self.patience;
         let mut buffer = Vec::new();
         let (mut acknowledged, mut complete) = (false, answer == Answer::Acknowledgement);
         while !acknowledged || !complete {
@@ -319,6 +328,8 @@ impl NetlinkClient {
                         number => return Err(io::Error::from_raw_os_error(number.unwrap_or(0))),
                     }
                 }
+                // A late reply to an earlier request, which timed out.
+                Ok(message) if answer == Answer::Messages && message.sequence != sequence => {}
                 Ok(message) => complete |= other(message),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     sys::wait([self.socket.as_fd()], Some(left))?;
@@ -419,4 +430,55 @@ pub(crate) fn describe(pid: u32) -> String {
         .filter(|c| !c.is_control())
         .collect();
     format!("process {pid} ({name})")
+}
+
+#[cfg(all(test, feature = "confine"))]
+mod tests {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    use super::*;
+
+    /// A client, and the socket of a kernel that answers only what a test makes it answer.
+    fn client() -> (NetlinkClient, OwnedFd) {
+        let (kind, flags) = (SocketType::SEQPACKET, SocketFlags::CLOEXEC);
+        let (socket, kernel) = socketpair(AddressFamily::UNIX, kind, flags, None).unwrap();
+        let mut client = NetlinkClient {
+            socket,
+            sequence: 0,
+            patience: ANSWER_TIMEOUT,
+        };
+        client.set_patience(Duration::from_millis(20));
+        (client, kernel)
+    }
+
+    fn reply(kernel: &OwnedFd, message_type: u16, sequence: u32, payload: &[u8]) {
+        let message = wire::request(message_type, 0, sequence, payload);
+        sys::send(kernel.as_fd(), &message).unwrap();
+    }
+
+    #[test]
+    fn a_request_without_an_answer_ends_after_the_patience() {
+        let (mut client, _kernel) = client();
+        let asked = Instant::now();
+        let error = client.status().unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ETIMEDOUT));
+        assert!(asked.elapsed() < ANSWER_TIMEOUT / 2);
+    }
+
+    #[test]
+    fn late_answers_to_an_earlier_request_are_not_taken_for_the_current_ones() {
+        let (mut client, kernel) = client();
+        client.count_rules().unwrap_err();
+        let answer = |sequence, rules| {
+            reply(&kernel, NLMSG_ERROR, sequence, &[0; 20]);
+            for _ in 0..rules {
+                reply(&kernel, AUDIT_LIST_RULES.0, sequence, &[0; 8]);
+            }
+            reply(&kernel, NLMSG_DONE, sequence, &[]);
+        };
+        answer(1, 3);
+        answer(2, 5);
+        client.set_patience(ANSWER_TIMEOUT);
+        assert_eq!(client.count_rules().unwrap(), 5);
+    }
 }

@@ -4,6 +4,7 @@ use std::{fs, os::unix::net::UnixDatagram, path::PathBuf, process::Stdio, time::
 
 use crate::{
     common::auditrd,
+    live::{audit::Audit, daemon::Daemon, os},
     process::{Running, login},
 };
 
@@ -113,6 +114,55 @@ fn a_stuck_output_stops_the_watchdog_pings() {
     assert!(stuck.try_wait().unwrap().is_none(), "it is stuck");
     stuck.kill().unwrap();
     stuck.wait().unwrap();
+}
+
+#[test]
+fn a_stuck_reader_thread_stops_the_watchdog_pings() {
+    let Some(_audit) = Audit::borrow() else {
+        return;
+    };
+    let manager = Manager::new();
+    let mut command = auditrd();
+    command
+        .env("NOTIFY_SOCKET", manager.path())
+        .env("WATCHDOG_USEC", "200000");
+    let daemon = Daemon::start(command);
+    // Pings come without any records, since the reader wakes up for its heartbeat.
+    for _ in 0..3 {
+        manager.wait_for("WATCHDOG=1");
+    }
+    let reader = thread_named(daemon.pid(), "reader");
+    os::freeze(reader);
+    // A ping may be on its way; after it, there are only status lines.
+    let is_ping = |message: Vec<String>| message.iter().any(|line| line == "WATCHDOG=1");
+    let mut since_a_ping = 0;
+    while since_a_ping < 5 {
+        since_a_ping = if is_ping(manager.receive()) {
+            0
+        } else {
+            since_a_ping + 1
+        };
+    }
+    daemon.wait_for_log("the reader thread does not respond");
+    os::thaw(reader);
+    manager.wait_for("WATCHDOG=1");
+    assert!(daemon.stop().status.success());
+}
+
+fn thread_named(pid: u32, name: &str) -> u32 {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let thread = threads.map(|thread| thread.unwrap().path()).find(|thread| {
+        let comm = fs::read_to_string(thread.join("comm"));
+        comm.is_ok_and(|comm| comm.trim_end() == name)
+    });
+    let thread = thread.expect("the thread runs");
+    thread
+        .file_name()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap()
 }
 
 #[test]

@@ -314,3 +314,25 @@ pub(crate) fn create_at(directory: &File, name: &std::ffi::CStr) -> io::Result<(
     drop(unsafe { OwnedFd::from_raw_fd(fd) });
     Ok(())
 }
+
+/// Stops one thread of another process, with this thread as its tracer.
+pub(crate) fn freeze(thread: u32) {
+    let thread = thread as c_int;
+    // SAFETY: these requests take no addresses.
+    unsafe {
+        let seized = libc::ptrace(libc::PTRACE_SEIZE, thread, 0, 0);
+        assert_eq!(seized, 0, "{}", io::Error::last_os_error());
+        assert_eq!(libc::ptrace(libc::PTRACE_INTERRUPT, thread, 0, 0), 0);
+    }
+    let mut status = 0;
+    // SAFETY: `status` outlives the call.
+    let stopped = unsafe { libc::waitpid(thread, &raw mut status, libc::__WALL) };
+    assert_eq!(stopped, thread);
+}
+
+/// Lets a frozen thread go on. Its tracer must call this.
+pub(crate) fn thaw(thread: u32) {
+    // SAFETY: this request takes no addresses.
+    let detached = unsafe { libc::ptrace(libc::PTRACE_DETACH, thread as c_int, 0, 0) };
+    assert_eq!(detached, 0, "{}", io::Error::last_os_error());
+}
