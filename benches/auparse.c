@@ -1,9 +1,9 @@
 /*
- * Walks over every field of every record of a log with libauparse, as auditd's own tools do.
+ * Reads every field of every record of a log with libauparse, as auditd's own tools do.
  *
  *     auparse walk|interpret FILE
  *
- * The names are declared here, so that it needs the library alone and not its headers.
+ * The functions are declared here, so that only the library is needed and not its headers.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 /*
- * Listens to the kernel's audit records and throws them away: the least that a process can do which
- * gets each record with a call of its own.
+ * Receives the kernel's audit records and discards them: the minimal work of a process that makes one
+ * call per record.
  *
  *     bare multicast|unicast
  *
- * SIGTERM ends it, and then it says how many records there were and how often the socket was full.
+ * On SIGTERM it prints the numbers of records and of overflows of the socket, and exits.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -32,7 +32,7 @@ static void fail(const char *what)
     exit(1);
 }
 
-/* Registers a process as the audit daemon, or nobody. */
+/* Registers a process as the audit daemon, or unregisters it if pid is 0. */
 static void be_daemon(int fd, unsigned pid)
 {
     struct {
@@ -62,7 +62,7 @@ int main(int argc, char **argv)
     sigset_t blocked, open;
     unsigned long records = 0, overflows = 0;
 
-    /* The signal only comes in ppoll, so that none can come just before it. */
+    /* The signal is unblocked only in ppoll, so that it cannot arrive just before. */
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGTERM);
     sigprocmask(SIG_BLOCK, &blocked, &open);

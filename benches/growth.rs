@@ -1,11 +1,11 @@
-//! Whether more of something costs more for each byte of it: records, events in flight, names in an
-//! event, arguments and their length.
+//! Checks that the cost per byte does not grow with the number of records, events in flight, names
+//! in an event, arguments, and their length.
 //!
-//! `cargo bench --bench growth -- [--runs N]`. It fails if a larger size costs more than two and a half
-//! times as much per byte as any smaller one: what is open in more memory than the caches have costs
-//! up to twice as much, and what grows faster than its input costs many times as much.
+//! `cargo bench --bench growth -- [--runs N]`. It fails if a larger size costs more than 2.5 times
+//! as much per byte as any smaller one. Cache misses account for up to a factor of two; superlinear
+//! algorithms cost many times as much.
 
-#![expect(clippy::print_stdout, reason = "figures go there")]
+#![expect(clippy::print_stdout, reason = "the results go there")]
 
 mod support;
 
@@ -25,13 +25,13 @@ use auditrd::{
 };
 use support::{log, number, sys};
 
-/// How much more a byte may cost where there is more of it.
-const LIMIT: f64 = 2.5;
+/// The largest ratio of the cost per byte to that of a smaller size.
+const MAX_RATIO: f64 = 2.5;
 
-/// The kernel cuts an argument into pieces of about this many bytes (`MAX_EXECVE_AUDIT_LEN`).
-const PIECE: usize = 7500;
+/// The kernel splits an argument into pieces of about this many bytes (`MAX_EXECVE_AUDIT_LEN`).
+const PIECE_BYTES: usize = 7500;
 
-/// A curve: what grows, and a log of about the same length for each size of it.
+/// A quantity that grows, and the log for each of its sizes. All logs have about the same length.
 struct Curve {
     name: &'static str,
     sizes: &'static [usize],
@@ -87,11 +87,11 @@ fn main() -> ExitCode {
     if is_linear {
         return ExitCode::SUCCESS;
     }
-    eprintln!("something costs more than {LIMIT} times as much per byte where there is more of it");
+    eprintln!("a larger size costs more than {MAX_RATIO} times as much per byte");
     ExitCode::FAILURE
 }
 
-/// The curve over the length of a log, from the busy host's.
+/// The curve over the length of the busy host's log.
 fn records() -> bool {
     let mut least = f64::MAX;
     let sizes = [
@@ -107,7 +107,7 @@ fn records() -> bool {
         })
 }
 
-/// Measures one size, and says whether it costs no more than it may.
+/// Measures one size, and returns whether its cost is within the limit.
 fn point(name: &str, size: usize, log: &Path, least: &mut f64) -> bool {
     let bytes = fs::metadata(log).expect("a log").len() as f64;
     let (mut time, mut records) = (Duration::MAX, 0);
@@ -129,17 +129,16 @@ fn point(name: &str, size: usize, log: &Path, least: &mut f64) -> bool {
         bytes / 1e6,
         nanos / records as f64,
         bytes * 1e3 / nanos,
-        if ratio > LIMIT {
+        if ratio > MAX_RATIO {
             "  MORE THAN LINEAR"
         } else {
             ""
         }
     );
-    ratio <= LIMIT
+    ratio <= MAX_RATIO
 }
 
-/// The CPU time that the whole way from a log to its lines takes, in all threads, and how many
-/// records there were.
+/// The CPU time of all threads for converting a log to lines, and the number of records.
 fn replay(log: &Path) -> (Duration, u64) {
     let before = sys::cpu();
     let (stopper, stop) = auditrd::source::stop().expect("a pipe");
@@ -164,8 +163,8 @@ fn replay(log: &Path) -> (Duration, u64) {
     (sys::cpu() - before, tally.records)
 }
 
-/// Bytes of a log, about.
-const LENGTH: usize = 40 << 20;
+/// The approximate length of each log.
+const LOG_BYTES: usize = 40 << 20;
 
 fn call(out: &mut String, serial: usize, number: u32, items: usize) {
     let _ = writeln!(
@@ -194,12 +193,12 @@ fn title(out: &mut String, serial: usize) {
     );
 }
 
-/// Events of which so many are begun before the first one ends.
+/// Events of which `open` start before the first one ends.
 fn in_flight(open: usize) -> String {
-    let mut out = String::with_capacity(LENGTH * 5 / 4);
+    let mut out = String::with_capacity(LOG_BYTES * 5 / 4);
     let mut first = 1;
-    // Several times each, as memory that is used for the first time costs more than a record.
-    while out.len() < LENGTH || first <= 4 * open {
+    // Several rounds, because the first use of memory costs more than a record.
+    while out.len() < LOG_BYTES || first <= 4 * open {
         let block = first..first + open;
         block
             .clone()
@@ -213,11 +212,11 @@ fn in_flight(open: usize) -> String {
     out
 }
 
-/// Events with so many names.
+/// Events with `count` names.
 fn names(count: usize) -> String {
-    let mut out = String::with_capacity(LENGTH * 5 / 4);
+    let mut out = String::with_capacity(LOG_BYTES * 5 / 4);
     let mut serial = 1;
-    while out.len() < LENGTH {
+    while out.len() < LOG_BYTES {
         call(&mut out, serial, 257, count);
         (0..count).for_each(|item| name(&mut out, serial, item, "NORMAL"));
         title(&mut out, serial);
@@ -226,16 +225,16 @@ fn names(count: usize) -> String {
     out
 }
 
-/// Commands with so many words.
+/// Commands with `count` words.
 fn words(count: usize) -> String {
-    let mut out = String::with_capacity(LENGTH * 5 / 4);
+    let mut out = String::with_capacity(LOG_BYTES * 5 / 4);
     let mut serial = 1;
-    while out.len() < LENGTH {
+    while out.len() < LOG_BYTES {
         call(&mut out, serial, 59, 0);
         let mut record = format!("argc={count}");
         for word in 0..count {
             let _ = write!(record, " a{word}=\"word-{word}\"");
-            if record.len() > PIECE {
+            if record.len() > PIECE_BYTES {
                 execve(&mut out, serial, &record);
                 record.clear();
             }
@@ -247,14 +246,14 @@ fn words(count: usize) -> String {
     out
 }
 
-/// Commands with an argument that so many bytes are written for, in pieces as the kernel cuts it.
+/// Commands with an argument of `length` bytes as written, split into pieces as by the kernel.
 fn argument(length: usize, byte: u8, quote: &str) -> String {
-    let mut out = String::with_capacity(LENGTH * 5 / 4);
-    let text = char::from(byte).to_string().repeat(length.min(PIECE));
+    let mut out = String::with_capacity(LOG_BYTES * 5 / 4);
+    let text = char::from(byte).to_string().repeat(length.min(PIECE_BYTES));
     let mut serial = 1;
-    while out.len() < LENGTH {
+    while out.len() < LOG_BYTES {
         call(&mut out, serial, 59, 0);
-        if length <= PIECE {
+        if length <= PIECE_BYTES {
             let record = format!("argc=2 a0=\"bench\" a1={quote}{text}{quote}");
             execve(&mut out, serial, &record);
         } else {
@@ -263,8 +262,8 @@ fn argument(length: usize, byte: u8, quote: &str) -> String {
                 serial,
                 &format!("argc=2 a0=\"bench\" a1_len={length}"),
             );
-            for piece in 0..length.div_ceil(PIECE) {
-                let part = &text[..(length - piece * PIECE).min(PIECE)];
+            for piece in 0..length.div_ceil(PIECE_BYTES) {
+                let part = &text[..(length - piece * PIECE_BYTES).min(PIECE_BYTES)];
                 execve(
                     &mut out,
                     serial,

@@ -1,10 +1,10 @@
-//! What it costs to listen to this kernel, against a loop in C that throws every record away; and how
-//! long an event takes to come out.
+//! Measures the cost of listening to the kernel, against a loop in C that discards every record;
+//! the latency of an event; and the start.
 //!
-//! `cargo bench --bench live -- [--files N] [--rounds N] [--binary PATH]`, as root, with auditctl and
-//! cc. Auditing is borrowed and given back, also when the bench is stopped or fails.
+//! `cargo bench --bench live -- [--files N] [--rounds N] [--binary PATH]`, as root, with auditctl
+//! and cc. The audit settings are restored, also if the bench is stopped or fails.
 
-#![expect(clippy::print_stdout, reason = "figures go there")]
+#![expect(clippy::print_stdout, reason = "the results go there")]
 
 #[path = "../tests/it/live/audit.rs"]
 #[allow(dead_code, reason = "the tests need more of it")]
@@ -55,8 +55,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Borrows auditing and lets another process measure, so that it is given back whatever becomes of
-/// that one, and of a terminal's Ctrl-C.
+/// Locks the audit subsystem and measures in a child process, so that the settings are restored if
+/// that process fails or the user presses Ctrl-C.
 fn borrowed() -> io::Result<bool> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
@@ -89,7 +89,7 @@ fn borrowed() -> io::Result<bool> {
             return Ok(status.success());
         }
         if stop.load(Ordering::Relaxed) {
-            // With all that it has started.
+            // The process group, which includes its children.
             let group = format!("-{}", measuring.id());
             Command::new("kill")
                 .args(["-TERM", "--", &group])
@@ -101,14 +101,13 @@ fn borrowed() -> io::Result<bool> {
     }
 }
 
-/// A directory in memory, where there is one. In others it may take longer to make a file the more were
-/// removed before: ext4 passes over each of those for a while, which took most of the time that the
-/// records came in, and less of it in one round than in the next.
+/// A directory in memory, if possible. On ext4, the creation of a file slows down with the number
+/// of recently removed ones; that took most of the time of the load, and varied between rounds.
 fn in_memory() -> io::Result<tempfile::TempDir> {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())
 }
 
-/// This program once more.
+/// A command that runs this program again.
 fn again() -> io::Result<Command> {
     Ok(Command::new(env::current_exe()?))
 }
@@ -171,22 +170,22 @@ fn compile(bare: &Path) -> PathBuf {
     bare.to_owned()
 }
 
-/// What makes records.
+/// The load that causes records.
 #[derive(Clone, Copy)]
 struct Work<'a> {
     directory: &'a Path,
     files: u64,
-    /// How long it sleeps after each file, in microseconds.
+    /// The pause after each file, in microseconds.
     pause: u64,
 }
 
-/// What a listener has used and said.
+/// The results of a listener.
 struct Heard {
     used: Duration,
     records: u64,
-    /// How often its threads went to sleep, and were woken.
+    /// The number of times that its threads slept and were woken.
     wakes: u64,
-    /// How often it called write(2).
+    /// The number of calls of write(2).
     writes: u64,
     lines: u64,
     dropped: u64,
@@ -201,8 +200,8 @@ impl Heard {
     }
 }
 
-/// Both listeners in turns, so that what else the machine does happens to both, and each of them as
-/// often before the other as after it.
+/// Runs both listeners alternately, so that other load on the machine affects both, and each is as
+/// often first as second.
 fn drain(mode: &str, bare: &Path, binary: &str, work: &Work<'_>, rounds: u64) {
     let (mut theirs, mut ours) = (Vec::new(), Vec::new());
     for round in 0..rounds {
@@ -214,7 +213,7 @@ fn drain(mode: &str, bare: &Path, binary: &str, work: &Work<'_>, rounds: u64) {
                 continue;
             }
             let mut auditrd = Command::new(binary);
-            // Programs on the machine may send records of their own in the meantime.
+            // Other programs may send records too.
             auditrd.args(["-v", "--events", "fim"]);
             if mode == "unicast" {
                 auditrd.arg("--unicast");
@@ -231,7 +230,7 @@ fn drain(mode: &str, bare: &Path, binary: &str, work: &Work<'_>, rounds: u64) {
     compare(mode, work, &theirs, &ours);
 }
 
-/// A row of the table. The ratio is that of all rounds together.
+/// Prints a row of the table. The ratio is that of the sums over all rounds.
 fn compare(mode: &str, work: &Work<'_>, theirs: &[Heard], ours: &[Heard]) {
     let sum = |heard: &[Heard], number: fn(&Heard) -> u64| heard.iter().map(number).sum::<u64>();
     let records = |heard: &[Heard]| sum(heard, |heard| heard.records);
@@ -270,7 +269,7 @@ fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Starts a listener, has files made, and stops it when the kernel has sent all.
+/// Starts a listener, creates the files, and stops it when the kernel has sent all records.
 fn listen(command: &mut Command, mode: &str, work: &Work<'_>) -> Heard {
     let directory = work.directory;
     let log = directory.with_extension("said");
@@ -296,7 +295,7 @@ fn listen(command: &mut Command, mode: &str, work: &Work<'_>) -> Heard {
     let usage = sys::wait(&child.0).expect("its end");
     std::mem::forget(child);
     remove(directory);
-    let said = fs::read_to_string(&log).expect("what it said");
+    let said = fs::read_to_string(&log).expect("its log");
     fs::remove_file(&log).expect("it was there");
     assert!(usage.success, "{said}");
     let records = counter(&said, "records").expect("how many records");
@@ -315,7 +314,7 @@ fn listen(command: &mut Command, mode: &str, work: &Work<'_>) -> Heard {
     }
 }
 
-/// Has files made, and says how long that took.
+/// Creates the files in a child process, and returns how long it took.
 fn make(work: &Work<'_>) -> Duration {
     let start = Instant::now();
     let made = again()
@@ -335,8 +334,8 @@ fn make(work: &Work<'_>) -> Duration {
     start.elapsed()
 }
 
-/// The CPU time of a process so far, by the scheduler's clock in nanoseconds: its threads', as far as
-/// they live. Zero where the kernel does not say.
+/// The CPU time of the live threads of a process so far, from the scheduler's statistics. Zero if
+/// the kernel has none.
 fn used_by(pid: u32) -> Duration {
     let threads = fs::read_dir(format!("/proc/{pid}/task"));
     let nanos = threads
@@ -350,7 +349,7 @@ fn used_by(pid: u32) -> Duration {
     Duration::from_nanos(nanos.sum())
 }
 
-/// How often the threads of a process have gone to sleep so far.
+/// The number of voluntary context switches of all threads of a process so far.
 fn sleeps(pid: u32) -> u64 {
     let threads = fs::read_dir(format!("/proc/{pid}/task"))
         .into_iter()
@@ -366,13 +365,13 @@ fn sleeps(pid: u32) -> u64 {
         .sum()
 }
 
-/// How often a process has called write(2) so far.
+/// The number of calls of write(2) by a process so far.
 fn written(pid: u32) -> u64 {
     let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
     counter(&io, "syscw:").unwrap_or(0)
 }
 
-/// The processes that a process has started and not waited for.
+/// The children of a process.
 fn children(parent: u32) -> impl Iterator<Item = u32> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     processes.filter_map(move |process| {
@@ -382,8 +381,8 @@ fn children(parent: u32) -> impl Iterator<Item = u32> {
     })
 }
 
-/// How long a program takes that makes files, with the bare loop and with an output that nobody
-/// reads, in turns.
+/// Measures how long the load takes, with the bare loop and with an auditrd whose output is not
+/// read, alternately.
 fn stuck(mode: &str, bare: &Path, binary: &str, work: &Work<'_>, rounds: u64) {
     let (mut theirs, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
@@ -406,7 +405,8 @@ fn stuck(mode: &str, bare: &Path, binary: &str, work: &Work<'_>, rounds: u64) {
     );
 }
 
-/// How long files take to make beside a listener. Its output, where it is a pipe, hangs up after that.
+/// How long the load takes with a listener, in seconds. If its output is a pipe, it is closed
+/// afterwards.
 fn held_up(
     mut command: Command,
     unread: Option<io::PipeReader>,
@@ -424,8 +424,8 @@ fn held_up(
     taken.as_secs_f64()
 }
 
-/// Removes the files one by one. To open the directory would be an event, which the kernel would keep
-/// for the next audit daemon.
+/// Removes the files one by one. Listing the directory would cause an event, which the kernel would
+/// keep for the next audit daemon.
 fn remove(directory: &Path) {
     let mut number = 0;
     while fs::remove_file(file(directory, number)).is_ok() {
@@ -437,12 +437,12 @@ fn file(directory: &Path, number: u64) -> PathBuf {
     directory.join(format!("file-{number}"))
 }
 
-/// A listener that is killed if nobody has waited for it.
+/// A child that is killed on drop.
 struct Guard(Child);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // It may have ended, which is as good.
+        // It may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -473,8 +473,8 @@ fn is_member(pid: u32) -> bool {
     })
 }
 
-/// The workload: makes files in a directory, with an optional pause after each, or each when it is
-/// told to.
+/// The workload: creates files in a directory, with an optional pause after each, or one for each
+/// line of standard input.
 fn create(directory: &Path) {
     let pause = option("--pause").map(|_| Duration::from_micros(number("--pause", 0)));
     let mut orders = support::has("--ordered").then(|| io::stdin().lines());
@@ -500,7 +500,7 @@ fn create(directory: &Path) {
     }
 }
 
-/// How long it takes from before a system call to its line, with nothing else going on.
+/// Measures the time from the start of a syscall to its line, on an idle host.
 fn latency(binary: &str, directory: &Path) {
     let mut listener = Guard(
         Command::new(binary)
@@ -551,7 +551,7 @@ fn latency(binary: &str, directory: &Path) {
     );
 }
 
-/// How long it takes from its start to the first line, while files are made all the time.
+/// Measures the time from the start of the program to its first line, while the load is running.
 fn start(binary: &str, directory: &Path) {
     let taken = (0..number("--starts", 15)).map(|_| {
         let _worker = Guard(

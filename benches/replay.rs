@@ -1,10 +1,10 @@
-//! The replay of a whole log by the binary, from a file and from a pipe, against what it costs to
-//! find the line ends in it.
+//! Measures the binary replaying a whole log, from a file and from a pipe, against a scan for line
+//! ends.
 //!
 //! `cargo bench --bench replay -- [--copies N] [--runs N] [--binary PATH]`; ten copies of the busy
 //! host's log are about 280 MB.
 
-#![expect(clippy::print_stdout, reason = "figures go there")]
+#![expect(clippy::print_stdout, reason = "the results go there")]
 
 mod support;
 

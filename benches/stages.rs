@@ -1,12 +1,12 @@
-//! The stages one by one, over the records of a busy host: time, throughput, what they allocate once
-//! they are warm, and, under valgrind, how many instructions they take.
+//! Measures each stage alone, over the records of a busy host: time, throughput, allocations after
+//! warm-up and, with valgrind, instructions.
 //!
 //! `cargo bench --bench stages -- [--records N] [--runs N] [--instructions]`
 //!
-//! It fails if a stage allocates anything once it has seen its input, or if the whole way from a log
-//! to a line allocates once in ten thousand events in the second half of a log, each of them new to it.
+//! It fails if a stage allocates after warm-up, or if the whole pipeline allocates once in ten
+//! thousand events or more in the second half of a log.
 
-#![expect(clippy::print_stdout, reason = "figures go there")]
+#![expect(clippy::print_stdout, reason = "the results go there")]
 
 mod support;
 
@@ -35,7 +35,7 @@ use support::{log, number, option, sys};
 #[global_allocator]
 static ALLOCATOR: sys::Counting = sys::Counting;
 
-/// What one stage is fed with, made by the stages before it.
+/// The inputs of all stages, produced by the stages before them.
 struct Input {
     path: PathBuf,
     text: Vec<u8>,
@@ -47,12 +47,11 @@ struct Input {
 /// One round of a stage over the whole input.
 type Round<'a> = Box<dyn FnMut() + 'a>;
 
-/// A stage: what it does to the whole input once. Whatever it keeps between two rounds is in the
-/// closure that `make` returns.
+/// A stage. Its state between rounds is in the closure that `make` returns.
 struct Stage {
     name: &'static str,
     make: for<'a> fn(&'a Input, &'a [AuditEvent<'a>]) -> Round<'a>,
-    /// Whether it may not allocate once it is warm.
+    /// Whether it must not allocate after warm-up.
     is_frugal: bool,
 }
 
@@ -125,7 +124,7 @@ fn main() -> ExitCode {
     if is_frugal {
         return ExitCode::SUCCESS;
     }
-    eprintln!("a stage allocates that should not");
+    eprintln!("a stage allocates after warm-up");
     ExitCode::FAILURE
 }
 
@@ -133,7 +132,7 @@ fn runs() -> u64 {
     number("--runs", 15)
 }
 
-/// The least time of several rounds, and what the last one allocated. The first is for warming up.
+/// The least time of several rounds after a warm-up, and the number of allocations of the last one.
 fn measure(round: &mut dyn FnMut()) -> (Duration, u64) {
     round();
     let (mut least, mut allocations) = (Duration::MAX, 0);
@@ -195,7 +194,7 @@ impl Input {
 
     fn source(&self) -> LogSource {
         let (stopper, stop) = auditrd::source::stop().expect("a pipe");
-        // A source whose stopper is gone ends at once.
+        // Dropping the stopper would end the source.
         std::mem::forget(stopper);
         LogSource::open(std::slice::from_ref(&self.path), stop).expect("the log is there")
     }
@@ -209,7 +208,7 @@ impl Input {
 
 impl Drop for Input {
     fn drop(&mut self) {
-        // It is in the directory for what the build makes, and may stay there.
+        // It is in the target directory, where a leftover file is harmless.
         let _ = std::fs::remove_file(&self.path);
     }
 }
@@ -219,7 +218,7 @@ fn reassembler() -> Reassembler {
     Reassembler::new(ReaderConfig::log(config).reassembly)
 }
 
-/// Opens the log, cuts it into lines and reads their stamps.
+/// Opens the log, splits it into lines and parses their stamps.
 fn read(input: &Input) -> Round<'_> {
     let mut batch = Batch::default();
     Box::new(move || {
@@ -232,7 +231,7 @@ fn read(input: &Input) -> Round<'_> {
     })
 }
 
-/// Reads the stamps of records alone.
+/// Parses the stamps only.
 fn header(input: &Input) -> Round<'_> {
     let line = |line| Some(&line[memchr::memmem::find(line, b"audit(")?..]);
     let lines: Vec<&[u8]> = input.text.split(|b| *b == b'\n').filter_map(line).collect();
@@ -243,7 +242,7 @@ fn header(input: &Input) -> Round<'_> {
     })
 }
 
-/// Cuts bodies into keys and values.
+/// Splits bodies into keys and values.
 fn tokens(input: &Input) -> Round<'_> {
     Box::new(|| {
         for record in input.batches.iter().flat_map(Batch::records) {
@@ -254,7 +253,7 @@ fn tokens(input: &Input) -> Round<'_> {
     })
 }
 
-/// Puts records together to events.
+/// Reassembles records into events.
 fn reassemble(input: &Input) -> Round<'_> {
     let (mut reassembler, mut groups) = (reassembler(), Groups::default());
     Box::new(move || {
@@ -268,7 +267,7 @@ fn reassemble(input: &Input) -> Round<'_> {
     })
 }
 
-/// Tokenises and decodes what is wanted of an event's records.
+/// Parses the records of an event.
 fn facts(input: &Input) -> Round<'_> {
     let mut arena = Arena::new();
     Box::new(move || {
@@ -279,7 +278,7 @@ fn facts(input: &Input) -> Round<'_> {
     })
 }
 
-/// As above, and makes an event of it with its paths resolved.
+/// Parses and classifies an event, and resolves its paths.
 fn classify(input: &Input) -> Round<'_> {
     let mut classifier = Classifier::new(Box::new(Absent));
     let mut arena = Arena::new();
@@ -303,8 +302,8 @@ fn encode<'a>(events: &'a [AuditEvent<'a>]) -> Round<'a> {
     })
 }
 
-/// The whole way from a log to a sink, both threads, and what it allocates for each event in the
-/// second half of the log. Every event is new to it.
+/// Runs the whole pipeline from a log to a sink, with both threads, and checks the allocations in
+/// the second half of the log. No event is repeated.
 fn pipeline() -> bool {
     let (log, size) = log::grown(4, None).expect("the busy host's log");
     let (stopper, stop) = auditrd::source::stop().expect("a pipe");
@@ -339,17 +338,17 @@ fn pipeline() -> bool {
         "log to sink: {count} allocations ({bytes} bytes) in the last {rest} of {events} events, {:.5} per event",
         count as f64 / rest as f64
     );
-    // A buffer that meets an event larger than any before it grows; nothing else may allocate.
+    // Buffers grow when an event is larger than all before it; nothing else may allocate.
     count * 10_000 < rest
 }
 
-/// One round of one stage, which valgrind counts.
+/// One round of one stage; valgrind counts its instructions.
 #[inline(never)]
 fn counted_round(round: &mut dyn FnMut()) {
     round();
 }
 
-/// Runs one stage twice, the second time to be counted.
+/// Runs one stage twice: a warm-up, and a counted round.
 fn once(name: &str) -> ExitCode {
     let input = Input::new(number("--records", 10_000)).expect("the busy host's log");
     let arena = Arena::new();

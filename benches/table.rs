@@ -1,9 +1,9 @@
-//! The table in docs/performance.md: this program, a lower bound, and other programs, over the same
-//! log.
+//! Prints the table in docs/performance.md: this program, a lower bound and other programs, reading
+//! the same log.
 //!
-//! `cargo bench --bench table -- [--copies N] [--runs N]`. Debian has the others in the packages
-//! laurel, auditd and libauparse0, and valgrind, which counts allocations. What is not installed is
-//! left out, and said.
+//! `cargo bench --bench table -- [--copies N] [--runs N]`. The Debian packages are laurel, auditd,
+//! libauparse0, and valgrind, which counts allocations. Programs that are not installed are
+//! reported and left out.
 
 #![expect(clippy::print_stdout, reason = "the table goes there")]
 
@@ -17,8 +17,8 @@ use support::{
     programs::{self, Program},
 };
 
-/// Records of the log in which allocations are counted: valgrind is slow.
-const COUNTED: u64 = 20_000;
+/// The number of records for counting allocations: valgrind is slow.
+const COUNTED_RECORDS: u64 = 20_000;
 
 fn main() -> io::Result<()> {
     if programs::is_scan()? || !support::is_bench() {
@@ -54,14 +54,14 @@ fn main() -> io::Result<()> {
             allocations(program)?,
         );
     }
-    println!("\nMB/s and records/s are for each second of CPU time, user's and system's.");
+    println!("\nMB/s and records/s are per second of CPU time, user and system.");
     Ok(())
 }
 
-/// What one more copy of the same events costs in allocations, once two have gone by.
+/// Allocations per event: the difference between three copies of the log and two.
 fn allocations(program: &Program) -> io::Result<String> {
     let count = |copies| -> io::Result<_> {
-        let (log, size) = log::grown(copies, Some(COUNTED))?;
+        let (log, size) = log::grown(copies, Some(COUNTED_RECORDS))?;
         Ok((program.allocations(Path::new(&log)), size.events))
     };
     let (few, many) = (count(2)?, count(3)?);
@@ -77,7 +77,7 @@ fn allocations(program: &Program) -> io::Result<String> {
     })
 }
 
-/// A number with commas.
+/// A number with thousands separators.
 fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Cuts the logs in tests/data into seeds for the fuzz targets: one of each kind of record and event.
+"""Extracts seeds for the fuzz targets from the logs in tests/data: one per kind of record and event.
 
-A seed begins with the bytes that its target reads before the text: see the type of its input.
+A seed starts with the bytes that its target reads before the text: see the type of its input.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ def keep(target, seed):
 
 
 def shape(body):
-    """The keys of a record, and of which kind each value is."""
+    """The keys of a record, and the kind of each value."""
     pairs = re.findall(rb"([\w\[\]-]+)=(\"|'|\(|\?|-|[0-9A-F]+\b|.)", body)
     return tuple((re.sub(rb"\d+", b"0", key), value[:1] if not value.isalnum() else b"0")
                  for key, value in pairs)

@@ -1,4 +1,4 @@
-//! What it costs to run a program.
+//! The cost of running a program.
 
 use std::{
     io,
@@ -8,17 +8,17 @@ use std::{
 
 use super::{log::Size, sys};
 
-/// CPU time, time on the clock, and memory.
+/// CPU time, wall-clock time, and memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cost {
     pub(crate) cpu: Duration,
     pub(crate) wall: Duration,
-    /// Bytes resident at most.
+    /// Peak resident memory, in bytes.
     pub(crate) peak: u64,
 }
 
 impl Cost {
-    /// Runs a program to its end, which must be a good one.
+    /// Runs a program, which must succeed.
     pub(crate) fn of(command: &mut Command) -> io::Result<Cost> {
         let start = Instant::now();
         let child = command.spawn()?;
@@ -33,7 +33,7 @@ impl Cost {
         })
     }
 
-    /// The cheapest of several runs: what others do on the machine only ever adds.
+    /// The least cost of several runs, because other load on the machine only ever adds to it.
     pub(crate) fn least(runs: u64, mut run: impl FnMut() -> io::Result<Cost>) -> io::Result<Cost> {
         let mut least = run()?;
         for _ in 1..runs {
@@ -47,17 +47,17 @@ impl Cost {
         Ok(least)
     }
 
-    /// Megabytes for each second of CPU time.
+    /// Megabytes per second of CPU time.
     pub(crate) fn rate(&self, size: &Size) -> f64 {
         size.megabytes() / self.cpu.as_secs_f64()
     }
 
-    /// Records for each second of CPU time.
+    /// Records per second of CPU time.
     pub(crate) fn records(&self, size: &Size) -> f64 {
         size.records as f64 / self.cpu.as_secs_f64()
     }
 
-    /// The most memory resident at once, in MiB.
+    /// Peak resident memory, in MiB.
     pub(crate) fn peak_mib(&self) -> f64 {
         self.peak as f64 / f64::from(1 << 20)
     }

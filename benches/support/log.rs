@@ -1,4 +1,4 @@
-//! The log that the benches read: that of a busy host in tests/data, grown to any size.
+//! The log for the benches: that of a busy host in tests/data, repeated to any size.
 
 use std::{
     collections::HashSet,
@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// What is in a log.
+/// The size of a log.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Size {
     pub(crate) bytes: u64,
@@ -22,14 +22,14 @@ impl Size {
     }
 }
 
-/// Where benches may write; it is not `/tmp`, which may be memory.
+/// A directory for the files of the benches. `/tmp` could be in memory.
 pub(crate) fn directory() -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench");
     fs::create_dir_all(&directory).expect("a directory for the benches");
     directory
 }
 
-/// The busy host's log, line by line, or why not.
+/// The busy host's log, unpacked by xz.
 fn lines() -> io::Result<impl BufRead> {
     let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/mix.log.xz");
     let xz = Command::new("xz")
@@ -42,7 +42,7 @@ fn lines() -> io::Result<impl BufRead> {
     Ok(BufReader::with_capacity(1 << 16, output))
 }
 
-/// The first records of the busy host's log, as they are: whole events, except for the last.
+/// The first records of the busy host's log. The last event may be cut.
 pub(crate) fn sample(records: usize) -> io::Result<Vec<u8>> {
     let mut lines = lines()?;
     let mut sample = Vec::new();
@@ -54,8 +54,9 @@ pub(crate) fn sample(records: usize) -> io::Result<Vec<u8>> {
     Ok(sample)
 }
 
-/// The busy host's log, or its first records, so many times over, as a file: every copy later than
-/// the one before it, with serials of its own, so that no event comes twice. It is made once and kept.
+/// A file with copies of the busy host's log, or of its first records. Each copy has later stamps
+/// and other serials than the one before, so that no event is repeated. The file is created once
+/// and kept.
 pub(crate) fn grown(copies: u64, records: Option<u64>) -> io::Result<(PathBuf, Size)> {
     let part = records.map_or(String::new(), |records| format!("-{records}"));
     let path = directory().join(format!("mix-{copies}{part}.log"));
@@ -72,9 +73,9 @@ pub(crate) fn grown(copies: u64, records: Option<u64>) -> io::Result<(PathBuf, S
     Ok((path, size))
 }
 
-/// Serials and seconds between one copy and the next; the log has fewer of both.
-const SERIALS: u64 = 1_000_000;
-const SECONDS: u64 = 10_000;
+/// The distance between copies, which exceeds the range within the log, in serials and in seconds.
+const COPY_SERIALS: u64 = 1_000_000;
+const COPY_SECONDS: u64 = 10_000;
 
 fn append(copy: u64, records: u64, out: &mut impl Write) -> io::Result<()> {
     let mut lines = lines()?;
@@ -96,21 +97,21 @@ fn append(copy: u64, records: u64, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// A line in three parts, of which the second is its stamp, moved on.
+/// Splits a line into the text before its stamp, the shifted stamp, and the text after it.
 fn shifted(line: &[u8], copy: u64) -> Option<(&[u8], String, &[u8])> {
     let start = memchr::memmem::find(line, b"msg=audit(")? + b"msg=audit(".len();
     let end = start + memchr::memchr(b')', line.get(start..)?)?;
     let stamp = str::from_utf8(line.get(start..end)?).ok()?;
     let (seconds, rest) = stamp.split_once('.')?;
     let (millis, serial) = rest.split_once(':')?;
-    let seconds = seconds.parse::<u64>().ok()? + copy * SECONDS;
-    let serial = serial.parse::<u64>().ok()? + copy * SERIALS;
+    let seconds = seconds.parse::<u64>().ok()? + copy * COPY_SECONDS;
+    let serial = serial.parse::<u64>().ok()? + copy * COPY_SERIALS;
     let stamp = format!("{seconds}.{millis}:{serial}");
     Some((line.get(..start)?, stamp, line.get(end..)?))
 }
 
-/// Counts what is in a grown log. One copy's serials at a time: the memory of this process counts as
-/// that of the programs that it starts.
+/// Counts the records and events of a log. It keeps the serials of only one copy, because the
+/// memory of this process counts towards the peak of the programs that it starts.
 fn measure(path: &Path) -> io::Result<Size> {
     let mut size = Size {
         bytes: fs::metadata(path)?.len(),
@@ -122,8 +123,8 @@ fn measure(path: &Path) -> io::Result<Size> {
     while reader.read_until(b'\n', &mut line)? > 0 {
         size.records += 1;
         if let Some(serial) = serial(&line) {
-            if serial / SERIALS != copy {
-                copy = serial / SERIALS;
+            if serial / COPY_SERIALS != copy {
+                copy = serial / COPY_SERIALS;
                 serials.clear();
             }
             size.events += u64::from(serials.insert(serial));
@@ -139,7 +140,7 @@ fn serial(line: &[u8]) -> Option<u64> {
     str::from_utf8(line.get(start..end)?).ok()?.parse().ok()
 }
 
-/// Counts line ends: the least that anybody can do who reads a log.
+/// Counts line ends: the minimal work of reading a log.
 pub(crate) fn scan(path: &Path) -> io::Result<u64> {
     let mut file = File::open(path)?;
     let mut buffer = vec![0; 256 << 10];

@@ -1,4 +1,4 @@
-//! The programs that read a log: this one, the least that there is to do, and those that others use.
+//! The programs to compare: this one, a lower bound, and other readers of audit logs.
 
 use std::{
     fs::{self, File},
@@ -9,12 +9,12 @@ use std::{
 
 use super::{cost::Cost, log, option, sys};
 
-/// The binary that is measured: this package's, or another one for a comparison.
+/// The binary to measure: this package's, or the value of `--binary`.
 pub(crate) fn auditrd() -> String {
     option("--binary").unwrap_or_else(|| env!("CARGO_BIN_EXE_auditrd").to_owned())
 }
 
-/// If this process was started to count line ends, counts them.
+/// Counts line ends and returns `true`, if this process was started for that.
 pub(crate) fn is_scan() -> io::Result<bool> {
     let Some(path) = option("--scan") else {
         return Ok(false);
@@ -26,17 +26,17 @@ pub(crate) fn is_scan() -> io::Result<bool> {
 /// A way to run a program over a log.
 pub(crate) struct Program {
     pub(crate) name: String,
-    /// What it does with the records.
+    /// A description of its work.
     pub(crate) does: &'static str,
     kind: Kind,
 }
 
 enum Kind {
-    /// The name of the log is the last of its arguments.
+    /// The name of the log is its last argument.
     Argument(PathBuf, Vec<String>),
     /// The log is its standard input, as a file.
     Input(PathBuf, Vec<String>),
-    /// The log comes to its standard input through a pipe. What `cat` costs is not counted.
+    /// The log is its standard input, as a pipe from `cat`, whose cost is not counted.
     Pipe(PathBuf, Vec<String>),
 }
 
@@ -56,7 +56,7 @@ impl Program {
         }
     }
 
-    /// This process again, to count line ends and nothing else.
+    /// This bench again, counting line ends only.
     pub(crate) fn line_ends() -> io::Result<Program> {
         let this = std::env::current_exe()?;
         Ok(Program::new(
@@ -67,12 +67,12 @@ impl Program {
         ))
     }
 
-    /// This package's binary, with all that it does.
+    /// This package's binary, replaying a file.
     pub(crate) fn ours() -> Program {
         Program::new("`auditrd -i FILE`", "all of it", auditrd(), &["-i"])
     }
 
-    /// The same on a pipe.
+    /// The same from a pipe.
     pub(crate) fn ours_from_pipe() -> Program {
         let args = vec!["-i".to_owned(), "-".to_owned()];
         Program {
@@ -90,8 +90,7 @@ impl Program {
         Program::new("`auditrd -o FILE`", does, auditrd(), &["-o", &output, "-i"])
     }
 
-    /// laurel, as auditd's plugin is fed, and with the settings that it has by itself. It always
-    /// writes files.
+    /// laurel, fed like a plugin of auditd, with its default settings. It always writes files.
     fn laurel(directory: &Path) -> io::Result<Program> {
         let config = directory.join("laurel.toml");
         let text = format!(
@@ -106,7 +105,7 @@ impl Program {
         })
     }
 
-    /// Those that are installed, and a line on standard error for each that is not.
+    /// The installed programs. Reports each missing one on standard error.
     pub(crate) fn peers() -> io::Result<Vec<Program>> {
         let directory = log::directory();
         let mut peers = Vec::new();
@@ -150,19 +149,19 @@ impl Program {
         Ok(peers)
     }
 
-    /// Runs it over a log and throws away what it writes.
+    /// Runs it over a log and discards its output.
     pub(crate) fn run(&self, log: &Path) -> io::Result<Cost> {
         let (mut command, feeder) = self.command(log, None)?;
         let cost = Cost::of(command.stdout(Stdio::null()).stderr(Stdio::null()));
         if let Some(cat) = feeder {
             sys::wait(&cat)?;
         }
-        // What laurel and we wrote to a file must not be found by the next run.
+        // The next run must not find an output file.
         let _ = fs::remove_file(super::log::directory().join("events"));
         cost
     }
 
-    /// How often it allocates memory over a whole log, as valgrind counts it.
+    /// The number of its allocations for a whole log, counted by valgrind.
     pub(crate) fn allocations(&self, log: &Path) -> Option<u64> {
         let valgrind = ["--undef-value-errors=no", "--leak-check=no"];
         let (mut command, feeder) = self.command(log, Some(&valgrind)).ok()?;
@@ -214,14 +213,14 @@ impl Program {
     }
 }
 
-/// The first word with a digit in what a program says of its version.
+/// The version of a program: the first word of its output that starts with a digit.
 fn version(program: &str, option: &str) -> Option<String> {
     let Ok(output) = Command::new(program)
         .arg(option)
         .stdin(Stdio::null())
         .output()
     else {
-        eprintln!("{program} is not installed, and not measured");
+        eprintln!("not measured: {program} is not installed");
         return None;
     };
     let said = [output.stdout, output.stderr].concat();
@@ -235,7 +234,7 @@ fn version(program: &str, option: &str) -> Option<String> {
     )
 }
 
-/// The walk over a log with libauparse, if the library and a compiler are there.
+/// Compiles the program that walks a log with libauparse. `None` without the library or a compiler.
 fn compiled(directory: &Path) -> Option<PathBuf> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/auparse.c");
     let walker = directory.join("auparse");
@@ -247,7 +246,7 @@ fn compiled(directory: &Path) -> Option<PathBuf> {
         .output();
     let is_there = cc.is_ok_and(|output| output.status.success());
     if !is_there {
-        eprintln!("there is no cc or no libauparse.so.0, and libauparse is not measured");
+        eprintln!("not measured: libauparse needs cc and libauparse.so.0");
     }
     is_there.then_some(walker)
 }

@@ -1,4 +1,4 @@
-//! What std does not have: an allocator that counts, and the resources that a child has used.
+//! A counting allocator, and the resource usage of child processes, which std does not report.
 #![expect(
     unsafe_code,
     reason = "an allocator is unsafe to write, and std has no wait4"
@@ -13,18 +13,18 @@ use std::{
     time::Duration,
 };
 
-/// The system's allocator, which counts how often it is asked for memory, by all threads.
+/// The system allocator with counters of the allocations of all threads.
 pub(crate) struct Counting;
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
 
-/// How often memory was asked for since the program began.
+/// The number of allocations since the program started.
 pub(crate) fn allocations() -> u64 {
     ALLOCATIONS.load(Ordering::Relaxed)
 }
 
-/// How many bytes were asked for since the program began.
+/// The number of bytes allocated since the program started.
 pub(crate) fn allocated_bytes() -> u64 {
     BYTES.load(Ordering::Relaxed)
 }
@@ -34,11 +34,11 @@ fn count(size: usize) {
     BYTES.fetch_add(size as u64, Ordering::Relaxed);
 }
 
-// SAFETY: every call goes to the system's allocator as it came.
+// SAFETY: every call is forwarded unchanged to the system allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size());
-        // SAFETY: the caller keeps the promises of this very function.
+        // SAFETY: the caller upholds the contract of this same function.
         unsafe { System.alloc(layout) }
     }
 
@@ -60,19 +60,19 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// What a process has used until its end.
+/// The resources that a process used in total.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
     pub(crate) user: Duration,
     pub(crate) system: Duration,
-    /// The most memory that it had resident at once, in bytes. What its parent had when it was
-    /// started counts too, so a parent that asks had better be small.
+    /// Peak resident memory, in bytes. It includes the memory of the parent at the fork, so the
+    /// parent should be small.
     pub(crate) peak: u64,
-    /// Whether it ended with status 0.
+    /// Whether it exited with status 0.
     pub(crate) success: bool,
 }
 
-/// Waits for the end of a child. The child is gone then; its other methods would wait in vain.
+/// Waits for the end of a child and reaps it. Its methods for waiting fail afterwards.
 pub(crate) fn wait(child: &Child) -> io::Result<Usage> {
     let mut status = 0;
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();
@@ -94,7 +94,7 @@ pub(crate) fn wait(child: &Child) -> io::Result<Usage> {
             },
         }
     }
-    // SAFETY: all bits zero is a value of a struct of integers, and the kernel has filled it since.
+    // SAFETY: the struct consists of integers, was zeroed, and has been filled by the kernel.
     let usage = unsafe { usage.assume_init() };
     Ok(Usage {
         user: duration(usage.ru_utime),
@@ -104,11 +104,11 @@ pub(crate) fn wait(child: &Child) -> io::Result<Usage> {
     })
 }
 
-/// The CPU time of this process so far, of all its threads.
+/// The CPU time of all threads of this process so far.
 pub(crate) fn cpu() -> Duration {
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: the usage outlives the call and is of the type that it fills; all bits zero, should it
-    // fail, is a value too.
+    // SAFETY: the usage outlives the call and has the type that it fills; if it fails, the zeroed
+    // struct of integers is valid too.
     let usage = unsafe {
         libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr());
         usage.assume_init()

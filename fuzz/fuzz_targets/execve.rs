@@ -1,5 +1,5 @@
-//! EXECVE: any arguments, printed as the kernel prints them, in any order of arrival, come back
-//! exactly; and any text in such records makes a line.
+//! EXECVE: arguments printed in the kernel's format are parsed back exactly, in any order of the
+//! records; and any text in such records yields a line.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -14,13 +14,13 @@ use libfuzzer_sys::fuzz_target;
 
 #[derive(Arbitrary, Debug)]
 enum Input<'a> {
-    /// Words with NUL between them, as no argument has one inside.
+    /// Arguments separated by NUL.
     Words {
         limit: u16,
         turn: u8,
         words: &'a [u8],
     },
-    /// Bodies of EXECVE records, each on a line.
+    /// Bodies of EXECVE records, one per line.
     Records(&'a [u8]),
 }
 

@@ -1,5 +1,5 @@
-//! The body of one record of any type: its tokens are parts of it in order, and its event is a
-//! line.
+//! The body of one record of any type: its tokens are slices of it, in order, and its event yields
+//! a line.
 #![no_main]
 
 use auditrd::{

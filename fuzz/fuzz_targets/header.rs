@@ -1,4 +1,4 @@
-//! The stamp of a record: what is read can be written again, and the body is what follows it.
+//! The stamp of a record: a parsed stamp round-trips, and the body follows it.
 #![no_main]
 
 use auditrd::model::Timestamp;

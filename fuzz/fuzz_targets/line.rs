@@ -1,6 +1,5 @@
-//! Whole logs, from bytes to lines: whatever they are, every line is JSON with the keys that it
-//! must have, within the limit where there is one, and it makes no difference where the stream was
-//! cut.
+//! Whole logs, from bytes to lines: every line is JSON with the required keys and within the limit,
+//! and the lines do not depend on where the stream was split.
 #![no_main]
 
 use std::io::Write;
@@ -17,10 +16,10 @@ use auditrd::{
 use auditrd_fuzz::check_lines;
 use libfuzzer_sys::fuzz_target;
 
-/// What a pipe holds.
-const PIPE: usize = 65_536;
-/// A line without any text is shorter.
-const MAX_LINE: usize = 4096;
+/// The capacity of a pipe.
+const PIPE_BYTES: usize = 65_536;
+/// The limit on the length of a line. A line without any text is shorter.
+const MAX_LINE_BYTES: usize = 4096;
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
@@ -29,14 +28,18 @@ struct Input<'a> {
 }
 
 fuzz_target!(|input: Input| {
-    let log = input.log.get(..PIPE).unwrap_or(input.log);
+    let log = input.log.get(..PIPE_BYTES).unwrap_or(input.log);
     let whole = events(&[log]);
     check_lines(&whole.lines);
     for line in check_lines(&whole.short) {
         assert!(serde_json::to_vec(&line).is_ok());
     }
     let lines = whole.short.split_inclusive(|byte| *byte == b'\n');
-    assert!(lines.map(<[u8]>::len).all(|length| length <= MAX_LINE));
+    assert!(
+        lines
+            .map(<[u8]>::len)
+            .all(|length| length <= MAX_LINE_BYTES)
+    );
     let (before, after) = log.split_at(usize::from(input.cut).min(log.len()));
     if !before.is_empty() && !after.is_empty() {
         assert!(events(&[before, after]).lines == whole.lines);
@@ -46,11 +49,11 @@ fuzz_target!(|input: Input| {
 #[derive(Default)]
 struct Events {
     lines: Vec<u8>,
-    /// The same with a limit to their length.
+    /// The lines with a limit on their length.
     short: Vec<u8>,
 }
 
-/// What comes of a log that is read in these parts.
+/// The lines of a log that is read in these parts.
 fn events(parts: &[&[u8]]) -> Events {
     let (stopper, stop) = auditrd::source::stop().expect("a pipe");
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
@@ -66,7 +69,7 @@ fn events(parts: &[&[u8]]) -> Events {
         for group in groups.iter() {
             if let Some(mut event) = classifier.classify(&group, &arena) {
                 encode::line(&event, &mut events.lines);
-                encode::line_within(&mut event, MAX_LINE, &arena, &mut events.short);
+                encode::line_within(&mut event, MAX_LINE_BYTES, &arena, &mut events.short);
             }
             arena.reset();
         }

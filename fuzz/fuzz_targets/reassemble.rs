@@ -1,5 +1,5 @@
-//! Records of any events in any order at any time: each comes out once at most, with its own event
-//! and in its own order, and no bound is passed.
+//! Records of any events in any order at any time: each is part of at most one event, its own, in
+//! order of arrival, and no bound is exceeded.
 #![no_main]
 
 use std::{collections::HashMap, time::Duration};
@@ -66,12 +66,12 @@ impl Kind {
 
 const NODES: [&[u8]; 4] = [b"", b"a", b"b", b"a b"];
 
-/// What must be true of the events that came out so far.
+/// The events so far, and checks on them.
 #[derive(Default)]
 struct Seen {
     groups: u64,
     records: u64,
-    /// The number of the last record that came out for each event.
+    /// The number of the last record of each event.
     last: HashMap<(EventId, Vec<u8>), u64>,
 }
 

@@ -1,10 +1,10 @@
-//! What the targets share: the shape of a line, and EXECVE records as the kernel prints them.
+//! Shared by the targets: a check of lines, and a printer of EXECVE records in the kernel's format.
 
 use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-/// Keys that every line has.
+/// The keys that every line has.
 const ALWAYS: [&str; 18] = [
     "name",
     "timestamp",
@@ -26,8 +26,8 @@ const ALWAYS: [&str; 18] = [
     "session",
 ];
 
-/// Asserts that output is whole lines, each of them a JSON object with the keys that every event
-/// has. Returns the objects.
+/// Asserts that `output` consists of whole lines, each a JSON object with the required keys.
+/// Returns the objects.
 pub fn check_lines(output: &[u8]) -> Vec<Map<String, Value>> {
     assert!(output.is_empty() || output.ends_with(b"\n"));
     let lines = output.split_inclusive(|byte| *byte == b'\n');
@@ -48,7 +48,7 @@ fn check_line(line: &[u8]) -> Map<String, Value> {
     object
 }
 
-/// Asserts that no two of these are the same.
+/// Asserts that the names are distinct.
 pub fn check_distinct<'a>(names: impl Iterator<Item = &'a [u8]>) {
     let mut seen = HashSet::new();
     for name in names {
@@ -56,15 +56,14 @@ pub fn check_distinct<'a>(names: impl Iterator<Item = &'a [u8]>) {
     }
 }
 
-/// Bytes in an EXECVE record at most, and what the kernel takes off them for the keys
-/// (kernel/auditsc.c, `MAX_EXECVE_AUDIT_LEN` and `audit_log_execve_info`).
+/// The largest length of an EXECVE record, in bytes (kernel/auditsc.c, `audit_log_execve_info`).
 const MAX_EXECVE_AUDIT_LEN: usize = 7500;
 
-/// The bodies of the EXECVE records that the kernel would print for these arguments, with a
-/// limit on the bytes in a record.
+/// The bodies of the EXECVE records that the kernel would print for these arguments, with at most
+/// `limit` bytes in a record.
 ///
-/// An argument is quoted if all its bytes are printable and none is a space or a double quote,
-/// hex otherwise; one that does not fit is printed in pieces, each quoted or hex for itself.
+/// An argument is quoted if all its bytes are printable and none is a space or a double quote, and
+/// hex otherwise. One that does not fit is split into pieces, each quoted or hex independently.
 pub fn execve_records(argv: &[&[u8]], limit: usize) -> Vec<Vec<u8>> {
     let limit = limit.clamp(64, MAX_EXECVE_AUDIT_LEN);
     let mut records = Vec::new();
