@@ -44,9 +44,10 @@ impl Classifier {
     }
 
     /// Takes in a name that was read from the live file system, with its file, before the first
-    /// event. `path` is absolute, clean, and passes through no symbolic link.
-    pub fn prime(&mut self, path: &[u8], file: FileId, file_type: FileType) {
-        self.memories.of(b"").prime(path, file, file_type);
+    /// event. `path` is absolute, clean, and passes through no symbolic link. `links` is `st_nlink`
+    /// (inode(7)): whether the file has other names.
+    pub fn prime(&mut self, path: &[u8], file: FileId, file_type: FileType, links: u64) {
+        self.memories.of(b"").prime(path, file, file_type, links);
     }
 
     /// Takes in that something was lost: events were dropped, or the kernel lost records. What is
@@ -97,7 +98,7 @@ impl Classifier {
         let caller = caller(call, group);
         let is_exec = matches!(meaning, Some(Call::Exec(_))) && call.success == Some(b"yes");
         let memory = self.memories.of(group.node);
-        memory.begin(caller, is_exec, self.losses);
+        memory.begin(caller, is_exec, self.losses.saturating_add(group.gaps));
         if let Some(cwd) = facts.cwd.filter(|cwd| !cwd.ends_with(b" (deleted)")) {
             memory.confirm_cwd(cwd);
         }
@@ -114,7 +115,7 @@ impl Classifier {
                 let mut program = namer.program(dir);
                 // Which record is missing is not known.
                 program.is_full &= !facts.lacks_paths();
-                learn::executed(&mut namer);
+                learn::executed(&mut namer, &program);
                 Some(events::exec(program, facts, arena))
             }
             Call::Fork => {

@@ -33,8 +33,8 @@ impl Losses {
         }
     }
 
-    /// Adds the reader's losses since the last call.
-    pub(crate) fn note(&mut self, totals: &Totals) {
+    /// Adds the reader's losses since the last call. `true` if there are any.
+    pub(crate) fn note(&mut self, totals: &Totals) -> bool {
         let noted = self.noted;
         self.noted = *totals;
         self.noted.missing = noted.missing;
@@ -45,6 +45,14 @@ impl Losses {
             "queue_overflow",
             totals.dropped.events - noted.dropped.events,
         );
+        let lost = |totals: &Totals| {
+            (
+                totals.seen.dropped,
+                totals.seen.kernel_lost,
+                totals.dropped.events,
+            )
+        };
+        lost(totals) != lost(&noted)
     }
 
     /// Adds the missing serials, at most once per interval.

@@ -139,7 +139,7 @@ impl Marshaller {
                 Ok(Step::End) => return Ok(Ok(())),
                 Err(error) => return Ok(Err(error)),
             }
-            self.losses.note(&reader.totals());
+            self.note_losses(&reader.totals());
             self.progress.update();
             self.write_if_due()?;
             self.handle_requests(reader, control)?;
@@ -192,7 +192,7 @@ impl Marshaller {
     /// Writes the pending lines when there is nothing to read.
     fn idle(&mut self, reader: &AuditReader) -> Result<(), Error> {
         let totals = reader.totals();
-        self.losses.note(&totals);
+        self.note_losses(&totals);
         // A log may lack serials for many reasons, so there they are only counted.
         if self.is_live {
             self.losses.note_missing(&totals, Instant::now());
@@ -217,6 +217,13 @@ impl Marshaller {
         match self.sink.next_due() {
             Some(due) if due <= Instant::now() => self.flush(),
             _ => Ok(()),
+        }
+    }
+
+    /// Takes in the reader's losses, after which paths have to be proved anew.
+    fn note_losses(&mut self, totals: &Totals) {
+        if self.losses.note(totals) {
+            self.classifier.lost();
         }
     }
 
@@ -266,7 +273,7 @@ impl Marshaller {
         control: &Receiver<Control>,
     ) -> Result<(), Error> {
         let totals = reader.totals();
-        self.losses.note(&totals);
+        self.note_losses(&totals);
         if self.is_live {
             self.losses.note_all_missing(&totals);
         }

@@ -24,6 +24,9 @@ pub struct AuditMessageGroup<'a> {
     pub incomplete: bool,
     /// A bound cut the event: a record was shortened or left out.
     pub truncated: bool,
+    /// The number of serials that had not arrived when the event was whole, although later ones
+    /// had: where it grows, an event between this one and the one before may be lost.
+    pub gaps: u32,
     bytes: &'a [u8],
     spans: &'a [Span],
 }
@@ -87,6 +90,8 @@ pub(crate) struct GroupInfo {
     pub(crate) node: Range<u32>,
     pub(crate) incomplete: bool,
     pub(crate) truncated: bool,
+    /// Serials that had not arrived when the event was whole, although later ones had.
+    pub(crate) gaps: u32,
 }
 
 /// Larger buffers are freed, not reused, so that one huge event does not occupy memory for ever.
@@ -101,6 +106,7 @@ impl Groups {
             node,
             incomplete: false,
             truncated: false,
+            gaps: 0,
         });
         GroupBuilder(self)
     }
@@ -118,6 +124,7 @@ impl Groups {
             node: slice(&self.bytes, &info.node),
             incomplete: info.incomplete,
             truncated: info.truncated,
+            gaps: info.gaps,
             bytes: &self.bytes,
             spans: self.spans.get(*start as usize..end).unwrap_or_default(),
         })

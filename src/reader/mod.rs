@@ -414,6 +414,7 @@ impl Reading {
                 }
                 if record.node.is_empty() {
                     self.serials.see(record.id.serial);
+                    self.reassembler.note_gaps(self.serials.gaps());
                 }
             }
             self.reassembler.take(self.now, record);

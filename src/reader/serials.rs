@@ -24,6 +24,10 @@ pub struct SerialTracker {
     /// How many serials of the window are not before the first one seen.
     filled: u32,
     missing: u64,
+    /// Serials in the window that have not arrived.
+    holes: u64,
+    /// Serials that arrived.
+    arrived: u64,
     /// A serial from far behind the window, perhaps the first after a restart.
     stray: Option<u32>,
 }
@@ -42,6 +46,8 @@ impl SerialTracker {
             newest: None,
             filled: 0,
             missing: 0,
+            holes: 0,
+            arrived: 0,
             stray: None,
         }
     }
@@ -61,14 +67,21 @@ impl SerialTracker {
         self.missing
     }
 
+    /// The number of serials that have not arrived although later ones have; 0 where most have not,
+    /// as in an extract of a log, whose gaps say nothing.
+    #[inline]
+    pub(super) fn gaps(&self) -> u32 {
+        let gaps = self.missing + self.holes;
+        if gaps > self.arrived {
+            return 0;
+        }
+        u32::try_from(gaps).unwrap_or(u32::MAX)
+    }
+
     /// Counts the gaps in the window too, because no more serials will arrive. Returns the total.
     pub fn finish(&mut self) -> u64 {
-        if let Some(newest) = self.newest.take() {
-            for back in 0..self.filled {
-                self.missing += u64::from(!self.is_seen(newest.wrapping_sub(back)));
-            }
-        }
-        self.filled = 0;
+        self.missing += std::mem::take(&mut self.holes);
+        (self.newest, self.filled) = (None, 0);
         self.missing
     }
 
@@ -79,12 +92,16 @@ impl SerialTracker {
             for next in (1..=ahead).map(|step| newest.wrapping_add(step)) {
                 if self.filled == self.window {
                     // The serial that leaves the window here is missing if it was not seen.
-                    self.missing += u64::from(!self.is_seen(next));
+                    let is_missing = u64::from(!self.is_seen(next));
+                    self.missing += is_missing;
+                    self.holes -= is_missing;
                 } else {
                     self.filled += 1;
                 }
                 self.mark(next, next == serial);
             }
+            self.holes += u64::from(ahead - 1);
+            self.arrived += 1;
             self.newest = Some(serial);
         } else if ahead < 1 << 31 {
             // Starts a new window; all serials between it and the old one are missing.
@@ -93,7 +110,11 @@ impl SerialTracker {
             self.seen.fill(0);
             self.restart(serial);
             self.filled = self.window;
+            self.holes = u64::from(self.window - 1);
         } else if behind < self.filled {
+            let is_late = !self.is_seen(serial);
+            self.holes -= u64::from(is_late);
+            self.arrived += u64::from(is_late);
             self.mark(serial, true);
         } else if behind >= self.window {
             self.look_back(serial);
@@ -119,6 +140,7 @@ impl SerialTracker {
         self.stray = None;
         self.newest = Some(serial);
         self.filled = 1;
+        self.arrived += 1;
         self.mark(serial, true);
     }
 

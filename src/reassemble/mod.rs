@@ -45,6 +45,8 @@ use slot::Slot;
 #[doc(alias = "NewAuditMarshaller")]
 pub struct Reassembler {
     config: ReassemblyConfig,
+    /// Serials that have not arrived although later ones have.
+    gaps: u32,
     tally: Tally,
     slots: Vec<Slot>,
     vacant: Vec<usize>,
@@ -99,6 +101,7 @@ impl Reassembler {
         };
         Reassembler {
             config,
+            gaps: 0,
             tally: Tally::default(),
             slots: Vec::new(),
             vacant: Vec::new(),
@@ -311,6 +314,12 @@ impl Reassembler {
         Some(index)
     }
 
+    /// Notes how many serials have not arrived although later ones have.
+    #[inline]
+    pub(crate) fn note_gaps(&mut self, gaps: u32) {
+        self.gaps = gaps;
+    }
+
     /// Adds a record that is a whole event to the whole events.
     fn pass_on(&mut self, record: &Entry) {
         self.groups.add(GroupInfo {
@@ -318,6 +327,7 @@ impl Reassembler {
             node: record.node.clone(),
             incomplete: false,
             truncated: record.cut,
+            gaps: self.gaps,
         });
         self.groups.add_span(Span {
             record_type: record.record_type,
@@ -365,7 +375,7 @@ impl Reassembler {
                 entry.remove();
             }
         }
-        if let Some(mut buffer) = slot.finish(incomplete, &mut self.groups)
+        if let Some(mut buffer) = slot.finish(incomplete, self.gaps, &mut self.groups)
             && buffer.capacity() <= MAX_SPARE_BYTES
             && self.spare.len() < MAX_SPARES
         {

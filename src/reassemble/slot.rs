@@ -112,7 +112,12 @@ impl Slot {
     }
 
     /// Adds the event to `groups`. Returns its own buffer for reuse, if it has one.
-    pub(super) fn finish(&mut self, incomplete: bool, groups: &mut Groups) -> Option<Vec<u8>> {
+    pub(super) fn finish(
+        &mut self,
+        incomplete: bool,
+        gaps: u32,
+        groups: &mut Groups,
+    ) -> Option<Vec<u8>> {
         self.use_number = u64::MAX;
         let own = self.is_carried.then(|| std::mem::take(&mut self.bytes));
         let start = own.as_ref().map_or(0, |own| groups.append(own).start);
@@ -122,6 +127,7 @@ impl Slot {
             node: moved(&self.node),
             incomplete,
             truncated: self.truncated,
+            gaps,
         });
         groups.add_spans(self.spans.iter().map(|span| Span {
             record_type: span.record_type,

@@ -1,5 +1,7 @@
 //! How the memory changes by what was done.
 
+use smallvec::SmallVec;
+
 use crate::{
     model::{FileId, FileType},
     resolve::{
@@ -60,16 +62,25 @@ impl Resolver {
         }
         let name = self.hold(path);
         let known = self.tree.known(name).map(|known| known.file);
-        if known.is_none() || file.is_none() || known == file {
+        if file.is_none() || known == file {
             return Some(name);
         }
-        self.tree.release(name);
-        let mut names = self.tree.names_of(file?);
-        let (only, None) = (names.next()?, names.next()) else {
-            return None;
-        };
-        drop(names);
-        Some(self.tree.share(only))
+        // The path may be a symbolic link to an entry that is known.
+        let names: SmallVec<[Name; 4]> = file
+            .into_iter()
+            .flat_map(|f| self.tree.names_of(f))
+            .collect();
+        match (names.as_slice(), known) {
+            ([only], _) if known.is_some() || self.tree.is_canonical(*only) => {
+                self.tree.release(name);
+                Some(self.tree.share(*only))
+            }
+            (_, None) => Some(name),
+            (_, Some(_)) => {
+                self.tree.release(name);
+                None
+            }
+        }
     }
 
     /// A descriptor was closed, or is something without a path.
@@ -153,6 +164,7 @@ impl Resolver {
                 file: seen.file,
                 file_type: seen.file_type,
                 is_entry: seen.sighting != Sighting::Reached,
+                is_only: seen.sighting == Sighting::Created,
             };
             self.tree.identify(name, known);
             if seen.sighting == Sighting::Created || known.file_type == FileType::Directory {
@@ -207,6 +219,11 @@ impl Resolver {
                 self.detach(other);
             }
         }
+    }
+
+    /// A file got another name.
+    pub(crate) fn linked(&mut self, file: FileId) {
+        self.tree.add_link(file);
     }
 
     /// An entry was removed; with it, if it was a directory, everything below it.
@@ -364,7 +381,7 @@ impl Resolver {
     }
 
     /// Adds a name in a directory, or the directory `/`, for good: it was read from the file system.
-    pub(crate) fn prime(&mut self, path: &[u8], file: FileId, file_type: FileType) {
+    pub(crate) fn prime(&mut self, path: &[u8], file: FileId, file_type: FileType, links: u64) {
         if !is_storable(path) {
             return;
         }
@@ -373,6 +390,7 @@ impl Resolver {
             file,
             file_type,
             is_entry: true,
+            is_only: links == 1,
         };
         self.tree.identify(name, known);
         if self.tree.pin(name) {
@@ -390,8 +408,14 @@ impl Asker<'_, '_> {
     }
 }
 
-/// Whether a path can stand in the tree: absolute, without `..`, and not too long.
+/// Whether a path can stand in the tree: absolute, without `..`, not too long, and not one of the
+/// links that lead to whatever a descriptor is (proc_pid_fd(5)).
 fn is_storable(path: &[u8]) -> bool {
-    let has_parts = || path.split(|byte| *byte == b'/').all(|part| part != b"..");
-    path.starts_with(b"/") && path.len() <= MAX_PATH_BYTES && has_parts()
+    let is_plain = || path.split(|byte| *byte == b'/').all(|part| part != b"..");
+    path.starts_with(b"/") && path.len() <= MAX_PATH_BYTES && !is_magic(path) && is_plain()
+}
+
+fn is_magic(path: &[u8]) -> bool {
+    let is_descriptor = path.starts_with(b"/dev/fd/") || path.starts_with(b"/dev/std");
+    is_descriptor || path.starts_with(b"/proc/") && memchr::memmem::find(path, b"/fd/").is_some()
 }

@@ -103,7 +103,7 @@ impl Descriptors {
                 // Changed since the fork; what the child has is not known any more.
                 return None;
             }
-            let open = entry.open.filter(|_| entry.losses == losses)?;
+            let open = entry.open.filter(|_| entry.losses >= losses)?;
             let is_closed = open.mode.close_on_exec && entry.learned < ancestor.executed;
             return (!is_closed).then_some(open);
         }

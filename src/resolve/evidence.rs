@@ -331,22 +331,9 @@ impl Resolver {
         if self.leads_to(path, file) {
             return Some(Located::full(path));
         }
-        let known = self.tree.find(path).and_then(|name| self.tree.known(name));
-        let is_link = known.is_some_and(|known| known.file_type == FileType::Symlink);
-        if let Some(known) = known
-            && known.is_entry
-            && !is_link
-        {
-            return None;
-        }
-        match ask.host.file_id(path) {
-            Some(now) if now.inode == file.inode => Some(Located::full(path)),
-            Some(_) if !is_link => None,
-            _ => {
-                let is_elsewhere = self.tree.names_of(file).next().is_some();
-                (!is_elsewhere || is_link).then_some(Located::full(path))
-            }
-        }
+        // That nothing is known against the descriptor is no proof: it may have been closed unseen.
+        let is_there = is_another(path, file, ask.host) == Some(false);
+        is_there.then_some(Located::full(path))
     }
 
     /// A name by nothing but the files that the record gives.
@@ -371,9 +358,12 @@ impl Resolver {
         let names: SmallVec<[Name; 4]> = self.tree.names_of(file).filter(has_same_end).collect();
         let name = self.only(&names, false)?;
         if let Some(open) = known.and_then(|known| known.file) {
-            // The same directory may be shown at another place, so it must be known for another.
+            // The same directory may be shown at another place, so it must be known for another;
+            // and the file may have another name in the one that is open.
             let holder = self.tree.known(self.tree.directory(name));
             holder.filter(|holder| holder.file != open)?;
+            let is_only = self.tree.known(name).is_some_and(|known| known.is_only);
+            (is_only || claim.file_type == FileType::Directory).then_some(())?;
         }
         if let Some(parent) = claim.parent() {
             let directory = self.tree.known(self.tree.directory(name));

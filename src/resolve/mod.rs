@@ -63,7 +63,7 @@ pub(crate) struct Resolver {
     processes: Processes,
     /// Counts what was learned, so that it can be told which came first.
     clock: Tick,
-    /// How often something was lost so far.
+    /// How often something was lost so far. A serial that is only late counts until it arrives.
     losses: u32,
     /// Names that were primed, which are held for good.
     primed: usize,

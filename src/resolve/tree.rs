@@ -23,6 +23,8 @@ pub(crate) struct Known {
     /// The name is the directory entry of this file. If not, it leads to the file, perhaps through
     /// a symbolic link.
     pub(crate) is_entry: bool,
+    /// The file had no other name when this one was learned.
+    pub(crate) is_only: bool,
 }
 
 /// The names known. Each one counts those who hold it and its children, and goes when there are
@@ -53,6 +55,7 @@ struct Slot {
     file: Option<FileId>,
     file_type: FileType,
     is_entry: bool,
+    is_only: bool,
     /// It was read from the file system, and is held for that.
     is_pinned: bool,
     /// Whether its parent knows it. A removed or replaced name is detached, but may still be held.
@@ -73,6 +76,7 @@ impl Default for Slot {
             file: None,
             file_type: FileType::Unknown,
             is_entry: false,
+            is_only: false,
             is_pinned: false,
             is_attached: false,
             losses: 0,
@@ -191,6 +195,7 @@ impl Tree {
             file,
             file_type: slot.file_type,
             is_entry: slot.is_entry,
+            is_only: slot.is_only,
         })
     }
 
@@ -203,6 +208,7 @@ impl Tree {
             slot.file_type = known.file_type;
         }
         slot.is_entry = known.is_entry || !is_new && slot.is_entry;
+        slot.is_only = known.is_only || !is_new && slot.is_only;
         slot.losses = losses;
         if is_new {
             self.unlist(name.0);
@@ -210,6 +216,16 @@ impl Tree {
             if self.slots[name.0 as usize].is_attached {
                 self.list(name.0);
             }
+        }
+    }
+
+    /// Says that a file got another name.
+    pub(crate) fn add_link(&mut self, file: FileId) {
+        let mut at = self.by_file.get(&file).copied().unwrap_or(NONE);
+        while at != NONE {
+            let slot = &mut self.slots[at as usize];
+            slot.is_only = false;
+            at = slot.next;
         }
     }
 
@@ -251,7 +267,7 @@ impl Tree {
 
     /// Whether nothing was lost since each part of a path was last confirmed.
     pub(crate) fn is_current(&self, name: Name) -> bool {
-        self.branch(name).all(|slot| slot.losses == self.losses)
+        self.branch(name).all(|slot| slot.losses >= self.losses)
     }
 
     /// Confirms each part of a path.
@@ -459,7 +475,8 @@ impl Tree {
         self.bytes += slot.set_name(name);
         slot.parent = parent;
         (slot.uses, slot.losses) = (0, self.losses);
-        (slot.file, slot.file_type, slot.is_entry) = (None, FileType::Unknown, false);
+        (slot.file, slot.file_type) = (None, FileType::Unknown);
+        (slot.is_entry, slot.is_only) = (false, false);
         self.slots[parent as usize].uses += 1;
         self.attach(at);
         at

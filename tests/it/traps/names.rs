@@ -60,12 +60,16 @@ fn resolve_in_root_confines_a_name_to_its_directory() {
     let open_dir = call(257, "a0=ffffff9c a2=10000 items=1").replace("exit=0", "exit=4");
     let dir = "PATH item=0 name=\"/jail\" inode=9 dev=fe:00 mode=040755 nametype=NORMAL";
     let file = |name: &str, resolve: &str| {
-        let first = super::log(1, &[&open_dir, "CWD cwd=\"/\"", dir, "EOE"]);
+        // A descriptor alone is no proof, so the file is known from before.
+        let known = "PATH item=0 name=\"/jail/etc/shadow\" inode=5 dev=fe:00 nametype=NORMAL";
+        let chmod = call(90, "items=1");
+        let known = log(0, &[&chmod, "CWD cwd=\"/\"", known, "EOE"]);
+        let first = known + &log(1, &[&open_dir, "CWD cwd=\"/\"", dir, "EOE"]);
         let path = format!("PATH item=0 name=\"{name}\" inode=5 dev=fe:00 nametype=NORMAL");
         let how = format!("OPENAT2 oflag=02 mode=00 resolve={resolve}");
         let open = call(437, "a0=4 items=1");
-        let second = super::log(2, &[&open, &how, "CWD cwd=\"/w\"", &path, "EOE"]);
-        crate::common::replay(first + &second, &[])[1]["path"].clone()
+        let second = log(2, &[&open, &how, "CWD cwd=\"/w\"", &path, "EOE"]);
+        replay(first + &second, &[])[2]["path"].clone()
     };
     assert_eq!(file("/etc/shadow", "0x10"), "/jail/etc/shadow");
     assert_eq!(file("../../etc/shadow", "0x10"), "/jail/etc/shadow");
