@@ -211,7 +211,8 @@ pub(super) fn orphan<'a>(
 fn orphan_detail<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Option<(RecordType, Detail<'a>)> {
     let is_full = |path: Option<&[u8]>| path.is_some_and(|path| path.starts_with(b"/"));
     if facts.argv.is_some() {
-        let path = facts.paths.first().and_then(|path| path.name);
+        let first = facts.paths.first().filter(|path| path.item == 0);
+        let path = first.and_then(|path| path.name);
         let program = Located {
             is_full: is_full(path),
             ..Located::partial(path)
@@ -231,7 +232,8 @@ fn orphan_detail<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Option<(RecordType, 
         real_path: None,
         real_dest_path: None,
         subject: Some(path),
-        unresolved: !is_full(path.name),
+        // Without the call it is not known that this is the name that it is about.
+        unresolved: true,
         exchanged: false,
         follows: false,
     };

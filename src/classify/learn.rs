@@ -242,8 +242,12 @@ fn half_known(namer: &mut Namer, named: &Named) {
         }
     }
     for gone in namer.of(NameType::Delete) {
-        if let (Some(name), Some(file)) = (gone.name, file_of(&gone)) {
-            namer.memory.removed_somewhere(text::basename(name), file);
+        match (gone.name, file_of(&gone)) {
+            (Some(name), Some(file)) => {
+                namer.memory.removed_somewhere(text::basename(name), file);
+            }
+            (None, Some((file, _))) => namer.memory.forget_names(file),
+            _ => {}
         }
     }
     if let (Some(path), Some((file, file_type))) = (to, file)

@@ -124,7 +124,9 @@ impl Classifier {
             }
             Call::File(action, names) => {
                 let mut named = namer.file(action, names);
-                named.unresolved |= facts.lacks_paths();
+                if facts.lacks_paths() {
+                    named.doubt();
+                }
                 learn::file(&mut namer, &named, names);
                 Some(events::file(&named, facts, arena))
             }

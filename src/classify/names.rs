@@ -42,6 +42,14 @@ pub(crate) struct Named<'a> {
     pub(crate) follows: bool,
 }
 
+impl Named<'_> {
+    /// Says that the names may be those of other files.
+    pub(super) fn doubt(&mut self) {
+        self.unresolved = true;
+        (self.real_path, self.real_dest_path) = (None, None);
+    }
+}
+
 impl<'a, 'm> Namer<'a, 'm> {
     /// The names of a call on files.
     pub(crate) fn file(&mut self, action: Action, names: Names) -> Named<'a> {
@@ -193,9 +201,12 @@ impl<'a, 'm> Namer<'a, 'm> {
         let mut created = self.of(NameType::Create);
         let (first_created, second_created) = (created.next(), created.next());
         let first_deleted = self.of(NameType::Delete).next();
-        let exchanged = second_created.is_some();
+        let mut exchanged = second_created.is_some();
         let same = |a: &PathRecord, b: &PathRecord| a.inode.is_some() && a.inode == b.inode;
-        let (old, new) = if exchanged && self.of(NameType::Delete).nth(1).is_none() {
+        let (old, new) = if let Some(pair) = self.merged_exchange() {
+            exchanged = true;
+            pair
+        } else if exchanged && self.of(NameType::Delete).nth(1).is_none() {
             // Names with the same last part share one DELETE record; the new one is created first.
             let old = second_created.map(|old| PathRecord {
                 name: old.name,
@@ -224,11 +235,29 @@ impl<'a, 'm> Namer<'a, 'm> {
         }
         let (old_parents, new_parents) = self.sides(old, old_dir, new, new_dir);
         let path = self.place_side(old, old_dir, old_parents);
-        let dest = self.place_side(new, new_dir, new_parents);
+        // The file is known by the name that it had before.
+        let new_name = new.map(|new| PathRecord { file: None, ..new });
+        let dest = self.place_side(new_name, new_dir, new_parents);
         Named {
             exchanged,
             ..two(Action::Renamed, path, dest, old.or(new))
         }
+    }
+
+    /// The two names of an exchange whose CREATE records became one, as their last parts are the
+    /// same: it has the name of a file that is there before and after.
+    fn merged_exchange(&self) -> Option<(Option<PathRecord<'a>>, Option<PathRecord<'a>>)> {
+        let mut created = self.of(NameType::Create);
+        let (Some(new), None) = (created.next(), created.next()) else {
+            return None;
+        };
+        let mut deleted = self.of(NameType::Delete);
+        let (first, second) = (deleted.next()?, deleted.next()?);
+        let stays = |old: &PathRecord| old.inode.is_some() && old.inode == new.inode;
+        let is_merged = [first, second]
+            .iter()
+            .any(|old| stays(old) && old.name == new.name);
+        is_merged.then_some((Some(first), Some(second)))
     }
 
     fn place_side(
@@ -368,7 +397,7 @@ impl<'a, 'm> Namer<'a, 'm> {
             (Some(text), link) => (text.name, link.or_else(|| self.of(NameType::Normal).next())),
             // Where the text ends in the link's own name, the kernel writes one record for both,
             // with the text as its name.
-            (None, Some(both)) => (both.name, Some(self.apart(both))),
+            (None, Some(both)) => (both.name, self.apart(both)),
             (None, None) => (None, None),
         };
         let dest = self.place_entry(link, dir, false);
@@ -380,25 +409,31 @@ impl<'a, 'm> Namer<'a, 'm> {
         two(action, path, dest, link)
     }
 
-    /// The record of an entry whose name is not its own but for the last part, with the name that
-    /// it must have had for this parent.
-    fn apart(&self, entry: PathRecord<'a>) -> PathRecord<'a> {
-        let parent = self.of(NameType::Parent).find_map(|parent| parent.name);
-        let (Some(parent), Some(name)) = (parent, entry.name) else {
-            return entry;
-        };
-        // What the kernel compared with the link's name begins where its directory's text ends
-        // (kernel/auditfilter.c, `audit_compare_dname_path`).
-        let name = if Some(parent) == self.facts.cwd {
-            name
+    /// The record of a symbolic link that has the text of the link as its name, with the name that
+    /// the link must have. `None` if that cannot be told.
+    ///
+    /// The kernel takes the record of the text for that of the link if the text is the last part of
+    /// the link's name, or ends in it behind as many bytes as its directory's text has
+    /// (kernel/auditsc.c, `__audit_inode_child`).
+    fn apart(&self, entry: PathRecord<'a>) -> Option<PathRecord<'a>> {
+        let parent = self.of(NameType::Parent).find_map(|parent| parent.name)?;
+        let text = entry.name?;
+        let is_part = |part: &&[u8]| !part.is_empty() && !part.contains(&b'/');
+        let whole = Some(text).filter(is_part);
+        let (directory, last) = if Some(parent) == self.facts.cwd {
+            (&b""[..], whole?)
         } else {
-            let last = name.get(parent.len()..).unwrap_or_default();
-            self.arena.alloc_slice_copy(&[parent, last].concat())
+            let end = text.get(parent.len()..).filter(is_part);
+            match (whole, end) {
+                (Some(_), Some(_)) => return None,
+                (whole, end) => (parent, whole.or(end)?),
+            }
         };
-        PathRecord {
+        let name: &[u8] = self.arena.alloc_slice_copy(&[directory, last].concat());
+        Some(PathRecord {
             name: Some(name),
             ..entry
-        }
+        })
     }
 
     fn mount(&mut self, action: Action, from: Dir, to: Dir, target_first: bool) -> Named<'a> {

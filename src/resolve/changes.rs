@@ -178,6 +178,10 @@ impl Resolver {
     /// another file is void, unless it is a symbolic link that led to this one, or this one is in
     /// another root.
     fn replaceable(&mut self, path: &[u8], seen: Seen, host: &dyn Host) -> Option<Name> {
+        if path == b"/" {
+            // What a caller calls so depends on its root; that of this one is known if primed.
+            return None;
+        }
         let name = self.hold(path);
         let is_reached = seen.sighting == Sighting::Reached;
         let Some(known) = self.tree.known(name) else {
@@ -191,11 +195,6 @@ impl Resolver {
         };
         if known.file == seen.file {
             return Some(name);
-        }
-        if path == b"/" {
-            // The caller has another root.
-            self.tree.release(name);
-            return None;
         }
         let leads_on = is_reached && known.is_entry && known.file_type == FileType::Symlink;
         if leads_on || is_another(path, known.file, host) == Some(false) {
@@ -212,7 +211,7 @@ impl Resolver {
     fn drop_others(&mut self, name: Name, seen: Seen) {
         let is_new = seen.sighting == Sighting::Created;
         let is_entry = seen.sighting != Sighting::Reached;
-        let others: Vec<Name> = self.tree.names_of(seen.file).collect();
+        let others: SmallVec<[Name; 4]> = self.tree.names_of(seen.file).collect();
         for other in others.into_iter().filter(|other| *other != name) {
             let is_void = is_new || is_entry && !self.tree.is_canonical(other);
             if is_void {
@@ -249,7 +248,7 @@ impl Resolver {
     /// A file has lost an entry: names that only led to it may have led there, and a directory had
     /// no other.
     fn drop_names(&mut self, file: FileId, file_type: FileType) {
-        let names: Vec<Name> = self.tree.names_of(file).collect();
+        let names: SmallVec<[Name; 4]> = self.tree.names_of(file).collect();
         for name in names {
             let is_entry = self.tree.known(name).is_some_and(|known| known.is_entry);
             if !is_entry || file_type == FileType::Directory {
@@ -260,13 +259,21 @@ impl Resolver {
 
     /// A file lost an entry that is not known, with this name.
     pub(crate) fn removed_somewhere(&mut self, last: &[u8], file: (FileId, FileType)) {
-        let names: Vec<Name> = self.tree.names_of(file.0).collect();
+        let names: SmallVec<[Name; 4]> = self.tree.names_of(file.0).collect();
         for name in names {
             if self.tree.last_part(name) == last {
                 self.detach(name);
             }
         }
         self.drop_names(file.0, file.1);
+    }
+
+    /// A file lost an entry whose name is not known.
+    pub(crate) fn forget_names(&mut self, file: FileId) {
+        let names: SmallVec<[Name; 4]> = self.tree.names_of(file).collect();
+        for name in names {
+            self.detach(name);
+        }
     }
 
     fn detach(&mut self, name: Name) {
@@ -308,7 +315,7 @@ impl Resolver {
         }
         if let Some((file, file_type)) = file {
             let now_at = self.tree.find(to);
-            let names: Vec<Name> = self.tree.names_of(file).collect();
+            let names: SmallVec<[Name; 4]> = self.tree.names_of(file).collect();
             for name in names.into_iter().filter(|name| Some(*name) != now_at) {
                 let is_entry = self.tree.known(name).is_some_and(|known| known.is_entry);
                 if !is_entry || file_type == FileType::Directory {
@@ -348,6 +355,7 @@ impl Resolver {
 
     /// Something was mounted or unmounted at a path: other files are below it now.
     pub(crate) fn covered(&mut self, path: &[u8]) {
+        self.mounts = self.mounts.saturating_add(1);
         if let Some(name) = self.tree.find(path) {
             self.detach(name);
         }

@@ -225,8 +225,7 @@ impl Resolver {
         if let Some(base) = base
             && (self.is_seen_in(&base, claim, ask) || self.is_still_open(known, &base, claim))
         {
-            let path = text::join(&base, claim.name, ask.arena);
-            return Some(Located::full(path));
+            return Located::proved(self.join(&base, claim.name, true, ask));
         }
         self.by_files(claim, known, ask)
     }

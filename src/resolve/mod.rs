@@ -65,6 +65,8 @@ pub(crate) struct Resolver {
     clock: Tick,
     /// How often something was lost so far. A serial that is only late counts until it arrives.
     losses: u32,
+    /// How often something was mounted or unmounted, which may have changed where any path leads.
+    mounts: u32,
     /// Names that were primed, which are held for good.
     primed: usize,
     /// The last working directory that was confirmed.
@@ -82,6 +84,7 @@ impl Resolver {
             processes: Processes::new(MAX_ENTRIES),
             clock: 1,
             losses: 0,
+            mounts: 0,
             primed: 0,
             cwd: Vec::new(),
             path: Vec::new(),
@@ -96,6 +99,7 @@ impl Resolver {
 
     /// Takes in who makes a call, and how often something was lost until then.
     pub(crate) fn begin(&mut self, caller: Caller, is_exec: bool, losses: u32) {
+        let losses = losses.saturating_add(self.mounts);
         if losses != self.losses {
             self.losses = losses;
             self.tree.lose(losses);
