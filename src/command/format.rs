@@ -56,7 +56,8 @@ impl Form {
 }
 
 impl EventForm {
-    /// Appends an event, truncated to `max` bytes if it is longer. Returns whether it was truncated.
+    /// Appends an event, truncated to `max` bytes if it is longer. Returns whether it was
+    /// truncated.
     pub(crate) fn line_within<'a>(
         &mut self,
         event: &mut AuditEvent<'a>,

@@ -1,9 +1,9 @@
 //! Notifications to the service manager (sd_notify(3)): ready, alive, reloading, stopping, and a
 //! status line. Without a service manager, this does nothing.
 //!
-//! Only the marshaller thread's loop sends the watchdog ping, and only if the reader thread has gone
-//! through its loop since the last one: a separate thread would go on sending it while they hang. An
-//! output that blocks for the watchdog's timeout therefore counts as a hang.
+//! Only the marshaller thread's loop sends the watchdog ping, and only if the reader thread has
+//! gone through its loop since the last one: a separate thread would go on sending it while they
+//! hang. An output that blocks for the watchdog's timeout therefore counts as a hang.
 
 use std::{
     env,
@@ -60,8 +60,8 @@ impl Notify {
         self.next
     }
 
-    /// Sends a watchdog ping and the status line, if they are due. No ping is sent if `rounds`, which
-    /// the reader thread increases, is that of the last one; `None` does not check it.
+    /// Sends a watchdog ping and the status line, if they are due. No ping is sent if `rounds`,
+    /// which the reader thread increases, is that of the last one; `None` does not check it.
     pub(crate) fn alive(
         &mut self,
         now: Instant,

@@ -46,8 +46,8 @@ pub struct ReaderConfig {
     pub max_out_of_order: u32,
     /// The clock for the timeout of events.
     pub clock: ClockKind,
-    /// The longest time between two loops of the reader thread, even if no records arrive; `None` for
-    /// no limit. See [`Totals::rounds`].
+    /// The longest time between two loops of the reader thread, even if no records arrive; `None`
+    /// for no limit. See [`Totals::rounds`].
     pub heartbeat: Option<Duration>,
 }
 
@@ -376,7 +376,8 @@ impl Reading {
         }
     }
 
-    /// When to stop waiting for records: when the oldest event in flight expires, or for a heartbeat.
+    /// When to stop waiting for records: when the oldest event in flight expires, or for a
+    /// heartbeat.
     fn deadline(&mut self) -> Option<Instant> {
         let expires = self.reassembler.next_deadline().and_then(|deadline| {
             let left = Duration::from_millis(deadline.saturating_sub(self.now));

@@ -25,7 +25,8 @@ impl Sink {
         }
     }
 
-    /// Reopens the output by its name if it failed, or was removed: writes to a removed file are lost.
+    /// Reopens the output by its name if it failed, or was removed: writes to a removed file are
+    /// lost.
     fn prepare(&mut self, now: Instant) -> Result<(), Error> {
         let is_due = self.reopen_at.is_some_and(|at| at <= now);
         let is_gone = self.target.is_gone();

@@ -9,8 +9,8 @@ pub struct SinkConfig {
     /// When written lines are synced to disk.
     pub fsync: Fsync,
     /// Whether no line may be dropped while a file fails, however long that takes. The caller must
-    /// check [`Sink::must_wait`](crate::sink::Sink::must_wait) before it adds lines. A failing standard
-    /// output is then an error at once, as in any filter.
+    /// check [`Sink::must_wait`](crate::sink::Sink::must_wait) before it adds lines. A failing
+    /// standard output is then an error at once, as in any filter.
     pub waits: bool,
     /// Bytes of pending lines to keep in memory while the output fails.
     pub max_pending: usize,

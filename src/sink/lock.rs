@@ -12,7 +12,8 @@ use crate::sys;
 ///
 /// # Errors
 ///
-/// `WouldBlock` if another open file holds the lock. The text names the process, if the kernel does.
+/// `WouldBlock` if another open file holds the lock. The text names the process, if the kernel
+/// does.
 pub(super) fn acquire(file: &File) -> io::Result<()> {
     match sys::lock(file.as_fd()) {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

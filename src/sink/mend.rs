@@ -70,8 +70,9 @@ fn is_ours(file: &File, start: u64, beginnings: &[&[u8]]) -> io::Result<bool> {
 
 /// Whether the last line is one whole JSON object, given that it starts like a line of ours.
 ///
-/// Nothing is checked that a torn line cannot lack: the object must close, and at the end. A control
-/// character is in no line; after a crash of the system a file may have zeros in place of text.
+/// Nothing is checked that a torn line cannot lack: the object must close, and at the end. A
+/// control character is in no line; after a crash of the system a file may have zeros in place of
+/// text.
 fn is_object(file: &File, start: u64) -> io::Result<bool> {
     let mut depth = 0u64;
     let (mut in_string, mut is_escaped, mut is_closed) = (false, false, false);

@@ -1,11 +1,11 @@
 //! The output: standard output, or a file.
 //!
-//! Lines are buffered, and written when there is nothing more to read or the buffer is full: a quiet
-//! host sees each line at once, and a busy one does not pay for a write per line.
+//! Lines are buffered, and written when there is nothing more to read or the buffer is full: a
+//! quiet host sees each line at once, and a busy one does not pay for a write per line.
 //!
-//! A failing output does not end the program. Lines are kept in memory up to a limit; beyond it, new
-//! lines are dropped and counted, or the caller waits. This module reads no clock: the time is an
-//! argument.
+//! A failing output does not end the program. Lines are kept in memory up to a limit; beyond it,
+//! new lines are dropped and counted, or the caller waits. This module reads no clock: the time is
+//! an argument.
 
 mod attempt;
 mod config;
@@ -55,7 +55,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 pub struct Sink {
     config: SinkConfig,
     target: Target,
-    /// The line that is being made; empty between two.
+    /// The line being built; empty between calls.
     line: Vec<u8>,
     /// Lines to write, one after the other.
     lines: Vec<u8>,
@@ -95,14 +95,14 @@ impl Sink {
         Ok(Sink::new(target, config))
     }
 
-    /// A sink that appends to a file, created with mode 0600 if it does not exist. Symbolic links are
-    /// not followed, and a directory that other users can write to is refused: they could redirect
-    /// root's output to any file.
+    /// A sink that appends to a file, created with mode 0600 if it does not exist. Symbolic links
+    /// are not followed, and a directory that other users can write to is refused: they could
+    /// redirect root's output to any file.
     ///
     /// # Errors
     ///
-    /// If the file cannot be opened or is refused, or if rotation is configured and the file is not a
-    /// regular file.
+    /// If the file cannot be opened, is refused or is locked by another process, or if rotation is
+    /// configured and the file is not a regular file.
     pub fn file(path: &Path, config: SinkConfig) -> Result<Sink, Error> {
         let target = Target::open(path, &config.beginnings)?;
         if config.rotation.is_some() && !target.is_named_file() {
@@ -188,8 +188,8 @@ impl Sink {
         }
     }
 
-    /// Reopens the file by its name, after a log rotation has renamed it. Pending lines go to the old
-    /// file first. If the new file cannot be opened, the old one is used until it can.
+    /// Reopens the file by its name, after a log rotation has renamed it. Pending lines go to the
+    /// old file first. If the new file cannot be opened, the old one is used until it can.
     ///
     /// # Errors
     ///

@@ -28,9 +28,9 @@ pub(super) fn shift(file: &Path, keep: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// The files above the limit, oldest first: a higher limit may have applied before. A crash leaves at
-/// most one number free, so two free numbers end the series, and `FILE.2024` is not taken for a part
-/// of it.
+/// The files above the limit, oldest first: a higher limit may have applied before. A crash leaves
+/// at most one number free, so two free numbers end the series, and `FILE.2024` is not taken for a
+/// part of it.
 fn surplus(keep: u32, is_there: impl Fn(u32) -> bool) -> Vec<u32> {
     let mut found = Vec::new();
     let mut is_last_free = false;

@@ -13,8 +13,8 @@ use crate::{
 /// Time between syncs with [`Fsync::Interval`].
 pub(super) const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Syncs, and counts them. A failed sync is logged once and not retried: the kernel may already have
-/// discarded the data.
+/// Syncs, and counts them. A failed sync is logged once and not retried: the kernel may already
+/// have discarded the data.
 #[derive(Debug)]
 pub(super) struct Syncs {
     fsync: Fsync,

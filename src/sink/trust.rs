@@ -2,8 +2,8 @@
 //!
 //! A user who can write to any directory on the path can replace the next component by a symbolic
 //! link. So each directory must be owned by us or by root, and not be writable for others. Sticky
-//! directories such as /tmp are allowed, since other users cannot rename our files there; but they can
-//! create files before us, so the file itself is checked too, once it is open.
+//! directories such as /tmp are allowed, since other users cannot rename our files there; but they
+//! can create files before us, so the file itself is checked too, once it is open.
 
 use std::{
     fs::{self, Metadata},

@@ -10,7 +10,7 @@ use std::{
 use super::{assert_one_line, log, run};
 use crate::{
     common::{Counters, auditrd, data, lines},
-    live::audit::skip,
+    live::audit::{skip, wait_until},
     process::{Running, login},
 };
 
@@ -390,6 +390,35 @@ fn root_is_refused_a_directory_of_another_user() {
             assert_eq!(text.contains(&reason), is_refused, "{text}");
         }
     }
+}
+
+#[test]
+fn a_second_process_on_the_same_file_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("events");
+    let mut command = auditrd();
+    command.args(["-i", "-", "-o"]).arg(&file);
+    let mut first = Running::start(&mut command);
+    first.write(login(1));
+    wait_until("the first line", || {
+        let length = fs::metadata(&file).ok()?.len();
+        (length > 0).then_some(())
+    });
+    let expected = format!(
+        "cannot open {} for writing: process {} writes to it; stop that process, or choose \
+         another output",
+        file.display(),
+        first.pid()
+    );
+    assert_one_line(&run(&mut command), 1, &expected);
+    // The first one keeps the lock when it reopens the file.
+    first.signal("HUP");
+    first.signal("USR1");
+    first.log_line();
+    assert_one_line(&run(&mut command), 1, &expected);
+    assert!(first.close().0.success());
+    assert!(run(&mut command).status.success());
+    assert_eq!(lines(&fs::read(&file).unwrap()).len(), 1);
 }
 
 #[test]
