@@ -30,12 +30,42 @@ impl Integer for i64 {
 pub(crate) struct Decimal {
     text: [u8; 20],
     start: usize,
+    end: usize,
 }
 
 impl Decimal {
     #[inline]
     pub(crate) fn new(number: impl Integer) -> Decimal {
-        let (is_negative, mut rest) = number.parts();
+        match number.parts() {
+            (false, short @ ..100_000_000) => Decimal::short(short),
+            (is_negative, rest) => Decimal::long(is_negative, rest),
+        }
+    }
+
+    /// Eight digits at most, all worked out together in one word.
+    #[inline]
+    fn short(number: u64) -> Decimal {
+        // Halves are split into pairs, and pairs into digits, the first in the lowest byte. Each
+        // product is the quotient by 100 or 10 for all that fits there.
+        let fours = number / 10_000 | number % 10_000 << 32;
+        let high = (fours * 10_486 >> 20) & 0x0000_007f_0000_007f;
+        let pairs = high | (fours - 100 * high) << 16;
+        let high = (pairs * 103 >> 10) & 0x000f_000f_000f_000f;
+        let digits = high | (pairs - 10 * high) << 8;
+        // The last digit is there even if it is 0.
+        let zeros = (digits | 1 << 56).trailing_zeros() / 8;
+        let word = (digits | u64::from_ne_bytes([b'0'; 8])) >> (8 * zeros);
+        let mut text = [0; 20];
+        text[..8].copy_from_slice(&word.to_le_bytes());
+        Decimal {
+            text,
+            start: 0,
+            end: 8 - zeros as usize,
+        }
+    }
+
+    #[inline(never)]
+    fn long(is_negative: bool, mut rest: u64) -> Decimal {
         let mut text = [b'0'; 20];
         let mut start = text.len();
         // Two digits for each division.
@@ -46,7 +76,7 @@ impl Decimal {
             text[start] = PAIRS[pair];
             text[start + 1] = PAIRS[pair + 1];
         }
-        if rest > 0 || start == text.len() {
+        if rest > 0 {
             start -= 1;
             text[start] = b'0' + rest as u8;
         }
@@ -54,12 +84,13 @@ impl Decimal {
             start -= 1;
             text[start] = b'-';
         }
-        Decimal { text, start }
+        let end = text.len();
+        Decimal { text, start, end }
     }
 
     #[inline]
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.text[self.start..]
+        &self.text[self.start..self.end]
     }
 }
 
@@ -97,7 +128,8 @@ mod tests {
                 number.to_string().as_bytes()
             );
         };
-        (-1010..=1010).for_each(check);
+        (-12_000..=12_000).for_each(check);
+        (0..100_000_000).step_by(9_973).for_each(check);
         for power in 0..64 {
             (-2..=2).for_each(|near| check((1i64 << power).wrapping_add(near)));
         }

@@ -1,18 +1,29 @@
 //! Text as a JSON string.
 
+use super::plain::special;
+
 /// Appends text in quotes, with the escapes that JSON requires (RFC 8259, section 7) and no others.
 pub(crate) fn json_string(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     out.reserve(bytes.len() + 2);
     out.push(b'"');
-    let mut written = 0;
-    for (at, byte) in bytes.iter().enumerate() {
+    let (mut written, mut at) = (0, 0);
+    while let Some(byte) = bytes.get(at) {
+        // Most text is plain: look at eight bytes at once.
+        if let Some(word) = bytes[at..].first_chunk() {
+            let plain = special(u64::from_le_bytes(*word)).trailing_zeros() as usize / 8;
+            if plain > 0 {
+                at += plain;
+                continue;
+            }
+        }
         let escape = ESCAPES[usize::from(*byte)];
+        at += 1;
         if escape == 0 {
             continue;
         }
-        out.extend_from_slice(&bytes[written..at]);
-        written = at + 1;
+        out.extend_from_slice(&bytes[written..at - 1]);
+        written = at;
         if escape == b'u' {
             const DIGITS: &[u8; 16] = b"0123456789abcdef";
             let [high, low] = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
@@ -60,6 +71,9 @@ mod tests {
             let c = char::from_u32(c).unwrap();
             check(&c.to_string());
             check(&format!("a{c}b{c}{c}c"));
+            for length in 0..20 {
+                check(&format!("{0}{c}{c}{0}", "x".repeat(length)));
+            }
         }
     }
 }

@@ -48,7 +48,7 @@ fn filled(text: &[u8]) -> [u8; 8] {
 
 /// Nonzero if any byte of `word` is a control character, a quote, a backslash or not ASCII.
 #[inline]
-fn special(word: u64) -> u64 {
+pub(super) fn special(word: u64) -> u64 {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
     // The subtraction sets the high bit of a byte that is less than the limit. A byte that is not
