@@ -342,8 +342,8 @@ extern "C" fn find_closed_streams() {
     }
 }
 
-// SAFETY: the C library calls each function in this section once, before `main`, with arguments that
-// a function without parameters may ignore. This one needs nothing that is initialised later.
+// SAFETY: the C library calls each function in this section once, before `main`, with arguments
+// that a function without parameters may ignore. This one needs nothing that is initialised later.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static FIND_CLOSED_STREAMS: extern "C" fn() = find_closed_streams;

@@ -22,14 +22,14 @@ impl Arena {
         Arena::default()
     }
 
-    /// Frees all that was built in it, but keeps the largest block of memory for later. The borrow
-    /// checker sees to it that no event still borrows from it.
+    /// Frees all text in it, but keeps the largest block of memory for reuse. The borrow checker
+    /// ensures that no event still borrows from the arena.
     pub fn reset(&mut self) {
         self.0.reset();
     }
 
-    /// The memory that the arena holds, used or not, in bytes. After an event of unusual size it may
-    /// be worth dropping the arena for a new one.
+    /// The memory that the arena holds, used or not, in bytes. After an event of unusual size it
+    /// may be worth dropping the arena for a new one.
     pub fn allocated_bytes(&self) -> usize {
         self.0.allocated_bytes()
     }

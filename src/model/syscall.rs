@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn well_known_calls_have_each_architectures_number() {
+    fn syscalls_have_the_numbers_of_each_architecture() {
         for (arch, execve, openat, unlinkat, renameat2) in [
             (Arch::X86_64, 59, 257, 263, 316),
             (Arch::I386, 11, 295, 301, 353),
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_reads_back_to_a_number_of_that_name() {
+    fn every_name_maps_to_a_number_of_that_name() {
         for arch in ALL {
             for name in numbers().filter_map(|nr| syscall_name(arch, nr)) {
                 let nr = syscall_number(arch, name);
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn every_number_reads_back_where_names_are_not_shared() {
+    fn every_number_with_a_unique_name_maps_back() {
         for arch in ALL.into_iter().filter(|arch| *arch != Arch::X32) {
             for nr in numbers() {
                 if let Some(name) = syscall_name(arch, nr) {
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_never_rusts_raw_identifiers() {
+    fn names_are_never_raw_identifiers_of_rust() {
         for arch in [Arch::I386, Arch::Ppc64, Arch::Ppc64le] {
             assert_eq!(syscall_name(arch, 17), Some("break"));
             assert_eq!(syscall_number(arch, "break"), Some(17));
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn newest_calls_are_known_everywhere() {
+    fn the_newest_syscalls_are_known_on_every_architecture() {
         for arch in ALL {
             assert_eq!(syscall_name(arch, 469), Some("file_setattr"));
             assert_eq!(syscall_name(arch, 470), Some("listns"));
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_of_arms_old_abi_are_known() {
+    fn syscalls_of_the_old_abi_of_arm_are_known() {
         assert_eq!(syscall_name(Arch::Arm, 22), Some("umount"));
         assert_eq!(syscall_name(Arch::Arm, 90), Some("mmap"));
         assert_eq!(syscall_name(Arch::Arm, 102), Some("socketcall"));
@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn aarch64_has_the_calls_of_a_64_bit_kernel() {
+    fn aarch64_has_the_syscalls_of_a_64_bit_kernel() {
         assert_eq!(syscall_name(Arch::Aarch64, 79), Some("newfstatat"));
         assert_eq!(syscall_number(Arch::Aarch64, "newfstatat"), Some(79));
         assert_eq!(syscall_number(Arch::Aarch64, "fstatat"), Some(79));
@@ -446,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn x32_has_numbers_of_its_own_and_those_of_x86_64() {
+    fn x32_has_its_own_numbers_and_those_of_x86_64() {
         for (nr, name) in [(512, "rt_sigaction"), (520, "execve"), (547, "pwritev2")] {
             assert_eq!(syscall_name(Arch::X32, nr | X32_SYSCALL_BIT), Some(name));
             assert_eq!(syscall_number(Arch::X32, name), Some(nr | X32_SYSCALL_BIT));
@@ -465,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn spellings_of_auditd_are_understood() {
+    fn spellings_of_auditd_are_accepted() {
         for (arch, name, nr) in [
             (Arch::X86_64, "pread", 17),
             (Arch::X86_64, "pwrite", 18),
@@ -486,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_call_has_no_name_and_no_number() {
+    fn unknown_syscalls_have_no_name_and_no_number() {
         for arch in ALL {
             assert_eq!(syscall_name(arch, 999), None);
             assert_eq!(syscall_name(arch, u32::MAX), None);
@@ -502,7 +502,7 @@ mod tests {
         target_pointer_width = "64"
     ))]
     #[test]
-    fn numbers_of_x86_64_are_those_of_libc() {
+    fn numbers_of_x86_64_agree_with_libc() {
         for (nr, name) in [
             (libc::SYS_read, "read"),
             (libc::SYS_open, "open"),
@@ -526,7 +526,7 @@ mod tests {
     }
 
     #[test]
-    fn uring_operations_lie_at_their_opcodes() {
+    fn uring_operations_are_indexed_by_opcode() {
         for (op, name) in [
             (0, "nop"),
             (9, "sendmsg"),

@@ -115,8 +115,8 @@ pub struct Totals {
     pub missing: u64,
     /// Events in flight: their end has not arrived yet.
     pub in_flight: u64,
-    /// Grows each time the reader thread goes through its loop, so that a stuck one can be noticed.
-    /// See [`ReaderConfig::heartbeat`].
+    /// The number of loops of the reader thread, so that a stuck thread can be detected. See
+    /// [`ReaderConfig::heartbeat`].
     pub rounds: u64,
 }
 
@@ -156,7 +156,7 @@ pub struct AuditReader {
     thread: Option<JoinHandle<Result<(), Error>>>,
     stopper: Option<Stopper>,
     /// Whether `Idle` has been returned since the last event.
-    said_idle: bool,
+    reported_idle: bool,
 }
 
 impl AuditReader {
@@ -197,11 +197,11 @@ impl AuditReader {
             totals,
             thread: Some(thread),
             stopper: Some(stopper),
-            said_idle: false,
+            reported_idle: false,
         })
     }
 
-    /// Waits for the next event, until the deadline at most, or until it is
+    /// Waits for the next event, but no longer than until the deadline, or until it is
     /// [interrupted](Self::interrupter).
     ///
     /// # Errors
@@ -217,13 +217,13 @@ impl AuditReader {
                 Ok(groups) => {
                     self.outlet.taken(&groups);
                     self.next = 0;
-                    self.said_idle = false;
+                    self.reported_idle = false;
                     self.outlet
                         .give_back(mem::replace(&mut self.current, groups));
                 }
                 Err(TryRecvError::Disconnected) => return self.join().map(|()| Step::End),
-                Err(TryRecvError::Empty) if !self.said_idle => {
-                    self.said_idle = true;
+                Err(TryRecvError::Empty) if !self.reported_idle => {
+                    self.reported_idle = true;
                     return Ok(Step::Idle);
                 }
                 Err(TryRecvError::Empty) => {
@@ -376,8 +376,8 @@ impl Reading {
         }
     }
 
-    /// When to stop waiting for records: when the oldest event in flight expires, or for a
-    /// heartbeat.
+    /// When to stop waiting for records: when the oldest event in flight expires or the heartbeat
+    /// is due.
     fn deadline(&mut self) -> Option<Instant> {
         let expires = self.reassembler.next_deadline().and_then(|deadline| {
             let left = Duration::from_millis(deadline.saturating_sub(self.now));

@@ -121,7 +121,7 @@ fn a_finished_reader_has_no_more_events() {
     assert!(matches!(reader.step(None), Ok(Step::End)));
 }
 
-/// Has one event, and then cannot be read.
+/// A source that has one event and then fails.
 struct Broken(bool);
 
 impl Source for Broken {
@@ -136,7 +136,7 @@ impl Source for Broken {
 }
 
 #[test]
-fn a_source_that_breaks_is_an_error_after_its_last_event_and_not_an_end() {
+fn the_error_of_a_failed_source_follows_its_last_event() {
     let (stopper, _stop) = source::stop().expect("a pipe");
     let reassembly = ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC);
     let config = ReaderConfig::live(reassembly);
@@ -145,7 +145,7 @@ fn a_source_that_breaks_is_an_error_after_its_last_event_and_not_an_end() {
     assert!(matches!(reader.next(), Ok(Some(event)) if event.incomplete));
     let error = reader.next().expect_err("it cannot be read");
     assert!(error.to_string().starts_with("cannot read the script"));
-    // It is said once.
+    // The error is returned once.
     assert!(matches!(reader.next(), Ok(None)));
-    reader.finish().expect("it was said already");
+    reader.finish().expect("the error was returned already");
 }

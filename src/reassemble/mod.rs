@@ -32,7 +32,8 @@ use slot::Slot;
 /// use auditrd::reassemble::Reassembler;
 ///
 /// let mut reassembler = Reassembler::new(ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
-/// let record = |record_type, body| Record { id: EventId::default(), record_type, node: b"", body, cut: false };
+/// let (id, node, cut) = (EventId::default(), b"", false);
+/// let record = |record_type, body| Record { id, record_type, node, body, cut };
 /// let mut groups = Groups::default();
 /// reassembler.push(0, record(AUDIT_SYSCALL, b"syscall=59"));
 /// reassembler.hand_over(&mut groups);

@@ -80,7 +80,8 @@ impl Inputs {
         }
     }
 
-    /// Waits for bytes until the deadline at most, and appends up to one chunk of them to `buffer`.
+    /// Waits for bytes, but no longer than until the deadline, and appends up to one chunk of them
+    /// to `buffer`.
     ///
     /// # Errors
     ///

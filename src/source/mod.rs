@@ -39,9 +39,9 @@ pub enum Fill {
 
 /// A source of records.
 pub trait Source: Send {
-    /// Waits for records until the deadline at most, and adds the available ones to `batch`, which
-    /// must be empty and may stay so. Once the source has been told to stop, it returns
-    /// [`Fill::End`] after its last records.
+    /// Waits for records, but no longer than until the deadline, and adds the available ones to
+    /// `batch`, which must be empty and may stay so. Once the source has been told to stop, it
+    /// returns [`Fill::End`] after its last records.
     ///
     /// # Errors
     ///

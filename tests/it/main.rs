@@ -1,13 +1,14 @@
-//! Tests of the whole program, each named for the promise that it keeps.
+//! Tests of the whole program, each named for the promise that it checks.
 //!
-//! `cli` runs the binary as a process. `golden` drives the captures in `tests/data` through the real
-//! pipeline, `formats` the other formats and the programs that read them. `hostile` feeds it what no
-//! kernel writes. `traps` has one test for each odd record that was seen in the wild. `disk` takes the
-//! output away while it is written to. `oracle` asks libauparse and shells for a second opinion.
-//! `layering` checks the imports against the architecture, and `docs` the README and the guides against
-//! the program. `confine` tries what the program gave up. `units`, `rules`, `shipped` and `forge` ask
-//! the tools that the files beside the binary are for. `live`, `coexist`, `truth` and `real` run
-//! against this kernel, and `soak` for as long as one likes.
+//! `cli` runs the binary as a process. `golden` replays the captures in `tests/data` through the
+//! real pipeline; `formats` checks the other formats and the programs that read them. `hostile`
+//! feeds it malformed and excessive input. `traps` has one test for each real-world record that is
+//! easily misread. `disk` makes the output fail while it is written. `oracle` compares with
+//! libauparse and with shells. `layering` checks the imports against the architecture, and `docs`
+//! checks the README and the guides against the program. `confine` attempts the operations that the
+//! program gave up. `units`, `rules`, `shipped` and `forge` check the files that ship with the
+//! binary with the tools that read them. `live`, `coexist`, `truth` and `real` run against the
+//! running kernel; `soak` does so for any length of time.
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
 
 mod cli;
