@@ -1,8 +1,8 @@
-//! Numbers written in decimal.
+//! Formats integers in decimal.
 
-/// Whole numbers that are written in decimal: their sign and their digits.
+/// An integer that can be formatted as [`Decimal`].
 pub(crate) trait Integer: Copy {
-    /// Whether there is a minus sign, and the number without it.
+    /// Whether the number is negative, and its absolute value.
     fn parts(self) -> (bool, u64);
 }
 
@@ -26,7 +26,7 @@ impl Integer for i64 {
     }
 }
 
-/// A number as text. `i64::MIN` and `u64::MAX` have 20 bytes.
+/// A number as text. The longest, `i64::MIN` and `u64::MAX`, have 20 bytes.
 pub(crate) struct Decimal {
     text: [u8; 20],
     start: usize,
@@ -42,17 +42,17 @@ impl Decimal {
         }
     }
 
-    /// Eight digits at most, all worked out together in one word.
+    /// Formats a number of at most eight digits, all at once in one word (SWAR).
     #[inline]
     fn short(number: u64) -> Decimal {
-        // Halves are split into pairs, and pairs into digits, the first in the lowest byte. Each
-        // product is the quotient by 100 or 10 for all that fits there.
-        let fours = number / 10_000 | number % 10_000 << 32;
-        let high = (fours * 10_486 >> 20) & 0x0000_007f_0000_007f;
+        // Splits the number into halves, pairs and digits, with the first digit in the lowest byte.
+        // Each multiplication and shift divides by 100 or 10, exactly for values of that size.
+        let fours = (number / 10_000) | ((number % 10_000) << 32);
+        let high = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
         let pairs = high | (fours - 100 * high) << 16;
-        let high = (pairs * 103 >> 10) & 0x000f_000f_000f_000f;
+        let high = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
         let digits = high | (pairs - 10 * high) << 8;
-        // The last digit is there even if it is 0.
+        // Counts leading zeros, but not the last digit.
         let zeros = (digits | 1 << 56).trailing_zeros() / 8;
         let word = (digits | u64::from_ne_bytes([b'0'; 8])) >> (8 * zeros);
         let mut text = [0; 20];
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_is_written_as_std_writes_it() {
+    fn numbers_are_formatted_as_by_std() {
         let check = |number: i64| {
             assert_eq!(
                 Decimal::new(number).as_bytes(),

@@ -1,15 +1,15 @@
-//! Text as a JSON string.
+//! Formats text as a JSON string.
 
 use super::plain::special;
 
-/// Appends text in quotes, with the escapes that JSON requires (RFC 8259, section 7) and no others.
+/// Appends `text` in quotes, with only the escapes that JSON requires (RFC 8259, section 7).
 pub(crate) fn json_string(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     out.reserve(bytes.len() + 2);
     out.push(b'"');
     let (mut written, mut at) = (0, 0);
     while let Some(byte) = bytes.get(at) {
-        // Most text is plain: look at eight bytes at once.
+        // Skips plain text, which most text is, eight bytes at once.
         if let Some(word) = bytes[at..].first_chunk() {
             let plain = special(u64::from_le_bytes(*word)).trailing_zeros() as usize / 8;
             if plain > 0 {
@@ -36,8 +36,7 @@ pub(crate) fn json_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// What stands behind the backslash, `u` for the byte in hex; 0 for bytes that are written as they
-/// are.
+/// For each byte, the character after the backslash (`u` for `\u00XX`), or 0 if it needs no escape.
 static ESCAPES: [u8; 256] = {
     let mut table = [0; 256];
     let mut control = 0;
@@ -60,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_string_is_written_as_serde_json_writes_it() {
+    fn strings_are_formatted_as_by_serde_json() {
         let check = |text: &str| {
             let mut out = Vec::new();
             json_string(text, &mut out);

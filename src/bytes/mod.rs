@@ -1,4 +1,4 @@
-//! Searching and number reading, written by hand where that was measured to pay.
+//! Searching, and reading and writing of numbers and strings, by hand where measurements justify it.
 //!
 //! Most texts in a record are short: a value has 1 to 20 bytes. A call to a general routine costs
 //! more than it saves there, so the functions of this module look at the first 8 or 16 bytes inline
