@@ -7,23 +7,15 @@
 
 use std::{
     cell::Cell,
-    fs::OpenOptions,
     io,
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::net::UnixDatagram,
-    },
+    os::{fd::AsFd, unix::net::UnixDatagram},
     time::Duration,
-};
-
-use rustix::{
-    net::{AddressFamily, SocketFlags, SocketType, socketpair},
-    stdio::{dup2_stdin, dup2_stdout},
 };
 
 use crate::{
     confine::{Confinement, Duty, User},
     error::Error,
+    helper,
     model::FileId,
     resolve::{Host, Proc},
     sys,
@@ -65,20 +57,19 @@ impl Inspector {
     ///
     /// If the process cannot be started.
     pub fn start(user: Option<&User>, filters: bool) -> Result<Inspector, Error> {
-        let failed = |error| Error::new("start the inspector process", error);
-        let (ours, its) = pair().map_err(failed)?;
         let confinement = Confinement {
             user: user.cloned(),
             filters,
             ..Confinement::new(Duty::Inspect)
         };
-        sys::fork(|| {
-            if let Err(error) = run(its, &confinement) {
-                log::error!("{error}");
-            }
-        })
-        .map_err(failed)?;
-        Inspector::connected(ours).map_err(failed)
+        let started = helper::start(|socket| {
+            confinement.enter()?;
+            serve(socket, &Proc);
+            Ok(())
+        });
+        started
+            .and_then(Inspector::connected)
+            .map_err(|error| Error::new("start the inspector process", error))
     }
 
     fn connected(socket: UnixDatagram) -> io::Result<Inspector> {
@@ -114,11 +105,7 @@ impl Inspector {
     fn receive(&self, number: u32) -> io::Result<Option<Vec<u8>>> {
         let mut buffer = [0; MESSAGE_BYTES];
         loop {
-            let length = match self.socket.recv(&mut buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                result => result?,
-            };
-            let answer = buffer.get(..length).unwrap_or_default();
+            let answer = helper::receive(&self.socket, &mut buffer)?;
             match answer.split_first_chunk() {
                 Some((answered, text)) if u32::from_ne_bytes(*answered) == number => {
                     return Ok((!text.is_empty()).then(|| text.to_vec()));
@@ -173,43 +160,13 @@ impl Host for Inspector {
     }
 }
 
-/// A connected pair of SEQPACKET sockets: they keep message boundaries and report a closed peer.
-fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
-    let (kind, flags) = (SocketType::SEQPACKET, SocketFlags::CLOEXEC);
-    let (one, other) = socketpair(AddressFamily::UNIX, kind, flags, None)?;
-    Ok((UnixDatagram::from(one), UnixDatagram::from(other)))
-}
-
-/// The inspector's main function: gives up everything it does not need, then answers questions.
-fn run(socket: UnixDatagram, confinement: &Confinement) -> Result<(), Error> {
-    let socket =
-        close_others(socket).map_err(|error| Error::new("close inherited descriptors", error))?;
-    confinement.enter()?;
-    serve(&UnixDatagram::from(socket), &Proc);
-    Ok(())
-}
-
-/// Closes all descriptors except the socket, which becomes standard input, and standard error.
-fn close_others(socket: UnixDatagram) -> io::Result<OwnedFd> {
-    dup2_stdin(&socket)?;
-    dup2_stdout(OpenOptions::new().write(true).open("/dev/null")?)?;
-    // `close_from` closes it.
-    std::mem::forget(socket);
-    sys::close_from(3);
-    io::stdin().as_fd().try_clone_to_owned()
-}
-
 /// Answers questions until the other end is closed.
 fn serve(socket: &UnixDatagram, host: &dyn Host) {
     let mut buffer = [0; MESSAGE_BYTES];
     loop {
-        let length = match socket.recv(&mut buffer) {
-            Ok(0) => return,
-            Ok(length) => length,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(_) => return,
+        let Ok(question) = helper::receive(socket, &mut buffer) else {
+            return;
         };
-        let question = buffer.get(..length).unwrap_or_default();
         let Some((number, question)) = question.split_first_chunk::<4>() else {
             return;
         };
@@ -243,7 +200,7 @@ mod tests {
 
     /// Runs `ask` against a thread that answers in place of the inspector process.
     fn with_host(host: impl Host + Send + 'static, ask: impl FnOnce(&Inspector)) {
-        let (ours, its) = pair().unwrap();
+        let (ours, its) = helper::pair().unwrap();
         let serving = thread::spawn(move || serve(&its, &host));
         let inspector = Inspector::connected(ours).unwrap();
         ask(&inspector);
@@ -303,7 +260,7 @@ mod tests {
 
     #[test]
     fn without_the_process_there_is_no_answer() {
-        let (ours, its) = pair().unwrap();
+        let (ours, its) = helper::pair().unwrap();
         drop(its);
         let inspector = Inspector::connected(ours).unwrap();
         assert_eq!(inspector.descriptor(1, 0), None);

@@ -30,8 +30,8 @@
 //!
 //! There is a module for each stage, in the order in which data flows: [`source`] → [`reassemble`] →
 //! [`parse`] → [`classify`], with [`resolve`] for paths → [`encode`] → [`sink`]. [`reader`] runs the
-//! first two in a thread, and [`model`] has the types that the stages share. [`confine`] and
-//! [`inspector`] are for a program that gives up its rights.
+//! first two in a thread, and [`model`] has the types that the stages share. [`confine`],
+//! [`inspector`] and [`prime`] are for a program that gives up its rights.
 //!
 //! Only the reader has a thread and a channel. Parsing never fails: it yields what it understood.
 //!
@@ -49,9 +49,13 @@ pub mod confine;
 pub mod encode;
 pub mod error;
 #[cfg(feature = "confine")]
+mod helper;
+#[cfg(feature = "confine")]
 pub mod inspector;
 pub mod model;
 pub mod parse;
+#[cfg(feature = "confine")]
+pub mod prime;
 pub mod reader;
 pub mod reassemble;
 pub mod resolve;

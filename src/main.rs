@@ -29,6 +29,7 @@ use command::{
     cli::{Args, unknown_variables},
     progress::Progress,
     run::{Control, Marshaller},
+    trees::Trees,
 };
 
 /// Exit status for a missing permission, as in auditd(8).
@@ -86,6 +87,7 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
     } else {
         Box::new(Absent)
     };
+    let trees = Trees::start(args, &confinement)?;
     let mut signals =
         Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1]).context("cannot wait for signals")?;
     // Before the input: a bad output path must fail before any standard input is consumed.
@@ -95,7 +97,12 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
     })?;
     let (stopper, stop) = auditrd::source::stop()?;
     let source = open(args, stop, &mut progress)?;
-    let marshaller = Marshaller::new(args, Classifier::new(host), sink, progress);
+    let mut classifier = Classifier::new(host);
+    // With the source open: what happens meanwhile waits in it.
+    if let Some(trees) = trees {
+        trees.prime(&mut classifier);
+    }
+    let marshaller = Marshaller::new(args, classifier, sink, progress);
     // Before any other thread starts: privileges are per thread.
     confinement.enter()?;
     let mut config = args.reader();

@@ -9,4 +9,5 @@ mod metrics;
 mod notify;
 pub(crate) mod progress;
 pub(crate) mod run;
+pub(crate) mod trees;
 mod values;

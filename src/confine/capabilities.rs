@@ -26,6 +26,8 @@ fn needed(duty: Duty) -> CapabilitySet {
         // To read the links in /proc/PID/fd (proc_pid_fd(5)), and to stat files in directories that
         // are closed to others.
         Duty::Inspect => CapabilitySet::SYS_PTRACE | CapabilitySet::DAC_READ_SEARCH,
+        // To read directories that are closed to others.
+        Duty::List => CapabilitySet::DAC_READ_SEARCH,
     }
 }
 

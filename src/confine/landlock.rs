@@ -28,9 +28,10 @@ const WRITE: BitFlags<AccessFs> = make_bitflags!(AccessFs::{
 const WRITE_DEVICE: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadFile | WriteFile});
 const READ: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadDir | ReadFile});
 const READ_FILE: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadFile});
+const READ_DIRECTORY: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadDir});
 
-/// Allows opening the outputs and, for a listener, `/proc`, and nothing else. Denies TCP, and
-/// signals to other processes.
+/// Allows opening the outputs and, for a listener, `/proc`, and nothing else; or, for a process that
+/// reads directories, nothing but those. Denies TCP, and signals to other processes.
 pub(super) fn restrict(duty: Duty, writable: &[PathBuf]) {
     if duty == Duty::Inspect {
         return;
@@ -64,6 +65,7 @@ fn try_to_restrict(duty: Duty, writable: &[PathBuf]) -> Result<RulesetStatus, Ru
     // overcommit_memory before it trims the heap; denying that would log an audit record.
     let (readable, access) = match duty {
         Duty::Listen => ("/proc", READ),
+        Duty::List => ("/", READ_DIRECTORY),
         _ => ("/proc/sys/vm/overcommit_memory", READ_FILE),
     };
     if let Ok(fd) = PathFd::new(readable) {

@@ -6,8 +6,10 @@
 //! output alone; and the system calls that it needs. The kernel keeps these per thread, so they are
 //! set before the second thread starts.
 //!
-//! Reading the descriptors of other processes needs a strong privilege, which an attacker who takes
-//! over the parser must not get. Only a [separate process](crate::inspector::Inspector) has it.
+//! Reading the descriptors of other processes, and directories that are closed to others, needs
+//! strong privileges, which an attacker who takes over the parser must not get. Only separate
+//! processes have them, the [inspector](crate::inspector::Inspector) and the
+//! [primer](crate::prime::Primer).
 
 mod capabilities;
 mod landlock;
@@ -29,14 +31,16 @@ pub enum Duty {
     Listen,
     /// Answers questions about other processes and their files.
     Inspect,
+    /// Reads directories.
+    List,
 }
 
 impl Duty {
-    /// The level of log messages about confinement. The inspector would only repeat them.
+    /// The level of log messages about confinement. The other processes would only repeat them.
     fn level(self) -> log::Level {
         match self {
             Duty::Replay | Duty::Listen => log::Level::Info,
-            Duty::Inspect => log::Level::Debug,
+            Duty::Inspect | Duty::List => log::Level::Debug,
         }
     }
 }

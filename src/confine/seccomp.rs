@@ -182,6 +182,9 @@ const WRITER: &[&str] = &[
 /// Further calls of the inspector: it can look up names, but not open files.
 const INSPECTOR: &[&str] = &["lstat", "readlink", "readlinkat", "stat"];
 
+/// Further calls of the process that reads directories. It can open them, and nothing else.
+const LISTER: &[&str] = &["getdents64", "pread64", "readlink", "readlinkat"];
+
 /// prctl(2) option with which newer C libraries name memory mappings (linux/prctl.h).
 const PR_SET_VMA: u64 = 0x5356_4d41;
 /// ioctl(2) requests for non-blocking mode, close-on-exec and isatty(3) (asm-generic/ioctls.h).
@@ -249,6 +252,7 @@ fn allowed(duty: Duty, arch: Arch) -> Result<Rules, BackendError> {
     let own = match duty {
         Duty::Replay | Duty::Listen => WRITER,
         Duty::Inspect => INSPECTOR,
+        Duty::List => LISTER,
     };
     let names = COMMON.iter().chain(own);
     let mut rules: Rules = names
@@ -287,7 +291,12 @@ fn by_argument(duty: Duty) -> Result<Vec<(&'static str, Vec<SeccompCondition>)>,
         // For abort(3), which signals its own process.
         ("tgkill", vec![is(0, u64::from(std::process::id()))?]),
     ];
-    if duty == Duty::Inspect {
+    if duty == Duty::List {
+        let flags = libc::O_DIRECTORY | libc::O_NOFOLLOW;
+        let others = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC;
+        calls.push(("openat", vec![has(2, flags | others, flags)?]));
+    }
+    if matches!(duty, Duty::Inspect | Duty::List) {
         return Ok(calls);
     }
     const KIND: i32 = 0xf;

@@ -24,10 +24,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("encode", &["bytes", "model"]),
     ("sink", &["error", "sys"]),
     ("confine", &["error", "model"]),
+    ("helper", &["error", "sys"]),
     (
         "inspector",
-        &["confine", "error", "model", "resolve", "sys"],
+        &["confine", "error", "helper", "model", "resolve", "sys"],
     ),
+    ("prime", &["confine", "error", "helper", "model"]),
     ("lib", &[]),
     // The command uses the library's public names.
     ("command", &[]),

@@ -44,6 +44,17 @@ pub(crate) struct Args {
     )]
     pub(crate) unicast: bool,
 
+    /// Read the names of everything below a directory at the start, so that paths of files that
+    /// were there before are resolved; several are separated by colons
+    #[arg(
+        long,
+        value_name = "DIR",
+        value_delimiter = ':',
+        env = "AUDITRD_PRIME",
+        help_heading = "Source"
+    )]
+    pub(crate) prime: Vec<PathBuf>,
+
     /// Size of the socket's receive buffer; accepts the suffixes K, M and G
     #[arg(
         long,

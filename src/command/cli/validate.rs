@@ -22,6 +22,10 @@ impl Args {
             let text = "--unicast cannot be used with --input: a log has no audit daemon";
             return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
         }
+        if !self.is_live() && self.primes().next().is_some() {
+            let text = "--prime cannot be used with --input: a log is not about the files of now";
+            return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
+        }
         if self.max_size.is_some() && self.is_to_stdout() {
             let text = "--max-size needs --output FILE: standard output cannot be rotated";
             return Err(Args::command().error(ErrorKind::ArgumentConflict, text));

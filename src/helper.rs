@@ -1,0 +1,64 @@
+//! Processes that hold a privilege which the process that parses records must not have.
+//!
+//! A helper is forked before anything is opened, gives up everything that its one duty does not
+//! need, and answers questions over a socket. It exits with its parent.
+
+use std::{
+    fs::OpenOptions,
+    io,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::UnixDatagram,
+    },
+};
+
+use rustix::{
+    net::{AddressFamily, SocketFlags, SocketType, socketpair},
+    stdio::{dup2_stdin, dup2_stdout},
+};
+
+use crate::{error::Error, sys};
+
+/// Forks a helper that runs `serve`, and returns the connection to it. Call this before starting
+/// threads and opening files: the new process inherits descriptors until it closes them.
+pub(crate) fn start(
+    serve: impl FnOnce(&UnixDatagram) -> Result<(), Error>,
+) -> io::Result<UnixDatagram> {
+    let (ours, its) = pair()?;
+    sys::fork(|| {
+        let served = close_others(its)
+            .map_err(|error| Error::new("close inherited descriptors", error))
+            .and_then(|socket| serve(&UnixDatagram::from(socket)));
+        if let Err(error) = served {
+            log::error!("{error}");
+        }
+    })?;
+    Ok(ours)
+}
+
+/// A connected pair of SEQPACKET sockets: they keep message boundaries and report a closed peer.
+pub(crate) fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
+    let (kind, flags) = (SocketType::SEQPACKET, SocketFlags::CLOEXEC);
+    let (one, other) = socketpair(AddressFamily::UNIX, kind, flags, None)?;
+    Ok((UnixDatagram::from(one), UnixDatagram::from(other)))
+}
+
+/// Closes all descriptors except the socket, which becomes standard input, and standard error.
+fn close_others(socket: UnixDatagram) -> io::Result<OwnedFd> {
+    dup2_stdin(&socket)?;
+    dup2_stdout(OpenOptions::new().write(true).open("/dev/null")?)?;
+    // `close_from` closes it.
+    std::mem::forget(socket);
+    sys::close_from(3);
+    io::stdin().as_fd().try_clone_to_owned()
+}
+
+/// Receives one message, past signals. An empty result says that the peer has closed its end.
+pub(crate) fn receive<'b>(socket: &UnixDatagram, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
+    loop {
+        match socket.recv(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            received => return Ok(buffer.get(..received?).unwrap_or_default()),
+        }
+    }
+}
