@@ -25,7 +25,7 @@ impl Trees {
     /// If the process cannot be started.
     pub(crate) fn start(args: &Args, confinement: &Confinement) -> Result<Option<Trees>, Error> {
         let full = |path: &PathBuf| absolute(path).unwrap_or_else(|_| path.clone());
-        let wanted: Vec<Wanted> = args.primes().map(full).map(Wanted::below).collect();
+        let wanted: Vec<Wanted> = args.prime.iter().map(full).map(Wanted::below).collect();
         if wanted.is_empty() {
             return Ok(None);
         }

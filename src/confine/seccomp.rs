@@ -333,7 +333,12 @@ mod tests {
 
     use super::*;
 
-    const DUTIES: [Duty; 3] = [Duty::Replay, Duty::Listen, Duty::Inspect];
+    const DUTIES: [Duty; 4] = [Duty::Replay, Duty::Listen, Duty::Inspect, Duty::List];
+
+    /// Whether a process with this duty reads records and writes lines.
+    fn writes(duty: Duty) -> bool {
+        matches!(duty, Duty::Replay | Duty::Listen)
+    }
 
     /// The kernel's numbers of system calls (arch/x86/entry/syscalls/syscall_64.tbl,
     /// include/uapi/asm-generic/unistd.h) and of its architecture (linux/audit.h). They are
@@ -514,13 +519,13 @@ mod tests {
     #[test]
     fn every_name_is_a_call_of_some_architecture_and_none_is_both_allowed_and_hostile() {
         let archs = [Arch::X86_64, Arch::Aarch64, Arch::Riscv64];
-        let names = [HOSTILE, COMMON, WRITER, INSPECTOR].concat();
+        let names = [HOSTILE, COMMON, WRITER, INSPECTOR, LISTER].concat();
         for name in names {
             // A 32-bit name would do nothing.
             let is_known = archs.iter().any(|arch| number(*arch, name).is_some());
             assert!(is_known, "{name}");
         }
-        for name in [COMMON, WRITER, INSPECTOR].concat() {
+        for name in [COMMON, WRITER, INSPECTOR, LISTER].concat() {
             assert!(!HOSTILE.contains(&name), "{name}");
         }
     }
@@ -537,13 +542,9 @@ mod tests {
             for number in [kernel.kill, CLONE3, OPENAT2, OF_THE_FUTURE] {
                 assert_eq!(process.calls(number, &[]), Missing, "{number} {duty:?}");
             }
-            let writes = [kernel.openat, kernel.unlinkat, kernel.connect];
-            let expected = if duty == Duty::Inspect {
-                Missing
-            } else {
-                Allowed
-            };
-            for number in writes {
+            let numbers = [kernel.openat, kernel.unlinkat, kernel.connect];
+            let expected = if writes(duty) { Allowed } else { Missing };
+            for number in numbers {
                 assert_eq!(process.calls(number, &[]), expected, "{number} {duty:?}");
             }
             // As a 32-bit program on the same kernel would call (i386, arm).
@@ -604,7 +605,7 @@ mod tests {
         each(&DUTIES, |kernel, duty, process| {
             let opens = |args: &[u64]| process.calls(kernel.socket, args) == Allowed;
             assert_eq!(opens(&audit), duty == Duty::Listen, "{duty:?}");
-            assert_eq!(opens(&manager), duty != Duty::Inspect, "{duty:?}");
+            assert_eq!(opens(&manager), writes(duty), "{duty:?}");
             for args in &refused {
                 assert!(!opens(args), "{args:?} {duty:?}");
             }
@@ -617,8 +618,7 @@ mod tests {
         let fork = libc::SIGCHLD as u64;
         let us = u64::from(std::process::id());
         each(&DUTIES, |kernel, duty, process| {
-            let is_inspector = duty == Duty::Inspect;
-            let expected = if is_inspector { Missing } else { Allowed };
+            let expected = if writes(duty) { Allowed } else { Missing };
             assert_eq!(process.calls(kernel.clone, &[thread]), expected, "{duty:?}");
             assert_eq!(process.calls(kernel.clone, &[fork]), Missing, "{duty:?}");
             assert_eq!(process.calls(kernel.tgkill, &[us]), Allowed, "{duty:?}");
@@ -644,8 +644,7 @@ mod tests {
     #[test]
     fn terminals_and_privileges_cannot_be_changed() {
         each(&DUTIES, |kernel, duty, process| {
-            let is_inspector = duty == Duty::Inspect;
-            let expected = if is_inspector { Missing } else { Allowed };
+            let expected = if writes(duty) { Allowed } else { Missing };
             let ioctl = |request| process.calls(kernel.ioctl, &[1, request]);
             assert_eq!(ioctl(TCGETS), expected, "{duty:?}");
             assert_eq!(ioctl(libc::TIOCSTI), Missing, "{duty:?}");
@@ -658,7 +657,7 @@ mod tests {
     }
 
     #[test]
-    fn the_inspector_can_open_and_start_nothing() {
+    fn the_other_processes_can_open_nothing_but_directories_and_start_nothing() {
         each(&[Duty::Inspect], |kernel, _, process| {
             let numbers = [
                 kernel.openat,
@@ -675,10 +674,28 @@ mod tests {
                 }
             }
         });
+        each(&[Duty::List], |kernel, _, process| {
+            let opens = |flags: i32| process.calls(kernel.openat, &[0, 0, flags as u64]);
+            let directory = libc::O_DIRECTORY | libc::O_NOFOLLOW;
+            assert_eq!(opens(directory), Allowed);
+            assert_eq!(opens(directory | libc::O_CLOEXEC | libc::O_PATH), Allowed);
+            let others = [libc::O_RDWR, libc::O_WRONLY, libc::O_CREAT, libc::O_TRUNC];
+            for flags in others {
+                assert_eq!(opens(directory | flags), Missing, "{flags:#o}");
+            }
+            for flags in [0, libc::O_PATH, libc::O_DIRECTORY, libc::O_NOFOLLOW] {
+                assert_eq!(opens(flags), Missing, "{flags:#o}");
+            }
+            for number in [OPENAT2, kernel.socket, kernel.clone, CLONE3, kernel.kill] {
+                assert_eq!(process.calls(number, &[]), Missing, "{number}");
+            }
+        });
         // These are of x86_64 alone: open, creat, fork, vfork.
-        for number in [2, 85, 57, 58] {
-            let process = Process::new(&X86_64, Duty::Inspect);
-            assert_eq!(process.calls(number, &[0; 6]), Missing, "{number}");
+        for duty in [Duty::Inspect, Duty::List] {
+            let process = Process::new(&X86_64, duty);
+            for number in [2, 85, 57, 58] {
+                assert_eq!(process.calls(number, &[0; 6]), Missing, "{number} {duty:?}");
+            }
         }
     }
 }

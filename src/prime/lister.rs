@@ -69,7 +69,7 @@ impl Lister {
             .map_err(|error| Error::new("start the process that reads directories", error))
     }
 
-    fn connected(socket: UnixDatagram) -> io::Result<Lister> {
+    pub(crate) fn connected(socket: UnixDatagram) -> io::Result<Lister> {
         socket.set_read_timeout(Some(ANSWER_TIMEOUT))?;
         Ok(Lister {
             socket,
@@ -148,7 +148,7 @@ impl Identity {
 }
 
 /// Answers questions until the other end is closed.
-fn serve(socket: &UnixDatagram, directories: &mut Directories) {
+pub(crate) fn serve(socket: &UnixDatagram, directories: &mut Directories) {
     let mut buffer = vec![0; MESSAGE_BYTES];
     loop {
         let Ok(mut question) = helper::receive(socket, &mut buffer) else {

@@ -200,7 +200,11 @@ impl Primer {
     }
 
     fn enqueue(&mut self, path: Vec<u8>, identity: Identity, is_deep: bool) {
-        if self.roots.iter().any(|root| root.covers(&path, identity, is_deep)) {
+        if self
+            .roots
+            .iter()
+            .any(|root| root.covers(&path, identity, is_deep))
+        {
             return;
         }
         self.queue.push_back(Directory {
@@ -309,7 +313,10 @@ impl Primer {
             };
             let others = match root.unreadable - 1 {
                 0 => String::new(),
-                others => format!(", and {others} more directories below {}", shown(&root.path)),
+                others => format!(
+                    ", and {others} more directories below {}",
+                    shown(&root.path)
+                ),
             };
             log::warn!("{}{others}", unread(&path, error));
             root.unreadable = 0;
@@ -379,3 +386,6 @@ fn append(path: &mut Vec<u8>, name: &[u8]) {
     path.push(b'/');
     path.extend_from_slice(name);
 }
+
+#[cfg(test)]
+mod tests;

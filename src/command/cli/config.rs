@@ -1,7 +1,5 @@
 //! Turns the options into configurations of the library's parts.
 
-use std::path::PathBuf;
-
 use auditrd::{
     Error, ReaderConfig, ReassemblyConfig,
     confine::{Confinement, Duty, User},
@@ -46,12 +44,6 @@ impl Args {
 
     pub(crate) fn is_live(&self) -> bool {
         self.input.is_empty()
-    }
-
-    /// The directories to read at the start. An empty variable means none.
-    pub(crate) fn primes(&self) -> impl Iterator<Item = &PathBuf> {
-        let is_given = |path: &&PathBuf| !path.as_os_str().is_empty();
-        self.prime.iter().filter(is_given)
     }
 
     pub(crate) fn reader(&self) -> ReaderConfig {

@@ -17,7 +17,7 @@ const PREFIX: &str = "AUDITRD_";
 
 impl Args {
     /// Parses the command line and the environment. An empty variable is as good as none, and
-    /// `AUDITRD_INPUT` may list several files, separated by colons as in `PATH`.
+    /// `AUDITRD_INPUT` and `AUDITRD_PRIME` may list several paths, separated by colons as in `PATH`.
     ///
     /// # Errors
     ///
@@ -25,8 +25,10 @@ impl Args {
     pub(crate) fn from_environment() -> clap::error::Result<Args> {
         let matches = without_empty_variables(Args::command()).try_get_matches()?;
         let mut args = Args::from_arg_matches(&matches)?;
-        if matches.value_source("input") == Some(ValueSource::EnvVariable) {
-            args.input = split(&args.input);
+        for (name, list) in [("input", &mut args.input), ("prime", &mut args.prime)] {
+            if matches.value_source(name) == Some(ValueSource::EnvVariable) {
+                *list = split(list);
+            }
         }
         Ok(args)
     }

@@ -44,12 +44,11 @@ pub(crate) struct Args {
     )]
     pub(crate) unicast: bool,
 
-    /// Read the names of everything below a directory at the start, so that paths of files that
-    /// were there before are resolved; several are separated by colons
+    /// Read the names of all files below a directory at the start, so that paths can be resolved by
+    /// them; repeatable
     #[arg(
         long,
         value_name = "DIR",
-        value_delimiter = ':',
         env = "AUDITRD_PRIME",
         help_heading = "Source"
     )]

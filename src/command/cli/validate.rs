@@ -22,7 +22,7 @@ impl Args {
             let text = "--unicast cannot be used with --input: a log has no audit daemon";
             return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
         }
-        if !self.is_live() && self.primes().next().is_some() {
+        if !self.is_live() && !self.prime.is_empty() {
             let text = "--prime cannot be used with --input: a log is not about the files of now";
             return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
         }

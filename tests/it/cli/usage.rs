@@ -78,6 +78,7 @@ fn the_help_names_every_option_with_its_variable() {
         "backlog-limit",
         "format",
         "pretty",
+        "prime",
         "queue",
         "max-line",
         "event-timeout",
@@ -219,6 +220,18 @@ fn unicast_conflicts_with_an_input() {
         &[("AUDITRD_UNICAST", "0")],
         &["process", "fim", "user"],
     );
+}
+
+#[test]
+fn a_log_cannot_be_primed() {
+    refused(
+        &["--prime", "/etc", "-i", "-"],
+        &[],
+        &["--prime", "--input"],
+    );
+    let variable = [("AUDITRD_PRIME", "/etc:/boot")];
+    refused(&["-i", "-"], &variable, &["--prime", "--input"]);
+    check(&[], &[("AUDITRD_PRIME", "")], &["process", "fim", "user"]);
 }
 
 #[test]

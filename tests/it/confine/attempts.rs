@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
     net::{TcpListener, TcpStream, UdpSocket},
     os::unix::{
+        fs::OpenOptionsExt,
         net::{UnixDatagram, UnixListener, UnixStream},
         process::ExitStatusExt,
     },
@@ -24,7 +25,7 @@ use crate::live::{
     os,
 };
 
-const DUTIES: [Duty; 3] = [Duty::Replay, Duty::Listen, Duty::Inspect];
+const DUTIES: [Duty; 4] = [Duty::Replay, Duty::Listen, Duty::Inspect, Duty::List];
 
 /// The exit status of a confined process that exits with the errno of `act`, or with 0.
 fn attempt(confinement: &Confinement, act: impl FnOnce() -> io::Result<()>) -> ExitStatus {
@@ -143,6 +144,11 @@ fn unneeded_system_calls_fail_with_enosys() {
     fails(&inspector, libc::ENOSYS, || {
         UnixDatagram::unbound().map(drop)
     });
+    let lister = Confinement::new(Duty::List);
+    fails(&lister, libc::ENOSYS, || {
+        File::open("/etc/passwd").map(drop)
+    });
+    fails(&lister, libc::ENOSYS, || UnixDatagram::unbound().map(drop));
     let replay = Confinement::new(Duty::Replay);
     fails(&replay, libc::ENOSYS, || os::listening_socket().map(drop));
 }
@@ -205,6 +211,27 @@ fn only_the_directory_of_the_output_is_writable() {
         });
     }
     assert_eq!(fs::read(&there).unwrap(), b"x");
+}
+
+#[test]
+fn a_process_that_reads_directories_can_open_nothing_else() {
+    if !has_landlock() {
+        return;
+    }
+    let open = |flags: i32, path: &'static str| {
+        move || {
+            let mut options = OpenOptions::new();
+            let flags = flags | libc::O_NOFOLLOW;
+            options.read(true).custom_flags(flags).open(path).map(drop)
+        }
+    };
+    let lister = Confinement::new(Duty::List);
+    works(&lister, open(libc::O_DIRECTORY, "/etc"));
+    fails(
+        &lister,
+        libc::ENOTDIR,
+        open(libc::O_DIRECTORY, "/etc/passwd"),
+    );
 }
 
 #[test]
