@@ -46,7 +46,7 @@ impl Trees {
         let mut names = 0u64;
         let mut take = |found: &Found<'_>| {
             found.path(path);
-            classifier.prime(path, found.file, found.file_type);
+            classifier.prime(path, found.file, found.file_type, u64::from(found.links));
             names += 1;
         };
         wanted

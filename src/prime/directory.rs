@@ -132,6 +132,7 @@ impl Directories {
                 Kind::Symlink => FileType::Symlink,
                 _ => FileType::Other,
             },
+            links: file.stx_nlink,
             mount,
         })
     }
@@ -206,7 +207,7 @@ fn mount(line: &[u8]) -> Option<(u64, (u32, u32))> {
 fn look_up(directory: BorrowedFd, name: &CStr, flags: AtFlags) -> Result<Statx, Errno> {
     // What the host remembers of a file on a network is enough.
     let flags = flags | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
-    let wanted = StatxFlags::TYPE | StatxFlags::INO | StatxFlags::MNT_ID;
+    let wanted = StatxFlags::TYPE | StatxFlags::INO | StatxFlags::NLINK | StatxFlags::MNT_ID;
     statx(directory, name, flags, wanted)
 }
 

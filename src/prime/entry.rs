@@ -8,6 +8,8 @@ pub(crate) struct Entry<'a> {
     pub(crate) name: &'a [u8],
     pub(crate) file: FileId,
     pub(crate) file_type: FileType,
+    /// How many names the file has (`st_nlink`, inode(7)).
+    pub(crate) links: u32,
     /// Tells the mount that it was reached by from others, as far as statx(2) does: by number since
     /// Linux 5.8, by device before.
     pub(crate) mount: u64,
@@ -27,6 +29,7 @@ impl<'a> Entry<'a> {
         out.extend_from_slice(&dev.0.to_ne_bytes());
         out.extend_from_slice(&dev.1.to_ne_bytes());
         out.extend_from_slice(&inode.to_ne_bytes());
+        out.extend_from_slice(&self.links.to_ne_bytes());
         out.extend_from_slice(&self.mount.to_ne_bytes());
         out.extend_from_slice(&length.to_ne_bytes());
         out.extend_from_slice(self.name.get(..usize::from(length)).unwrap_or_default());
@@ -45,6 +48,7 @@ impl<'a> Entry<'a> {
         let major = u32::from_ne_bytes(*take(bytes)?);
         let minor = u32::from_ne_bytes(*take(bytes)?);
         let inode = u64::from_ne_bytes(*take(bytes)?);
+        let links = u32::from_ne_bytes(*take(bytes)?);
         let mount = u64::from_ne_bytes(*take(bytes)?);
         let length = usize::from(u16::from_ne_bytes(*take(bytes)?));
         let name = bytes.split_off(..length)?;
@@ -55,6 +59,7 @@ impl<'a> Entry<'a> {
                 inode,
             },
             file_type,
+            links,
             mount,
         })
     }
@@ -85,6 +90,7 @@ mod tests {
                 inode: u64::MAX,
             },
             file_type: FileType::Directory,
+            links: 2,
             mount: 7,
         }
     }

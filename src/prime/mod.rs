@@ -71,6 +71,8 @@ pub struct Found<'a> {
     pub file: FileId,
     /// The type of that file.
     pub file_type: FileType,
+    /// How many names that file has (`st_nlink`, inode(7)).
+    pub links: u32,
 }
 
 impl Found<'_> {
@@ -182,6 +184,7 @@ impl Primer {
                 name: entry.name,
                 file: entry.file,
                 file_type: entry.file_type,
+                links: entry.links,
             });
             if entry.name != b"/" {
                 append(&mut path, entry.name);
@@ -247,6 +250,7 @@ impl Primer {
                 name: entry.name,
                 file: entry.file,
                 file_type: entry.file_type,
+                links: entry.links,
             });
             if is_deep && directory.leads_to(entry) {
                 queue.push_back(directory.below(entry));
