@@ -71,7 +71,10 @@ impl Resolver {
             .flat_map(|f| self.tree.names_of(f))
             .collect();
         match (names.as_slice(), known) {
-            ([only], _) if known.is_some() || self.tree.is_canonical(*only) => {
+            ([only], _)
+                if self.tree.is_current(*only)
+                    && (known.is_some() || self.tree.is_canonical(*only)) =>
+            {
                 self.tree.release(name);
                 Some(self.tree.share(*only))
             }

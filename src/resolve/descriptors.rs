@@ -116,10 +116,11 @@ impl Descriptors {
         &mut self,
         caller: Caller,
         fd: u32,
+        losses: u32,
         tree: &mut Tree,
     ) -> Option<Descriptor> {
-        let entry = self.0.get((caller.ppid, fd), |gone| release(gone, tree));
-        entry?.open
+        let entry = self.0.get((caller.ppid, fd), |gone| release(gone, tree))?;
+        entry.open.filter(|_| entry.losses >= losses)
     }
 }
 

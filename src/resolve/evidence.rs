@@ -191,10 +191,13 @@ impl Resolver {
         text::entry(directory, claim.last(), ask.arena)
     }
 
-    /// Whether a path was known to lead to a file before.
+    /// Whether a path is known to lead to a file.
     fn leads_to(&mut self, path: &[u8], file: FileId) -> bool {
-        let known = self.tree.find(path).and_then(|name| self.tree.known(name));
-        known.is_some_and(|known| known.file == file)
+        let Some(name) = self.tree.find(path) else {
+            return false;
+        };
+        let known = self.tree.known(name);
+        known.is_some_and(|known| known.file == file) && self.tree.is_current(name)
     }
 
     /// A name under a descriptor.
@@ -211,9 +214,12 @@ impl Resolver {
         }
         // Where no fork was recorded, the child may have what its parent has open.
         let Resolver {
-            descriptors, tree, ..
+            descriptors,
+            tree,
+            losses,
+            ..
         } = self;
-        if let Some(parents) = descriptors.of_parent(caller, fd, tree)
+        if let Some(parents) = descriptors.of_parent(caller, fd, *losses, tree)
             && parents.file.is_some()
             && claim.parents.contains(&parents.file)
             && claim.has_one_part()
@@ -289,6 +295,7 @@ impl Resolver {
             let holder = self.tree.known(self.tree.directory(name));
             self.tree.last_part(name) == claim.last()
                 && holder.is_some_and(|holder| holder.file == directory)
+                && self.tree.is_current(name)
         })
     }
 
@@ -309,14 +316,9 @@ impl Resolver {
             // It is known to be elsewhere.
             return None;
         }
-        let contradicted = |known: super::tree::Known| {
-            known.file != parent && known.file_type != FileType::Symlink
-        };
-        let known = self.tree.find(asked).and_then(|name| self.tree.known(name));
-        if known.is_some_and(contradicted) || claim.follows {
-            return None;
-        }
-        (is_another(asked, parent, ask.host) != Some(true)).then_some(Located::full(path))
+        // That nothing is known against the descriptor is no proof: it may have been closed unseen.
+        let is_there = is_another(asked, parent, ask.host) == Some(false);
+        (is_there && !claim.follows).then_some(Located::full(path))
     }
 
     /// A candidate for a name of which the record gives the file alone, or nothing.
@@ -330,7 +332,6 @@ impl Resolver {
         if self.leads_to(path, file) {
             return Some(Located::full(path));
         }
-        // That nothing is known against the descriptor is no proof: it may have been closed unseen.
         let is_there = is_another(path, file, ask.host) == Some(false);
         is_there.then_some(Located::full(path))
     }
@@ -543,17 +544,12 @@ impl Resolver {
         }
     }
 
-    /// The path that a descriptor was opened by, as far as records tell what became of it.
+    /// The path that a descriptor was opened by, as far as records tell what became of it. Nothing
+    /// was lost since then.
     fn opened_path<'a>(&mut self, open: Descriptor, ask: Asker<'a, '_>) -> Option<&'a [u8]> {
-        if self.tree.is_current(open.name) {
-            let known = self.tree.known(open.name);
-            let is_replaced = known.is_some_and(|known| Some(known.file) != open.file);
-            return (!is_replaced || open.file.is_none())
-                .then(|| self.path_of(open.name, ask.arena))
-                .flatten();
-        }
-        let is_valid = self.is_valid(open.name, open.file?, ask);
-        is_valid
+        let known = self.tree.known(open.name);
+        let is_replaced = known.is_some_and(|known| open.file.is_some_and(|it| it != known.file));
+        (!is_replaced)
             .then(|| self.path_of(open.name, ask.arena))
             .flatten()
     }

@@ -21,6 +21,9 @@ mod recent;
 pub(crate) mod text;
 mod tree;
 
+#[cfg(test)]
+mod tests;
+
 use bumpalo::Bump;
 
 pub(crate) use changes::{Seen, Sighting};

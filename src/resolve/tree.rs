@@ -243,17 +243,23 @@ impl Tree {
         was_pinned
     }
 
-    /// Says that a path, each part of it a directory and no symbolic link, was seen just now.
+    /// Says that a path, each part of it a directory and no symbolic link, was seen just now. Which
+    /// directories they are it does not say, so an inode from before a loss is not confirmed by it.
     pub(crate) fn confirm_directories(&mut self, name: Name) {
         let losses = self.losses;
         let mut at = name.0;
         while at != ROOT {
-            let slot = &mut self.slots[at as usize];
-            if slot.file_type != FileType::Directory {
-                (slot.file_type, slot.is_entry) = (FileType::Directory, true);
+            let slot = &self.slots[at as usize];
+            if matches!(slot.file_type, FileType::Symlink | FileType::Other) {
+                // It was another file.
+                self.unlist(at);
+                self.slots[at as usize].file = None;
             }
-            slot.is_entry = true;
-            slot.losses = losses;
+            let slot = &mut self.slots[at as usize];
+            (slot.file_type, slot.is_entry) = (FileType::Directory, true);
+            if slot.file.is_none() {
+                slot.losses = losses;
+            }
             at = slot.parent;
         }
     }
@@ -598,5 +604,157 @@ mod tests {
                 tree.last = last;
             }
         }
+    }
+
+    fn file(inode: u64) -> FileId {
+        let dev = (8, 1);
+        FileId { dev, inode }
+    }
+
+    /// Holds a path that is the entry of a file.
+    fn identified(tree: &mut Tree, path: &str, inode: u64, is_only: bool) -> Name {
+        let name = tree.hold(path.as_bytes());
+        let known = Known {
+            file: file(inode),
+            file_type: FileType::Other,
+            is_entry: true,
+            is_only,
+        };
+        tree.identify(name, known);
+        name
+    }
+
+    fn names_of(tree: &Tree, inode: u64) -> Vec<String> {
+        let names = tree.names_of(file(inode));
+        let mut paths: Vec<String> = names.filter_map(|name| path(tree, name)).collect();
+        paths.sort();
+        paths
+    }
+
+    #[test]
+    fn a_file_is_found_by_each_of_its_names() {
+        let mut tree = Tree::new();
+        let a = identified(&mut tree, "/a", 1, false);
+        let b = identified(&mut tree, "/d/b", 1, false);
+        let c = identified(&mut tree, "/c", 1, false);
+        assert_eq!(names_of(&tree, 1), ["/a", "/c", "/d/b"]);
+        tree.rename(b, b"/e/b");
+        assert_eq!(names_of(&tree, 1), ["/a", "/c", "/e/b"]);
+        // A removed name may still be held, but is none of the file any more.
+        tree.detach(b);
+        assert_eq!(names_of(&tree, 1), ["/a", "/c"]);
+        tree.release(a);
+        assert_eq!(names_of(&tree, 1), ["/c"]);
+        // The name is that of another file now.
+        identified(&mut tree, "/c", 2, false);
+        assert_eq!(
+            (names_of(&tree, 1).len(), names_of(&tree, 2)),
+            (0, vec!["/c".to_owned()])
+        );
+        tree.release(c);
+        tree.release(c);
+        assert!(names_of(&tree, 2).is_empty() && tree.by_file.is_empty());
+    }
+
+    #[test]
+    fn of_too_many_names_none_is_given() {
+        let mut tree = Tree::new();
+        for number in 0..MAX_NAMES {
+            identified(&mut tree, &format!("/{number}"), 1, false);
+        }
+        assert_eq!(names_of(&tree, 1).len(), MAX_NAMES);
+        identified(&mut tree, "/more", 1, false);
+        assert!(names_of(&tree, 1).is_empty());
+    }
+
+    #[test]
+    fn a_slot_that_is_used_again_knows_nothing_of_its_last_name() {
+        let mut tree = Tree::new();
+        let name = identified(&mut tree, "/a", 1, true);
+        tree.release(name);
+        let again = tree.hold(b"/b");
+        assert_eq!((again, tree.known(again)), (name, None));
+        assert!(names_of(&tree, 1).is_empty() && !tree.is_canonical(again));
+        assert!(tree.pin(again), "it is not pinned");
+    }
+
+    #[test]
+    fn a_pinned_name_is_held_once_until_it_is_unpinned() {
+        let mut tree = Tree::new();
+        let name = tree.hold(b"/a");
+        assert_eq!([tree.pin(name), tree.pin(name)], [true, false]);
+        assert_eq!(path(&tree, name).as_deref(), Some("/a"));
+        let shared = tree.share(name);
+        assert_eq!([tree.unpin(name), tree.unpin(name)], [true, false]);
+        assert_eq!(path(&tree, shared).as_deref(), Some("/a"));
+        tree.release(shared);
+        assert_eq!(tree.len(), 1);
+    }
+
+    #[test]
+    fn after_a_loss_a_path_is_current_once_each_part_is_confirmed() {
+        let mut tree = Tree::new();
+        let (below, directory) = (tree.hold(b"/a/b/c"), tree.hold(b"/a/b"));
+        assert!(tree.is_current(below));
+        tree.lose(1);
+        assert!(!tree.is_current(below) && !tree.is_current(directory));
+        tree.confirm(directory);
+        assert!(!tree.is_current(below) && tree.is_current(directory));
+        tree.confirm(below);
+        assert!(tree.is_current(below));
+        // A name that is made after the loss is in a directory from before it.
+        tree.lose(2);
+        let new = tree.hold(b"/a/b/d");
+        assert!(!tree.is_current(new));
+        let name = identified(&mut tree, "/new", 1, true);
+        assert!(tree.is_current(name));
+    }
+
+    #[test]
+    fn another_link_makes_no_name_the_only_one() {
+        let mut tree = Tree::new();
+        let name = identified(&mut tree, "/a", 1, true);
+        assert!(tree.known(name).unwrap().is_only);
+        tree.add_link(file(1));
+        assert!(!tree.known(name).unwrap().is_only);
+    }
+
+    #[test]
+    fn a_path_is_canonical_if_each_part_is_an_entry() {
+        let mut tree = Tree::new();
+        let below = identified(&mut tree, "/a/b/c", 1, true);
+        assert!(!tree.is_canonical(below));
+        let directory = tree.hold(b"/a/b");
+        tree.confirm_directories(directory);
+        assert!(tree.is_canonical(below));
+        assert_eq!(tree.known(below).unwrap().file_type, FileType::Other);
+        // What is a directory now is not the file that had the name before.
+        tree.confirm_directories(below);
+        assert!(tree.known(below).is_none() && names_of(&tree, 1).is_empty());
+    }
+
+    #[test]
+    fn a_path_is_compared_without_being_written() {
+        let mut tree = Tree::new();
+        let name = tree.hold(b"/a/bc");
+        assert!(tree.is_at(name, b"/a/bc"));
+        for other in ["/a/b", "/a/c", "a/bc", "/x/a/bc", "/a", "", "/", "/abc"] {
+            assert!(!tree.is_at(name, other.as_bytes()), "{other}");
+        }
+        tree.detach(name);
+        assert!(!tree.is_at(name, b"/a/bc"));
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_has_none() {
+        let mut tree = Tree::new();
+        let directory = tree.hold("/d".repeat(MAX_PATH_BYTES / 2).as_bytes());
+        assert_eq!(
+            path(&tree, directory).map(|path| path.len()),
+            Some(MAX_PATH_BYTES)
+        );
+        let below = tree.hold(b"/x");
+        tree.move_to(below, directory, b"y");
+        assert_eq!(path(&tree, below), None);
     }
 }
