@@ -6,6 +6,7 @@ use crate::common::{Value, replay};
 mod argv;
 mod calls;
 mod names;
+mod paths;
 mod stream;
 mod users;
 

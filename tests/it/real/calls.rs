@@ -89,6 +89,8 @@ struct Observer {
     /// The working directory, which is empty if it is not known, and the root of each process.
     places: HashMap<u32, (Vec<u8>, Vec<u8>)>,
     current: (Vec<u8>, Vec<u8>),
+    /// What the descriptors of each process were opened as.
+    opened: HashMap<(u32, i64), Vec<u8>>,
 }
 
 /// The calls in these lines, which begin with a process in this directory.
@@ -99,6 +101,7 @@ pub(super) fn understand(lines: &[Line], directory: &[u8], world: &mut Rc<World>
         threaded: HashMap::new(),
         places: HashMap::new(),
         current: (directory.to_owned(), b"/".to_vec()),
+        opened: HashMap::new(),
     };
     if let Some(first) = lines.first() {
         let place = observer.current.clone();
@@ -122,6 +125,9 @@ impl Observer {
             self.current = place.clone();
         }
         let call = self.call(pid, line);
+        if let Some(opened) = &line.opened {
+            self.opened.insert((pid, line.result), opened.path.clone());
+        }
         if line.error.is_none() {
             self.happened(pid, line, call.as_ref());
         }
@@ -131,14 +137,14 @@ impl Observer {
     fn call(&self, pid: u32, line: &Line) -> Option<Call> {
         let (path, dest_path) = match names(&line.name)? {
             Names::Descriptor => (self.descriptor(line)?, None),
-            Names::One(name, last) => (self.truth(line, name, last)?, None),
+            Names::One(name, last) => (self.truth(pid, line, name, last)?, None),
             Names::Two(from, to) => (
-                self.truth(line, from, Last::Kept)?,
-                Some(self.truth(line, to, Last::Kept)?),
+                self.truth(pid, line, from, Last::Kept)?,
+                Some(self.truth(pid, line, to, Last::Kept)?),
             ),
             Names::Symlink(to) => (
                 Truth::Text(string(line.args.first()?)?),
-                Some(self.truth(line, to, Last::Kept)?),
+                Some(self.truth(pid, line, to, Last::Kept)?),
             ),
         };
         let is_program = line.name.starts_with("execve");
@@ -175,13 +181,20 @@ impl Observer {
         Some(Truth::Paths(vec![self.world.settle(path)]))
     }
 
-    fn truth(&self, line: &Line, (dir, name): Name, last: Last) -> Option<Truth> {
-        let from = match dir.map(|dir| line.args.get(dir)) {
+    fn truth(&self, pid: u32, line: &Line, (dir, name): Name, last: Last) -> Option<Truth> {
+        let name = match (line.args.get(name)?.as_str(), dir) {
+            // The file that the descriptor is.
+            ("NULL" | "\"\"", Some(_)) => return self.descriptor(line),
+            ("\"\"", None) => return Some(Truth::Nameless),
+            (name, _) => string(name)?,
+        };
+        let is_relative = !name.starts_with(b"/");
+        let from = match dir {
             None => None,
             Some(dir) => {
-                let dir = dir?;
+                let dir = line.args.get(dir)?;
                 let from = place(dir);
-                if from.is_none() && !dir.starts_with("AT_FDCWD") {
+                if from.is_none() && is_relative && !dir.starts_with("AT_FDCWD") {
                     return Some(Truth::Unknown);
                 }
                 from
@@ -189,48 +202,47 @@ impl Observer {
         };
         let is_gone = from.as_ref().is_some_and(|from| from.is_gone);
         let from = from.map_or_else(|| self.current.0.clone(), |from| from.path);
-        let name = match line.args.get(name)?.as_str() {
-            // The file that the descriptor is.
-            "NULL" | "\"\"" if dir.is_some() => return self.descriptor(line),
-            name => string(name)?,
-        };
-        if from.is_empty() && !name.starts_with(b"/") {
+        if from.is_empty() && is_relative {
             return Some(Truth::Unknown);
         }
-        if is_gone && !name.starts_with(b"/") {
+        if is_gone && is_relative {
             return Some(Truth::Gone([&from[..], b"/", &name].concat()));
         }
         if let Some(directory) = without_dots(&name) {
-            let walk = |name: &[u8]| {
-                let path = self
-                    .world
-                    .walk(&self.current.1, &from, name, Last::Followed);
-                path.map(|path| self.world.settle(path))
-            };
-            return Some(match (walk(&name), walk(directory)) {
-                (Some(path), Some(directory)) => Truth::Dots(path, directory),
-                _ => Truth::Unknown,
-            });
+            let path = self.walk(&from, &name, Last::Followed);
+            let directory = self.walk(&from, directory, Last::Followed);
+            let dots = path.zip(directory);
+            return Some(dots.map_or(Truth::Unknown, |(path, dir)| Truth::Dots(path, dir)));
         }
-        let mut lasts = vec![Last::Kept];
+        Some(match self.paths(pid, &from, &name, last) {
+            paths if paths.is_empty() => Truth::Unknown,
+            paths => Truth::Paths(paths),
+        })
+    }
+
+    /// Where a name leads, as it is and with a link at its end followed, if the call does that.
+    fn paths(&self, pid: u32, from: &[u8], name: &[u8], last: Last) -> Vec<Vec<u8>> {
+        let end = name.iter().rposition(|byte| *byte != b'/');
+        let bare = end.map_or(name, |end| &name[..=end]);
+        let mut paths: Vec<Vec<u8>> = self.walk(from, bare, Last::Kept).into_iter().collect();
         if last == Last::Followed || name.ends_with(b"/") {
-            lasts.push(Last::Followed);
+            paths.extend(self.walk(from, name, Last::Followed));
         }
-        let name = name.as_slice();
-        let mut paths: Vec<Vec<u8>> = Vec::new();
-        for last in lasts {
-            let bare = match name.iter().rposition(|byte| *byte != b'/') {
-                Some(end) if last == Last::Kept => &name[..=end],
-                _ => name,
-            };
-            let path = self.world.walk(&self.current.1, &from, bare, last);
-            paths.extend(path.map(|path| self.world.settle(path)));
+        // What looks like a link there leads to what is open.
+        if let Some(fd) = name.strip_prefix(b"/proc/self/fd/")
+            && last == Last::Followed
+        {
+            let fd = str::from_utf8(fd).ok().and_then(|fd| fd.parse().ok());
+            let path = fd.and_then(|fd| self.opened.get(&(pid, fd)));
+            paths.extend(path.map(|path| self.world.settle(path.clone())));
         }
         paths.dedup();
-        Some(match paths.as_slice() {
-            [] => Truth::Unknown,
-            _ => Truth::Paths(paths),
-        })
+        paths
+    }
+
+    fn walk(&self, from: &[u8], name: &[u8], last: Last) -> Option<Vec<u8>> {
+        let path = self.world.walk(&self.current.1, from, name, last);
+        path.map(|path| self.world.settle(path))
     }
 
     /// What a call that succeeded has changed for those after it.

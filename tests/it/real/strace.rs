@@ -11,6 +11,8 @@ pub(super) struct Line {
     pub(super) name: String,
     pub(super) args: Vec<String>,
     pub(super) result: i64,
+    /// What the descriptor is that it returned.
+    pub(super) opened: Option<Place>,
     /// The name of the error, such as `ENOENT`.
     pub(super) error: Option<String>,
 }
@@ -65,6 +67,7 @@ fn parse(line: &str, tid: u32) -> Option<Line> {
         name: name.to_owned(),
         args,
         result: outer.or_else(|| number.parse().ok())?,
+        opened: place(result),
         error: error.map(str::to_owned),
     })
 }

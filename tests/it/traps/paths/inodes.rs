@@ -1,0 +1,137 @@
+//! Files that have several names, and numbers of files that another one has by now.
+
+use super::{Step, honest, honest_both, last, made, opened, opened_in, right, step};
+
+/// Makes `/w/b` and, in another directory, another `a` of `/w/a`, which is 10.
+fn linked() -> Vec<Step> {
+    vec![
+        made("/w/d", 21, 20),
+        made("/x/d", 31, 30),
+        opened_in("/w/a", 10, 3, 20),
+        step("link", "")
+            .parent("/w/", 20)
+            .file("/w/a", 10)
+            .created("/w/b", 10),
+        step("link", "")
+            .parent("/x/", 30)
+            .file("/w/a", 10)
+            .created("/x/a", 10),
+    ]
+}
+
+fn after(mut steps: Vec<Step>, step: Step) -> Vec<Step> {
+    steps.push(step);
+    steps
+}
+
+#[test]
+fn a_descriptor_that_is_known_by_its_inode_only_is_none_of_several_names() {
+    for call in ["fchmod", "fchown", "fsetxattr"] {
+        let change = step(call, "a0=9").by(200, 1).inode(10);
+        let event = last(&after(linked(), change));
+        assert_eq!(event["path_unresolved"], true, "{event}");
+        let change = step(call, "a0=3").inode(10);
+        right(&last(&after(linked(), change)), "/w/a");
+    }
+}
+
+#[test]
+fn the_directory_tells_which_of_several_names_is_removed() {
+    for (parent, path) in [(20, "/w/a"), (30, "/x/a")] {
+        let unlink = step("unlinkat", "a0=9")
+            .by(200, 1)
+            .parent("/w", parent)
+            .deleted("a", 10);
+        for unlink in [unlink.clone(), unlink.reversed()] {
+            right(&last(&after(linked(), unlink)), path);
+        }
+    }
+    // A directory that is not known may have one more.
+    let unlink = step("unlinkat", "a0=9")
+        .by(200, 1)
+        .parent("/w", 99)
+        .deleted("a", 10);
+    honest(&last(&after(linked(), unlink)), &["/farm/a"]);
+    let rename = step("renameat", "a0=9 a2=CWD")
+        .by(200, 1)
+        .parent("/w", 20)
+        .parent("/w", 99)
+        .deleted("a", 10)
+        .created("e", 10);
+    honest_both(&last(&after(linked(), rename)), "/farm/a", "/w/e");
+}
+
+#[test]
+fn a_farm_of_links_that_is_removed_is_not_what_it_was_linked_from() {
+    let known = [opened("/w/c/1", 10, 3), opened("/w/c/2", 11, 4)];
+    let farm = |name: &str, inode| {
+        step("unlinkat", "a0=9")
+            .by(200, 1)
+            .parent("/w", 99)
+            .deleted(name, inode)
+    };
+    for (name, inode) in [("1", 10), ("2", 11)] {
+        let unlink = farm(name, inode);
+        let path = format!("/farm/c/{name}");
+        for unlink in [unlink.clone(), unlink.reversed()] {
+            honest(&last(&after(known.to_vec(), unlink)), &[&path]);
+        }
+    }
+    // And the first names are still there.
+    let mut steps = known.to_vec();
+    steps.extend([
+        farm("1", 10),
+        farm("2", 11),
+        step("fchmod", "a0=3").inode(10),
+    ]);
+    honest(&last(&steps), &["/w/c/1"]);
+}
+
+#[test]
+fn a_name_that_was_removed_is_told_no_more() {
+    let unlink = step("unlink", "").parent("/w/", 20).deleted("/w/a", 10);
+    let change = step("fchmodat", "a0=9").by(200, 1).file("a", 10);
+    honest(
+        &last(&[linked(), vec![unlink.clone(), change]].concat()),
+        &["/x/a"],
+    );
+    let change = step("fchmod", "a0=9").by(200, 1).inode(10);
+    honest(
+        &last(&[linked(), vec![unlink, change]].concat()),
+        &["/w/b", "/x/a"],
+    );
+}
+
+#[test]
+fn a_file_that_replaced_another_is_not_known_by_its_names() {
+    let steps = [
+        made("/w/d", 21, 20),
+        opened_in("/w/a", 10, 3, 20),
+        opened_in("/w/t", 11, 4, 20),
+        step("rename", "")
+            .parent("/w/", 20)
+            .parent("/w/", 20)
+            .deleted("/w/t", 11)
+            .deleted("/w/a", 10)
+            .created("/w/a", 11),
+    ];
+    let new = step("fchmod", "a0=9").by(200, 1).inode(11);
+    right(&last(&after(steps.to_vec(), new)), "/w/a");
+    let old = step("fchmod", "a0=9").by(200, 1).inode(10);
+    let event = last(&after(steps.to_vec(), old));
+    assert_eq!(event["path_unresolved"], true, "{event}");
+    let old = step("ftruncate", "a0=3");
+    honest(&last(&after(steps.to_vec(), old)), &["/w/a (deleted)"]);
+}
+
+#[test]
+fn a_rename_onto_another_name_of_the_same_file_moves_nothing() {
+    // rename(2): if both are the same file, it does nothing and says that it succeeded.
+    let nothing = step("rename", "").parent("/w/", 20).parent("/w/", 20);
+    let unlink = step("unlinkat", "a0=9")
+        .by(200, 1)
+        .parent("/w", 20)
+        .deleted("a", 10);
+    let steps = [linked(), vec![nothing, unlink]].concat();
+    right(&last(&steps), "/w/a");
+}

@@ -1,0 +1,166 @@
+//! Names that lead through symbolic links.
+
+use super::{Step, honest, last, made, opened, right, step, tell};
+
+/// The directory that links lead to. Nothing says that it is `/run`.
+const RUN: u64 = 500;
+
+#[test]
+fn a_file_that_was_reached_by_a_link_is_not_the_link() {
+    let reached = [
+        step("chmod", "").file("/etc/x", 7),
+        step("chown", "").file("/etc/x", 7),
+        step("truncate", "").file("/etc/x", 7),
+        step("setxattr", "").file("/etc/x", 7),
+        step("fchmodat", "a0=CWD").file("/etc/x", 7),
+        step("openat", "a0=CWD a2=1").file("/etc/x", 7).returns(3),
+        step("execve", "").file("/etc/x", 7),
+    ];
+    for first in reached {
+        let unlink = step("unlinkat", "a0=9")
+            .by(200, 1)
+            .parent("/w", RUN)
+            .deleted("x", 7);
+        honest(&last(&[first.clone(), unlink.clone()]), &["/run/x"]);
+        honest(&last(&[first.clone(), unlink.reversed()]), &["/run/x"]);
+        let rename = step("renameat", "a0=9 a2=CWD")
+            .by(200, 1)
+            .parent("/to/", 800)
+            .parent("/w", RUN)
+            .deleted("x", 7)
+            .created("/to/x", 7);
+        super::honest_both(&last(&[first.clone(), rename]), "/run/x", "/to/x");
+        let lchown = step("fchownat", "a0=9").by(200, 1).file("x", 7);
+        honest(&last(&[first, lchown]), &["/run/x", "/etc/x"]);
+    }
+}
+
+/// Calls on `shadow` in `/etc`, which is inode 500, by names with `..` behind a link in `/tmp`.
+fn behind_a_link() -> Vec<Step> {
+    let there = |call, args: &str, directory: &str| {
+        let name = format!("{directory}shadow");
+        let cwd = if directory.starts_with('/') {
+            "/w"
+        } else {
+            "/tmp"
+        };
+        let step = step(call, args).by(200, 1).in_directory(cwd);
+        match call {
+            "chmod" | "truncate" | "fchmodat" => step.file(&name, 502),
+            "open" | "openat" => step.parent(directory, 500).file(&name, 502).returns(4),
+            "mkdir" => step.parent(directory, 500).created_directory(&name, 502),
+            _ => step.parent(directory, 500).deleted(&name, 502),
+        }
+    };
+    let mut steps = Vec::new();
+    for directory in [
+        "/tmp/l/../",
+        "l/../",
+        "/tmp/l/./../",
+        "/tmp//l//..//",
+        "./l/../",
+    ] {
+        for (call, args) in [
+            ("unlink", ""),
+            ("unlinkat", "a0=CWD"),
+            ("rmdir", ""),
+            ("open", "a1=241"),
+            ("openat", "a0=CWD a2=241"),
+            ("mkdir", ""),
+            ("chmod", ""),
+            ("truncate", ""),
+            ("fchmodat", "a0=CWD"),
+        ] {
+            steps.push(there(call, args, directory));
+        }
+    }
+    steps
+}
+
+#[test]
+fn two_dots_behind_a_link_do_not_hide_a_file() {
+    let known = step("unlink", "")
+        .parent("/etc/", 500)
+        .deleted("/etc/old", 501);
+    for second in behind_a_link() {
+        for steps in [vec![second.clone()], vec![known.clone(), second.clone()]] {
+            honest(&last(&steps), &["/etc/shadow", "/tmp/l/../shadow"]);
+        }
+    }
+}
+
+#[test]
+fn two_dots_behind_a_link_hide_no_file_on_either_side_of_a_rename() {
+    let paths = ["/etc/a", "/tmp/l/../a"];
+    for (call, args) in [("rename", ""), ("renameat2", "a0=CWD a2=CWD")] {
+        let out = step(call, args)
+            .parent("/w", 30)
+            .parent("/tmp/l/../", 500)
+            .deleted("/tmp/l/../a", 5)
+            .created("a", 5);
+        for rename in [out.clone(), out.reversed()] {
+            let event = last(&[rename]);
+            honest(&event, &paths);
+            assert_eq!(event["dest_path"], "/w/a");
+        }
+        let into = step(call, args)
+            .parent("/tmp/l/../", 500)
+            .parent("/w", 30)
+            .deleted("a", 5)
+            .created("/tmp/l/../a", 5);
+        for rename in [into.clone(), into.reversed()] {
+            let event = last(&[rename]);
+            assert_eq!(event["path"], "/w/a");
+            assert_ne!(event["dest_path"], "/tmp/a");
+        }
+    }
+}
+
+#[test]
+fn a_file_of_the_name_that_two_dots_seem_to_mean_is_still_there() {
+    for removal in behind_a_link()
+        .into_iter()
+        .filter(|step| step.call == "unlink")
+    {
+        let other = opened("/tmp/shadow", 900, 3);
+        let change = step("fchmod", "a0=3").inode(900);
+        right(&last(&[other, removal, change]), "/tmp/shadow");
+    }
+}
+
+#[test]
+fn two_dots_go_where_the_working_directory_is_above_them() {
+    // The kernel says it without any link in it.
+    for (cwd, name, path) in [
+        ("/home/u", "../x", "/home/x"),
+        ("/home/u/a", "../../x", "/home/x"),
+        ("/home/u", ".././x", "/home/x"),
+        ("/", "../x", "/x"),
+    ] {
+        let (directory, _) = name.rsplit_once('/').expect("a slash");
+        let unlink = step("unlink", "")
+            .in_directory(cwd)
+            .parent(&format!("{directory}/"), 500)
+            .deleted(name, 5);
+        right(&last(&[unlink]), path);
+        right(
+            &last(&[step("chmod", "").in_directory(cwd).file(name, 5)]),
+            path,
+        );
+    }
+}
+
+#[test]
+fn two_dots_go_where_inodes_prove_that_a_directory_is_before_them() {
+    let steps = [
+        made("/w/a", 20, 10),
+        made("/w/a/b", 21, 20),
+        step("unlink", "")
+            .parent("/w/a/b/../", 20)
+            .deleted("/w/a/b/../x", 30),
+        step("unlink", "").parent("a/../", 10).deleted("a/../y", 31),
+    ];
+    let events = tell(&steps);
+    honest(&events[2], &["/w/a/x", "/w/a/b/../x"]);
+    honest(&events[3], &["/w/y", "/w/a/../y"]);
+}

@@ -1,0 +1,194 @@
+//! Descriptors of processes that were forked, that ran other programs, and that ended.
+
+use super::{Step, honest, last, nothing, opened, right, step, tell};
+
+const PARENT: u32 = 100;
+const CHILD: u32 = 101;
+
+fn child(call: &'static str, args: &str) -> Step {
+    step(call, args).by(CHILD, PARENT)
+}
+
+fn program() -> Step {
+    child("execve", "")
+        .record("EXECVE argc=1 a0=\"echo\"")
+        .file("/bin/echo", 30)
+}
+
+/// The secret is descriptor 1 of the parent, and the output 5, which is closed at an exec.
+fn two_files() -> [Step; 2] {
+    let cloexec = opened("/tmp/out", 21, 5);
+    let cloexec = Step {
+        args: cloexec.args.replace("a2=c1", "a2=800c1"),
+        ..cloexec
+    };
+    [opened("/var/secret", 11, 1), cloexec]
+}
+
+/// How the parent is told of its child, when that runs another program already.
+fn forks() -> Vec<Step> {
+    let fork = |call, args: &str| step(call, args).returns(i64::from(CHILD));
+    vec![
+        fork("vfork", ""),
+        fork("clone", "a0=4111"),
+        fork("clone3", ""),
+        fork("fork", ""),
+    ]
+}
+
+#[test]
+fn a_fork_that_is_told_of_after_the_child_ran_a_program_takes_nothing_back() {
+    for fork in forks() {
+        let duplicates = [
+            child("dup2", "a0=5 a1=1").returns(1),
+            child("dup3", "a0=5 a1=1").returns(1),
+        ];
+        for duplicate in duplicates {
+            let [secret, out] = two_files();
+            let steps = [
+                secret,
+                out,
+                duplicate,
+                program(),
+                fork.clone(),
+                child("write", "a0=1").returns(3),
+                child("write", "a0=5").returns(3),
+                step("write", "a0=1").returns(3),
+            ];
+            let events = tell(&steps);
+            honest(&events[5], &["/tmp/out"]);
+            nothing(&events[6]);
+            right(&events[7], "/var/secret");
+        }
+    }
+}
+
+#[test]
+fn what_a_child_opened_or_closed_before_its_fork_was_told_stays_so() {
+    for fork in forks() {
+        let opens = [
+            opened("/w/y", 11, 3),
+            opened("/w/x", 12, 3).by(CHILD, PARENT),
+        ];
+        let [first, second] = opens;
+        let write = child("write", "a0=3").returns(3);
+        honest(
+            &last(&[first.clone(), second, fork.clone(), write.clone()]),
+            &["/w/x"],
+        );
+        let close = child("close", "a0=3");
+        nothing(&last(&[first.clone(), close, fork.clone(), write.clone()]));
+        let close = child("close_range", "a0=3 a1=ffffffff");
+        nothing(&last(&[first, close, fork, write]));
+    }
+}
+
+#[test]
+fn a_fork_that_is_told_of_first_hands_descriptors_on() {
+    for fork in forks() {
+        let steps = [
+            opened("/w/y", 11, 3),
+            fork,
+            child("write", "a0=3").returns(3),
+            step("close", "a0=3"),
+            child("write", "a0=3").returns(3),
+        ];
+        let events = tell(&steps);
+        honest(&events[2], &["/w/y"]);
+        honest(&events[4], &["/w/y"]);
+    }
+}
+
+#[test]
+fn what_the_parent_opens_after_a_fork_is_not_the_childs() {
+    for fork in forks().into_iter().filter(|fork| fork.call != "clone") {
+        let steps = [
+            fork,
+            opened("/w/y", 11, 3),
+            child("write", "a0=3").returns(3),
+        ];
+        nothing(&last(&steps));
+    }
+}
+
+#[test]
+fn a_process_of_this_number_in_another_namespace_is_not_the_child() {
+    // The child sees number 5, which is another process out here.
+    for call in ["fork", "vfork", "clone", "clone3"] {
+        let steps = [
+            opened("/host/f", 11, 3).by(5, 1),
+            opened("/jail/f", 12, 3),
+            step(call, "").returns(5),
+            step("write", "a0=3").by(5, 1).returns(1),
+            step("fchmod", "a0=3").inode(11).by(5, 1),
+            step("close", "a0=3").by(5, 1),
+            step("write", "a0=3").by(5, 1).returns(1),
+        ];
+        let events = tell(&steps);
+        honest(&events[3], &["/host/f"]);
+        right(&events[4], "/host/f");
+        nothing(&events[6]);
+    }
+}
+
+#[test]
+fn a_descriptor_that_an_exec_closes_is_gone() {
+    let [_, cloexec] = two_files();
+    for exec in ["execve", "execveat"] {
+        let exec = step(exec, if exec == "execveat" { "a0=CWD" } else { "" })
+            .record("EXECVE argc=1 a0=\"echo\"")
+            .file("/bin/echo", 30);
+        for write in ["write", "ftruncate", "pwrite64"] {
+            let write = step(write, "a0=5").returns(1);
+            nothing(&last(&[cloexec.clone(), exec.clone(), write]));
+        }
+        let failed = exec.clone().returns(-2);
+        let write = step("write", "a0=5").returns(1);
+        right(&last(&[cloexec.clone(), failed, write]), "/tmp/out");
+    }
+}
+
+#[test]
+fn a_descriptor_that_is_marked_or_unmarked_later_is_closed_by_an_exec_or_not() {
+    let exec = step("execve", "")
+        .record("EXECVE argc=1 a0=\"echo\"")
+        .file("/bin/echo", 30);
+    let write = step("write", "a0=7").returns(5);
+    let plain = opened("/etc/c", 14, 7);
+    let mark = step("fcntl", "a0=7 a1=2 a2=1");
+    nothing(&last(&[plain.clone(), mark, exec.clone(), write.clone()]));
+    let mark = step("close_range", "a0=7 a1=7 a2=4");
+    nothing(&last(&[plain, mark, exec.clone(), write.clone()]));
+    let cloexec = Step {
+        args: format!("a0={} a2=800c1", super::AT_FDCWD),
+        ..opened("/etc/c", 14, 7)
+    };
+    let unmark = step("fcntl", "a0=7 a1=2 a2=0");
+    let events = [cloexec, unmark, exec, write];
+    honest(&last(&events), &["/etc/c"]);
+}
+
+#[test]
+fn a_process_of_the_same_number_after_an_end_has_nothing_of_the_first() {
+    for call in ["write", "ftruncate", "read"] {
+        let steps = [
+            opened("/etc/d", 15, 8),
+            step("exit_group", "a0=0"),
+            step(call, "a0=8").returns(5),
+        ];
+        nothing(&last(&steps));
+    }
+}
+
+#[test]
+fn the_end_of_a_process_is_read_where_it_says_nothing_of_success() {
+    let end = "SYSCALL arch=c000003e syscall=231 a0=0 a1=0 a2=0 a3=0 items=0 ppid=1 pid=100 \
+               auid=1000 uid=0 gid=0 euid=0 suid=0 fsuid=0 egid=0 sgid=0 fsgid=0 tty=pts0 ses=1 \
+               comm=\"x\" exe=\"/bin/x\" key=(null)";
+    let mut log = String::new();
+    opened("/etc/d", 15, 8).write(1, &mut log);
+    log += &super::super::log(2, &[end, "EOE "]);
+    step("write", "a0=8").returns(5).write(3, &mut log);
+    let events = crate::common::replay(log, &["-q"]);
+    nothing(events.last().expect("the write"));
+}
