@@ -35,6 +35,8 @@ CREATE TABLE auditrd_events
     commandline     String,
     path            String,
     dest_path       String,
+    real_path       String,
+    real_dest_path  String,
     argv            Array(String),
     action          LowCardinality(String),
     inode           UInt64,

@@ -11,7 +11,7 @@ use super::{LOGS, log, output};
 use crate::common::Value;
 
 /// All keys of an event line, in order.
-const KEYS: [&str; 50] = [
+const KEYS: [&str; 52] = [
     "name",
     "timestamp",
     "sequence",
@@ -45,6 +45,8 @@ const KEYS: [&str; 50] = [
     "commandline",
     "path",
     "dest_path",
+    "real_path",
+    "real_dest_path",
     "argv",
     "action",
     "inode",
