@@ -225,3 +225,37 @@ fn a_line_of_a_gibibyte_is_bounded() {
     let piece = "x".repeat(1 << 20);
     check(64, (0..many(1024, 256)).map(move |_| piece.clone()));
 }
+
+/// Directories with names of half a MiB within each other, each opened below the one before, and what
+/// happens in the last of them.
+#[test]
+fn names_that_are_long_together_are_bounded() {
+    const DEPTH: u32 = 120;
+    let name = "n".repeat(500_000);
+    let path = |name: &str, inode: u32, nametype: &str| {
+        format!("item=0 name=\"{name}\" inode={inode} dev=fe:01 mode=040755 nametype={nametype}")
+    };
+    let openat = |serial: u32, from: &str, to: u32, name: &str| {
+        let body = format!(
+            "arch=c000003e syscall=257 success=yes exit={to} a0={from} a1=0 a2=10000 items=1 ppid=1 \
+             pid=7 uid=0"
+        );
+        record("SYSCALL", serial, &body)
+            + &record("PATH", serial, &path(name, serial, "NORMAL"))
+            + &record("EOE", serial, "")
+    };
+    let chain = (2..DEPTH + 2).map(move |serial| {
+        let (from, to) = if serial % 2 == 0 { ("3", 4) } else { ("4", 3) };
+        openat(serial, from, to, &name)
+    });
+    let renames = (DEPTH + 2..DEPTH + 4).map(move |serial| {
+        let body = "arch=c000003e syscall=264 success=yes exit=0 a0=3 a1=0 a2=3 a3=0 items=2 ppid=1 \
+                    pid=7 uid=0";
+        record("SYSCALL", serial, body)
+            + &record("PATH", serial, &path("a", 9000 + serial, "DELETE"))
+            + &record("PATH", serial, &path("b", 9000 + serial, "CREATE"))
+            + &record("EOE", serial, "")
+    });
+    let first = openat(1, "ffffff9c", 3, "/d");
+    check(MAX_MIB, std::iter::once(first).chain(chain).chain(renames));
+}
