@@ -11,7 +11,7 @@ use crate::{
     },
     model::{Action, FileType, record_type::AUDIT_URINGOP},
     parse::{NameType, PathRecord},
-    resolve::{Located, Mode, Seen, Sighting, text},
+    resolve::{Mode, Seen, Sighting, text},
 };
 
 /// `O_CLOEXEC`, the same on every architecture here (include/uapi/asm-generic/fcntl.h).
@@ -25,20 +25,9 @@ const FD_CLOEXEC: u64 = 1;
 const CLONE_FILES: u64 = 0x400;
 
 /// A program was started, or not.
-pub(crate) fn executed(namer: &mut Namer, program: &Located) {
-    if !namer.succeeded() {
-        return;
-    }
-    namer.memory.executed(namer.caller.pid);
-    if let (true, Some(path)) = (program.is_full, program.real.or(program.path))
-        && let Some((file, file_type)) = namer.object().as_ref().and_then(file_of)
-    {
-        let seen = Seen {
-            file,
-            file_type,
-            sighting: Sighting::Reached,
-        };
-        namer.memory.seen(path, seen, namer.host);
+pub(crate) fn executed(namer: &mut Namer) {
+    if namer.succeeded() {
+        namer.memory.executed(namer.caller.pid);
     }
 }
 

@@ -8,9 +8,10 @@ mod events;
 mod learn;
 mod names;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::{hash::BuildHasher, sync::LazyLock};
 
 use bumpalo::Bump;
+use hashbrown::DefaultHashBuilder;
 
 use crate::{
     model::{
@@ -95,8 +96,9 @@ impl Classifier {
         facts: &Facts<'a>,
         arena: &'a Bump,
     ) -> Option<Detail<'a>> {
+        let meaning = meaning?;
         let caller = caller(call, group);
-        let is_exec = matches!(meaning, Some(Call::Exec(_))) && call.success == Some(b"yes");
+        let is_exec = matches!(meaning, Call::Exec(_)) && call.success == Some(b"yes");
         let memory = self.memories.of(group.node);
         memory.begin(caller, is_exec, self.losses.saturating_add(group.gaps));
         if let Some(cwd) = facts.cwd.filter(|cwd| !cwd.ends_with(b" (deleted)")) {
@@ -110,12 +112,12 @@ impl Classifier {
             host: &*self.host,
             arena,
         };
-        match meaning? {
+        match meaning {
             Call::Exec(dir) => {
                 let mut program = namer.program(dir);
                 // Which record is missing is not known.
                 program.is_full &= !facts.lacks_paths();
-                learn::executed(&mut namer, &program);
+                learn::executed(&mut namer);
                 Some(events::exec(program, facts, arena))
             }
             Call::Fork => {
@@ -167,13 +169,12 @@ pub fn parse_audit_event<'a>(
     Classifier::new(Box::new(Absent)).classify(group, arena)
 }
 
+/// Tells programs apart by a hash of their paths.
+static PROGRAMS: LazyLock<DefaultHashBuilder> = LazyLock::new(DefaultHashBuilder::default);
+
 /// The process that made a call.
 fn caller(call: &CallRecord, group: &AuditMessageGroup) -> Caller {
-    let program = call.exe.map_or(0, |exe| {
-        let mut hasher = DefaultHasher::new();
-        exe.hash(&mut hasher);
-        hasher.finish() | 1
-    });
+    let program = call.exe.map_or(0, |exe| PROGRAMS.hash_one(exe) | 1);
     Caller {
         pid: call.ids.pid,
         ppid: call.ids.ppid,

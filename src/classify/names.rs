@@ -464,7 +464,7 @@ impl<'a, 'm> Namer<'a, 'm> {
     }
 
     /// The one file that a call is about.
-    pub(super) fn object(&self) -> Option<PathRecord<'a>> {
+    fn object(&self) -> Option<PathRecord<'a>> {
         let paths = &self.facts.paths;
         let object = paths.iter().find(|path| path.nametype != NameType::Parent);
         object.or_else(|| paths.first()).copied()

@@ -58,7 +58,9 @@ impl Resolver {
     /// The name, held, that a file was opened by: the path, unless that is a symbolic link to it.
     fn opened_name(&mut self, path: &[u8], file: Option<FileId>) -> Option<Name> {
         if !is_storable(path) {
-            return None;
+            let only = self.tree.names_of(file?).next()?;
+            let is_only = self.tree.known(only).is_some_and(|known| known.is_only);
+            return is_only.then(|| self.tree.share(only));
         }
         let name = self.hold(path);
         let known = self.tree.known(name).map(|known| known.file);
@@ -159,7 +161,7 @@ impl Resolver {
 
     /// A file was seen under a path.
     pub(crate) fn seen(&mut self, path: &[u8], seen: Seen, host: &dyn Host) {
-        if !is_storable(path) {
+        if !is_storable(path) || self.is_known(path, seen) {
             return;
         }
         if let Some(name) = self.replaceable(path, seen, host) {
@@ -175,6 +177,19 @@ impl Resolver {
             }
             self.keep(name);
         }
+    }
+
+    /// Whether nothing is new in a sighting.
+    fn is_known(&mut self, path: &[u8], seen: Seen) -> bool {
+        let Some(name) = self.tree.find(path) else {
+            return false;
+        };
+        let is_same = |known: Known| {
+            known.file == seen.file && (known.is_entry || seen.sighting == Sighting::Reached)
+        };
+        seen.sighting != Sighting::Created
+            && self.tree.known(name).is_some_and(is_same)
+            && self.tree.is_current(name)
     }
 
     /// The name of a path, held, if a file may be listed under it. A name that is known for
@@ -235,16 +250,17 @@ impl Resolver {
         file: Option<(FileId, FileType)>,
         host: &dyn Host,
     ) {
-        let is_known = self.tree.find(path).is_some();
-        if let Some(name) = self.changed(path, file, host) {
+        let name = self.tree.find(path);
+        if let Some(name) = name
+            && self.is_meant(name, path, file, host)
+        {
             self.detach(name);
         }
-        let Some(file) = file else { return };
-        if is_known {
-            self.drop_names(file.0, file.1);
-        } else {
+        match file {
+            Some((file, file_type)) if name.is_some() => self.drop_names(file, file_type),
             // It may be known by another path than the one that the caller took.
-            self.removed_somewhere(text::basename(path), file);
+            Some(file) => self.removed_somewhere(text::basename(path), file),
+            None => {}
         }
     }
 
@@ -377,18 +393,29 @@ impl Resolver {
         host: &dyn Host,
     ) -> Option<Name> {
         let name = self.tree.find(path)?;
-        let (file, _) = file?;
+        self.is_meant(name, path, file, host).then_some(name)
+    }
+
+    /// As [`changed`](Self::changed), for the name of the path.
+    fn is_meant(
+        &mut self,
+        name: Name,
+        path: &[u8],
+        file: Option<(FileId, FileType)>,
+        host: &dyn Host,
+    ) -> bool {
+        let Some((file, _)) = file else { return false };
         let is_ours = match self.tree.known(name) {
-            Some(known) if known.file == file => return Some(name),
+            Some(known) if known.file == file => return true,
             Some(known) => is_another(path, known.file, host) == Some(false),
             // Nothing is known of it but the name.
-            None if is_another(path, file, host) != Some(true) => return Some(name),
+            None if is_another(path, file, host) != Some(true) => return true,
             None => false,
         };
         if !is_ours {
             self.detach(name);
         }
-        None
+        false
     }
 
     /// Adds a name in a directory, or the directory `/`, for good: it was read from the file system.
@@ -422,8 +449,11 @@ impl Asker<'_, '_> {
 /// Whether a path can stand in the tree: absolute, without `..`, not too long, and not one of the
 /// links that lead to whatever a descriptor is (proc_pid_fd(5)).
 fn is_storable(path: &[u8]) -> bool {
+    let [b'/', rest @ ..] = path else {
+        return false;
+    };
     let is_plain = || path.split(|byte| *byte == b'/').all(|part| part != b"..");
-    path.starts_with(b"/") && path.len() <= MAX_PATH_BYTES && !is_magic(path) && is_plain()
+    path.len() <= MAX_PATH_BYTES && !is_magic(path) && (text::is_clean(rest) || is_plain())
 }
 
 fn is_magic(path: &[u8]) -> bool {

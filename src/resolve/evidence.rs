@@ -181,8 +181,11 @@ impl Resolver {
             let name = self.name_of(file, Some(path), true, ask)?;
             return self.path_of(name, ask.arena);
         };
+        if self.leads_to(asked, parent) {
+            return None;
+        }
         let directory = self.name_of(parent, Some(asked), true, ask)?;
-        if claim.follows && !self.leads_to(asked, parent) {
+        if claim.follows {
             // Whose directory it is cannot be told: that of the name, or that of a link's target.
             let file = self.tree.find_in(directory, claim.last())?;
             (self.tree.known(file)?.file == claim.file?).then_some(())?;

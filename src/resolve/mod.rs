@@ -72,8 +72,9 @@ pub(crate) struct Resolver {
     mounts: u32,
     /// Names that were primed, which are held for good.
     primed: usize,
-    /// The last working directory that was confirmed.
-    cwd: Vec<u8>,
+    /// The working directories that were confirmed last, and which of them is replaced next.
+    cwds: [Vec<u8>; 4],
+    next_cwd: usize,
     /// The last path that was read out of the tree.
     path: Vec<u8>,
 }
@@ -89,7 +90,8 @@ impl Resolver {
             losses: 0,
             mounts: 0,
             primed: 0,
-            cwd: Vec::new(),
+            cwds: [const { Vec::new() }; 4],
+            next_cwd: 0,
             path: Vec::new(),
         }
     }
@@ -97,7 +99,7 @@ impl Resolver {
     /// How much memory it takes, in bytes, about.
     pub(crate) fn size(&self) -> usize {
         let tables = self.descriptors.size() + self.learned.size() + self.processes.size();
-        tables + self.tree.size() + self.path.capacity() + self.cwd.capacity()
+        tables + self.tree.size() + self.path.capacity()
     }
 
     /// Takes in who makes a call, and how often something was lost until then.
@@ -106,7 +108,7 @@ impl Resolver {
         if losses != self.losses {
             self.losses = losses;
             self.tree.lose(losses);
-            self.cwd.clear();
+            self.cwds.iter_mut().for_each(Vec::clear);
         }
         let now = self.tick();
         self.processes.see(caller, is_exec, now);
@@ -115,11 +117,14 @@ impl Resolver {
     /// Takes in the working directory of a call. Its path is the kernel's own (d_path), so each part
     /// of it is a directory and no symbolic link.
     pub(crate) fn confirm_cwd(&mut self, cwd: &[u8]) {
-        if cwd == self.cwd || !cwd.starts_with(b"/") || cwd.len() > tree::MAX_PATH_BYTES {
+        let is_known = self.cwds.iter().any(|known| known == cwd);
+        if is_known || !cwd.starts_with(b"/") || cwd.len() > tree::MAX_PATH_BYTES {
             return;
         }
-        self.cwd.clear();
-        self.cwd.extend_from_slice(cwd);
+        self.next_cwd = (self.next_cwd + 1) % self.cwds.len();
+        let place = &mut self.cwds[self.next_cwd];
+        place.clear();
+        place.extend_from_slice(cwd);
         let name = self.hold(cwd);
         self.tree.confirm_directories(name);
         self.keep(name);

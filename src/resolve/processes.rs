@@ -88,7 +88,10 @@ impl Processes {
     /// Notes that a process made a call. `is_exec` if it started a program by that.
     pub(crate) fn see(&mut self, caller: Caller, is_exec: bool, now: Tick) {
         let known = self.lives.get(caller.pid, drop);
-        let fork = self.forks.get(caller.pid, drop);
+        let fork = match self.forks.is_empty() {
+            true => None,
+            false => self.forks.get(caller.pid, drop),
+        };
         let fork = fork.filter(|fork| fork.parent == caller.ppid);
         let life = match known {
             Some(life) if fork.is_none() && goes_on(&life, caller, is_exec) => Life {

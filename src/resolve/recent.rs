@@ -49,6 +49,11 @@ impl<K: Eq + Hash + Copy, V: Copy> Recent<K, V> {
         self.young.insert(key, value);
     }
 
+    /// Whether there is nothing in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.young.is_empty() && self.old.is_empty()
+    }
+
     /// How much memory it takes, in bytes, about.
     pub(crate) fn size(&self) -> usize {
         (self.young.capacity() + self.old.capacity()) * size_of::<(K, V)>()

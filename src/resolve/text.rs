@@ -45,12 +45,11 @@ pub(crate) fn join_checked<'a>(
     mut is_directory: impl FnMut(&[u8]) -> bool,
     arena: &'a Bump,
 ) -> &'a [u8] {
-    if memchr::memmem::find(name, b"..").is_none() {
-        return if name.starts_with(b"/") {
-            clean(name, arena)
-        } else {
-            join(directory, name, arena)
-        };
+    match name {
+        [b'/', rest @ ..] if is_clean(rest) => return name,
+        [b'/', ..] => {}
+        name if is_clean(name) => return concat(directory, name, arena),
+        _ => {}
     }
     let mut path = Vec::with_capacity_in(directory.len() + name.len() + 2, arena);
     if !name.starts_with(b"/") && directory != b"/" {
@@ -76,12 +75,22 @@ pub(crate) fn join_checked<'a>(
     path.into_bump_slice()
 }
 
+/// A clean name behind a clean directory.
+fn concat<'a>(directory: &[u8], name: &[u8], arena: &'a Bump) -> &'a [u8] {
+    let directory = directory.strip_suffix(b"/").unwrap_or(directory);
+    let mut path = Vec::with_capacity_in(directory.len() + name.len() + 1, arena);
+    path.extend_from_slice_copy(directory);
+    path.push(b'/');
+    path.extend_from_slice_copy(name);
+    path.into_bump_slice()
+}
+
 /// An entry in a clean directory. `None` if that is longer than a path that is resolved.
 pub(crate) fn entry<'a>(directory: &[u8], name: &[u8], arena: &'a Bump) -> Option<&'a [u8]> {
     if directory.len() + name.len() >= super::tree::MAX_PATH_BYTES {
         return None;
     }
-    Some(join(directory, name, arena))
+    Some(concat(directory, name, arena))
 }
 
 /// An absolute path cleaned as [`join`] does, which most are as they came.
@@ -94,7 +103,7 @@ pub(crate) fn clean<'a>(path: &'a [u8], arena: &'a Bump) -> &'a [u8] {
 
 /// Whether a path without its first slash is clean. One with a name that begins with a dot is taken for
 /// one that is not.
-fn is_clean(rest: &[u8]) -> bool {
+pub(super) fn is_clean(rest: &[u8]) -> bool {
     if let [] | [b'/' | b'.', ..] | [.., b'/'] = rest {
         return false;
     }

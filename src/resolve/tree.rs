@@ -171,7 +171,7 @@ impl Tree {
     fn nearest<'p>(&self, path: &'p [u8]) -> (u32, &'p [u8]) {
         let (last, node) = &self.last;
         match path.strip_prefix(last.as_slice()) {
-            Some(rest @ [b'/', ..]) => (*node, rest),
+            Some(rest @ ([b'/', ..] | [])) if !last.is_empty() => (*node, rest),
             _ => (ROOT, path),
         }
     }

@@ -14,8 +14,13 @@ fn start(w: &mut Workload, fd: i64, name: &str, flags: i32, path: &str) {
     let path = path.to_owned();
     w.child(|w| {
         // It is said before it is done, since the new program says nothing. No arguments is what
-        // it gets, which the kernel makes one empty argument of.
-        drop(w.say("execveat", 0).process().path(path));
+        // it gets, which the kernel makes one empty argument of. Under a descriptor only the live
+        // system can confirm the program, and it may be asked too late.
+        let said = w.say("execveat", 0).process().path(path);
+        drop(match fd == i64::from(AT_FDCWD) {
+            true => said,
+            false => said.or_unresolved(),
+        });
         let mut args = [fd.into(), name.into(), 0.into(), 0.into(), Arg::from(flags)];
         w.quiet("execveat", &mut args);
     });
