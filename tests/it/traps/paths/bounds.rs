@@ -6,16 +6,14 @@ use crate::common::Value;
 /// Bytes of the longest path that is told.
 const LONGEST: usize = 64 << 10;
 
-/// Directories within each other, each opened below the one before, as any user can make them. The
-/// last has descriptor 3.
+/// Directories made within each other, each below a descriptor of the one before, as any user can
+/// make them. Their inodes prove what is where; the last is the depth + 1, and descriptor 3.
 fn chain(depth: u64, name: &str) -> Vec<Step> {
     let mut steps = vec![opened_directory("/d", 1, 3)];
-    for level in 0..depth {
-        let (from, to) = if level % 2 == 0 { (3, 4) } else { (4, 3) };
-        let open = step("openat", &format!("a0={from} a2=10000"));
-        steps.push(open.returns(to).directory(name, level + 2));
+    for level in 1..=depth {
+        let make = step("mkdirat", "a0=3").parent("/w", level);
+        steps.push(make.created_directory(name, level + 1));
     }
-    assert!(depth.is_multiple_of(2));
     steps
 }
 
@@ -61,6 +59,16 @@ fn a_path_is_not_longer_than_64_kib() {
 }
 
 #[test]
+fn a_path_of_less_than_64_kib_is_told() {
+    let name = "n".repeat(255);
+    let mut steps = chain(200, &name);
+    steps.push(step("unlinkat", "a0=3").parent("/w", 201).deleted("x", 900));
+    let events = tell(&steps);
+    let path = format!("/d{}/x", format!("/{name}").repeat(200));
+    super::right(events.last().expect("the last"), &path);
+}
+
+#[test]
 fn a_rename_does_not_make_a_path_longer_than_it_may_be() {
     let name = "n".repeat(250);
     let mut steps = chain(240, &name);
@@ -76,7 +84,7 @@ fn a_rename_does_not_make_a_path_longer_than_it_may_be() {
             .deleted_directory("/d", 1)
             .created_directory(&format!("{top}/d"), 1),
     );
-    steps.push(step("ftruncate", "a0=3"));
+    steps.push(step("unlinkat", "a0=3").parent("/w", 241).deleted("x", 900));
     let events = tell(&steps);
     events.iter().for_each(|event| bounded(event, &name));
     let end = events.last().expect("the last");
