@@ -179,17 +179,22 @@ impl Resolver {
         }
     }
 
-    /// Whether nothing is new in a sighting.
+    /// Whether nothing is new in a sighting, which is a use of the name.
     fn is_known(&mut self, path: &[u8], seen: Seen) -> bool {
-        let Some(name) = self.tree.find(path) else {
+        let Resolver { tree, learned, .. } = self;
+        let Some(name) = tree.find(path) else {
             return false;
         };
         let is_same = |known: Known| {
             known.file == seen.file && (known.is_entry || seen.sighting == Sighting::Reached)
         };
-        seen.sighting != Sighting::Created
-            && self.tree.known(name).is_some_and(is_same)
-            && self.tree.is_current(name)
+        let is_known = seen.sighting != Sighting::Created
+            && tree.known(name).is_some_and(is_same)
+            && tree.is_current(name);
+        if is_known {
+            learned.get(name, |gone| tree.release(gone));
+        }
+        is_known
     }
 
     /// The name of a path, held, if a file may be listed under it. A name that is known for

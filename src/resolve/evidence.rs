@@ -181,11 +181,11 @@ impl Resolver {
             let name = self.name_of(file, Some(path), true, ask)?;
             return self.path_of(name, ask.arena);
         };
-        if self.leads_to(asked, parent) {
+        if self.is_entry_of(asked, parent) {
             return None;
         }
         let directory = self.name_of(parent, Some(asked), true, ask)?;
-        if claim.follows {
+        if claim.follows && !self.leads_to(asked, parent) {
             // Whose directory it is cannot be told: that of the name, or that of a link's target.
             let file = self.tree.find_in(directory, claim.last())?;
             (self.tree.known(file)?.file == claim.file?).then_some(())?;
@@ -201,6 +201,18 @@ impl Resolver {
         };
         let known = self.tree.known(name);
         known.is_some_and(|known| known.file == file) && self.tree.is_current(name)
+    }
+
+    /// Whether a path is known to be the entry of a file, through no symbolic link.
+    fn is_entry_of(&mut self, path: &[u8], file: FileId) -> bool {
+        let Some(name) = self.tree.find(path) else {
+            return false;
+        };
+        self.tree
+            .known(name)
+            .is_some_and(|known| known.file == file)
+            && self.tree.is_canonical(name)
+            && self.tree.is_current(name)
     }
 
     /// A name under a descriptor.

@@ -99,7 +99,8 @@ impl Resolver {
     /// How much memory it takes, in bytes, about.
     pub(crate) fn size(&self) -> usize {
         let tables = self.descriptors.size() + self.learned.size() + self.processes.size();
-        tables + self.tree.size() + self.path.capacity()
+        let cwds: usize = self.cwds.iter().map(Vec::capacity).sum();
+        tables + self.tree.size() + self.path.capacity() + cwds
     }
 
     /// Takes in who makes a call, and how often something was lost until then.

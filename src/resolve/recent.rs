@@ -45,6 +45,8 @@ impl<K: Eq + Hash + Copy, V: Copy> Recent<K, V> {
         if self.young.len() >= self.half {
             mem::swap(&mut self.young, &mut self.old);
             self.young.drain().for_each(|(_, value)| forget(value));
+            // One step in place of many, now that all of it is going to be used.
+            self.young.reserve(self.half);
         }
         self.young.insert(key, value);
     }

@@ -39,8 +39,9 @@ pub(crate) struct Tree {
     hasher: DefaultHashBuilder,
     /// Memory of all names that are too long for their slot, free ones among them, in bytes.
     bytes: usize,
-    /// The directory of the last path that was looked up: the next one is often in it, too.
-    last: (Vec<u8>, u32),
+    /// The directories of the paths that were looked up last, the last one first: the next path is
+    /// often in one of them, too.
+    last: [(Vec<u8>, u32); 2],
     /// How often something was lost so far. A name that was confirmed before the last loss may
     /// have changed since.
     losses: u32,
@@ -122,7 +123,7 @@ impl Tree {
             by_file: HashMap::new(),
             hasher: DefaultHashBuilder::default(),
             bytes: 0,
-            last: (Vec::new(), ROOT),
+            last: [(Vec::new(), ROOT), (Vec::new(), ROOT)],
             losses: 0,
         }
     }
@@ -168,20 +169,27 @@ impl Tree {
     }
 
     /// The node from which a path is walked, and how it goes on from there.
-    fn nearest<'p>(&self, path: &'p [u8]) -> (u32, &'p [u8]) {
-        let (last, node) = &self.last;
-        match path.strip_prefix(last.as_slice()) {
-            Some(rest @ ([b'/', ..] | [])) if !last.is_empty() => (*node, rest),
-            _ => (ROOT, path),
+    fn nearest<'p>(&mut self, path: &'p [u8]) -> (u32, &'p [u8]) {
+        for at in 0..self.last.len() {
+            let (directory, node) = &self.last[at];
+            if *node != ROOT
+                && let Some(rest @ ([] | [b'/', ..])) = path.strip_prefix(directory.as_slice())
+            {
+                let node = *node;
+                self.last.swap(0, at);
+                return (node, rest);
+            }
         }
+        (ROOT, path)
     }
 
     /// Remembers the directory of a path.
     fn remember(&mut self, path: &[u8], directory: u32) {
-        let (last, node) = &mut self.last;
-        if *node == directory {
+        if directory == ROOT || self.last[0].1 == directory {
             return;
         }
+        self.last.swap(0, 1);
+        let (last, node) = &mut self.last[0];
         let path = dirname(path);
         last.clear();
         last.extend_from_slice(path.strip_suffix(b"/").unwrap_or(path));
@@ -366,9 +374,10 @@ impl Tree {
         }
         let hash = self.hash(slot.parent, &slot.name);
         // What is looked up next is not to start from what has gone.
-        if self.is_within(Name(self.last.1), node) {
-            self.last.0.clear();
-            self.last.1 = ROOT;
+        for at in 0..self.last.len() {
+            if self.is_within(Name(self.last[at].1), node) {
+                self.last[at].1 = ROOT;
+            }
         }
         if let Ok(entry) = self.children.find_entry(hash, |child| *child == node.0) {
             entry.remove();
@@ -599,7 +608,7 @@ mod tests {
             }
             for path in names {
                 let near = tree.find(path.as_bytes());
-                let last = std::mem::replace(&mut tree.last, (Vec::new(), ROOT));
+                let last = std::mem::replace(&mut tree.last, Tree::new().last);
                 assert_eq!(near, tree.find(path.as_bytes()), "{path} from {last:?}");
                 tree.last = last;
             }

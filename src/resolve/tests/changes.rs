@@ -196,3 +196,20 @@ fn a_path_that_is_too_long_is_not_kept() {
         .renamed(b"/short", long.as_bytes(), other(3), &Absent);
     assert_paths(&mut world, [(3, None)]);
 }
+
+#[test]
+fn a_name_that_is_used_again_and_again_is_not_forgotten() {
+    let mut world = World::of_a_log();
+    for number in 0..2 * MAX_ENTRIES as u64 {
+        if number % 1000 == 0 {
+            world.see("/used", 1, Other, Sighting::Reached);
+        }
+        world.see(
+            &format!("/new/{number}"),
+            number + 10,
+            Other,
+            Sighting::Entry,
+        );
+    }
+    assert_paths(&mut world, [(1, Some("/used")), (10, None)]);
+}

@@ -139,6 +139,22 @@ fn a_name_at_a_directory_that_is_recorded_as_text_is_the_path_that_was_asked_for
 }
 
 #[test]
+fn the_way_through_a_symbolic_link_stays_one_when_it_is_used_again() {
+    let mut world = World::of_a_log();
+    let caller = world.caller(PID);
+    // The link leads to the directory before the entry of that is known.
+    world.see("/link", D, Directory, Sighting::Reached);
+    let claim = claim(CWD, "/link/x", D, NEW);
+    assert_eq!(world.locate(caller, &claim), "/link/x");
+    world.memory.confirm_cwd(b"/d");
+    world.see("/d", D, Directory, Sighting::Entry);
+    for _ in 0..2 {
+        assert_eq!(world.locate(caller, &claim), "/link/x -> /d/x");
+        world.see("/link", D, Directory, Sighting::Reached);
+    }
+}
+
+#[test]
 fn dots_are_removed_only_if_that_is_proved() {
     let rows = [
         // The working directory is the kernel's own text, without links in it.
