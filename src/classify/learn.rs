@@ -200,17 +200,9 @@ fn is_in_its_directory(namer: &mut Namer, path: &[u8]) -> bool {
     let (Some(parent), None) = (parents.next(), parents.next()) else {
         return false;
     };
-    let directory = directory(path);
+    let directory = text::directory(path);
     let known = namer.memory.known_file(directory);
     known.is_none_or(|known| known == parent)
-}
-
-/// The directory of a clean path.
-fn directory(path: &[u8]) -> &[u8] {
-    match text::dirname(path) {
-        b"/" => b"/",
-        directory => directory.strip_suffix(b"/").unwrap_or(directory),
-    }
 }
 
 /// A file was touched of which not all is known. What is known of it still changes.
@@ -261,7 +253,7 @@ fn parent(namer: &mut Namer, named: &Named, path: &[u8]) {
     let Some((file, _)) = file_of(&parent) else {
         return;
     };
-    let directory = directory(path);
+    let directory = text::directory(path);
     let is_cwd = namer.cwd() == Some(directory);
     if named.follows && !namer.ask().is_at(directory, file) {
         return;

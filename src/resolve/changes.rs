@@ -8,7 +8,7 @@ use crate::{
         Asker, Caller, Host, Mode, Resolver,
         descriptors::Descriptor,
         is_another, text,
-        tree::{Known, MAX_PATH_BYTES, Name},
+        tree::{Known, Name},
     },
 };
 
@@ -458,7 +458,7 @@ fn is_storable(path: &[u8]) -> bool {
         return false;
     };
     let is_plain = || path.split(|byte| *byte == b'/').all(|part| part != b"..");
-    path.len() <= MAX_PATH_BYTES && !is_magic(path) && (text::is_clean(rest) || is_plain())
+    path.len() <= text::MAX_PATH_BYTES && !is_magic(path) && (text::is_clean(rest) || is_plain())
 }
 
 fn is_magic(path: &[u8]) -> bool {

@@ -9,7 +9,8 @@
 //! - A name under a descriptor is proved by the inode of its directory (the PARENT record): it is
 //!   that of the descriptor, or that of a directory whose path is known.
 //! - Without a PARENT record it is proved by the inode of the file itself, known under a name with
-//!   the same last part; or by the descriptor alone, if nothing contradicts it.
+//!   the same last part. A descriptor alone is no proof of it: it may have been closed unseen.
+//! - For a live event, each of these is proved by the system if it has the same inode there.
 //! - A name that was confirmed before something was lost is no proof until it is confirmed again.
 //!
 //! A candidate that the record contradicts is never taken, whatever else speaks for it.
@@ -126,7 +127,7 @@ impl Resolver {
         claim: &Claim<'a>,
         ask: Asker<'a, '_>,
     ) -> Located<'a> {
-        if claim.name.len() > super::tree::MAX_PATH_BYTES {
+        if claim.name.len() > text::MAX_PATH_BYTES {
             return Located::partial(Some(claim.name));
         }
         let located = if claim.name.starts_with(b"/") {
@@ -171,8 +172,7 @@ impl Resolver {
         claim: &Claim<'a>,
         ask: Asker<'a, '_>,
     ) -> Option<&'a [u8]> {
-        let asked = text::dirname(path);
-        let asked = asked.strip_suffix(b"/").unwrap_or(asked);
+        let asked = text::directory(path);
         let Some(parent) = claim.parent() else {
             // A directory has one entry, so its inode tells where it is.
             let file = claim
@@ -322,8 +322,7 @@ impl Resolver {
         claim: &Claim<'a>,
         ask: Asker<'a, '_>,
     ) -> Option<Located<'a>> {
-        let asked = text::dirname(path);
-        let asked = asked.strip_suffix(b"/").unwrap_or(asked);
+        let asked = text::directory(path);
         if self.leads_to(asked, parent) {
             return Some(Located::full(path));
         }
@@ -399,8 +398,7 @@ impl Resolver {
     ) -> Option<Located<'a>> {
         if let Some(cwd) = cwd {
             let path = self.join(cwd, claim.name, true, ask)?;
-            let asked = text::dirname(path);
-            let asked = asked.strip_suffix(b"/").unwrap_or(asked);
+            let asked = text::directory(path);
             let is_there = match (claim.parent(), claim.file) {
                 (Some(parent), _) => self.leads_to(asked, parent),
                 (None, Some(file)) => self.leads_to(path, file),
@@ -605,7 +603,7 @@ impl Resolver {
         is_real: bool,
         ask: Asker<'a, '_>,
     ) -> Option<&'a [u8]> {
-        if directory.len() + name.len() >= super::tree::MAX_PATH_BYTES {
+        if directory.len() + name.len() >= text::MAX_PATH_BYTES {
             return None;
         }
         let is_directory = |path: &[u8]| {

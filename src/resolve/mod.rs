@@ -119,7 +119,7 @@ impl Resolver {
     /// of it is a directory and no symbolic link.
     pub(crate) fn confirm_cwd(&mut self, cwd: &[u8]) {
         let is_known = self.cwds.iter().any(|known| known == cwd);
-        if is_known || !cwd.starts_with(b"/") || cwd.len() > tree::MAX_PATH_BYTES {
+        if is_known || !cwd.starts_with(b"/") || cwd.len() > text::MAX_PATH_BYTES {
             return;
         }
         self.next_cwd = (self.next_cwd + 1) % self.cwds.len();

@@ -4,6 +4,10 @@ use bumpalo::{Bump, collections::Vec};
 
 use crate::bytes::find;
 
+/// The longest path that is resolved, in bytes. The kernel takes no name of more than 4 KiB at once,
+/// but directories can be deeper than that.
+pub(crate) const MAX_PATH_BYTES: usize = 64 << 10;
+
 /// Joins a name to an absolute directory and cleans the result: no `.`, `..`, `//` or `/` at the
 /// end. Symbolic links are not followed, so `..` is taken as text. An absolute name needs no
 /// directory.
@@ -87,7 +91,7 @@ fn concat<'a>(directory: &[u8], name: &[u8], arena: &'a Bump) -> &'a [u8] {
 
 /// An entry in a clean directory. `None` if that is longer than a path that is resolved.
 pub(crate) fn entry<'a>(directory: &[u8], name: &[u8], arena: &'a Bump) -> Option<&'a [u8]> {
-    if directory.len() + name.len() >= super::tree::MAX_PATH_BYTES {
+    if directory.len() + name.len() >= MAX_PATH_BYTES {
         return None;
     }
     Some(concat(directory, name, arena))
@@ -156,6 +160,14 @@ pub(crate) fn basename(path: &[u8]) -> &[u8] {
         .map_or(0, |last| last + 1);
     let path = path.get(..end).unwrap_or_default();
     path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+}
+
+/// The directory of a clean, absolute path. That of the root is the root.
+pub(crate) fn directory(path: &[u8]) -> &[u8] {
+    match dirname(path) {
+        b"" | b"/" => b"/",
+        directory => directory.strip_suffix(b"/").unwrap_or(directory),
+    }
 }
 
 /// What stands before the last name of a path, or nothing if that is all there is.

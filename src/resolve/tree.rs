@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::{
     model::{FileId, FileType},
-    resolve::text::{dirname, names},
+    resolve::text::{MAX_PATH_BYTES, directory, names},
 };
 
 /// A name in the tree. It stays the same through renames, and is valid until it is released.
@@ -100,10 +100,6 @@ impl Slot {
 const ROOT: u32 = 0;
 const NONE: u32 = u32::MAX;
 
-/// The longest path that is resolved, in bytes. The kernel takes no name of more than 4 KiB at once,
-/// but directories can be deeper than that.
-pub(crate) const MAX_PATH_BYTES: usize = 64 << 10;
-
 /// Names of one file that are looked at. Of a file with more, none is told from the others.
 const MAX_NAMES: usize = 64;
 
@@ -184,16 +180,15 @@ impl Tree {
     }
 
     /// Remembers the directory of a path.
-    fn remember(&mut self, path: &[u8], directory: u32) {
-        if directory == ROOT || self.last[0].1 == directory {
+    fn remember(&mut self, path: &[u8], node: u32) {
+        if node == ROOT || self.last[0].1 == node {
             return;
         }
         self.last.swap(0, 1);
-        let (last, node) = &mut self.last[0];
-        let path = dirname(path);
+        let (last, last_node) = &mut self.last[0];
         last.clear();
-        last.extend_from_slice(path.strip_suffix(b"/").unwrap_or(path));
-        *node = directory;
+        last.extend_from_slice(directory(path));
+        *last_node = node;
     }
 
     /// What is known of the file of a name.

@@ -331,7 +331,7 @@ fn a_child_whose_fork_was_not_recorded_has_its_parents_directory_if_the_inode_is
 fn a_path_is_at_most_64_kib_long() {
     let mut world = World::of_a_log();
     let caller = world.caller(PID);
-    let deep = "/d".repeat(tree::MAX_PATH_BYTES / 2 - 8);
+    let deep = "/d".repeat(text::MAX_PATH_BYTES / 2 - 8);
     let short = claim(Base::Cwd(Some(deep.as_bytes())), "name", 0, 0);
     assert_eq!(world.locate(caller, &short), format!("{deep}/name"));
     let name = "name".repeat(16);
