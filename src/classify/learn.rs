@@ -87,6 +87,17 @@ fn fcntl(namer: &mut Namer) {
     }
 }
 
+/// A call may have made a new file. Names that are known for its inode are of one before it.
+pub(crate) fn new_file(namer: &mut Namer, names: Names) {
+    let gives_names = matches!(names, Names::Rename(..) | Names::Link(..));
+    if gives_names || !namer.succeeded() {
+        return;
+    }
+    for new in namer.of(NameType::Create).filter_map(|new| new.file) {
+        namer.memory.forget_names(new);
+    }
+}
+
 /// A file was touched, or not.
 pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
     if let Names::Descriptor(arg) | Names::Duplicate(arg) = names
@@ -140,6 +151,10 @@ fn changed(namer: &mut Namer, named: &Named) {
             }
             if named.exchanged {
                 namer.memory.exchanged(from, to, file, host);
+            } else if may_be_exchange(namer, named, to) {
+                namer.memory.forget_path(from);
+                namer.memory.forget_path(to);
+                return forget_files(namer);
             } else {
                 namer.memory.renamed(from, to, file, host);
             }
@@ -182,6 +197,37 @@ fn replaced<'a, 'm>(
     deleted.filter(move |file| !is_exchange && file.file.is_some() && file.file != moved)
 }
 
+/// Whether a rename may be an exchange: where both names have the same last part behind as many
+/// bytes, the records of the two are the same four. A file that is known under the new name would
+/// have a DELETE record if it had been replaced.
+fn may_be_exchange(namer: &mut Namer, named: &Named, to: &[u8]) -> bool {
+    let (old, new) = (
+        namer.of(NameType::Delete).next(),
+        namer.of(NameType::Create).next(),
+    );
+    let (Some(old), Some(new)) = (old.and_then(|it| it.name), new.and_then(|it| it.name)) else {
+        return false;
+    };
+    let is_alike = old.len() == new.len() && text::basename(old) == text::basename(new);
+    let moved = named.subject.and_then(|file| file.file);
+    is_alike
+        && super::identify(namer.call).0 == Some("renameat2")
+        && replaced(namer, named).next().is_none()
+        && namer
+            .memory
+            .known_file(to)
+            .is_some_and(|file| Some(file) != moved)
+}
+
+/// Forgets the names of all files of a call.
+fn forget_files(namer: &mut Namer) {
+    for file in [NameType::Delete, NameType::Create] {
+        for file in namer.of(file).filter_map(|record| record.file) {
+            namer.memory.forget_names(file);
+        }
+    }
+}
+
 /// How the file of a call is known to have its path.
 fn sighting(namer: &mut Namer, named: &Named, path: &[u8]) -> Sighting {
     let nametype = named.subject.map(|file| file.nametype);
@@ -221,6 +267,9 @@ fn half_known(namer: &mut Namer, named: &Named) {
         if named.action != Action::Linked {
             namer.memory.removed(path, file, host);
         }
+    }
+    if let (Action::Renamed, None, Some((file, _))) = (named.action, from, file) {
+        namer.memory.forget_names(file);
     }
     for gone in namer.of(NameType::Delete) {
         match (gone.name, file_of(&gone)) {

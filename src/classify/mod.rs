@@ -76,10 +76,12 @@ impl Classifier {
             return events::orphan(group, &facts, arena);
         };
         let (name, meaning) = identify(call);
-        // A call that no table has yet may still execute programs and create files.
+        // A call that no table has yet may still execute programs and create files, and bind(2)
+        // creates one if the address is a name.
         let meaning = match name {
+            Some("bind") => by_records(&facts, Dir::Cwd),
             Some(_) => meaning,
-            None => by_records(&facts),
+            None => by_records(&facts, Dir::Untold),
         };
         let detail = self.detail(group, call, meaning, &facts, arena)?;
         let syscall = name.unwrap_or_else(|| unknown_syscall(call.number, arena));
@@ -125,6 +127,7 @@ impl Classifier {
                 Some(events::fork(facts, arena))
             }
             Call::File(action, names) => {
+                learn::new_file(&mut namer, names);
                 let mut named = namer.file(action, names);
                 if facts.lacks_paths() {
                     named.doubt();
@@ -214,15 +217,14 @@ fn identify(call: &CallRecord) -> (Option<&'static str>, Option<Call>) {
     (known.name, known.call)
 }
 
-/// What an unknown call did, by the records that it left.
-fn by_records(facts: &Facts) -> Option<Call> {
+/// What a call did by the records that it left, whose names are relative to `dir`.
+fn by_records(facts: &Facts, dir: Dir) -> Option<Call> {
     let has = |nametype| facts.paths.iter().any(|path| path.nametype == nametype);
-    let untold = Dir::Untold;
     match (has(NameType::Create), has(NameType::Delete)) {
-        _ if facts.argv.is_some() => Some(Call::Exec(untold)),
-        (true, true) => Some(Call::File(Action::Renamed, Names::Rename(untold, untold))),
-        (true, false) => Some(Call::File(Action::Created, Names::Entry(untold))),
-        (false, true) => Some(Call::File(Action::Deleted, Names::Entry(untold))),
+        _ if facts.argv.is_some() => Some(Call::Exec(dir)),
+        (true, true) => Some(Call::File(Action::Renamed, Names::Rename(dir, dir))),
+        (true, false) => Some(Call::File(Action::Created, Names::Entry(dir))),
+        (false, true) => Some(Call::File(Action::Deleted, Names::Entry(dir))),
         (false, false) => None,
     }
 }

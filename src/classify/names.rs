@@ -115,10 +115,10 @@ impl<'a, 'm> Namer<'a, 'm> {
     }
 
     fn open(&mut self, dir: Dir, flags: Flags) -> Named<'a> {
+        let is_untold = matches!(flags, Flags::Untold) && self.facts.open_flags.is_none();
         let flags = match flags {
             Flags::Arg(arg) => self.call.arg(arg).unwrap_or(0),
-            Flags::Record => self.facts.open_flags.unwrap_or(0),
-            Flags::Untold => self.facts.open_flags.unwrap_or(0),
+            Flags::Record | Flags::Untold => self.facts.open_flags.unwrap_or(0),
             Flags::Fixed(flags) => flags,
         };
         if flags & O_TMPFILE != 0 {
@@ -131,7 +131,8 @@ impl<'a, 'm> Namer<'a, 'm> {
             let path = directory.map(|path| text::as_directory(path, self.arena));
             return one(Action::Created, Located::partial(path), file);
         }
-        let follows = flags & O_CREAT != 0 && flags & (O_EXCL | self.no_follow()) == 0;
+        let may_create = flags & O_CREAT != 0 || is_untold;
+        let follows = may_create && flags & (O_EXCL | self.no_follow()) == 0;
         let file = self.entry().map(|file| self.in_root(file));
         let path = match file {
             // open_by_handle_at names nothing; the descriptor that it returned may be asked.
@@ -225,8 +226,9 @@ impl<'a, 'm> Namer<'a, 'm> {
                 first_created.and_then(|new| self.of(NameType::Delete).find(|old| same(old, &new)));
             // If a record is lost, it may be that of the old name.
             let is_lost = self.facts.lacks_paths();
+            let merged = || first_deleted.map(|old| of_the_moved(old, first_created));
             (
-                kept.or(first_deleted.filter(|_| !is_lost)),
+                kept.or_else(|| merged().filter(|_| !is_lost)),
                 first_created.or_else(|| self.of(NameType::Delete).nth(1)),
             )
         };
@@ -478,6 +480,20 @@ impl<'a, 'm> Namer<'a, 'm> {
         [Create, Delete, Normal, Unknown]
             .into_iter()
             .find_map(|nametype| self.of(nametype).find(usable))
+    }
+}
+
+/// The record of the old name in a rename, about the file that was moved. Where both names have the
+/// same last part, their DELETE records are one, about the file that was replaced.
+fn of_the_moved<'a>(old: PathRecord<'a>, new: Option<PathRecord<'a>>) -> PathRecord<'a> {
+    let last = |path: PathRecord<'a>| path.name.map(text::basename);
+    match new {
+        Some(new) if last(new) == last(old) => PathRecord {
+            name: old.name,
+            nametype: old.nametype,
+            ..new
+        },
+        _ => old,
     }
 }
 

@@ -364,7 +364,8 @@ impl Resolver {
         host: &dyn Host,
     ) {
         if !is_storable(one) || !is_storable(other) {
-            return;
+            self.forget_path(one);
+            return self.forget_path(other);
         }
         if self.tree.find(one).is_some() && self.changed(one, file, host).is_none() {
             return;
@@ -377,12 +378,17 @@ impl Resolver {
         self.tree.release(second);
     }
 
-    /// Something was mounted or unmounted at a path: other files are below it now.
-    pub(crate) fn covered(&mut self, path: &[u8]) {
-        self.mounts = self.mounts.saturating_add(1);
+    /// What a path leads to is no longer known.
+    pub(crate) fn forget_path(&mut self, path: &[u8]) {
         if let Some(name) = self.tree.find(path) {
             self.detach(name);
         }
+    }
+
+    /// Something was mounted or unmounted at a path: other files are below it now.
+    pub(crate) fn covered(&mut self, path: &[u8]) {
+        self.mounts = self.mounts.saturating_add(1);
+        self.forget_path(path);
     }
 
     /// The name that an event changes, if it is that of the file in the record.

@@ -370,7 +370,12 @@ impl Resolver {
         let is_entry = claim.is_entry();
         let has_same_end = |name: &Name| !is_entry || self.tree.last_part(*name) == claim.last();
         let names: SmallVec<[Name; 4]> = self.tree.names_of(file).filter(has_same_end).collect();
-        let name = self.only(&names, false)?;
+        // A file may have more than one name with this end.
+        let name = match names.as_slice() {
+            [only] => *only,
+            several if claim.file_type == FileType::Directory => self.only(several, false)?,
+            _ => return None,
+        };
         if let Some(open) = known.and_then(|known| known.file) {
             // The same directory may be shown at another place, so it must be known for another;
             // and the file may have another name in the one that is open.

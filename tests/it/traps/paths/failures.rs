@@ -203,3 +203,21 @@ fn two_records_that_were_lost_leave_no_wrong_name() {
         }
     }
 }
+
+#[test]
+fn what_a_record_that_was_lost_would_have_changed_is_not_believed() {
+    for record in 0..4 {
+        let rename = step("rename", "")
+            .parent("/w", 10)
+            .parent("/w", 10)
+            .deleted("old", 3)
+            .created("new", 3)
+            .without(record);
+        let steps = [
+            super::opened_in("/w/old", 3, 7, 10),
+            rename,
+            step("fchmod", "a0=7").inode(3),
+        ];
+        super::honest(&last(&steps), &["/w/new"]);
+    }
+}

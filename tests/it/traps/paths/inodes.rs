@@ -25,6 +25,24 @@ fn after(mut steps: Vec<Step>, step: Step) -> Vec<Step> {
 }
 
 #[test]
+fn of_several_names_only_the_one_that_fits_is_told() {
+    for (call, args) in [
+        ("fchmodat", "a0=9"),
+        ("fchownat", "a0=9"),
+        ("openat", "a0=9 a2=1"),
+        ("utimensat", "a0=9"),
+    ] {
+        let by = |name: &str| step(call, args).by(200, 1).file(name, 10);
+        honest(&last(&after(linked(), by("b"))), &["/w/b"]);
+        // Two have this name; it may be either.
+        let event = last(&after(linked(), by("a")));
+        assert_eq!(event["path_unresolved"], true, "{event}");
+        // No name that is known.
+        honest(&last(&after(linked(), by("c"))), &["/y/c"]);
+    }
+}
+
+#[test]
 fn a_descriptor_that_is_known_by_its_inode_only_is_none_of_several_names() {
     for call in ["fchmod", "fchown", "fsetxattr"] {
         let change = step(call, "a0=9").by(200, 1).inode(10);
@@ -100,6 +118,58 @@ fn a_name_that_was_removed_is_told_no_more() {
         &last(&[linked(), vec![unlink, change]].concat()),
         &["/w/b", "/x/a"],
     );
+}
+
+#[test]
+fn a_number_that_a_new_file_has_is_no_more_the_removed_ones() {
+    let removed = [
+        vec![
+            made("/w/d", 21, 20),
+            step("rmdir", "")
+                .parent("/w/", 20)
+                .deleted_directory("/w/d", 21),
+        ],
+        // The removal was not recorded.
+        vec![made("/w/d", 21, 20)],
+        vec![
+            made("/w/d", 21, 20),
+            step("unlinkat", "a0=9 a2=200")
+                .parent("/w", 20)
+                .deleted_directory("d", 21),
+        ],
+    ];
+    for before in removed {
+        let mut steps = before.clone();
+        steps.push(made("/v/e", 21, 40));
+        steps.push(step("unlinkat", "a0=9").parent("/w", 21).deleted("f", 50));
+        right(&last(&steps), "/v/e/f");
+        // The new one is at a place that is not known.
+        let mut steps = before.clone();
+        steps.push(
+            step("mkdirat", "a0=8")
+                .parent("/w", 98)
+                .created_directory("e", 21),
+        );
+        steps.push(step("unlinkat", "a0=9").parent("/w", 21).deleted("f", 50));
+        honest(&last(&steps), &["/u/e/f"]);
+    }
+    let steps = [
+        opened_in("/w/a", 10, 3, 20),
+        step("unlink", "").parent("/w/", 20).deleted("/w/a", 10),
+        opened("/v/z", 10, 4).by(200, 1),
+        step("fchmod", "a0=7").by(300, 1).inode(10),
+    ];
+    right(&last(&steps), "/v/z");
+    let steps = [
+        opened_in("/w/a", 10, 3, 20),
+        step("openat", "a0=8 a2=c1")
+            .by(200, 1)
+            .parent("/w", 98)
+            .created("z", 10)
+            .returns(5),
+        step("fchmod", "a0=7").by(300, 1).inode(10),
+    ];
+    honest(&last(&steps), &["/u/z"]);
 }
 
 #[test]

@@ -5,6 +5,102 @@ use super::{Step, honest, last, made, opened, right, step, tell};
 /// The directory that links lead to. Nothing says that it is `/run`.
 const RUN: u64 = 500;
 
+/// Calls that followed a link from `/etc`: the kernel gives the record of `/etc` the inode of the
+/// directory of the target.
+fn followed() -> Vec<Step> {
+    let open = |call, args: &str| step(call, args).returns(3);
+    let how = "OPENAT2 oflag=0102 mode=0600 resolve=0x0";
+    vec![
+        open("openat", "a0=CWD a2=441")
+            .parent("/etc/", RUN)
+            .file("/etc/l", 501),
+        open("openat", "a0=CWD a2=41")
+            .parent("/etc/", RUN)
+            .created("/etc/l", 501),
+        open("open", "a1=241")
+            .parent("/etc/", RUN)
+            .file("/etc/l", 501),
+        open("creat", "").file("/etc/l", 501).parent("/etc/", RUN),
+        open("openat2", "a0=CWD")
+            .record(how)
+            .parent("/etc/", RUN)
+            .file("/etc/l", 501),
+        open("openat", "a0=CWD a2=42")
+            .parent("etc/", RUN)
+            .created("etc/l", 501)
+            .in_directory("/"),
+        open("openat", "a0=CWD a2=42")
+            .parent("/etc", RUN)
+            .file("l", 501)
+            .in_directory("/etc"),
+        open("openat", "a0=CWD a2=80041")
+            .parent("/etc/", RUN)
+            .nameless(RUN, "PARENT")
+            .missing(None, "CREATE")
+            .nameless(RUN, "PARENT")
+            .nameless(501, "CREATE"),
+        open("io_uring openat", "")
+            .parent("/etc/", RUN)
+            .file("/etc/l", 501),
+    ]
+}
+
+/// Calls by another process on `x` in that directory, by a descriptor that nothing is known of.
+fn later() -> Vec<Step> {
+    let there = |call, args: &str| step(call, args).by(200, 1).parent("/w", RUN);
+    vec![
+        there("unlinkat", "a0=9").deleted("x", 502),
+        there("unlinkat", "a0=9 a2=200").deleted_directory("x", 502),
+        there("mkdirat", "a0=9").created_directory("x", 502),
+        there("mknodat", "a0=9").created("x", 502).reversed(),
+        there("openat", "a0=9 a2=c1").created("x", 502).returns(4),
+        step("unlinkat", "a0=9")
+            .by(200, 1)
+            .parent("d/../", RUN)
+            .deleted("d/../x", 502),
+        there("io_uring unlinkat", "").deleted("x", 502),
+    ]
+}
+
+#[test]
+fn a_link_that_a_new_file_was_opened_through_does_not_rename_the_targets_directory() {
+    for first in followed() {
+        for second in later() {
+            honest(&last(&[first.clone(), second]), &["/run/x"]);
+        }
+    }
+}
+
+#[test]
+fn nor_does_it_for_the_second_of_two_names() {
+    for first in followed() {
+        for (call, args) in [("renameat", "a0=CWD a2=9"), ("renameat2", "a0=CWD a2=9")] {
+            let rename = step(call, args)
+                .by(200, 1)
+                .parent("/w", RUN)
+                .parent("/src/", 700)
+                .deleted("/src/x", 502)
+                .created("x", 502);
+            for rename in [rename.clone(), rename.reversed()] {
+                let event = last(&[first.clone(), rename]);
+                super::honest_both(&event, "/src/x", "/run/x");
+            }
+        }
+        let link = step("linkat", "a0=CWD a2=9")
+            .by(200, 1)
+            .parent("/w", RUN)
+            .file("/src/x", 502)
+            .created("x", 502);
+        super::honest_both(&last(&[first.clone(), link]), "/src/x", "/run/x");
+        let symlink = step("symlinkat", "a1=9")
+            .by(200, 1)
+            .parent("/w", RUN)
+            .unknown("target")
+            .created("x", 502);
+        super::honest_both(&last(&[first.clone(), symlink]), "target", "/run/x");
+    }
+}
+
 #[test]
 fn a_file_that_was_reached_by_a_link_is_not_the_link() {
     let reached = [
