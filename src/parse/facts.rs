@@ -13,12 +13,11 @@ use crate::{
         },
     },
     parse::{
-        Argv, PathRecord, UserRecord, Value,
+        Argv, PathRecord, UserRecord, Value, enriched,
         execve::Pieces,
         keys,
         layout::{Fields, take},
-        offset, tokenize,
-        tokenize::split_enriched,
+        offset, roles, tokenize,
     },
 };
 
@@ -118,7 +117,7 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Arena) -> Facts<'a> {
                 .get_or_insert_with(|| UserRecord::parse(record_type, message.data, arena));
             continue;
         }
-        let body = || split_enriched(record_type, message.data).0;
+        let body = || enriched::split(record_type, message.data).0;
         let call = || CallRecord::parse(record_type, body(), arena);
         match record_type {
             AUDIT_SYSCALL => facts.call = Some(call()),
@@ -146,6 +145,11 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Arena) -> Facts<'a> {
     }
     if !paths.is_sorted_by_key(|path: &PathRecord| path.item) {
         paths.sort_by_key(|path| path.item);
+    }
+    if let (Some(call), Some(first)) = (facts.call, paths.first())
+        && !first.has_role
+    {
+        roles::infer(&mut paths, call);
     }
     facts.paths = paths.into_bump_slice();
     facts.argv = pieces.finish(arena);
@@ -225,10 +229,22 @@ impl<'a> CallRecord<'a> {
             take!(fields, "exe", text(value) => call.exe = value.optional_text(arena));
             take!(fields, "subj", value => call.subj = label(body, value, &mut fields));
             take!(fields, "key", text(value) => {
-                call.key = value.optional_text(arena).map(|text| keys(text, arena));
+                call.key = without_names(value).optional_text(arena).map(|text| keys(text, arena));
             });
         }
         call
+    }
+}
+
+/// The value of the last field, which names may follow directly because their separator was lost.
+#[inline]
+fn without_names(value: Value<'_>) -> Value<'_> {
+    match value.quoted || value.is_placeholder() {
+        true => value,
+        false => Value {
+            bytes: enriched::bare(value.bytes),
+            ..value
+        },
     }
 }
 
@@ -256,7 +272,7 @@ fn only_text<'a>(
     match only(data, key)? {
         value if value.quoted => Some(value.bytes),
         value => unhex(value.bytes, arena)
-            .or_else(|| only(split_enriched(record_type, data).0, key)?.optional_text(arena)),
+            .or_else(|| only(enriched::split(record_type, data).0, key)?.optional_text(arena)),
     }
 }
 

@@ -4,10 +4,12 @@
 //! zero. Nothing is decoded by how it looks: only the field and record type decide whether bare hex
 //! is text.
 
+mod enriched;
 mod execve;
 mod facts;
 mod layout;
 mod path;
+mod roles;
 mod tokenize;
 mod user;
 mod value;

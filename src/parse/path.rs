@@ -6,8 +6,8 @@ use crate::{
     bytes::hex,
     model::{FileId, record_type::AUDIT_PATH},
     parse::{
+        enriched,
         layout::{Fields, take},
-        tokenize::split_enriched,
     },
 };
 
@@ -50,9 +50,19 @@ pub struct PathRecord<'a> {
     pub nametype: NameType,
     /// The identity of the file: `dev` and `inode`, if the record has both.
     pub file: Option<FileId>,
+    /// Whether the record has a role, as since Linux 3.10.
+    pub(crate) has_role: bool,
 }
 
 impl<'a> PathRecord<'a> {
+    /// Whether the mode is that of a directory.
+    pub(super) fn is_directory(&self) -> bool {
+        let digits = self.mode.len().saturating_sub(4);
+        self.mode
+            .get(..digits)
+            .is_some_and(|kind| matches!(kind, b"04" | b"4"))
+    }
+
     /// Parses a record, which may end with the names that auditd appends.
     pub(crate) fn parse(body: &'a [u8], arena: &'a Bump) -> PathRecord<'a> {
         let mut path = PathRecord::default();
@@ -73,11 +83,13 @@ impl<'a> PathRecord<'a> {
             // Only capabilities follow.
             take!(fields, "nametype", value => {
                 path.nametype = name_type(value.bytes);
+                path.has_role = true;
                 break;
             });
             // The key in some vendors' kernels before 3.18.
             take!(fields, "objtype", value => {
                 path.nametype = name_type(value.bytes);
+                path.has_role = true;
                 break;
             });
         }
@@ -107,10 +119,14 @@ fn name_type(text: &[u8]) -> NameType {
         b"CREATE" => NameType::Create,
         b"DELETE" => NameType::Delete,
         b"NORMAL" => NameType::Normal,
-        text => match split_enriched(AUDIT_PATH, text) {
-            (text, [_, ..]) => name_type(text),
-            _ => NameType::Unknown,
-        },
+        text => {
+            let raw = enriched::split(AUDIT_PATH, text).0;
+            let raw = enriched::bare(raw);
+            match raw.len() < text.len() {
+                true => name_type(raw),
+                false => NameType::Unknown,
+            }
+        }
     }
 }
 
@@ -160,8 +176,11 @@ mod tests {
             parse("item=0 name=\"a\" nametype=\"NORMAL\"", &arena).nametype,
             NameType::Normal
         );
-        let enriched = "item=0 name=\"a\" nametype=CREATE\x1dOUID=\"root\" OGID=\"root\"";
-        assert_eq!(parse(enriched, &arena).nametype, NameType::Create);
+        for form in ["\x1d", "#035", "^]", "\\035", " ", ""] {
+            let body = format!("item=0 name=\"a\" nametype=CREATE{form}OUID=\"root\"");
+            let body = arena.alloc_str(&body);
+            assert_eq!(parse(body, &arena).nametype, NameType::Create, "{form}");
+        }
     }
 
     #[test]

@@ -3,9 +3,13 @@
 //! Nothing is decoded here: a token keeps whether its value was quoted, because only that
 //! distinguishes hex from a literal (see [`Value::text`]).
 
-use memchr::{memchr, memchr2};
+use memchr::memchr2;
 
-use crate::{bytes::find_either, model::RecordType, parse::Value};
+use crate::{
+    bytes::find_either,
+    model::RecordType,
+    parse::{Value, enriched},
+};
 
 /// One token of a record: a pair, or a single word, whose `key` is empty.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -92,28 +96,6 @@ fn key_end(text: &[u8]) -> Option<usize> {
     end.or_else(|| memchr2(b'=', b' ', text))
 }
 
-/// Splits the body of a record into the kernel's text and the names that auditd appends.
-///
-/// With `log_format = ENRICHED`, auditd appends the byte 0x1d and interpreted copies of fields,
-/// such as `UID="root"`. In a user-space record, a program may have written the byte 0x1d inside
-/// `msg='…'`, so the separator counts only after the closing quote.
-pub(super) fn split_enriched(record_type: RecordType, body: &[u8]) -> (&[u8], &[u8]) {
-    const SEPARATOR: u8 = 0x1d;
-    if record_type.is_user_event() && body.ends_with(b"'") {
-        return (body, b"");
-    }
-    let Some(first) = memchr(SEPARATOR, body) else {
-        return (body, b"");
-    };
-    let at = if !record_type.is_user_event() {
-        first
-    } else {
-        memchr::memmem::rfind(body, b"'\x1d").map_or(first, |quote| quote + 1)
-    };
-    let (raw, names) = body.split_at(at);
-    (raw, names.get(1..).unwrap_or_default())
-}
-
 /// The tokens of one record as a map, for programs that interpret records themselves.
 ///
 /// If a key occurs twice, [`get`](Self::get) returns the last one; `tokens` has all.
@@ -136,7 +118,7 @@ pub struct AuditMessageTokenMap<'a> {
 impl<'a> AuditMessageTokenMap<'a> {
     /// Tokenizes the body of a record.
     pub fn new(record_type: RecordType, body: &'a [u8]) -> AuditMessageTokenMap<'a> {
-        let (raw, _) = split_enriched(record_type, body);
+        let (raw, _) = enriched::split(record_type, body);
         AuditMessageTokenMap {
             record_type,
             tokens: tokenize(raw).filter(|t| !t.key.is_empty()).collect(),
@@ -156,7 +138,6 @@ impl<'a> AuditMessageTokenMap<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::record_type::{AUDIT_SYSCALL, AUDIT_USER_ACCT};
 
     fn check(body: &str, expected: &[(&str, &str)]) {
         let got: Vec<_> = tokenize(body.as_bytes())
@@ -214,29 +195,5 @@ mod tests {
         check("a=\"cut mid", &[("a", "cut mid")]);
         check("msg='cut mid", &[("msg", "cut mid")]);
         check("a=\"", &[("a", "")]);
-    }
-
-    #[test]
-    fn names_that_auditd_appends_are_split_off() {
-        let (raw, names) = split_enriched(
-            AUDIT_SYSCALL,
-            b"uid=0 key=(null)\x1dARCH=x86_64 UID=\"root\"",
-        );
-        assert_eq!(
-            (raw, names),
-            (&b"uid=0 key=(null)"[..], &b"ARCH=x86_64 UID=\"root\""[..])
-        );
-    }
-
-    #[test]
-    fn a_separator_inside_msg_is_part_of_the_message() {
-        let forged = b"pid=1 msg='op=x \x1dUID=\"root\" res=success'";
-        assert_eq!(
-            split_enriched(AUDIT_USER_ACCT, forged),
-            (&forged[..], &b""[..])
-        );
-        let both = [&forged[..], b"\x1dUID=\"0\""].concat();
-        let (raw, names) = split_enriched(AUDIT_USER_ACCT, &both);
-        assert_eq!((raw, names), (&forged[..], &b"UID=\"0\""[..]));
     }
 }

@@ -8,10 +8,9 @@ use bumpalo::{Bump, collections::Vec};
 use crate::{
     model::{Identity, RecordType, record_type::AUDIT_LOGIN},
     parse::{
-        Value,
+        Value, enriched,
         layout::{Fields, take},
         offset, tokenize,
-        tokenize::split_enriched,
     },
 };
 
@@ -54,6 +53,8 @@ pub struct UserRecord<'a> {
     fields: Vec<'a, (&'a [u8], &'a [u8])>,
     /// Whether fields were left out because there were too many.
     pub truncated: bool,
+    /// Fields left out because all numbers of their name were taken.
+    left_out: u32,
 }
 
 impl<'a> UserRecord<'a> {
@@ -104,8 +105,9 @@ impl<'a> UserRecord<'a> {
             subj: None,
             fields: Vec::new_in(arena),
             truncated: false,
+            left_out: 0,
         });
-        let (raw, names) = split_enriched(record_type, body);
+        let (raw, names) = enriched::split(record_type, body);
         record.outer(raw, arena);
         if let Some(msg) = record.msg {
             pairs(msg, |key, value| record.put(key, value, arena));
@@ -136,6 +138,7 @@ impl<'a> UserRecord<'a> {
             fields.skip_to(&tokens);
             if token.key.is_empty() {
                 word = token.value.bytes;
+                self.extend_label(word, raw);
                 continue;
             }
             let old = word == b"old" && self.record_type == AUDIT_LOGIN;
@@ -146,6 +149,19 @@ impl<'a> UserRecord<'a> {
                 self.put(joined(&[b"old-", token.key], arena), token.value, arena);
             } else if !self.ids.set(token.key, token.value.id()) {
                 self.put(token.key, token.value, arena);
+            }
+        }
+    }
+
+    /// Adds the mode of an AppArmor label to it: `subj=/usr/sbin/cupsd (enforce)`.
+    fn extend_label(&mut self, word: &'a [u8], raw: &'a [u8]) {
+        if let Some(label) = self.subj
+            && word.starts_with(b"(")
+            && word.ends_with(b")")
+        {
+            let (start, end) = (offset(label, raw), offset(word, raw) + word.len());
+            if start + label.len() + 1 + word.len() == end {
+                self.subj = raw.get(start..end);
             }
         }
     }
@@ -174,6 +190,10 @@ impl<'a> UserRecord<'a> {
             b"cwd" => &mut self.cwd,
             b"tty" => &mut self.tty,
             b"subj" => &mut self.subj,
+            b"result" => {
+                self.res = self.res.or(outcome(text));
+                return self.field(key, text, arena);
+            }
             b"key" if self.keys.len() < MAX_FIELDS => {
                 return self.keys.push(super::keys(text, arena));
             }
@@ -189,13 +209,14 @@ impl<'a> UserRecord<'a> {
     }
 
     /// Adds a field, with a numeric suffix if its name is taken. Each takes a linear search, so
-    /// there is a bound on their number; `msg` has the whole text anyway.
+    /// there are bounds on the fields kept and left out; `msg` has the whole text anyway.
     fn field(&mut self, key: &'a [u8], text: &'a [u8], arena: &'a Bump) {
+        if self.fields.len() >= MAX_FIELDS || self.left_out >= MAX_LEFT_OUT {
+            self.truncated = true;
+            return;
+        }
         let key = readable(key, arena);
-        for number in 1..=9u8 {
-            if self.fields.len() >= MAX_FIELDS {
-                break;
-            }
+        for number in self.first_free(key)..=9 {
             let name = match number {
                 1 => key,
                 number => joined(&[key, &[b'_', b'0' + number]], arena),
@@ -204,7 +225,21 @@ impl<'a> UserRecord<'a> {
                 return self.fields.push((name, text));
             }
         }
+        self.left_out += 1;
         self.truncated = true;
+    }
+
+    /// The number that follows those of the fields with this name.
+    fn first_free(&self, key: &[u8]) -> u8 {
+        let numbers = self
+            .fields
+            .iter()
+            .filter_map(|(name, _)| match name.strip_prefix(key)? {
+                [] => Some(2),
+                [b'_', digit @ b'2'..=b'9'] => Some(digit - b'0' + 1),
+                _ => None,
+            });
+        numbers.max().unwrap_or(1)
     }
 
     /// Whether a name is taken. A value that is not UTF-8 also takes the name with the suffix
@@ -222,6 +257,8 @@ impl<'a> UserRecord<'a> {
 
 /// The largest number of fields of one record.
 const MAX_FIELDS: usize = 256;
+/// After this many fields without a free name, the rest of the record is not searched for more.
+const MAX_LEFT_OUT: u32 = 64;
 
 /// The key, escaped if it is not UTF-8, as only a forged one is.
 fn readable<'a>(key: &'a [u8], arena: &'a Bump) -> &'a [u8] {
@@ -275,8 +312,8 @@ static IN_KEY: [bool; 256] = {
     table
 };
 
-/// A bare value without trailing punctuation: words without a letter or digit, a comma, and a
-/// closing parenthesis that was opened before the pair.
+/// A bare value without trailing punctuation: words without a letter or digit, a comma, a colon, and
+/// a closing parenthesis that was opened before the pair.
 #[inline]
 fn trimmed(value: Value<'_>) -> Value<'_> {
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte >= 0x80;
@@ -297,48 +334,160 @@ fn without_punctuation(value: Value<'_>, is_word: impl Fn(&u8) -> bool) -> Value
     if !bytes.contains(&b'(') {
         bytes = bytes.strip_suffix(b")").unwrap_or(bytes);
     }
-    Value {
-        bytes: bytes.strip_suffix(b",").unwrap_or(bytes),
-        ..value
+    bytes = bytes.strip_suffix(b",").unwrap_or(bytes);
+    // One colon; an IPv6 address may end with two.
+    if !bytes.ends_with(b"::") {
+        bytes = bytes.strip_suffix(b":").unwrap_or(bytes);
+    }
+    Value { bytes, ..value }
+}
+
+/// The outcome in the words of PAM (pam_strerror(3)), which programs wrote before `res=`.
+fn outcome(result: &[u8]) -> Option<&'static [u8]> {
+    match result {
+        b"Success" | b"success" => Some(b"success"),
+        [b'A'..=b'Z', ..] | b"failed" => Some(b"failed"),
+        _ => None,
     }
 }
 
-/// Whether libaudit or its callers write this field as an untrusted string, possibly in hex
-/// (libaudit, `audit_encode_nv_string`).
+/// Whether libaudit or its callers write this field as an untrusted string, possibly in hex.
+///
+/// The fields that auparse decodes (auparse/typetab.h), and those for which programs call
+/// `audit_encode_nv_string`: shadow-utils, USBGuard (`rule`, `device_rule`), libvirt, SELinux's
+/// semanage (`sglob`, `tglob`), OpenSSH's certificates (`key_id`).
 fn is_encoded(key: &[u8]) -> bool {
-    matches!(
-        key,
-        b"acct"
-            | b"cmd"
-            | b"exe"
-            | b"comm"
-            | b"cwd"
-            | b"data"
-            | b"key"
-            | b"path"
-            | b"file"
-            | b"name"
-            | b"dir"
-            | b"grp"
-            | b"vm"
-            | b"sw"
-            | b"root_dir"
-            | b"device"
-            | b"cgroup"
-            | b"old-disk"
-            | b"new-disk"
-            | b"old-fs"
-            | b"new-fs"
-            | b"old-chardev"
-            | b"new-chardev"
-            | b"new_group"
-            | b"new_name"
-            | b"new_home"
-            | b"new_shell"
-            | b"new-group"
-            | b"new-name"
-            | b"new-home"
-            | b"new-shell"
-            | b"invalid_context"
-    )
+    ENCODED.binary_search(&key).is_ok()
+}
+
+/// In order.
+static ENCODED: [&[u8]; 48] = [
+    b"acct",
+    b"cgroup",
+    b"cmd",
+    b"comm",
+    b"cwd",
+    b"data",
+    b"device",
+    b"device_rule",
+    b"dir",
+    b"exe",
+    b"file",
+    b"grp",
+    b"invalid_context",
+    b"key",
+    b"key_id",
+    b"name",
+    b"new-chardev",
+    b"new-disk",
+    b"new-fs",
+    b"new-group",
+    b"new-home",
+    b"new-name",
+    b"new-net",
+    b"new-rng",
+    b"new-shell",
+    b"new_group",
+    b"new_home",
+    b"new_name",
+    b"new_shell",
+    b"ocomm",
+    b"old-chardev",
+    b"old-disk",
+    b"old-fs",
+    b"old-net",
+    b"old-rng",
+    b"old_group",
+    b"old_home",
+    b"old_name",
+    b"old_shell",
+    b"path",
+    b"proctitle",
+    b"root_dir",
+    b"rule",
+    b"sglob",
+    b"sw",
+    b"tglob",
+    b"vm",
+    b"watch",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::record_type::{AUDIT_USER_AUTH, AUDIT_USER_DEVICE, AUDIT_USER_LOGIN};
+
+    fn parse<'a>(record_type: RecordType, body: &'a str, arena: &'a Bump) -> &'a UserRecord<'a> {
+        UserRecord::parse(record_type, body.as_bytes(), arena)
+    }
+
+    fn field<'a>(record: &UserRecord<'a>, name: &str) -> Option<&'a [u8]> {
+        let mut fields = record.fields().iter();
+        Some(fields.find(|(known, _)| *known == name.as_bytes())?.1)
+    }
+
+    #[test]
+    fn the_table_of_encoded_fields_is_in_order() {
+        assert!(ENCODED.is_sorted());
+    }
+
+    #[test]
+    fn a_colon_after_a_value_is_punctuation() {
+        let arena = Bump::new();
+        let body =
+            "user pid=1 msg='acct=2872656D6F746529: exe=\"/x\" (addr=2001:db8::, res=failed)'";
+        let record = parse(AUDIT_USER_LOGIN, body, &arena);
+        assert_eq!(record.acct, Some(&b"(remote)"[..]));
+        assert_eq!(record.addr, Some(&b"2001:db8::"[..]));
+        let record = parse(AUDIT_USER_LOGIN, "pid=1 msg='id=501: res=success'", &arena);
+        assert_eq!(field(record, "id"), Some(&b"501"[..]));
+    }
+
+    #[test]
+    fn an_outcome_in_the_words_of_pam_is_a_result() {
+        let arena = Bump::new();
+        for (text, res) in [("Success", "success"), ("Permission denied", "failed")] {
+            let body = format!("pid=1 msg='PAM: x acct=y (terminal=t result={text})'");
+            let record = parse(AUDIT_USER_AUTH, arena.alloc_str(&body), &arena);
+            assert_eq!(record.res, Some(res.as_bytes()));
+            assert_eq!(field(record, "result"), Some(text.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn the_mode_of_an_apparmor_label_belongs_to_it() {
+        let arena = Bump::new();
+        let body = "pid=1 uid=0 subj=/usr/sbin/ntpd (complain) msg='op=x res=success'";
+        let record = parse(AUDIT_USER_AUTH, body, &arena);
+        assert_eq!(record.subj, Some(&b"/usr/sbin/ntpd (complain)"[..]));
+        let record = parse(AUDIT_USER_AUTH, "pid=1 subj=a ses=2 (x) msg='op=y'", &arena);
+        assert_eq!(record.subj, Some(&b"a"[..]));
+    }
+
+    #[test]
+    fn fields_that_programs_encode_are_decoded() {
+        let arena = Bump::new();
+        let body = "pid=1 msg='rule=616C6C6F77 old-net=3F3F new-rng=2F6120 rule_id=10'";
+        let record = parse(AUDIT_USER_DEVICE, body, &arena);
+        let expected = [
+            ("rule", "allow"),
+            ("old-net", "??"),
+            ("new-rng", "/a "),
+            ("rule_id", "10"),
+        ];
+        for (name, text) in expected {
+            assert_eq!(field(record, name), Some(text.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_tenth_field_of_a_name_is_left_out_and_the_rest_of_the_record_is_read() {
+        let arena = Bump::new();
+        let body = format!("pid=1 msg='{}b=2'", "a=1 ".repeat(12));
+        let record = parse(AUDIT_USER_AUTH, arena.alloc_str(&body), &arena);
+        assert_eq!(record.fields().len(), 10);
+        assert_eq!(field(record, "a_9"), Some(&b"1"[..]));
+        assert_eq!(field(record, "b"), Some(&b"2"[..]));
+        assert!(record.truncated);
+    }
 }
