@@ -139,6 +139,7 @@ fuzz_target!(|input: Input| {
                         node: NODES[usize::from(node % 4)],
                         body: body.as_bytes(),
                         cut: *cut,
+                        relayed: false,
                     },
                 );
             }

@@ -54,6 +54,7 @@ CREATE TABLE auditrd_events
     subj            LowCardinality(String),
     incomplete      Bool,
     truncated       Bool,
+    relayed         Bool,
     reason          LowCardinality(String),
     count           UInt64
 )

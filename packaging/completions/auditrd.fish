@@ -1,4 +1,4 @@
-complete -c auditrd -s i -l input -d 'Replay a log instead of listening; - is standard input; several files are read in turn' -r -F
+complete -c auditrd -s i -l input -d 'Replay a log instead of listening; - is standard input; several files are read in the order of their first records' -r -F
 complete -c auditrd -l prime -d 'Read the names of all files below a directory at the start, so that paths can be resolved by them; repeatable' -r -F
 complete -c auditrd -l recv-buffer -d 'Size of the socket\'s receive buffer; accepts the suffixes K, M and G' -r
 complete -c auditrd -l backlog-limit -d 'Raise the kernel\'s backlog limit to at least this many records while registered (--unicast)' -r

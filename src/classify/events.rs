@@ -45,6 +45,7 @@ pub(super) fn call<'a>(
         incomplete: is_incomplete(group, call, facts, &detail),
         detail,
         truncated: group.truncated,
+        relayed: group.relayed,
     }
 }
 
@@ -170,6 +171,7 @@ pub(super) fn user<'a>(
         // The record is the whole event, so nothing can be missing behind it.
         incomplete: false,
         truncated: group.truncated || user.truncated,
+        relayed: group.relayed,
     }
 }
 
@@ -205,6 +207,7 @@ pub(super) fn orphan<'a>(
         detail,
         incomplete: true,
         truncated: group.truncated,
+        relayed: group.relayed,
     })
 }
 

@@ -103,6 +103,7 @@ fn write(event: &AuditEvent, last: &mut Last, out: &mut Vec<u8>) {
     object.text(key!("subj"), event.actor.subj);
     object.flag(key!("incomplete"), event.incomplete);
     object.flag(key!("truncated"), event.truncated);
+    object.flag(key!("relayed"), event.relayed);
     out.extend_from_slice(b"}\n");
 }
 

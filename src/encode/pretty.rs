@@ -66,6 +66,7 @@ pub fn line(event: &AuditEvent, view: View, out: &mut Vec<u8>) {
         (is_unresolved(event), " (path unresolved)"),
         (event.incomplete, " (incomplete)"),
         (event.truncated, " (truncated)"),
+        (event.relayed, " (relayed)"),
     ] {
         if is_so {
             row.add(DOUBTFUL, word);

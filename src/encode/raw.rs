@@ -6,7 +6,7 @@
 //! host.
 //!
 //! In data that is not UTF-8, U+FFFD replaces each bad sequence, as in go-audit, and `data_hex` has
-//! the exact bytes in upper-case hex. `node`, `incomplete` and `truncated` are not in go-audit's
+//! the exact bytes in upper-case hex. `node`, `incomplete`, `truncated` and `relayed` are not in go-audit's
 //! groups, and are left out if there is nothing to report.
 
 use super::{list, nested::Nested};
@@ -49,6 +49,7 @@ pub fn line(group: &AuditMessageGroup<'_>, out: &mut Vec<u8>) {
         line.text("node", Some(group.node).filter(|node| !node.is_empty()));
         line.flag("incomplete", group.incomplete);
         line.flag("truncated", group.truncated);
+        line.flag("relayed", group.relayed);
     });
     out.push(b'\n');
 }

@@ -19,6 +19,7 @@ fn event(detail: Detail<'_>) -> AuditEvent<'_> {
         detail,
         incomplete: false,
         truncated: false,
+        relayed: false,
     }
 }
 

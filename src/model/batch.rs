@@ -15,8 +15,11 @@ pub struct Record<'a> {
     pub node: &'a [u8],
     /// The text after `audit(…): `, without a line end.
     pub body: &'a [u8],
-    /// Whether the source had to cut the record because it was too long.
+    /// Whether the source had to cut the record because it was too long, or found it cut.
     pub cut: bool,
+    /// Whether the record came through a relay, such as syslog, rather than from auditd's own file
+    /// or the kernel. What relays accept from any program may not be a record of the kernel.
+    pub relayed: bool,
 }
 
 /// Losses and errors that a source has noticed since the last batch.
@@ -67,6 +70,7 @@ pub(crate) struct Entry {
     pub(crate) id: EventId,
     pub(crate) record_type: RecordType,
     pub(crate) cut: bool,
+    pub(crate) relayed: bool,
     pub(crate) node: Range<u32>,
     pub(crate) body: Range<u32>,
 }
@@ -80,6 +84,7 @@ impl Batch {
             id: record.id,
             record_type: record.record_type,
             cut: record.cut,
+            relayed: record.relayed,
             node,
             body,
         });
@@ -103,6 +108,7 @@ impl Batch {
             id: entry.id,
             record_type: entry.record_type,
             cut: entry.cut,
+            relayed: entry.relayed,
             node: slice(&self.bytes, &entry.node),
             body: slice(&self.bytes, &entry.body),
         })

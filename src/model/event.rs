@@ -40,8 +40,11 @@ pub struct AuditEvent<'a> {
     /// Whether a record is missing: the end of the event never came, or fewer records than were
     /// promised.
     pub incomplete: bool,
-    /// Whether a bound cut the event.
+    /// Whether a bound cut the event, or its input did.
     pub truncated: bool,
+    /// Whether a record of the event came through a relay, such as syslog, to which any program may
+    /// write.
+    pub relayed: bool,
 }
 
 /// One of the texts of an event, to read or to replace.
@@ -83,6 +86,7 @@ impl<'a> AuditEvent<'a> {
             detail,
             incomplete: _,
             truncated: _,
+            relayed: _,
         } = self;
         let Actor {
             ids: _,

@@ -42,6 +42,11 @@ impl Timestamp {
 }
 
 impl Timestamp {
+    /// The year in UTC.
+    pub(crate) fn year(self) -> u64 {
+        u64::from(civil((self.seconds / 86_400) as u32).0)
+    }
+
     /// RFC 3339 in UTC with milliseconds, as ASCII: `2026-11-22T16:37:31.483Z`.
     #[inline(never)]
     pub fn rfc3339(self) -> [u8; 24] {

@@ -24,6 +24,8 @@ pub struct AuditMessageGroup<'a> {
     pub incomplete: bool,
     /// A bound cut the event: a record was shortened or left out.
     pub truncated: bool,
+    /// A record came through a relay, such as syslog.
+    pub relayed: bool,
     /// The number of serials that had not arrived when the event was whole, although later ones
     /// had: where it grows, an event between this one and the one before may be lost.
     pub gaps: u32,
@@ -90,6 +92,7 @@ pub(crate) struct GroupInfo {
     pub(crate) node: Range<u32>,
     pub(crate) incomplete: bool,
     pub(crate) truncated: bool,
+    pub(crate) relayed: bool,
     /// Serials that had not arrived when the event was whole, although later ones had.
     pub(crate) gaps: u32,
 }
@@ -106,6 +109,7 @@ impl Groups {
             node,
             incomplete: false,
             truncated: false,
+            relayed: false,
             gaps: 0,
         });
         GroupBuilder(self)
@@ -124,6 +128,7 @@ impl Groups {
             node: slice(&self.bytes, &info.node),
             incomplete: info.incomplete,
             truncated: info.truncated,
+            relayed: info.relayed,
             gaps: info.gaps,
             bytes: &self.bytes,
             spans: self.spans.get(*start as usize..end).unwrap_or_default(),

@@ -35,6 +35,17 @@ struct NodeClock {
     ahead: Option<i64>,
     /// Distant stamps in a row.
     distant: u32,
+    /// The time of the node, on the scale of `LogClock::now`.
+    time: i64,
+}
+
+/// The times after a record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Times {
+    /// The time on the node of the record.
+    pub(crate) node: Millis,
+    /// The latest time of any node.
+    pub(crate) latest: Millis,
 }
 
 impl LogClock {
@@ -42,8 +53,8 @@ impl LogClock {
         LogClock::default()
     }
 
-    /// Advances the clock by the stamp of a record, and returns the time.
-    pub(crate) fn see(&mut self, node: &[u8], stamp: Timestamp) -> Millis {
+    /// Advances the clock by the stamp of a record.
+    pub(crate) fn see(&mut self, node: &[u8], stamp: Timestamp) -> Times {
         let stamp = i64::try_from(stamp.as_millis()).unwrap_or(i64::MAX);
         let now = self.now;
         let clock = if node.is_empty() {
@@ -63,6 +74,7 @@ impl LogClock {
         let time = stamp - ahead;
         if (time - now).abs() <= MAX_JUMP_MILLIS {
             clock.distant = 0;
+            clock.time = clock.time.max(time);
             self.now = now.max(time);
         } else {
             clock.distant += 1;
@@ -70,10 +82,14 @@ impl LogClock {
                 *clock = NodeClock {
                     ahead: Some(stamp - now),
                     distant: 0,
+                    time: now,
                 };
             }
         }
-        self.now.unsigned_abs()
+        Times {
+            node: clock.time.unsigned_abs(),
+            latest: self.now.unsigned_abs(),
+        }
     }
 }
 
@@ -88,7 +104,7 @@ mod tests {
     #[test]
     fn time_goes_forward_with_the_stamps_and_never_back() {
         let mut clock = LogClock::new();
-        let times = [100, 101, 99, 105, 60, 106].map(|stamp| clock.see(b"", at(stamp)));
+        let times = [100, 101, 99, 105, 60, 106].map(|stamp| clock.see(b"", at(stamp)).latest);
         assert_eq!(times, [0, 1000, 1000, 5000, 5000, 6000]);
     }
 
@@ -96,19 +112,30 @@ mod tests {
     fn nodes_with_clocks_hours_apart_share_one_time() {
         let mut clock = LogClock::new();
         for second in 0..1000 {
-            let one = clock.see(b"one", at(100_000 + second));
-            let other = clock.see(b"other", at(90_000 + second));
+            let one = clock.see(b"one", at(100_000 + second)).latest;
+            let other = clock.see(b"other", at(90_000 + second)).latest;
             assert_eq!((one, other), (second * 1000, second * 1000));
         }
+    }
+
+    #[test]
+    fn time_on_a_node_does_not_pass_with_the_stamps_of_another() {
+        let mut clock = LogClock::new();
+        clock.see(b"one", at(1000));
+        for second in 0..100 {
+            clock.see(b"other", at(2000 + second));
+        }
+        let times = clock.see(b"one", at(1001));
+        assert_eq!((times.node, times.latest), (1000, 99_000));
     }
 
     #[test]
     fn a_single_distant_stamp_is_ignored() {
         let mut clock = LogClock::new();
         clock.see(b"", at(100_000));
-        assert_eq!(clock.see(b"", at(1)), 0);
-        assert_eq!(clock.see(b"", at(Timestamp::MAX_SECONDS)), 0);
-        assert_eq!(clock.see(b"", at(100_001)), 1000);
+        assert_eq!(clock.see(b"", at(1)).latest, 0);
+        assert_eq!(clock.see(b"", at(Timestamp::MAX_SECONDS)).latest, 0);
+        assert_eq!(clock.see(b"", at(100_001)).latest, 1000);
     }
 
     #[test]
@@ -116,7 +143,7 @@ mod tests {
         let mut clock = LogClock::new();
         clock.see(b"", at(900_000));
         let last = (0..300)
-            .map(|second| clock.see(b"", at(500 + second)))
+            .map(|second| clock.see(b"", at(500 + second)).latest)
             .max();
         assert!(last > Some(30_000), "{last:?}");
     }

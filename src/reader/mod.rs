@@ -318,6 +318,8 @@ struct Reading {
     clock: Option<LogClock>,
     /// The time of the reassembly at `since`.
     now: Millis,
+    /// The time on the node of the last record.
+    node_time: Millis,
     since: Instant,
     /// The stamp of the last record, if it has no node.
     last: Option<EventId>,
@@ -345,6 +347,7 @@ impl Reading {
             heartbeat: config.heartbeat,
             clock: (config.clock == ClockKind::Records).then(LogClock::new),
             now: 0,
+            node_time: 0,
             since: Instant::now(),
             last: None,
             inlet,
@@ -379,10 +382,8 @@ impl Reading {
     /// When to stop waiting for records: when the oldest event in flight expires or the heartbeat
     /// is due.
     fn deadline(&mut self) -> Option<Instant> {
-        let expires = self.reassembler.next_deadline().and_then(|deadline| {
-            let left = Duration::from_millis(deadline.saturating_sub(self.now));
-            self.since.checked_add(left)
-        });
+        let left = self.reassembler.time_left(self.now);
+        let expires = left.and_then(|left| self.since.checked_add(Duration::from_millis(left)));
         let beats = self.heartbeat.map(|heartbeat| Instant::now() + heartbeat);
         [expires, beats].into_iter().flatten().min()
     }
@@ -400,9 +401,10 @@ impl Reading {
         let passed = millis(now.saturating_duration_since(self.since));
         if self.clock.is_none() {
             self.now += passed;
+            self.node_time = self.now;
             self.since += Duration::from_millis(passed);
         } else if self.batch.is_empty() {
-            self.reassembler.expire(self.now + passed);
+            self.reassembler.idle(self.now, passed);
         }
         for record in self.batch.entries() {
             // Usually a record has the stamp of the one before it.
@@ -410,15 +412,16 @@ impl Reading {
                 self.last = record.node.is_empty().then_some(record.id);
                 if let Some(clock) = &mut self.clock {
                     let node = self.reassembler.text(&record.node);
-                    self.now = clock.see(node, record.id.time);
-                    self.reassembler.expire(self.now);
+                    let times = clock.see(node, record.id.time);
+                    (self.now, self.node_time) = (times.latest, times.node);
+                    self.reassembler.advance(record, times.node, times.latest);
                 }
                 if record.node.is_empty() {
                     self.serials.see(record.id.serial);
                     self.reassembler.note_gaps(self.serials.gaps());
                 }
             }
-            self.reassembler.take(self.now, record);
+            self.reassembler.take(self.node_time, record);
         }
         if self.clock.is_none() && drained.is_some() {
             self.reassembler.expire(self.now);

@@ -14,6 +14,7 @@ fn record(id: EventId, record_type: RecordType) -> Record<'static> {
         node: b"",
         body: b"",
         cut: false,
+        relayed: false,
     }
 }
 

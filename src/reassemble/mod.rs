@@ -17,11 +17,12 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::model::{
     Entry, EventId, GroupInfo, Groups, Millis, Record, Span,
-    record_type::{AUDIT_EOE, AUDIT_PATH, AUDIT_PROCTITLE},
+    record_type::{AUDIT_EOE, AUDIT_PROCTITLE},
     slice,
 };
 pub use config::{ReassemblyConfig, Tally};
 use nodes::Nodes;
+use progress::Kept;
 use slot::Slot;
 
 /// Reassembles records into events. It does no I/O, and gets the time from its caller.
@@ -32,8 +33,8 @@ use slot::Slot;
 /// use auditrd::reassemble::Reassembler;
 ///
 /// let mut reassembler = Reassembler::new(ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
-/// let (id, node, cut) = (EventId::default(), b"", false);
-/// let record = |record_type, body| Record { id, record_type, node, body, cut };
+/// let (id, node, cut, relayed) = (EventId::default(), b"", false, false);
+/// let record = |record_type, body| Record { id, record_type, node, body, cut, relayed };
 /// let mut groups = Groups::default();
 /// reassembler.push(0, record(AUDIT_SYSCALL, b"syscall=59"));
 /// reassembler.hand_over(&mut groups);
@@ -46,6 +47,7 @@ use slot::Slot;
 #[doc(alias = "NewAuditMarshaller")]
 pub struct Reassembler {
     config: ReassemblyConfig,
+    kept: Kept,
     /// Serials that have not arrived although later ones have.
     gaps: u32,
     tally: Tally,
@@ -68,6 +70,8 @@ pub struct Reassembler {
     /// The event of the last record. The next record usually belongs to it too, so it is added to
     /// `open` only when a record of another event comes between.
     last: Option<(Key, usize)>,
+    /// The time of each node of a log, by number: see [`advance`](Self::advance).
+    times: Vec<Millis>,
     /// The cost of all open events.
     bytes: usize,
     /// The next use number.
@@ -90,6 +94,10 @@ fn key(id: EventId, node: u32) -> Key {
 const MAX_SPARE_BYTES: usize = 8 << 10;
 /// The largest number of buffers kept for reuse.
 const MAX_SPARES: usize = 1024;
+/// How far the time of other nodes may be ahead before the events of a silent node expire.
+const MAX_SILENCE_MILLIS: Millis = 60_000;
+/// How many of the oldest events are checked for their own node's time.
+const MAX_LOOK_AHEAD: usize = 64;
 /// The bound on `max_bytes`: all events in flight may end up in one buffer with 32-bit offsets.
 const MAX_FLIGHT_BYTES: usize = 2 << 30;
 
@@ -101,6 +109,7 @@ impl Reassembler {
             ..config
         };
         Reassembler {
+            kept: Kept::new(&config),
             config,
             gaps: 0,
             tally: Tally::default(),
@@ -114,6 +123,7 @@ impl Reassembler {
             spare: Vec::new(),
             nodes: Nodes::default(),
             last: None,
+            times: Vec::new(),
             bytes: 0,
             uses: 0,
             expired: None,
@@ -129,6 +139,7 @@ impl Reassembler {
             id: record.id,
             record_type: record.record_type,
             cut: record.cut,
+            relayed: record.relayed,
             node: self.groups.append(record.node),
             body: self.groups.append(record.body),
         };
@@ -170,11 +181,10 @@ impl Reassembler {
         }
         let mut is_whole = record.record_type == AUDIT_EOE;
         if self.config.ends_at_proctitle {
-            let has_names = (self.config.min..=self.config.max).contains(&AUDIT_PATH);
             let body = slice(&self.groups.bytes, &record.body);
             let progress = &mut self.slots[index].progress;
-            progress.see(record.record_type, body, has_names);
-            is_whole |= progress.is_whole();
+            progress.see(record.record_type, body);
+            is_whole |= progress.is_whole(self.kept);
         }
         if is_whole {
             self.finish(index, false);
@@ -190,23 +200,73 @@ impl Reassembler {
     pub fn expire(&mut self, now: Millis) {
         if self.expired != Some(now) {
             self.expired = Some(now);
-            self.finish_late(now);
+            self.finish_late(now, 0);
         }
     }
 
-    fn finish_late(&mut self, now: Millis) {
-        let latest = now.saturating_add(self.timeout());
-        while let Some((deadline, index, use_number)) = self.queue.front().copied() {
-            let is_open = self.slots[index].use_number == use_number;
-            if is_open && deadline > now && deadline <= latest {
-                return;
+    /// Notes the time on the node of a record, and finishes the events whose deadline has passed.
+    ///
+    /// A relay brings the records of several hosts in blocks, so an event waits for records of its
+    /// own node: what passes is the time there. If a node falls silent, its events expire when the
+    /// time of the others, `now`, is further ahead.
+    pub(crate) fn advance(&mut self, record: &Entry, time: Millis, now: Millis) {
+        if !record.node.is_empty() || !self.times.is_empty() {
+            let node = self.node(record) as usize;
+            if self.times.len() <= node {
+                self.times.resize(node + 1, 0);
             }
-            self.queue.pop_front();
+            self.times[node] = time;
+        }
+        self.expire(now);
+    }
+
+    /// As [`expire`](Self::expire), when no records have arrived anywhere for some time.
+    pub(crate) fn idle(&mut self, now: Millis, idle: Millis) {
+        self.expired = None;
+        self.finish_late(now.saturating_add(idle), idle);
+    }
+
+    fn finish_late(&mut self, now: Millis, idle: Millis) {
+        let latest = now.saturating_add(self.timeout());
+        let mut at = 0;
+        while let Some((deadline, index, use_number)) = self.queue.get(at).copied() {
+            let is_open = self.slots[index].use_number == use_number;
+            let is_late = deadline <= now && self.is_late(index, deadline, now, idle);
+            if is_open && !is_late && deadline <= latest {
+                // With one clock, those behind it are not late either.
+                at += 1;
+                if self.times.is_empty() || at == MAX_LOOK_AHEAD {
+                    return;
+                }
+                continue;
+            }
+            self.queue.remove(at);
             if is_open {
                 self.tally.unfinished += 1;
                 self.finish(index, true);
             }
         }
+    }
+
+    /// Whether a deadline has passed on the node of an event.
+    fn is_late(&self, index: usize, deadline: Millis, now: Millis, idle: Millis) -> bool {
+        let node = self.slots[index].key as u32;
+        match self.times.get(node as usize) {
+            Some(time) => {
+                deadline <= time.saturating_add(idle)
+                    || deadline.saturating_add(MAX_SILENCE_MILLIS) <= now
+            }
+            None => true,
+        }
+    }
+
+    /// How long it takes until the oldest event expires if no more records arrive.
+    pub(crate) fn time_left(&mut self, now: Millis) -> Option<Millis> {
+        let deadline = self.next_deadline()?;
+        let (_, index, _) = self.queue.front().copied()?;
+        let node = self.slots[index].key as u32;
+        let now = self.times.get(node as usize).copied().unwrap_or(now);
+        Some(deadline.saturating_sub(now))
     }
 
     /// The earliest deadline of an event in flight.
@@ -328,6 +388,7 @@ impl Reassembler {
             node: record.node.clone(),
             incomplete: false,
             truncated: record.cut,
+            relayed: record.relayed,
             gaps: self.gaps,
         });
         self.groups.add_span(Span {
@@ -347,6 +408,7 @@ impl Reassembler {
         let slot = &mut self.slots[index];
         let was_truncated = slot.truncated;
         slot.truncated |= record.cut;
+        slot.relayed |= record.relayed;
         if slot.has_room(&record.body, self.config.max_event_bytes) {
             self.bytes += slot.add(record.record_type, &record.body, &self.groups.bytes);
         } else {
@@ -376,7 +438,8 @@ impl Reassembler {
                 entry.remove();
             }
         }
-        if let Some(mut buffer) = slot.finish(incomplete, self.gaps, &mut self.groups)
+        let slot = &mut self.slots[index];
+        if let Some(mut buffer) = slot.finish(incomplete, self.kept, self.gaps, &mut self.groups)
             && buffer.capacity() <= MAX_SPARE_BYTES
             && self.spare.len() < MAX_SPARES
         {
@@ -409,6 +472,7 @@ impl Reassembler {
             // in flight have them.
             self.drain();
             self.nodes = Nodes::default();
+            self.times.clear();
         }
         let name = slice(&self.groups.bytes, &record.node);
         self.nodes.number(name)

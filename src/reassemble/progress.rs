@@ -4,16 +4,39 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
+use super::ReassemblyConfig;
 use crate::model::{
-    RecordType,
-    record_type::{AUDIT_PATH, AUDIT_PROCTITLE, AUDIT_SYSCALL, AUDIT_URINGOP},
+    Arch, RecordType,
+    record_type::{AUDIT_EXECVE, AUDIT_PATH, AUDIT_PROCTITLE, AUDIT_SYSCALL, AUDIT_URINGOP},
+    syscall_name,
 };
+
+/// Which of the records that an event announces are kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept {
+    names: bool,
+    argv: bool,
+}
+
+impl Kept {
+    pub(super) fn new(config: &ReassemblyConfig) -> Kept {
+        let range = config.min..=config.max;
+        Kept {
+            names: range.contains(&AUDIT_PATH),
+            argv: range.contains(&AUDIT_EXECVE),
+        }
+    }
+}
 
 /// The records of an event that have arrived.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Progress {
     has_call: bool,
+    has_operation: bool,
     has_title: bool,
+    /// Whether the call started a program.
+    has_started: bool,
+    has_argv: bool,
     /// How many PATH records SYSCALL announces.
     promised: u32,
     /// How many PATH records have arrived.
@@ -21,38 +44,110 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Notes a record. If PATH records are filtered out (`has_names` is `false`), expects none.
-    pub(super) fn see(&mut self, record_type: RecordType, body: &[u8], has_names: bool) {
+    /// Notes a record.
+    pub(super) fn see(&mut self, record_type: RecordType, body: &[u8]) {
         match record_type {
-            AUDIT_SYSCALL | AUDIT_URINGOP => {
+            AUDIT_SYSCALL => {
                 self.has_call = true;
-                self.promised = if has_names { items(body) } else { 0 };
+                self.has_started = may_start(body) && has_started(body);
+                self.promised = items(body).unwrap_or(0);
+            }
+            AUDIT_URINGOP if !self.has_call => {
+                self.has_operation = true;
+                self.promised = items(body).unwrap_or(0);
             }
             AUDIT_PATH => self.names = self.names.saturating_add(1),
+            AUDIT_EXECVE => self.has_argv = true,
             AUDIT_PROCTITLE => self.has_title = true,
             _ => {}
         }
     }
 
-    /// The kernel writes PROCTITLE last, but a relay may reorder records.
-    pub(super) fn is_whole(self) -> bool {
-        self.has_call && self.has_title && self.names >= self.promised
+    /// Whether the event has its last record. The kernel writes PROCTITLE last, but a relay may
+    /// reorder records.
+    ///
+    /// The event of an io_uring operation has no PROCTITLE (kernel/auditsc.c, `audit_log_exit`), so
+    /// it ends with its last PATH record. An operation without any may be part of the io_uring_enter
+    /// call that submitted it, whose SYSCALL record follows.
+    pub(super) fn is_whole(self, kept: Kept) -> bool {
+        let has_names = self.names >= self.promised || !kept.names;
+        match self.has_call {
+            true => {
+                let has_argv = self.has_argv || !self.has_started || !kept.argv;
+                self.has_title && has_names && has_argv
+            }
+            false => self.has_operation && has_names && self.promised > 0,
+        }
     }
 }
 
+/// Whether an event without an end has all records that its SYSCALL or URINGOP record announces:
+/// the PATH records and, if a program was started, EXECVE.
+pub(super) fn has_all<'a>(
+    records: impl Iterator<Item = (RecordType, &'a [u8])> + Clone,
+    kept: Kept,
+) -> bool {
+    let count = |wanted| records.clone().filter(|(kind, _)| *kind == wanted).count();
+    let first = |wanted| records.clone().find(|(kind, _)| *kind == wanted);
+    let Some((_, call)) = first(AUDIT_SYSCALL).or(first(AUDIT_URINGOP)) else {
+        return false;
+    };
+    let Some(items) = items(call) else {
+        return false;
+    };
+    let has_names = !kept.names || count(AUDIT_PATH) >= items as usize;
+    has_names && (!kept.argv || count(AUDIT_EXECVE) > 0 || !has_started(call))
+}
+
+/// Whether the number of a call is that of an exec on any architecture. Most calls are told apart
+/// by this test of a few bytes.
+#[inline]
+fn may_start(call: &[u8]) -> bool {
+    let start: &[u8; 32] = match call.first_chunk() {
+        Some(start) => start,
+        None => return true,
+    };
+    // `arch=c000003e syscall=59 `
+    let Some(number) = start
+        .get(13..)
+        .and_then(|rest| rest.strip_prefix(b" syscall="))
+    else {
+        return true;
+    };
+    let digits = number.iter().position(|byte| *byte == b' ').unwrap_or(9);
+    number.get(..digits).is_none_or(|number| {
+        let known: [&[u8]; 9] = [
+            b"59", b"322", b"11", b"358", b"221", b"281", b"387", b"362", b"354",
+        ];
+        known.contains(&number) || number.len() > 3
+    })
+}
+
+/// Whether a SYSCALL record is that of an exec that succeeded.
+fn has_started(call: &[u8]) -> bool {
+    let value = |key: &[u8]| {
+        let at = memchr::memmem::find(call, key)? + key.len();
+        let value = call.get(at..)?;
+        let end = memchr::memchr(b' ', value).unwrap_or(value.len());
+        str::from_utf8(value.get(..end)?).ok()
+    };
+    let name = || {
+        let arch = u32::from_str_radix(value(b"arch=")?, 16).ok()?;
+        let number = value(b" syscall=")?.parse().ok()?;
+        syscall_name(Arch::of(arch, number)?, number)
+    };
+    value(b" success=") == Some("yes") && matches!(name(), Some("execve" | "execveat"))
+}
+
 /// The number of PATH records that a SYSCALL record announces.
-fn items(body: &[u8]) -> u32 {
+fn items(body: &[u8]) -> Option<u32> {
     static KEY: LazyLock<Finder> = LazyLock::new(|| Finder::new(b" items="));
-    let value = KEY
-        .find(body)
-        .and_then(|at| body.get(at + KEY.needle().len()..));
-    let digits = value
-        .unwrap_or_default()
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit());
-    digits.fold(0, |number: u32, digit| {
+    let value = body.get(KEY.find(body)? + KEY.needle().len()..)?;
+    let digits = value.iter().take_while(|byte| byte.is_ascii_digit());
+    let number = digits.fold(0, |number: u32, digit| {
         number
             .saturating_mul(10)
             .saturating_add(u32::from(digit - b'0'))
-    })
+    });
+    Some(number)
 }

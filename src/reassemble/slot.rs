@@ -4,7 +4,10 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::{Key, progress::Progress};
+use super::{
+    Key,
+    progress::{self, Kept, Progress},
+};
 use crate::model::{Entry, EventId, GroupInfo, Groups, RecordType, Span, narrow, slice};
 
 /// The cost of a record besides its text. Without it, empty records would be free.
@@ -24,6 +27,8 @@ pub(super) struct Slot {
     pub(super) progress: Progress,
     /// Whether the event lost a record, or part of one, to a bound.
     pub(super) truncated: bool,
+    /// Whether a record came through a relay.
+    pub(super) relayed: bool,
     /// Whether the event is in `Reassembler::open`.
     pub(super) is_listed: bool,
     /// The memory that the event takes, in bytes.
@@ -50,6 +55,7 @@ impl Slot {
             use_number,
             progress: Progress::default(),
             truncated: false,
+            relayed: false,
             is_listed: false,
             cost: first.node.len(),
             node: first.node.clone(),
@@ -67,6 +73,7 @@ impl Slot {
         self.use_number = use_number;
         self.progress = Progress::default();
         self.truncated = false;
+        self.relayed = false;
         self.is_listed = false;
         self.cost = first.node.len();
         self.node = first.node.clone();
@@ -111,13 +118,25 @@ impl Slot {
         }
     }
 
-    /// Adds the event to `groups`. Returns its own buffer for reuse, if it has one.
+    /// Whether nothing that the event announces is missing, although its end did not arrive.
+    #[cold]
+    fn has_all(&self, buffer: &[u8], kept: Kept) -> bool {
+        let bytes = if self.is_carried { &self.bytes } else { buffer };
+        let records = self.spans.iter();
+        let records = records.map(|span| (span.record_type, slice(bytes, &span.range)));
+        progress::has_all(records, kept)
+    }
+
+    /// Adds the event to `groups`. An event without its end is still complete if it has all
+    /// records that it announces. Returns its own buffer for reuse, if it has one.
     pub(super) fn finish(
         &mut self,
         incomplete: bool,
+        kept: Kept,
         gaps: u32,
         groups: &mut Groups,
     ) -> Option<Vec<u8>> {
+        let incomplete = incomplete && !self.has_all(&groups.bytes, kept);
         self.use_number = u64::MAX;
         let own = self.is_carried.then(|| std::mem::take(&mut self.bytes));
         let start = own.as_ref().map_or(0, |own| groups.append(own).start);
@@ -127,6 +146,7 @@ impl Slot {
             node: moved(&self.node),
             incomplete,
             truncated: self.truncated,
+            relayed: self.relayed,
             gaps,
         });
         groups.add_spans(self.spans.iter().map(|span| Span {

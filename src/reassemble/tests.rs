@@ -40,6 +40,7 @@ fn record(serial: u32, record_type: RecordType, body: &[u8]) -> Record<'_> {
         node: b"",
         body,
         cut: false,
+        relayed: false,
     }
 }
 
@@ -101,8 +102,85 @@ fn eoe_ends_an_event() {
 fn proctitle_ends_an_event_in_a_log() {
     let records = [(1, AUDIT_SYSCALL), (1, AUDIT_PROCTITLE)];
     check(log_config(), &records, &["1: SYSCALL PROCTITLE"]);
-    let records = [(1, AUDIT_URINGOP), (1, AUDIT_PROCTITLE)];
-    check(log_config(), &records, &["1: URINGOP PROCTITLE"]);
+}
+
+/// Checks how the records of one event come out: the event after the last record, or none.
+#[track_caller]
+fn check_end(config: ReassemblyConfig, records: &[(RecordType, &[u8])], expected: Option<&str>) {
+    let mut reassembler = Reassembler::new(config);
+    for (record_type, body) in records {
+        reassembler.push(0, record(1, *record_type, body));
+    }
+    let ended = popped(&mut reassembler);
+    assert_eq!(ended.first().map(String::as_str), expected, "{records:?}");
+}
+
+#[test]
+fn an_exec_in_a_log_ends_when_its_arguments_are_there_too() {
+    let call = |number, success: &str| {
+        format!("arch=c000003e syscall={number} success={success} exit=0 a0=1 items=0 ppid=1")
+    };
+    let (exec, failed) = (call(59, "yes"), call(59, "no"));
+    let other = call(91, "yes");
+    let title = (AUDIT_PROCTITLE, &b"proctitle=\"id\""[..]);
+    let argv = (AUDIT_EXECVE, &b"argc=1 a0=\"id\""[..]);
+    let syscall = |body: &'static str| (AUDIT_SYSCALL, body.as_bytes());
+    let [exec, failed, other] = [exec, failed, other].map(|text| syscall(text.leak()));
+    check_end(log_config(), &[exec, title], None);
+    let whole = "1: SYSCALL PROCTITLE EXECVE";
+    check_end(log_config(), &[exec, title, argv], Some(whole));
+    check_end(log_config(), &[failed, title], Some("1: SYSCALL PROCTITLE"));
+    check_end(log_config(), &[other, title], Some("1: SYSCALL PROCTITLE"));
+    let without_argv = ReassemblyConfig {
+        max: AUDIT_SYSCALL,
+        ..log_config()
+    };
+    check_end(without_argv, &[exec, title], Some("1: SYSCALL"));
+}
+
+#[test]
+fn an_io_uring_operation_in_a_log_ends_with_the_names_that_it_announces() {
+    let operation = (
+        AUDIT_URINGOP,
+        &b"uring_op=18 success=yes exit=3 items=1 ppid=1"[..],
+    );
+    let bare = (
+        AUDIT_URINGOP,
+        &b"uring_op=19 success=yes exit=0 items=0 ppid=1"[..],
+    );
+    let name = (AUDIT_PATH, &b"item=0 name=\"/x\""[..]);
+    check_end(log_config(), &[operation], None);
+    check_end(log_config(), &[operation, name], Some("1: URINGOP PATH"));
+    // The SYSCALL record of the call that submitted it may follow.
+    check_end(log_config(), &[bare], None);
+}
+
+#[test]
+fn an_event_without_its_end_is_complete_if_nothing_that_it_announces_is_missing() {
+    let call = b"arch=c000003e syscall=91 success=yes exit=0 items=1 ppid=1";
+    let exec = b"arch=c000003e syscall=59 success=yes exit=0 items=0 ppid=1";
+    let name = (AUDIT_PATH, &b"item=0 name=\"/x\""[..]);
+    for (records, expected) in [
+        (vec![(AUDIT_SYSCALL, &call[..]), name], "1: SYSCALL PATH"),
+        (vec![(AUDIT_SYSCALL, &call[..])], "1: SYSCALL incomplete"),
+        (vec![(AUDIT_SYSCALL, &exec[..])], "1: SYSCALL incomplete"),
+        (
+            vec![(AUDIT_SYSCALL, &exec[..]), (AUDIT_EXECVE, b"")],
+            "1: SYSCALL EXECVE",
+        ),
+        (
+            vec![(AUDIT_SYSCALL, &b"arch=c000"[..])],
+            "1: SYSCALL incomplete",
+        ),
+        (vec![name], "1: PATH incomplete"),
+    ] {
+        let mut reassembler = Reassembler::new(config());
+        for (record_type, body) in records {
+            reassembler.push(0, record(1, record_type, body));
+        }
+        reassembler.drain();
+        assert_eq!(popped(&mut reassembler), [expected]);
+    }
 }
 
 #[test]
@@ -132,6 +210,7 @@ fn proctitle_ends_an_event_once_all_path_records_have_arrived() {
                 node,
                 body,
                 cut,
+                relayed: false,
             },
         );
         whole(&mut reassembler).last().map(|group| group.len())

@@ -374,6 +374,7 @@ fn add(
                 id,
                 record_type,
                 cut,
+                relayed: false,
                 node: 0..0,
                 body: narrow(end - body.len()..end),
             });

@@ -1,6 +1,7 @@
 //! Sources of records: the kernel's netlink socket, and logs.
 
 mod backlog;
+mod decompress;
 mod input;
 mod live;
 mod log;
@@ -9,6 +10,7 @@ mod pace;
 mod stamp;
 mod watch;
 mod wire;
+mod wrap;
 
 use std::{
     io::{self, PipeReader, PipeWriter},

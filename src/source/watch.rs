@@ -172,6 +172,7 @@ mod tests {
                 node: b"",
                 body,
                 cut: false,
+                relayed: false,
             };
             watch.hear(&record)
         };

@@ -3,12 +3,12 @@
 //! `cli` runs the binary as a process. `golden` replays the captures in `tests/data` through the
 //! real pipeline; `formats` checks the other formats and the programs that read them. `hostile`
 //! feeds it malformed and excessive input. `traps` has one test for each real-world record that is
-//! easily misread. `disk` makes the output fail while it is written. `oracle` compares with
-//! libauparse and with shells. `layering` checks the imports against the architecture, and `docs`
-//! checks the README and the guides against the program. `confine` attempts the operations that the
-//! program gave up. `units`, `rules`, `shipped` and `forge` check the files that ship with the
-//! binary with the tools that read them. `live`, `coexist`, `truth` and `real` run against the
-//! running kernel; `soak` does so for any length of time.
+//! easily misread, and `inputs` one for each form of a log. `disk` makes the output fail while it is
+//! written. `oracle` compares with libauparse and with shells. `layering` checks the imports against
+//! the architecture, and `docs` checks the README and the guides against the program. `confine`
+//! attempts the operations that the program gave up. `units`, `rules`, `shipped` and `forge` check
+//! the files that ship with the binary with the tools that read them. `live`, `coexist`, `truth` and
+//! `real` run against the running kernel; `soak` does so for any length of time.
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
 
 mod cli;
@@ -21,6 +21,7 @@ mod forge;
 mod formats;
 mod golden;
 mod hostile;
+mod inputs;
 mod layering;
 mod live;
 mod oracle;

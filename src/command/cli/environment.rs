@@ -18,6 +18,7 @@ const PREFIX: &str = "AUDITRD_";
 impl Args {
     /// Parses the command line and the environment. An empty variable is as good as none, and
     /// `AUDITRD_INPUT` and `AUDITRD_PRIME` may list several paths, separated by colons as in `PATH`.
+    /// Files without an option are inputs too.
     ///
     /// # Errors
     ///
@@ -29,6 +30,13 @@ impl Args {
             if matches.value_source(name) == Some(ValueSource::EnvVariable) {
                 *list = split(list);
             }
+        }
+        if !args.files.is_empty() {
+            // The command line takes precedence over a variable.
+            if matches.value_source("input") == Some(ValueSource::EnvVariable) {
+                args.input.clear();
+            }
+            args.input.append(&mut args.files);
         }
         Ok(args)
     }

@@ -25,7 +25,8 @@ use super::values::{bytes, default_kinds, duration, file_size, kind, max_line, q
 #[derive(Debug, Parser)]
 #[command(version = VERSION, max_term_width = 100, after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// Replay a log instead of listening; - is standard input; several files are read in turn
+    /// Replay a log instead of listening; - is standard input; several files are read in the order
+    /// of their first records
     #[arg(
         short,
         long,
@@ -34,6 +35,10 @@ pub(crate) struct Args {
         help_heading = "Source"
     )]
     pub(crate) input: Vec<PathBuf>,
+
+    /// More logs to replay, as with --input
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
 
     /// Register as the kernel's audit daemon; needs CAP_AUDIT_CONTROL and no other running daemon
     #[arg(
@@ -289,8 +294,8 @@ SIGHUP reopens the output file; SIGUSR1 prints the counters.
 
 Examples:
   Source:       sudo auditrd                              live events
-                auditrd -i /var/log/audit/audit.log       the events of a log
-                xzcat old.log.xz | auditrd -i - | jq .    the events of a stream
+                auditrd -i /var/log/audit/audit.log*      the events of a log and its old files
+                zgrep -h x /var/log/a*.gz | auditrd -i -  the events of a stream
   Filter:       sudo auditrd --min 1006 --events process,user
   Output:       sudo auditrd -o /var/log/auditrd/events.json --max-line 32K
                 auditrd -i audit.log --pretty             for people to read

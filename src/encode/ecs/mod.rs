@@ -268,6 +268,7 @@ fn rest(event: &AuditEvent, object: &mut Nested) {
     object.flag("path_unresolved", is_unresolved);
     object.flag("incomplete", event.incomplete);
     object.flag("truncated", event.truncated);
+    object.flag("relayed", event.relayed);
     object.object("hex", |hex| exact(event, hex));
 }
 

@@ -11,7 +11,7 @@ use super::{LOGS, log, output};
 use crate::common::Value;
 
 /// All keys of an event line, in order.
-const KEYS: [&str; 52] = [
+const KEYS: [&str; 53] = [
     "name",
     "timestamp",
     "sequence",
@@ -64,6 +64,7 @@ const KEYS: [&str; 52] = [
     "subj",
     "incomplete",
     "truncated",
+    "relayed",
 ];
 
 /// The keys that every line has.
@@ -185,7 +186,7 @@ fn is_right(key: &str, is_hex: bool, value: &Value) -> bool {
             .as_array()
             .is_some_and(|words| words.iter().all(Value::is_string)),
         "fields" => value.as_object().is_some_and(|fields| !fields.is_empty()),
-        "path_unresolved" | "incomplete" | "truncated" => value == &Value::Bool(true),
+        "path_unresolved" | "incomplete" | "truncated" | "relayed" => value == &Value::Bool(true),
         _ => value.is_string(),
     }
 }

@@ -44,6 +44,7 @@ impl Given {
             },
             body: &self.body,
             cut: false,
+            relayed: false,
         }
     }
 }

@@ -92,6 +92,8 @@ fn relayed_lines_and_numeric_types_are_parsed() {
 #[test]
 fn the_last_event_does_not_wait_for_another() {
     let events = replay(log(7, &[&call(87, "items=0")]), ALL);
+    assert_eq!((events.len(), events[0].get("incomplete")), (1, None));
+    let events = replay(log(7, &[&call(87, "items=1")]), ALL);
     assert_eq!((events.len(), &events[0]["incomplete"]), (1, &json!(true)));
 }
 

@@ -171,7 +171,7 @@ fn the_guide_to_the_options_is_that_of_the_options() {
     let command = command();
     let mut tables = String::new();
     let mut last = None;
-    for option in command.get_arguments() {
+    for option in command.get_opts() {
         let heading = option.get_help_heading();
         if heading != last {
             let title = heading.unwrap_or("Other");
