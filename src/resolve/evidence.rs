@@ -543,6 +543,7 @@ impl Resolver {
         let valid: SmallVec<[Name; 4]> = valid.collect();
         if let Some(prefer) = prefer
             && let Some(name) = valid.iter().find(|name| self.tree.is_at(**name, prefer))
+            && (!canonical || self.tree.is_canonical(*name))
         {
             return Some(*name);
         }

@@ -146,12 +146,14 @@ fn the_way_through_a_symbolic_link_stays_one_when_it_is_used_again() {
     world.see("/link", D, Directory, Sighting::Reached);
     let claim = claim(CWD, "/link/x", D, NEW);
     assert_eq!(world.locate(caller, &claim), "/link/x");
+    world.see("/d", D, Directory, Sighting::Reached);
     world.memory.confirm_cwd(b"/d");
-    world.see("/d", D, Directory, Sighting::Entry);
     for _ in 0..2 {
         assert_eq!(world.locate(caller, &claim), "/link/x -> /d/x");
         world.see("/link", D, Directory, Sighting::Reached);
     }
+    world.see("/d", D, Directory, Sighting::Entry);
+    assert_eq!(world.locate(caller, &claim), "/link/x -> /d/x");
 }
 
 #[test]
@@ -305,6 +307,8 @@ fn a_descriptor_of_a_file_that_is_no_directory_is_the_base_of_nothing() {
     let caller = world.caller(PID);
     let found = world.locate(caller, &claim(Base::Descriptor(5), "a/x", 0, NEW));
     assert_eq!(found, "a/x?");
+    // It was closed unseen.
+    assert_eq!(world.descriptor(caller, 5, None), None);
 }
 
 #[test]
