@@ -100,6 +100,10 @@ impl Slot {
 const ROOT: u32 = 0;
 const NONE: u32 = u32::MAX;
 
+/// Parts of a path that is resolved: each has a name and a slash. Renaming directories can make a
+/// branch that is deeper.
+const MAX_PARTS: usize = MAX_PATH_BYTES / 2;
+
 /// Names of one file that are looked at. Of a file with more, none is told from the others.
 const MAX_NAMES: usize = 64;
 
@@ -276,7 +280,7 @@ impl Tree {
 
     /// Whether nothing was lost since each part of a path was last confirmed.
     pub(crate) fn is_current(&self, name: Name) -> bool {
-        self.branch(name).all(|slot| slot.losses >= self.losses)
+        self.is_each(name, |slot| slot.losses >= self.losses)
     }
 
     /// Confirms each part of a path.
@@ -291,7 +295,7 @@ impl Tree {
     /// Whether each part of a path is known to be the entry of its file, and no symbolic link but
     /// perhaps the last.
     pub(crate) fn is_canonical(&self, name: Name) -> bool {
-        self.branch(name).all(|slot| slot.is_entry)
+        self.is_each(name, |slot| slot.is_entry)
     }
 
     /// The names of a file that have a path, or none if there are too many to tell apart.
@@ -459,6 +463,15 @@ impl Tree {
         std::iter::successors(Some(node.0), |at| Some(self.slots[*at as usize].parent))
             .take_while(|at| *at != ROOT)
             .map(|at| &self.slots[at as usize])
+    }
+
+    /// Whether each part of a path is so. One with too many parts to be resolved is nothing.
+    fn is_each(&self, node: Name, mut is_so: impl FnMut(&Slot) -> bool) -> bool {
+        let mut parts = 0;
+        self.branch(node).all(|slot| {
+            parts += 1;
+            parts <= MAX_PARTS && is_so(slot)
+        })
     }
 
     fn is_within(&self, node: Name, ancestor: Name) -> bool {
@@ -760,5 +773,18 @@ mod tests {
         let below = tree.hold(b"/x");
         tree.move_to(below, directory, b"y");
         assert_eq!(path(&tree, below), None);
+    }
+
+    #[test]
+    fn a_branch_that_is_too_deep_is_not_walked_to_its_end() {
+        let mut tree = Tree::new();
+        let (upper, lower) = (tree.hold(&b"/u".repeat(MAX_PARTS)), tree.hold(b"/l"));
+        let below = identified(&mut tree, "/l/x", 1, true);
+        tree.confirm_directories(upper);
+        tree.confirm_directories(lower);
+        assert!([upper, below].map(|name| tree.is_canonical(name)) == [true, true]);
+        tree.move_to(lower, upper, b"l");
+        assert!(!tree.is_canonical(below) && !tree.is_current(below));
+        assert!(tree.is_canonical(upper) && tree.is_current(upper));
     }
 }
