@@ -295,7 +295,11 @@ impl Tree {
     /// Whether each part of a path is known to be the entry of its file, and no symbolic link but
     /// perhaps the last.
     pub(crate) fn is_canonical(&self, name: Name) -> bool {
-        self.is_each(name, |slot| slot.is_entry)
+        let mut is_last = true;
+        self.is_each(name, |slot| {
+            let is_way = std::mem::take(&mut is_last) || slot.file_type != FileType::Symlink;
+            slot.is_entry && is_way
+        })
     }
 
     /// The names of a file that have a path, or none if there are too many to tell apart.
