@@ -87,7 +87,10 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
     } else {
         Box::new(Absent)
     };
-    let trees = Trees::start(args, &confinement)?;
+    let mut trees = Trees::start(args, &confinement)?;
+    if let Some(file) = &args.prime_snapshot {
+        return Ok(trees.save(file)?);
+    }
     let mut signals =
         Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1]).context("cannot wait for signals")?;
     // Before the input: a bad output path must fail before any standard input is consumed.
@@ -99,10 +102,8 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
     let source = open(args, stop, &mut progress)?;
     let mut classifier = Classifier::new(host);
     // With the source open: what happens meanwhile waits in it.
-    if let Some(trees) = trees {
-        trees.prime(&mut classifier);
-    }
-    let marshaller = Marshaller::new(args, classifier, sink, progress);
+    trees.prime(&mut classifier);
+    let marshaller = Marshaller::new(args, classifier, trees, sink, progress);
     // Before any other thread starts: privileges are per thread.
     confinement.enter()?;
     let mut config = args.reader();

@@ -23,7 +23,7 @@ _auditrd() {
 
     case "${cmd}" in
         auditrd)
-            opts="-i -o -v -q -h -V --input --unicast --prime --recv-buffer --backlog-limit --min --max --events --output --max-size --max-files --fsync --format --pretty --max-line --queue --event-timeout --max-out-of-order --user --group --no-confine --stats-interval --metrics-file --verbose --quiet --help --version"
+            opts="-i -o -v -q -h -V --input --unicast --prime --prime-from --prime-snapshot --recv-buffer --backlog-limit --min --max --events --output --max-size --max-files --fsync --format --pretty --max-line --queue --event-timeout --max-out-of-order --user --group --no-confine --stats-interval --metrics-file --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -38,6 +38,14 @@ _auditrd() {
                     return 0
                     ;;
                 --prime)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --prime-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --prime-snapshot)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,5 +1,7 @@
 complete -c auditrd -s i -l input -d 'Replay a log instead of listening; - is standard input; several files are read in the order of their first records' -r -F
 complete -c auditrd -l prime -d 'Read the names of all files below a directory at the start, so that paths can be resolved by them; repeatable' -r -F
+complete -c auditrd -l prime-from -d 'Take the names from a file that --prime-snapshot wrote, instead of reading the directories' -r -F
+complete -c auditrd -l prime-snapshot -d 'Write the names that --prime reads to a file, and exit' -r -F
 complete -c auditrd -l recv-buffer -d 'Size of the socket\'s receive buffer; accepts the suffixes K, M and G' -r
 complete -c auditrd -l backlog-limit -d 'Raise the kernel\'s backlog limit to at least this many records while registered (--unicast)' -r
 complete -c auditrd -l min -d 'Lowest record type to keep, by number or name' -r

@@ -19,6 +19,7 @@ use super::{
     metrics::MetricsFile,
     notify::Notify,
     progress::Progress,
+    trees::Trees,
 };
 
 /// A request from the main thread to the marshaller thread.
@@ -35,6 +36,7 @@ pub(crate) enum Control {
 /// The state of the marshaller thread.
 pub(crate) struct Marshaller {
     classifier: Classifier,
+    trees: Trees,
     sink: Sink,
     arena: Arena,
     form: Form,
@@ -62,11 +64,13 @@ impl Marshaller {
     pub(crate) fn new(
         args: &Args,
         classifier: Classifier,
+        trees: Trees,
         sink: Sink,
         progress: Progress,
     ) -> Marshaller {
         Marshaller {
             classifier,
+            trees,
             sink,
             arena: Arena::new(),
             form: Form::new(args),
@@ -153,11 +157,19 @@ impl Marshaller {
                 next_stats = Some(at.max(Instant::now() - interval) + interval);
             }
             let (totals, sink) = (reader.totals(), &self.sink);
+            self.trees
+                .follow(totals.seen.rule_changes, &mut self.classifier);
             // A log's reader may have to wait for the queue, or for a slow file system.
             let rounds = self.is_live.then_some(totals.rounds);
             self.notify
                 .alive(Instant::now(), rounds, || status(&totals, sink));
-            let deadlines = [next_stats, self.sink.next_due(), self.notify.due()];
+            let next_tree = self.trees.is_busy().then(Instant::now);
+            let deadlines = [
+                next_stats,
+                next_tree,
+                self.sink.next_due(),
+                self.notify.due(),
+            ];
             until = deadlines.into_iter().flatten().min();
         }
     }

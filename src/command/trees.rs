@@ -1,58 +1,171 @@
-//! The trees that are known from the start: reads their names for the classifier.
+//! The trees that are known: reads their names for the classifier, at the start and when rules come
+//! to watch others.
 
-use std::path::{PathBuf, absolute};
+use std::path::{Path, PathBuf, absolute};
 
 use auditrd::{
     Classifier, Error,
     confine::Confinement,
-    prime::{Found, Primer, Wanted},
+    prime::{Found, Primer, Wanted, snapshot, snapshot::Snapshot},
+    source::{NetlinkClient, Watched},
 };
 
-use super::cli::Args;
+use super::cli::{Args, Format};
 
-/// The directories to read, and the process that reads them.
+/// The directories to read, and who reads them.
 pub(crate) struct Trees {
-    primer: Primer,
+    /// Gone when nothing more will be read.
+    primer: Option<Primer>,
+    /// Asks which directories the loaded rules watch, if this process may. It is opened after the
+    /// socket of the source, which gets the process id as its port.
+    control: Option<NetlinkClient>,
     wanted: Vec<Wanted>,
-    path: Vec<u8>,
+    /// The names of `wanted`, as another process has read them.
+    from: Option<PathBuf>,
+    /// How often rules had changed when they were last asked for.
+    changes: u64,
+    /// How many names have been read since then.
+    followed: u64,
 }
 
 impl Trees {
-    /// Starts the process that reads directories, if there are any to read.
+    /// Starts the process that reads directories, if there are any to read. Call this before
+    /// starting threads, and while this process has its capabilities.
     ///
     /// # Errors
     ///
     /// If the process cannot be started.
-    pub(crate) fn start(args: &Args, confinement: &Confinement) -> Result<Option<Trees>, Error> {
+    pub(crate) fn start(args: &Args, confinement: &Confinement) -> Result<Trees, Error> {
         let full = |path: &PathBuf| absolute(path).unwrap_or_else(|_| path.clone());
         let wanted: Vec<Wanted> = args.prime.iter().map(full).map(Wanted::below).collect();
-        if wanted.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(Trees {
-            primer: Primer::start(confinement)?,
+        // A format that has no paths needs no names.
+        let is_live = args.is_live() && args.format != Format::Raw;
+        let is_needed = is_live && (!wanted.is_empty() || may_ask());
+        Ok(Trees {
+            primer: is_needed.then(|| Primer::start(confinement)).transpose()?,
+            control: None,
             wanted,
-            path: Vec::new(),
-        }))
+            from: args.prime_from.clone(),
+            changes: 0,
+            followed: 0,
+        })
     }
 
-    /// Reads the directories.
-    pub(crate) fn prime(mut self, classifier: &mut Classifier) {
-        let Trees {
-            primer,
-            wanted,
-            path,
-        } = &mut self;
+    /// Reads all directories for the classifier. Call this once the source is open, so that what
+    /// happens meanwhile waits in it.
+    pub(crate) fn prime(&mut self, classifier: &mut Classifier) {
+        if self.primer.is_none() && self.from.is_none() {
+            return;
+        }
         let mut names = 0u64;
-        let mut take = |found: &Found<'_>| {
-            found.path(path);
-            classifier.prime(path, found.file, found.file_type, u64::from(found.links));
-            names += 1;
+        let mut take = taking(classifier, &mut names);
+        if let Some(file) = &self.from {
+            match snapshot::read(file, &mut take) {
+                Ok(_) => self.wanted.clear(),
+                Err(error) => log::warn!("{error}; reading the directories of --prime instead"),
+            }
+        }
+        self.read(&mut take);
+        drop(take);
+        if self.control.is_none() {
+            // Rules that are added later cannot be asked for.
+            self.primer = None;
+        }
+        log::info!("knows {names} names from the start");
+    }
+
+    /// Writes the names in all directories to a file.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub(crate) fn save(mut self, file: &Path) -> Result<(), Error> {
+        let mut snapshot = Snapshot::create(file)?;
+        self.read(&mut |found| snapshot.add(found));
+        let names = snapshot.finish()?;
+        log::info!("wrote {names} names");
+        Ok(())
+    }
+
+    fn read(&mut self, take: &mut dyn FnMut(&Found<'_>)) {
+        if self.primer.is_some() && may_ask() {
+            self.control = NetlinkClient::control().ok();
+        }
+        self.add_watched(take);
+        let Some(primer) = &mut self.primer else {
+            return;
         };
-        wanted
-            .iter()
-            .for_each(|wanted| primer.add(wanted, &mut take));
-        primer.run(&mut take);
-        log::info!("read {names} names in {} directories", self.wanted.len());
+        for wanted in &self.wanted {
+            if let Err(error) = primer.add(wanted, take) {
+                log::warn!("{error}");
+            }
+        }
+        primer.run(take);
+    }
+
+    /// Adds the directories that the loaded rules watch.
+    fn add_watched(&mut self, take: &mut dyn FnMut(&Found<'_>)) {
+        let (Some(control), Some(primer)) = (&mut self.control, &mut self.primer) else {
+            return;
+        };
+        let rules = match control.rules() {
+            Ok(rules) => rules,
+            Err(error) => {
+                return log::warn!("{}", Error::new("list the audit rules", error));
+            }
+        };
+        for watched in rules.watched {
+            let wanted = match watched {
+                Watched::Directory(path) => Wanted::below(path),
+                Watched::File(path) => Wanted::in_directory(path.parent().unwrap_or(&path).into()),
+            };
+            // Rules may be for files that do not exist yet.
+            if let Err(error) = primer.add(&wanted, take) {
+                log::info!("{error}");
+            }
+        }
+    }
+
+    /// Goes on with directories that rules have come to watch since the start: reads one of them, so
+    /// that events do not wait for all. `changes` counts how often the rules changed.
+    pub(crate) fn follow(&mut self, changes: u64, classifier: &mut Classifier) {
+        let mut names = 0;
+        let mut take = taking(classifier, &mut names);
+        if changes != self.changes {
+            self.changes = changes;
+            self.add_watched(&mut take);
+        }
+        let Some(primer) = &mut self.primer else {
+            return;
+        };
+        primer.step(&mut take);
+        drop(take);
+        self.followed += names;
+        if self.followed > 0 && !primer.is_busy() {
+            log::info!("knows {} more names", self.followed);
+            self.followed = 0;
+        }
+    }
+
+    /// Whether there are directories left to read.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.primer.as_ref().is_some_and(Primer::is_busy)
+    }
+}
+
+/// Whether this process may ask for the loaded rules.
+fn may_ask() -> bool {
+    let rules = NetlinkClient::control().map(|mut control| control.rules());
+    rules.is_ok_and(|rules| rules.is_ok())
+}
+
+/// Hands names to the classifier, and counts them.
+fn taking(classifier: &mut Classifier, names: &mut u64) -> impl FnMut(&Found<'_>) {
+    let mut path = Vec::new();
+    move |found| {
+        found.path(&mut path);
+        let links = u64::from(found.links);
+        classifier.prime(&path, found.file, found.file_type, links);
+        *names += 1;
     }
 }

@@ -40,6 +40,8 @@ pub struct Sightings {
     /// How often auditing was interrupted: turned off, all rules removed, or the registration as
     /// the audit daemon lost.
     pub interruptions: u64,
+    /// How often the loaded rules came to watch other files, as far as the kernel may be asked.
+    pub rule_changes: u64,
 }
 
 impl Sightings {
@@ -51,6 +53,7 @@ impl Sightings {
         self.kernel_lost += other.kernel_lost;
         self.foreign += other.foreign;
         self.interruptions += other.interruptions;
+        self.rule_changes += other.rule_changes;
     }
 }
 

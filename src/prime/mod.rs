@@ -12,6 +12,7 @@
 mod directory;
 mod entry;
 mod lister;
+pub mod snapshot;
 
 use std::{
     collections::VecDeque,
@@ -126,6 +127,15 @@ struct Bounds {
     bytes: usize,
 }
 
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds {
+            entries: MAX_ENTRIES,
+            bytes: MAX_NAME_BYTES,
+        }
+    }
+}
+
 impl Bounds {
     /// Counts a name. `false` if it is one too many.
     fn count(&mut self, name: &[u8]) -> bool {
@@ -166,16 +176,17 @@ impl Primer {
             lister,
             roots: Vec::new(),
             queue: VecDeque::new(),
-            left: Bounds {
-                entries: MAX_ENTRIES,
-                bytes: MAX_NAME_BYTES,
-            },
+            left: Bounds::default(),
         }
     }
 
     /// Adds a directory to those that are to be read, unless it is among them already. Takes in the
-    /// directories above it. Logs a warning if there is no such directory.
-    pub fn add(&mut self, wanted: &Wanted, take: &mut Take) {
+    /// directories above it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such directory, or it may not be looked up.
+    pub fn add(&mut self, wanted: &Wanted, take: &mut Take) -> Result<(), Error> {
         let mut above: Vec<(Vec<u8>, Identity, FileType)> = Vec::new();
         let resolved = self.lister.resolve(&wanted.path, &mut |entry: &Entry| {
             let mut path = above.last().map_or(Vec::new(), |(path, ..)| path.clone());
@@ -196,10 +207,10 @@ impl Primer {
             Some((path, identity, FileType::Directory)) => Ok((path, identity)),
             _ => Err(io::Error::from_raw_os_error(libc::ENOTDIR)),
         });
-        match resolved {
-            Ok((path, identity)) => self.enqueue(path, identity, wanted.is_deep),
-            Err(error) => log::warn!("{}", unread(wanted.path.as_os_str().as_bytes(), error)),
-        }
+        let failed = |error| unread(wanted.path.as_os_str().as_bytes(), error);
+        let (path, identity) = resolved.map_err(failed)?;
+        self.enqueue(path, identity, wanted.is_deep);
+        Ok(())
     }
 
     fn enqueue(&mut self, path: Vec<u8>, identity: Identity, is_deep: bool) {

@@ -435,6 +435,11 @@ impl Resolver {
             return;
         }
         let name = self.tree.hold(path);
+        let before = self.tree.known(name);
+        if before.is_some_and(|before| before.file != file) && self.tree.is_current(name) {
+            // Records that are still to come tell how it became this file.
+            return self.tree.release(name);
+        }
         let known = Known {
             file,
             file_type,

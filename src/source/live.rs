@@ -15,7 +15,7 @@ use crate::{
         record_type::{AUDIT_CONFIG_CHANGE, AUDIT_REPLACE},
     },
     source::{
-        ClientConfig, Fill, Membership, NetlinkClient, NetlinkMessage, Source, Stop,
+        ClientConfig, Fill, Membership, NetlinkClient, NetlinkMessage, Rules, Source, Stop,
         backlog::Backlog,
         netlink::MAX_DATAGRAM_BYTES,
         pace::Pace,
@@ -55,6 +55,8 @@ pub struct LiveSource {
     /// How long to sleep so that more records accumulate; `None` reads at once.
     nap: Option<Duration>,
     watch: Watch,
+    /// The rules at the last check.
+    rules: Rules,
     /// Set once we have been told to stop.
     finishing: Option<Finishing>,
 }
@@ -105,7 +107,7 @@ impl LiveSource {
         }
         let drops = client.drops().unwrap_or(0);
         let buffer_bytes = client.buffer_bytes();
-        let (control, lost, watch) = ask_for_state();
+        let (control, lost, watch, rules) = ask_for_state();
         Ok(LiveSource {
             client,
             membership,
@@ -123,6 +125,7 @@ impl LiveSource {
             pace: Pace::new(Instant::now(), buffer_bytes),
             nap: None,
             watch,
+            rules,
             finishing: None,
         })
     }
@@ -213,10 +216,17 @@ impl LiveSource {
         let Ok(status) = control.status() else {
             return;
         };
-        let rules = control.count_rules().ok();
+        let rules = control.rules().ok();
         batch.sightings.kernel_lost += u64::from(status.lost.wrapping_sub(self.lost));
         self.lost = status.lost;
-        batch.sightings.interruptions += self.watch.see(&status, rules);
+        let count = rules.as_ref().map(|rules| rules.count);
+        batch.sightings.interruptions += self.watch.see(&status, count);
+        if let Some(rules) = rules
+            && self.rules.watched != rules.watched
+        {
+            self.rules = rules;
+            batch.sightings.rule_changes += 1;
+        }
         if self.membership == Membership::Unicast {
             self.check_registration(status.pid, batch);
         }
@@ -400,8 +410,9 @@ fn is_socket_passed() -> bool {
 }
 
 /// Opens a socket for status requests, which need CAP_AUDIT_CONTROL, and warns if auditing is off
-/// or no rules are loaded. Also returns the kernel's count of lost records and the initial state.
-fn ask_for_state() -> (Option<NetlinkClient>, u32, Watch) {
+/// or no rules are loaded. Also returns the kernel's count of lost records, the initial state and
+/// the rules.
+fn ask_for_state() -> (Option<NetlinkClient>, u32, Watch, Rules) {
     let state = NetlinkClient::control().map(|mut control| (control.status(), control));
     let (status, mut control) = match state {
         Ok((Ok(status), control)) => (status, control),
@@ -410,28 +421,29 @@ fn ask_for_state() -> (Option<NetlinkClient>, u32, Watch) {
                 "cannot check whether auditing is on: {error}; if no events arrive, run \
                  `auditctl -s`"
             );
-            return (None, 0, Watch::default());
+            return (None, 0, Watch::default(), Rules::default());
         }
         Err(error) => {
             log::info!("{error}");
-            return (None, 0, Watch::default());
+            return (None, 0, Watch::default(), Rules::default());
         }
     };
-    let rules = control.count_rules();
+    let rules = control.rules();
     if status.enabled == 0 {
         log::warn!(
             "auditing is off, so no events will arrive; turn it on with `auditctl -e 1`, or \
              permanently with audit=1 on the kernel command line"
         );
-    } else if let Ok(0) = rules {
+    } else if rules.as_ref().is_ok_and(|rules| rules.count == 0) {
         log::warn!(
             "no audit rules are loaded, so only user-space messages will arrive; add some, for \
              example `auditctl -a always,exit -F arch=b64 -S execve` (see auditctl(8))"
         );
     }
-    let watch = Watch::new(&status, rules.unwrap_or(0));
+    let rules = rules.unwrap_or_default();
+    let watch = Watch::new(&status, rules.count);
     control.set_patience(CHECK_TIMEOUT);
-    (Some(control), status.lost, watch)
+    (Some(control), status.lost, watch, rules)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod live;
 mod log;
 mod netlink;
 mod pace;
+mod rule;
 mod stamp;
 mod watch;
 mod wire;
@@ -22,6 +23,7 @@ use std::{
 pub use live::LiveSource;
 pub use log::LogSource;
 pub use netlink::{Client, ClientConfig, Membership, NetlinkClient, NetlinkMessage};
+pub use rule::{Rules, Watched};
 pub use stamp::stamp;
 pub use wire::{AuditStatus, MAX_AUDIT_MESSAGE_LENGTH};
 

@@ -15,9 +15,12 @@ use std::{
 use crate::{
     error::Error,
     model::record_type::{AUDIT_GET, AUDIT_LIST_RULES, AUDIT_SET},
-    source::wire::{
-        self, AuditStatus, HEADER_BYTES, Header, MAX_AUDIT_MESSAGE_LENGTH, NLMSG_DONE, NLMSG_ERROR,
-        REQUEST_WITH_ACK,
+    source::{
+        rule::Rules,
+        wire::{
+            self, AuditStatus, HEADER_BYTES, Header, MAX_AUDIT_MESSAGE_LENGTH, NLMSG_DONE,
+            NLMSG_ERROR, REQUEST_WITH_ACK,
+        },
     },
     sys::{self, Received, Rooms},
 };
@@ -152,8 +155,12 @@ impl NetlinkClient {
         Ok(client)
     }
 
-    /// Opens a socket for requests only.
-    pub(crate) fn control() -> Result<NetlinkClient, Error> {
+    /// Opens a socket for requests only, which need CAP_AUDIT_CONTROL.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel has no audit sockets.
+    pub fn control() -> Result<NetlinkClient, Error> {
         let socket = sys::audit_socket().map_err(|error| {
             Error::new("open an audit socket", error).help("the kernel needs CONFIG_AUDIT")
         })?;
@@ -238,15 +245,17 @@ impl NetlinkClient {
         status.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
     }
 
-    /// Counts the loaded audit rules.
+    /// Lists the loaded audit rules.
     ///
     /// # Errors
     ///
     /// As [`status`](Self::status).
-    pub fn count_rules(&mut self) -> io::Result<usize> {
-        let (mut rules, mut done) = (0, false);
+    pub fn rules(&mut self) -> io::Result<Rules> {
+        let (mut rules, mut done) = (Rules::default(), false);
         self.ask(AUDIT_LIST_RULES.0, &[], Answer::Messages, |message| {
-            rules += usize::from(message.is_kernels(AUDIT_LIST_RULES.0));
+            if message.is_kernels(AUDIT_LIST_RULES.0) {
+                rules.add(message.data);
+            }
             done |= message.is_kernels(NLMSG_DONE);
             done
         })?;
@@ -468,7 +477,7 @@ mod tests {
     #[test]
     fn late_answers_to_an_earlier_request_are_not_taken_for_the_current_ones() {
         let (mut client, kernel) = client();
-        client.count_rules().unwrap_err();
+        client.rules().unwrap_err();
         let answer = |sequence, rules| {
             reply(&kernel, NLMSG_ERROR, sequence, &[0; 20]);
             for _ in 0..rules {
@@ -479,6 +488,6 @@ mod tests {
         answer(1, 3);
         answer(2, 5);
         client.set_patience(ANSWER_TIMEOUT);
-        assert_eq!(client.count_rules().unwrap(), 5);
+        assert_eq!(client.rules().unwrap().count, 5);
     }
 }

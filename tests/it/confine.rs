@@ -127,11 +127,22 @@ fn the_exit_of_the_inspector_is_logged_once() {
     let Some(mut audit) = Audit::borrow() else {
         return;
     };
-    let watched = crate::live::directory();
-    audit.watch(watched.path());
+    // A directory that no rule names is not known from the start.
+    let parent = format!("ppid={}", std::process::id());
+    let creations = [
+        "always,exit",
+        "-F",
+        "arch=b64",
+        "-S",
+        "openat",
+        "-F",
+        "a2&0x40",
+    ];
+    audit.rule(&[&creations[..], &["-F", &parent]].concat());
+    let other = crate::live::directory();
     let daemon = Daemon::listen(&MULTICAST);
     os::kill(daemon.inspector(), libc::SIGKILL);
-    let directory = fs::File::open(watched.path()).unwrap();
+    let directory = fs::File::open(other.path()).unwrap();
     for name in [c"one", c"two"] {
         assert!(os::wait(os::fork(
             || os::create_at(&directory, name).unwrap()

@@ -22,6 +22,7 @@ mod formats;
 mod golden;
 mod hostile;
 mod inputs;
+mod known;
 mod layering;
 mod live;
 mod oracle;

@@ -18,8 +18,8 @@ use crate::{
 /// The services, with the maximum exposure level (systemd-analyze(1)) of each, in tenths.
 const SERVICES: &[(&str, &str)] = &[
     ("auditrd.service", "3"),
-    ("auditrd-multicast.service", "10"),
-    ("auditrd-unicast.service", "10"),
+    ("auditrd-multicast.service", "13"),
+    ("auditrd-unicast.service", "13"),
 ];
 
 fn units() -> PathBuf {
@@ -98,6 +98,9 @@ fn the_services_are_confined_alike() {
         "Requires",
         "Conflicts",
         "ExecStart",
+        "ExecStartPre",
+        "RuntimeDirectory",
+        "RuntimeDirectoryMode",
         "AmbientCapabilities",
         "CapabilityBoundingSet",
         "PrivateNetwork",
@@ -108,7 +111,8 @@ fn the_services_are_confined_alike() {
     let common = |service| -> BTreeSet<String> {
         let is_common = |line: &String| {
             let key = line.split('=').next().unwrap_or_default();
-            !MAY_DIFFER.contains(&key)
+            // Who has capabilities must be able to drop them.
+            !MAY_DIFFER.contains(&key) && line != "SystemCallFilter=capset"
         };
         directives(service).into_iter().filter(is_common).collect()
     };
@@ -116,6 +120,45 @@ fn the_services_are_confined_alike() {
     assert!(expected.contains("NoNewPrivileges=yes"));
     for (service, _) in SERVICES {
         assert_eq!(common(service), expected, "{service}");
+    }
+}
+
+/// Directories that are named in a rule but not primed would have unresolved paths at first.
+#[test]
+fn the_services_prime_what_the_shipped_rules_watch() {
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/rules");
+    let mut watched = BTreeSet::new();
+    for file in fs::read_dir(rules).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        let words = text.lines().filter(|line| !line.starts_with('#'));
+        let directories = words.flat_map(str::split_whitespace);
+        let directories = directories.filter_map(|word| word.strip_prefix("dir="));
+        watched.extend(directories.map(str::to_owned));
+    }
+    assert!(watched.contains("/etc"));
+    for (service, _) in SERVICES {
+        let directives = directives(service);
+        let variable = "Environment=AUDITRD_PRIME=";
+        let primed = directives
+            .iter()
+            .find_map(|line| line.strip_prefix(variable));
+        let primed = primed.unwrap_or_default().split(':').map(str::to_owned);
+        assert_eq!(primed.collect::<BTreeSet<_>>(), watched, "{service}");
+    }
+}
+
+/// Root writes the names where the service reads them, and a failure does not keep it from starting.
+#[test]
+fn the_default_service_is_given_the_names_that_it_may_not_read() {
+    let directives = directives("auditrd.service");
+    let file = "/run/auditrd/names";
+    for line in [
+        "RuntimeDirectory=auditrd".to_owned(),
+        "RuntimeDirectoryMode=0700".to_owned(),
+        format!("ExecStartPre=-+/usr/bin/auditrd --prime-snapshot {file}"),
+        format!("ExecStart=/usr/bin/auditrd --prime-from {file}"),
+    ] {
+        assert!(directives.contains(&line), "{line}");
     }
 }
 
@@ -136,7 +179,7 @@ fn the_default_service_has_no_capability_and_no_network() {
 /// Starts the services that open their own sockets, as an unprivileged user with their
 /// capabilities.
 #[test]
-fn each_service_needs_only_its_one_capability() {
+fn each_service_needs_only_its_capabilities() {
     let Some(_audit) = Audit::borrow() else {
         return;
     };
@@ -146,20 +189,19 @@ fn each_service_needs_only_its_one_capability() {
             let line = directives.iter().find_map(|line| line.strip_prefix(key));
             line.unwrap_or_default().to_owned()
         };
-        let capability = value("AmbientCapabilities=CAP_").to_lowercase();
-        assert_eq!(
-            value("AmbientCapabilities="),
-            value("CapabilityBoundingSet=")
-        );
-        if capability.is_empty() {
+        let capabilities = value("AmbientCapabilities=");
+        assert_eq!(capabilities, value("CapabilityBoundingSet="));
+        if capabilities.is_empty() {
             continue;
         }
+        let capabilities = capabilities.replace(" CAP_", ",+").replace("CAP_", "+");
+        let capabilities = capabilities.to_lowercase();
         let mut command = Command::new("setpriv");
         command
             .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-            .arg(format!("--inh-caps=-all,+{capability}"))
-            .arg(format!("--ambient-caps=-all,+{capability}"))
-            .arg(format!("--bounding-set=-all,+{capability}"))
+            .arg(format!("--inh-caps=-all,{capabilities}"))
+            .arg(format!("--ambient-caps=-all,{capabilities}"))
+            .arg(format!("--bounding-set=-all,{capabilities}"))
             .arg(auditrd().get_program())
             .args(value("ExecStart=/usr/bin/auditrd").split_whitespace());
         let daemon = Daemon::start_on_stdout(command);

@@ -59,6 +59,24 @@ pub(crate) struct Args {
     )]
     pub(crate) prime: Vec<PathBuf>,
 
+    /// Take the names from a file that --prime-snapshot wrote, instead of reading the directories
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "AUDITRD_PRIME_FROM",
+        help_heading = "Source"
+    )]
+    pub(crate) prime_from: Option<PathBuf>,
+
+    /// Write the names that --prime reads to a file, and exit
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "AUDITRD_PRIME_SNAPSHOT",
+        help_heading = "Source"
+    )]
+    pub(crate) prime_snapshot: Option<PathBuf>,
+
     /// Size of the socket's receive buffer; accepts the suffixes K, M and G
     #[arg(
         long,

@@ -22,8 +22,12 @@ impl Args {
             let text = "--unicast cannot be used with --input: a log has no audit daemon";
             return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
         }
-        if !self.is_live() && !self.prime.is_empty() {
-            let text = "--prime cannot be used with --input: a log is not about the files of now";
+        if !self.is_live()
+            && let Some(option) = self.prime_option()
+        {
+            let text = format!(
+                "{option} cannot be used with --input: a log is not about the files of now"
+            );
             return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
         }
         if self.max_size.is_some() && self.is_to_stdout() {
@@ -41,6 +45,17 @@ impl Args {
             return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
         }
         Ok(self)
+    }
+
+    /// The first option given that is about known trees.
+    fn prime_option(&self) -> Option<&'static str> {
+        let options = [
+            ("--prime", !self.prime.is_empty()),
+            ("--prime-from", self.prime_from.is_some()),
+            ("--prime-snapshot", self.prime_snapshot.is_some()),
+        ];
+        let given = options.into_iter().find(|(_, is_given)| *is_given);
+        given.map(|(option, _)| option)
     }
 
     /// The first pair of options that name the same file.

@@ -1,0 +1,250 @@
+//! Known trees: files that were there before the binary started have full paths from the first event
+//! on.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    os::unix::fs::{PermissionsExt, chown},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use tempfile::TempDir;
+
+use crate::{
+    common::{Value, auditrd},
+    live::{
+        NOBODY, activated, as_nobody,
+        audit::{Audit, wait_for_the_kernel, wait_until},
+        create, created,
+        daemon::{Daemon, Ended},
+        directory, each_once, os,
+    },
+};
+
+/// Trees that are there before, by the action that the work does to all that is in them.
+const TREES: &[(&str, &str)] = &[
+    ("removed", "deleted"),
+    ("found", "deleted"),
+    ("moded", "attributes"),
+    ("owned", "attributes"),
+];
+
+/// Programs that work by directory descriptors, so that records have the last part of a name only.
+const WORK: &str =
+    "rm -rf removed; find found -depth -delete; chmod -R go-w moded; chown -R 0:1 owned";
+
+/// The files of a test, in a directory that others may not read.
+struct Stage {
+    directory: TempDir,
+    expected: BTreeSet<(String, String)>,
+}
+
+impl Stage {
+    fn set() -> Stage {
+        let directory = directory();
+        let mut expected = BTreeSet::new();
+        for (tree, action) in TREES {
+            let top = directory.path().join(tree);
+            for below in ["", "a", "a/b", "a/b/c", "d", "e f"] {
+                let below = top.join(below);
+                fs::create_dir_all(&below).expect("a directory");
+                let mut paths = vec![below.clone()];
+                for name in ["1", "two.c", "dr\u{ef}"] {
+                    File::create(below.join(name)).expect("a file");
+                    paths.push(below.join(name));
+                }
+                let text = |path: PathBuf| path.to_str().unwrap().trim_end_matches('/').to_owned();
+                expected.extend(
+                    paths
+                        .into_iter()
+                        .map(|path| ((*action).to_owned(), text(path))),
+                );
+            }
+        }
+        let closed = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(directory.path(), closed).expect("it is ours");
+        Stage {
+            directory,
+            expected,
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn text(&self) -> &str {
+        self.path().to_str().expect("UTF-8")
+    }
+
+    fn work(&self) {
+        let mut command = Command::new("sh");
+        let work = command.args(["-euc", WORK]).current_dir(self.path());
+        assert!(work.status().expect("sh runs").success());
+        wait_for_the_kernel();
+    }
+
+    /// Every path is right, and none is missing.
+    #[track_caller]
+    fn check(&self, ended: &Ended) {
+        let is_ours = |event: &&Value| {
+            let text = event.to_string();
+            event["name"] == "fim_event" && (text.contains(self.text()) || event["key"] == "known")
+        };
+        let mut found = BTreeSet::new();
+        for event in ended.events.iter().filter(is_ours) {
+            assert_eq!(event.get("path_unresolved"), None, "{event}");
+            let text = |key| event[key].as_str().unwrap_or_default().to_owned();
+            if text("action") != "opened" {
+                found.insert((text("action"), text("path")));
+            }
+        }
+        assert_eq!(found, self.expected, "{}", ended.stderr);
+    }
+
+    fn watch(&self, audit: &mut Audit) {
+        let directory = format!("dir={}", self.text());
+        audit.rule(&[
+            "always,exit",
+            "-F",
+            &directory,
+            "-F",
+            "perm=wa",
+            "-k",
+            "known",
+        ]);
+    }
+}
+
+/// Only then is it sure that it was there before.
+fn wait_until_known(daemon: &Daemon) {
+    daemon.wait_for_log("names from the start");
+}
+
+#[test]
+fn files_from_before_the_start_have_full_paths() {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    for mode in [&[][..], &["--unicast"]] {
+        let stage = Stage::set();
+        stage.watch(&mut audit);
+        let daemon = Daemon::listen(&[mode, &["-v", "--prime", stage.text()]].concat());
+        wait_until_known(&daemon);
+        stage.work();
+        stage.check(&daemon.stop());
+    }
+}
+
+#[test]
+fn directories_of_rules_are_known_without_asking() {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    let stage = Stage::set();
+    stage.watch(&mut audit);
+    let daemon = Daemon::listen(&["-v"]);
+    wait_until_known(&daemon);
+    stage.work();
+    stage.check(&daemon.stop());
+}
+
+#[test]
+fn directories_of_rules_that_are_added_later_are_known_too() {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    for mode in [&[][..], &["--unicast"]] {
+        let stage = Stage::set();
+        let daemon = Daemon::listen(&[mode, &["-v"]].concat());
+        wait_until_known(&daemon);
+        stage.watch(&mut audit);
+        daemon.wait_for_log("more names");
+        stage.work();
+        stage.check(&daemon.stop());
+    }
+}
+
+/// As the default unit starts it: root reads the names, and the service may not.
+#[test]
+fn the_default_unit_knows_directories_that_only_root_may_read() {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    let stage = Stage::set();
+    stage.watch(&mut audit);
+    let socket = os::listening_socket().expect("root may listen");
+    let runtime = directory();
+    chown(runtime.path(), Some(NOBODY), Some(NOBODY)).expect("root may give it away");
+    let names = runtime.path().join("names");
+    let mut before = auditrd();
+    before.arg("--prime-snapshot").arg(&names);
+    let output = before.args(["--prime", stage.text()]).output();
+    let output = output.expect("the binary runs");
+    assert!(output.status.success(), "{output:?}");
+    let mut command = activated(socket);
+    command.arg("--prime-from").arg(&names);
+    command.args(["-v", "--prime", stage.text()]);
+    let daemon = Daemon::start_on_stdout(as_nobody(command));
+    wait_until_known(&daemon);
+    stage.work();
+    // The service reads its socket to the end.
+    daemon.wait_for(stage.expected.len(), "all of it", |event| {
+        event["key"] == "known"
+    });
+    let ended = daemon.stop();
+    assert!(!ended.stderr.contains("cannot take"), "{}", ended.stderr);
+    stage.check(&ended);
+}
+
+#[test]
+fn a_file_of_names_that_is_refused_is_one_line_and_directories_are_read_instead() {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    let stage = Stage::set();
+    stage.watch(&mut audit);
+    let names = stage.path().with_extension("names");
+    fs::write(&names, "auditrd names 1\nnot").expect("a file");
+    let from = names.to_str().expect("UTF-8");
+    let daemon = Daemon::listen(&["-v", "--prime-from", from, "--prime", stage.text()]);
+    wait_until_known(&daemon);
+    stage.work();
+    let ended = daemon.stop();
+    fs::remove_file(&names).expect("it is there");
+    let lines = ended.stderr.lines();
+    let refused: Vec<&str> = lines.filter(|line| line.contains("names")).collect();
+    assert!(refused[0].contains("it is not whole"), "{}", ended.stderr);
+    assert_eq!(refused.len(), 2, "{}", ended.stderr);
+    stage.check(&ended);
+}
+
+/// Whatever is recorded while many names are read waits in the socket.
+#[test]
+fn nothing_is_lost_while_names_are_read() {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    let (big, watched) = (directory(), directory());
+    for name in 0..100_000 {
+        File::create(big.path().join(name.to_string())).expect("a file");
+    }
+    audit.watch(watched.path());
+    let socket = os::listening_socket().expect("root may listen");
+    os::make_room(&socket).expect("root may have a large buffer");
+    let mut command = activated(socket);
+    command.args(["-v", "--prime", big.path().to_str().expect("UTF-8")]);
+    let daemon = Daemon::start_on_stdout(command);
+    wait_until("the names are being read", || {
+        let children = format!("/proc/{0}/task/{0}/children", daemon.pid());
+        let children = fs::read_to_string(children).unwrap_or_default();
+        (children.split_whitespace().count() == 2).then_some(())
+    });
+    let paths = create(watched.path(), 2000);
+    wait_until_known(&daemon);
+    daemon.wait_for(2000, "all events", |event| event["action"] == "created");
+    let ended = daemon.stop();
+    assert_eq!(created(&ended.events, watched.path()), each_once(paths));
+    assert!(ended.stderr.contains("knows 100"), "{}", ended.stderr);
+}
