@@ -5,6 +5,7 @@
 
 mod fixtures;
 mod floods;
+mod histories;
 mod memory;
 mod mutations;
 mod oddities;
