@@ -123,7 +123,7 @@ fn the_inspector_has_none_of_the_programs_files_open() {
 }
 
 #[test]
-fn the_exit_of_the_inspector_is_logged_once() {
+fn the_exit_of_the_inspectors_is_logged_once() {
     let Some(mut audit) = Audit::borrow() else {
         return;
     };
@@ -141,7 +141,9 @@ fn the_exit_of_the_inspector_is_logged_once() {
     audit.rule(&[&creations[..], &["-F", &parent]].concat());
     let other = crate::live::directory();
     let daemon = Daemon::listen(&MULTICAST);
-    os::kill(daemon.inspector(), libc::SIGKILL);
+    for pid in daemon.helpers() {
+        os::kill(pid, libc::SIGKILL);
+    }
     let directory = fs::File::open(other.path()).unwrap();
     for name in [c"one", c"two"] {
         assert!(os::wait(os::fork(
@@ -154,6 +156,6 @@ fn the_exit_of_the_inspector_is_logged_once() {
     };
     daemon.wait_for(2, "the events", is_unresolved);
     let ended = daemon.stop();
-    let said = ended.stderr.matches("the inspector process has exited");
+    let said = ended.stderr.matches("the inspector processes have exited");
     assert_eq!(said.count(), 1, "{}", ended.stderr);
 }

@@ -239,7 +239,7 @@ fn nothing_is_lost_while_names_are_read() {
     wait_until("the names are being read", || {
         let children = format!("/proc/{0}/task/{0}/children", daemon.pid());
         let children = fs::read_to_string(children).unwrap_or_default();
-        (children.split_whitespace().count() == 2).then_some(())
+        (children.split_whitespace().count() == 4).then_some(())
     });
     let paths = create(watched.path(), 2000);
     wait_until_known(&daemon);

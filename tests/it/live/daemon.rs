@@ -112,14 +112,18 @@ impl Daemon {
         wait_until(what, found);
     }
 
-    /// The process id of its inspector.
+    /// The process id of one of its inspectors.
     pub(crate) fn inspector(&self) -> u32 {
+        *self.helpers().first().expect("it has started")
+    }
+
+    /// The process ids of its inspectors and of the process that reads directories.
+    pub(crate) fn helpers(&self) -> Vec<u32> {
         let pid = self.pid();
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
         let children = children.expect("it has children");
-        // The other one reads directories, and is started after it.
-        let first = children.split_whitespace().next();
-        first.and_then(|pid| pid.parse().ok()).expect("it is one")
+        let children = children.split_whitespace();
+        children.map(|pid| pid.parse().expect("a number")).collect()
     }
 
     /// Waits until its log contains a text.
