@@ -119,6 +119,7 @@ fn name_type(text: &[u8]) -> NameType {
         b"CREATE" => NameType::Create,
         b"DELETE" => NameType::Delete,
         b"NORMAL" => NameType::Normal,
+        b"UNKNOWN" => NameType::Unknown,
         text => {
             let raw = enriched::split(AUDIT_PATH, text).0;
             let raw = enriched::bare(raw);

@@ -462,11 +462,17 @@ impl Reassembler {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn node(&mut self, record: &Entry) -> u32 {
-        if record.node.is_empty() {
-            return 0;
+        match record.node.is_empty() {
+            true => 0,
+            false => self.named(record),
         }
+    }
+
+    /// The number of a node that has a name.
+    #[inline(never)]
+    fn named(&mut self, record: &Entry) -> u32 {
         if self.nodes.is_full() {
             // A log with this many nodes, or a forged one. Numbers must not be reused while events
             // in flight have them.

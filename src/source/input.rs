@@ -162,7 +162,10 @@ impl Inputs {
         until: Option<Instant>,
     ) -> Result<Read, Error> {
         if input.guess != Guess::Open && !input.ahead.is_empty() {
-            buffer.append(&mut input.ahead);
+            match buffer.is_empty() {
+                true => *buffer = std::mem::take(&mut input.ahead),
+                false => buffer.append(&mut input.ahead),
+            }
             return Ok(Read::Bytes);
         }
         if let Some(decoder) = &mut input.decoder {

@@ -45,6 +45,7 @@ pub struct LogSource {
     skipping: bool,
     /// The line ends in the current chunk.
     ends: Vec<usize>,
+    sample: Sample,
     lines: Lines,
     input: InputState,
     /// The first input that has ended without a record.
@@ -89,6 +90,7 @@ impl LogSource {
             rest: Vec::new(),
             skipping: false,
             ends: Vec::new(),
+            sample: Sample::default(),
             lines: Lines::default(),
             input: InputState::default(),
             barren: None,
@@ -116,6 +118,7 @@ impl LogSource {
             has_records: false,
             name: name.unwrap_or_default(),
         };
+        self.sample = Sample::default();
         self.lines.start(self.inputs.modified().map(year));
     }
 
@@ -129,7 +132,8 @@ impl LogSource {
         } else if !is_end {
             self.whole_lines(&bytes, batch);
         } else if !std::mem::take(&mut self.skipping) {
-            self.lines.line(&bytes, 0..bytes.len(), End::Missing, batch);
+            self.lines
+                .joined(&bytes, 0..bytes.len(), End::Missing, batch);
         }
         bytes.append(&mut self.lines.unescaped);
         batch.bytes = bytes;
@@ -140,9 +144,14 @@ impl LogSource {
     fn whole_lines(&mut self, bytes: &[u8], batch: &mut Batch) {
         self.ends.clear();
         self.ends.extend(memchr_iter(b'\n', bytes));
+        let has_joined = self.sample.has_joined(bytes, &self.ends);
         let mut start = 0;
         for end in &self.ends {
-            if !self.skipping {
+            if self.skipping {
+                // Still the line that was cut.
+            } else if has_joined {
+                self.lines.joined(bytes, start..*end, End::Newline, batch);
+            } else {
                 self.lines.line(bytes, start..*end, End::Newline, batch);
             }
             self.skipping = false;
@@ -238,7 +247,6 @@ struct Lines {
     /// Texts of records that are not in the log as they are, because they had escapes in it. They
     /// belong behind the bytes of the batch.
     unescaped: Vec<u8>,
-    sample: Sample,
     /// Lines of the current input that are not records.
     strange: u64,
     is_binary: bool,
@@ -248,7 +256,6 @@ struct Lines {
 impl Lines {
     fn start(&mut self, year: Option<u64>) {
         self.unwrapper.year = year;
-        self.sample = Sample::default();
         (self.strange, self.is_binary, self.is_interpreted) = (0, false, false);
     }
 
@@ -271,7 +278,7 @@ impl Lines {
                 record_type,
                 id,
                 body,
-            }) if !self.sample.is_due() || !self.is_joined(&text[body.clone()]) => {
+            }) => {
                 let at = |part: Range<usize>| narrow(start + part.start..start + part.end);
                 batch.add(Entry {
                     id,
@@ -282,18 +289,24 @@ impl Lines {
                     body: at(body),
                 });
             }
-            _ => self.wrapped(bytes, text, end, batch),
+            None => self.wrapped(bytes, text, end, batch),
         }
     }
 
-    /// Whether another record follows in the same line.
+    /// As [`line`](Self::line), for a line in which several records may be joined.
     #[cold]
-    fn is_joined(&mut self, body: &[u8]) -> bool {
-        let is_joined = wrap::is_joined(body);
-        if is_joined {
-            self.sample.watch();
+    fn joined(&mut self, bytes: &[u8], place: Range<usize>, end: End, batch: &mut Batch) {
+        let line = bytes.get(place.clone()).unwrap_or_default();
+        if !wrap::is_joined(line) {
+            return self.line(bytes, place, end, batch);
         }
-        is_joined
+        let text = line.get(..MAX_LINE_BYTES).unwrap_or(line);
+        let end = if text.len() < line.len() {
+            End::Cut
+        } else {
+            end
+        };
+        self.wrapped(bytes, text, end, batch);
     }
 
     /// Adds the records in a line that is not as auditd writes it.
@@ -408,53 +421,36 @@ fn is_cut(text: &[u8], end: End) -> bool {
     }
 }
 
-/// Selects the lines that are searched for joined records: the first ones of an input, then one in
-/// [`EVERY`](Self::EVERY), and all for a while after one was found.
-#[derive(Debug)]
+/// Finds out whether the lines of a chunk have to be searched for joined records, by a sample of
+/// them: the first ones of an input, and one in [`EVERY`](Self::EVERY).
+#[derive(Debug, Default)]
 struct Sample {
-    /// Lines to leave out.
-    gap: u32,
-    /// Lines to search before the next gap.
-    left: u32,
+    has_started: bool,
+    /// Whether the last chunk had joined records.
+    had_joined: bool,
 }
 
 impl Sample {
-    const FIRST: u32 = 128;
-    const EVERY: u32 = 256;
-    const AFTER_ONE: u32 = 4096;
+    const FIRST: usize = 16;
+    const EVERY: usize = 512;
 
-    #[inline(always)]
-    fn is_due(&mut self) -> bool {
-        match self.gap.checked_sub(1) {
-            Some(gap) => {
-                self.gap = gap;
-                false
-            }
-            None => self.step(),
-        }
-    }
-
-    #[cold]
-    fn step(&mut self) -> bool {
-        match self.left.checked_sub(1) {
-            Some(left) => self.left = left,
-            None => self.gap = Sample::EVERY - 1,
-        }
-        true
-    }
-
-    /// Searches the next lines.
-    fn watch(&mut self) {
-        (self.gap, self.left) = (0, Sample::AFTER_ONE);
-    }
-}
-
-impl Default for Sample {
-    fn default() -> Sample {
-        Sample {
-            gap: 0,
-            left: Sample::FIRST,
-        }
+    /// Whether a chunk with these line ends has joined records, or the one before it had.
+    fn has_joined(&mut self, bytes: &[u8], ends: &[usize]) -> bool {
+        let first = match std::mem::replace(&mut self.has_started, true) {
+            true => 1,
+            false => Sample::FIRST.min(ends.len()),
+        };
+        let is_joined = |index: usize| {
+            let start = match index.checked_sub(1) {
+                Some(before) => ends.get(before).map_or(0, |end| end + 1),
+                None => 0,
+            };
+            let line = ends.get(index).and_then(|end| bytes.get(start..*end));
+            line.is_some_and(wrap::is_joined)
+        };
+        let mut sample = (0..first).chain((first..ends.len()).step_by(Sample::EVERY));
+        let has_joined = sample.any(is_joined);
+        std::mem::replace(&mut self.had_joined, has_joined) || has_joined
     }
 }
 

@@ -96,9 +96,9 @@ impl<'a> Iterator for Found<'a> {
     }
 }
 
-/// Whether another record follows the one whose body this is.
-pub(in crate::source) fn is_joined(body: &[u8]) -> bool {
-    start(body, 0).is_some_and(|next| is_closed(body.get(..next.at).unwrap_or_default()))
+/// Whether a line has more than one record.
+pub(in crate::source) fn is_joined(line: &[u8]) -> bool {
+    Found::new(line).nth(1).is_some()
 }
 
 /// The stamp of the first record in a text.
