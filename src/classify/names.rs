@@ -439,11 +439,15 @@ impl<'a, 'm> Namer<'a, 'm> {
     }
 
     fn mount(&mut self, action: Action, from: Dir, to: Dir, target_first: bool) -> Named<'a> {
-        let mut named = self
-            .facts
-            .paths
+        let paths = self.facts.paths;
+        // Linux 3.10 writes the target twice, first without its inode.
+        let is_again = |path: &PathRecord| {
+            let is_it = |other: &PathRecord| other.inode.is_some() && other.name == path.name;
+            path.inode.is_none() && paths.iter().any(is_it)
+        };
+        let mut named = paths
             .iter()
-            .filter(|p| p.nametype != NameType::Parent)
+            .filter(|path| path.nametype != NameType::Parent && !is_again(path))
             .copied();
         let (first, second) = (named.next(), named.next());
         let (source, target) = match (first, second) {

@@ -375,3 +375,34 @@ fn the_source_of_a_hard_link_is_the_existing_file() {
         );
     }
 }
+
+#[test]
+fn a_mount_on_linux_3_10_names_its_target_twice() {
+    let target = [
+        "PATH item=0 name=\"/mnt/x\" objtype=UNKNOWN",
+        "PATH item=1 name=\"/mnt/x\" inode=7 dev=00:13 mode=040700 ouid=0 ogid=0 rdev=00:00 \
+         objtype=NORMAL",
+    ];
+    let mount = |items| call(165, &format!("a0=1 a1=2 a2=3 a3=6 items={items}"));
+    let event = |records: &[&str]| super::event(records);
+    let without = event(&[&mount(2), "CWD cwd=\"/\"", target[0], target[1], "EOE"]);
+    assert_eq!(
+        (without.get("path"), &without["dest_path"]),
+        (None, &json!("/mnt/x"))
+    );
+    assert_eq!(without["inode"], json!("7"));
+    let device = "PATH item=2 name=\"/dev/sdc1\" inode=9 dev=00:05 mode=060660 ouid=0 ogid=6 \
+                  rdev=08:21 objtype=NORMAL";
+    let with = event(&[
+        &mount(3),
+        "CWD cwd=\"/\"",
+        target[0],
+        target[1],
+        device,
+        "EOE",
+    ]);
+    assert_eq!(
+        (&with["path"], &with["dest_path"]),
+        (&json!("/dev/sdc1"), &json!("/mnt/x"))
+    );
+}

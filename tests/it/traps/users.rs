@@ -337,3 +337,13 @@ fn a_login_has_the_ids_of_the_call_that_caused_it() {
     let event = event(&[login, &call(1, "a0=3 items=0")]);
     assert_eq!((&event["ppid"], &event["euid"]), (&json!(1), &json!(0)));
 }
+
+#[test]
+fn the_oldest_type_of_message_is_a_user_event_too() {
+    let event = event(&["USER pid=7 uid=0 auid=0 ses=4 msg='text=hello exe=\"/x\" res=success'"]);
+    assert_eq!(
+        (&event["name"], &event["type"]),
+        (&json!("user_event"), &json!("USER"))
+    );
+    assert_eq!(event["fields"]["text"], json!("hello"));
+}
