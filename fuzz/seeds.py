@@ -4,7 +4,10 @@
 A seed starts with the bytes that its target reads before the text: see the type of its input.
 """
 
+import gzip
 import hashlib
+import json
+import lzma
 import pathlib
 import re
 import struct
@@ -29,6 +32,24 @@ def shape(body):
                  for key, value in pairs)
 
 
+def wrappers():
+    """Whole inputs in forms that only the outer layer knows, each for the first kind of its target."""
+    record = 'type=CWD msg=audit(1.002:3): cwd="/"'
+    text = record + "\n"
+    inputs = [text.encode(), gzip.compress(text.encode()), lzma.compress(text.encode())]
+    escaped = json.dumps({"log": text, "host": "h"})
+    for line in [
+        "Feb 22 14:25:25 h audit " + record, "<13>1 2026-02-22T14:25:25Z h a - - - " + record,
+        "2026-02-22T14:25:25Z stdout F " + escaped, escaped, f"{record} {record}",
+        "1771770325.070000 h audit[1]: CWD cwd=\"/\"", "audit.log-12-" + record,
+        "Feb 22 14:25:25 h kernel: audit: audit_lost=7 audit_rate_limit=0",
+        "__CURSOR=x\n_TRANSPORT=audit\n_AUDIT_TYPE=1307\n_AUDIT_ID=3\n"
+        "_SOURCE_REALTIME_TIMESTAMP=1002000\nMESSAGE=CWD cwd=\"/\"\n",
+    ]:
+        inputs.append(line.encode() + b"\n")
+    return [struct.pack("<I", 0) + text for text in inputs]
+
+
 def main():
     seen, events = set(), {}
     for log in sorted((HERE.parent / "tests/data").glob("*.log")):
@@ -43,6 +64,8 @@ def main():
                 number = TYPES.get(kind, 1100)
                 keep("fields", struct.pack("<H", number - 1000) + body)
                 keep("header", stamp + b": " + body[:40])
+    for wrapped in wrappers():
+        keep("wrap", wrapped)
     known = set()
     for records in events.values():
         what = tuple((kind, shape(body)) for kind, body, _ in records)
