@@ -290,10 +290,13 @@ fn calls_that_fail_never_have_a_wrong_path() {
 
 #[test]
 fn links_go_from_what_there_was_to_the_new_name() {
-    hold(&[FILES], tree(&["a/", "b/", "a/f", "same"]), |w| {
+    hold(&[FILES], tree(&["a/", "b/", "same"]), |w| {
         let open = O_RDONLY | O_DIRECTORY;
         let a = call!(w, openat(AT_FDCWD, "a", open)).at("a").fd();
         let b = call!(w, openat(AT_FDCWD, "b", open)).at("b").fd();
+        call!(w, openat(a, "f", O_CREAT | O_WRONLY, MODE))
+            .at("a/f")
+            .action("created");
         call!(w, linkat(a, "f", b, "g", 0)).at("a/f").to("b/g");
         call!(w, linkat(a, "f", b, "f", 0)).at("a/f").to("b/f");
         call!(w, linkat(AT_FDCWD, "same", a, "same", 0))
