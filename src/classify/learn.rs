@@ -9,7 +9,7 @@ use crate::{
         claims::{Namer, file_of},
         names::{Named, O_ACCMODE},
     },
-    model::{Action, FileType, record_type::AUDIT_URINGOP},
+    model::{Action, FileId, FileType, record_type::AUDIT_URINGOP},
     parse::{NameType, PathRecord},
     resolve::{Mode, Seen, Sighting, text},
 };
@@ -143,6 +143,9 @@ fn changed(namer: &mut Namer, named: &Named) {
         named.real_dest_path.or(named.dest_path),
     );
     match (named.action, path, dest) {
+        (Action::Deleted, Some(path), _) if is_elsewhere(namer, file) => {
+            namer.memory.forget_path(path);
+        }
         (Action::Deleted, Some(path), _) => namer.memory.removed(path, file, host),
         (Action::Renamed, Some(from), Some(to)) => {
             // The file that had the name before is gone.
@@ -195,6 +198,16 @@ fn replaced<'a, 'm>(
     let (is_exchange, moved) = (named.exchanged, named.subject.and_then(|file| file.file));
     let deleted = namer.of(NameType::Delete);
     deleted.filter(move |file| !is_exchange && file.file.is_some() && file.file != moved)
+}
+
+/// Whether the inode of a removed file is known in other directories alone. Events come in the order
+/// in which calls returned, so another process may have made a new file with that number by now.
+fn is_elsewhere(namer: &mut Namer, removed: Option<(FileId, FileType)>) -> bool {
+    let mut parents = namer.of(NameType::Parent).filter_map(|parent| parent.file);
+    match (removed, parents.next(), parents.next()) {
+        (Some((file, _)), Some(parent), None) => namer.memory.is_elsewhere(file, parent),
+        _ => false,
+    }
 }
 
 /// Whether a rename may be an exchange: where both names have the same last part behind as many
@@ -272,6 +285,9 @@ fn half_known(namer: &mut Namer, named: &Named) {
         namer.memory.forget_names(file);
     }
     for gone in namer.of(NameType::Delete) {
+        if is_elsewhere(namer, file_of(&gone)) {
+            continue;
+        }
         match (gone.name, file_of(&gone)) {
             (Some(name), Some(file)) => {
                 namer.memory.removed_somewhere(text::basename(name), file);

@@ -314,6 +314,16 @@ impl Resolver {
         })
     }
 
+    /// Whether a file has names, each of them in a directory that is known for another one.
+    pub(crate) fn is_elsewhere(&self, file: FileId, directory: FileId) -> bool {
+        let mut names = self.tree.names_of(file).peekable();
+        let is_in_another = |name| {
+            let holder = self.tree.known(self.tree.directory(name));
+            holder.is_some_and(|holder| holder.file != directory)
+        };
+        names.peek().is_some() && names.all(is_in_another)
+    }
+
     /// A candidate for a name whose directory's inode the record gives.
     fn by_known_parent<'a>(
         &mut self,

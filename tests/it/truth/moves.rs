@@ -129,19 +129,24 @@ fn many_processes_at_once_are_told_apart() {
                 let e = call!(w, openat(AT_FDCWD, to.as_str(), DIRECTORY))
                     .at(&to)
                     .fd();
+                // While an earlier event of another process is still on its way, nothing is proved.
                 for number in 0..FILES_EACH {
                     let name = format!("f{number}");
                     let (old, new) = (format!("{from}/{name}"), format!("{to}/{name}"));
                     let f = call!(w, openat(d, name.as_str(), MAKE, 0o600))
                         .at(&old)
+                        .or_unresolved()
                         .fd();
-                    call!(w, ftruncate(f, 10)).at(&old);
+                    call!(w, ftruncate(f, 10)).at(&old).or_unresolved();
                     call!(w, renameat(d, name.as_str(), e, name.as_str()))
                         .at(&old)
-                        .to(&new);
-                    call!(w, fchmod(f, 0o640)).at(&new);
+                        .to(&new)
+                        .or_unresolved();
+                    call!(w, fchmod(f, 0o640)).at(&new).or_unresolved();
                     quiet!(w, close(f));
-                    call!(w, unlinkat(e, name.as_str(), 0)).at(&new);
+                    call!(w, unlinkat(e, name.as_str(), 0))
+                        .at(&new)
+                        .or_unresolved();
                 }
             }
         };
