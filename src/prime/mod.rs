@@ -313,7 +313,7 @@ impl Primer {
         let root = self.roots.get(directory.root);
         let path = root.map_or(&directory.path, |root| &root.path);
         log::warn!(
-            "read no more than {} of {}; some paths may be unresolved until their files are seen",
+            "stopped after {}, in {}; paths of the others are unresolved until records name them",
             self.left.met(),
             shown(path)
         );

@@ -49,6 +49,10 @@ const MAX_NAMES: usize = 262_144;
 /// Bytes of the tree, which only a log with names that are longer than any file's reaches first.
 const MAX_TREE_BYTES: usize = 64 << 20;
 
+/// Bytes of the tree for each name that was primed, which do not count for that: a slot in a table
+/// that doubles when it is full, and a name that may be long.
+const PRIMED_BYTES: usize = 256;
+
 /// The live system and the memory for what is built while one event is looked at.
 #[derive(Clone, Copy)]
 pub(crate) struct Asker<'a, 'h> {
@@ -138,7 +142,8 @@ impl Resolver {
 
     /// The name of a path, made if need be. The caller holds it.
     fn hold(&mut self, path: &[u8]) -> Name {
-        if self.tree.len() > MAX_NAMES + self.primed || self.tree.size() > MAX_TREE_BYTES {
+        let max_bytes = MAX_TREE_BYTES + PRIMED_BYTES * self.primed;
+        if self.tree.len() > MAX_NAMES + self.primed || self.tree.size() > max_bytes {
             let Resolver {
                 tree,
                 learned,
