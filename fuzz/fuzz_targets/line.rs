@@ -76,7 +76,8 @@ fn events(parts: &[&[u8]]) -> Events {
     };
     for part in parts.iter().filter(|part| !part.is_empty()) {
         writer.write_all(part).expect("the pipe has room");
-        source.fill(&mut batch, None).expect("the pipe can be read");
+        // A log without any record is an error at its end.
+        let _ = source.fill(&mut batch, None);
         for record in batch.records() {
             reassembler.push(0, record);
         }
@@ -84,7 +85,7 @@ fn events(parts: &[&[u8]]) -> Events {
         take(&mut reassembler);
     }
     drop(writer);
-    while source.fill(&mut batch, None).expect("the pipe can be read") == Fill::More {
+    while source.fill(&mut batch, None).is_ok_and(|fill| fill == Fill::More) {
         for record in batch.records() {
             reassembler.push(0, record);
         }

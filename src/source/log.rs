@@ -127,6 +127,7 @@ impl LogSource {
     fn take(&mut self, batch: &mut Batch, is_end: bool) {
         let mut bytes = std::mem::take(&mut batch.bytes);
         let before = (batch.len(), batch.sightings.kernel_lost);
+        self.lines.may_be_binary &= !self.input.has_records;
         if self.input.is_export {
             self.entries(&bytes, is_end, batch);
         } else if !is_end {
@@ -144,19 +145,17 @@ impl LogSource {
     fn whole_lines(&mut self, bytes: &[u8], batch: &mut Batch) {
         self.ends.clear();
         self.ends.extend(memchr_iter(b'\n', bytes));
-        let has_joined = self.sample.has_joined(bytes, &self.ends);
-        let mut start = 0;
-        for end in &self.ends {
-            if self.skipping {
-                // Still the line that was cut.
-            } else if has_joined {
-                self.lines.joined(bytes, start..*end, End::Newline, batch);
-            } else {
-                self.lines.line(bytes, start..*end, End::Newline, batch);
-            }
-            self.skipping = false;
-            start = end + 1;
+        let ends = std::mem::take(&mut self.ends);
+        let (first, others) = ends.split_at(self.sample.first(&ends));
+        let start = self.cut(bytes, 0, first, true, batch);
+        self.lines.may_be_binary &= others.is_empty();
+        if self.lines.is_binary {
+            return;
         }
+        let has_joined = self.sample.has_joined(bytes, start, others);
+        let start = self.cut(bytes, start, others, has_joined, batch);
+        self.sample.seen += start;
+        self.ends = ends;
         let rest = bytes.get(start..).unwrap_or_default();
         if self.skipping {
             // Still the line that was cut.
@@ -167,6 +166,34 @@ impl LogSource {
         } else {
             self.rest.extend_from_slice(rest);
         }
+    }
+
+    /// Adds the records of lines, the first of which starts at `start`. Returns the start of the
+    /// next line.
+    #[inline(always)]
+    fn cut(
+        &mut self,
+        bytes: &[u8],
+        mut start: usize,
+        ends: &[usize],
+        may_be_joined: bool,
+        batch: &mut Batch,
+    ) -> usize {
+        for end in ends {
+            if self.skipping {
+                // Still the line that was cut.
+            } else if may_be_joined {
+                if self.lines.is_binary {
+                    break;
+                }
+                self.lines.joined(bytes, start..*end, End::Newline, batch);
+            } else {
+                self.lines.line(bytes, start..*end, End::Newline, batch);
+            }
+            self.skipping = false;
+            start = end + 1;
+        }
+        start
     }
 
     /// Splits the bytes into entries of the journal.
@@ -190,19 +217,15 @@ impl LogSource {
 
     /// Ends an input: notes whether it had any record.
     fn end_of_input(&mut self, batch: &mut Batch) {
-        if self.input.has_started {
-            self.take(batch, true);
+        if !self.input.has_started {
+            self.start(&batch.bytes);
         }
+        self.take(batch, true);
         self.rest.clear();
         if !self.input.has_records && self.lines.strange > 0 && self.barren.is_none() {
             self.barren = Some(self.lines.nothing_found(&self.input.name));
         }
         self.input = InputState::default();
-    }
-
-    /// Whether the current input is binary: no text, and no record in it so far.
-    fn is_binary(&self) -> bool {
-        self.lines.is_binary && !self.input.has_records
     }
 }
 
@@ -212,10 +235,14 @@ impl Source for LogSource {
         match self.inputs.read(&mut batch.bytes, until)? {
             Read::Bytes => {
                 if !self.input.has_started {
+                    if wrap::Entries::may_be_export(&batch.bytes) {
+                        self.rest.append(&mut batch.bytes);
+                        return Ok(Fill::More);
+                    }
                     self.start(&batch.bytes);
                 }
                 self.take(batch, false);
-                if self.is_binary() {
+                if self.lines.is_binary {
                     self.inputs.skip();
                     self.end_of_input(batch);
                 }
@@ -249,6 +276,9 @@ struct Lines {
     unescaped: Vec<u8>,
     /// Lines of the current input that are not records.
     strange: u64,
+    /// Whether these are the first lines of an input, without a record so far.
+    may_be_binary: bool,
+    /// Whether one of them has a NUL.
     is_binary: bool,
     is_interpreted: bool,
 }
@@ -257,6 +287,7 @@ impl Lines {
     fn start(&mut self, year: Option<u64>) {
         self.unwrapper.year = year;
         (self.strange, self.is_binary, self.is_interpreted) = (0, false, false);
+        self.may_be_binary = true;
     }
 
     /// Adds the records in a line to the batch, or counts the line as malformed. Skips empty lines.
@@ -351,7 +382,8 @@ impl Lines {
             }
             Verdict::Malformed => {
                 log_malformed(text);
-                self.is_binary |= memchr(0, text).is_some();
+                let may_be_binary = self.may_be_binary && batch.is_empty();
+                self.is_binary |= may_be_binary && memchr(0, text).is_some();
             }
         }
         self.strange += 1;
@@ -421,35 +453,42 @@ fn is_cut(text: &[u8], end: End) -> bool {
     }
 }
 
-/// Finds out whether the lines of a chunk have to be searched for joined records, by a sample of
-/// them: the first ones of an input, and one in [`EVERY`](Self::EVERY).
+/// Finds out which lines have to be searched for joined records: the first ones of an input, and all
+/// lines of a chunk in which a sample has some.
 #[derive(Debug, Default)]
 struct Sample {
-    has_started: bool,
+    /// Bytes of the input in earlier chunks.
+    seen: usize,
     /// Whether the last chunk had joined records.
     had_joined: bool,
 }
 
 impl Sample {
-    const FIRST: usize = 16;
+    /// Lines that end within this many bytes of the start of an input are all searched.
+    const FIRST_BYTES: usize = 16 << 10;
+    /// Of the others, one in this many is.
     const EVERY: usize = 512;
 
-    /// Whether a chunk with these line ends has joined records, or the one before it had.
-    fn has_joined(&mut self, bytes: &[u8], ends: &[usize]) -> bool {
-        let first = match std::mem::replace(&mut self.has_started, true) {
-            true => 1,
-            false => Sample::FIRST.min(ends.len()),
-        };
+    /// How many lines of a chunk belong to the first ones.
+    fn first(&self, ends: &[usize]) -> usize {
+        let left = Sample::FIRST_BYTES.saturating_sub(self.seen);
+        let is_start = self.seen == 0 && !ends.is_empty();
+        ends.partition_point(|end| *end < left)
+            .max(usize::from(is_start))
+    }
+
+    /// Whether lines of a chunk with these ends, from `start` on, are joined, or those of the chunk
+    /// before were.
+    fn has_joined(&mut self, bytes: &[u8], start: usize, ends: &[usize]) -> bool {
         let is_joined = |index: usize| {
             let start = match index.checked_sub(1) {
-                Some(before) => ends.get(before).map_or(0, |end| end + 1),
-                None => 0,
+                Some(before) => ends.get(before).map_or(start, |end| end + 1),
+                None => start,
             };
             let line = ends.get(index).and_then(|end| bytes.get(start..*end));
             line.is_some_and(wrap::is_joined)
         };
-        let mut sample = (0..first).chain((first..ends.len()).step_by(Sample::EVERY));
-        let has_joined = sample.any(is_joined);
+        let has_joined = (0..ends.len()).step_by(Sample::EVERY).any(is_joined);
         std::mem::replace(&mut self.had_joined, has_joined) || has_joined
     }
 }

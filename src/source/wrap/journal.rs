@@ -66,10 +66,19 @@ impl Entry {
 #[derive(Debug)]
 pub(in crate::source) struct Entries;
 
+/// The field that every entry starts with.
+const CURSOR: &[u8] = b"__CURSOR=";
+
 impl Entries {
     /// Whether an input is in this format: every entry starts with its cursor.
     pub(in crate::source) fn is_export(text: &[u8]) -> bool {
-        text.trim_ascii_start().starts_with(b"__CURSOR=")
+        text.trim_ascii_start().starts_with(CURSOR)
+    }
+
+    /// Whether these first bytes of an input are too few to tell.
+    pub(in crate::source) fn may_be_export(text: &[u8]) -> bool {
+        let text = text.trim_ascii_start();
+        text.len() < CURSOR.len() && CURSOR.starts_with(text)
     }
 
     /// The first entry of a text and its length with the empty line; `None` if its end is missing.

@@ -98,7 +98,8 @@ impl<'a> Iterator for Found<'a> {
 
 /// Whether a line has more than one record.
 pub(in crate::source) fn is_joined(line: &[u8]) -> bool {
-    Found::new(line).nth(1).is_some()
+    static STAMP: LazyLock<Finder> = LazyLock::new(|| Finder::new(b"audit("));
+    STAMP.find_iter(line).nth(1).is_some() && Found::new(line).nth(1).is_some()
 }
 
 /// The stamp of the first record in a text.
