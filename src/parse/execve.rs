@@ -59,7 +59,8 @@ impl<'a> Pieces<'a> {
             let Some(token) = tokens.next() else { return };
             fields.skip_to(&tokens);
             if token.key == b"argc" {
-                self.argc = token.value.integer();
+                // Old kernels write a second record, with fewer arguments, for a script.
+                self.argc = self.argc.max(token.value.integer());
             } else if let Some((argument, part)) = position(token.key) {
                 self.found.push(Piece {
                     argument,

@@ -163,3 +163,15 @@ fn arguments_take_precedence_over_the_process_title() {
     let event = argv(&[r#"EXECVE argc=1 a0="new""#, "PROCTITLE proctitle=\"old\""]);
     assert_eq!(event["commandline"], "new");
 }
+
+#[test]
+fn a_script_has_the_arguments_of_its_longest_record() {
+    let event = event(&[
+        &call(59, "items=0"),
+        "EXECVE argc=4 a0=\"/bin/perl\" a1=\"-w\" a2=\"/x.pl\" a3=\"--all\"",
+        "EXECVE argc=3 a0=\"/bin/perl\" a1=\"-w\" a2=\"/x.pl\"",
+        "EOE",
+    ]);
+    assert_eq!(event["argv"], json!(["/bin/perl", "-w", "/x.pl", "--all"]));
+    assert_eq!(event.get("incomplete"), None);
+}
