@@ -243,6 +243,8 @@ impl Source for LogSource {
                 }
                 self.take(batch, false);
                 if self.lines.is_binary {
+                    // It has no records, so nothing refers to its bytes.
+                    batch.bytes.clear();
                     self.inputs.skip();
                     self.end_of_input(batch);
                 }

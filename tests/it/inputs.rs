@@ -160,6 +160,9 @@ fn an_input_without_any_record_is_an_error_in_one_line() {
     };
     check(b"Feb 22 14:25:25 web sshd[7]: hello\n", "it has none");
     check(&fs::read("/proc/self/exe").unwrap(), "it is a binary file");
+    // Text in a binary file is none of a log.
+    let text = [b"\x7fELF\0\n", creation(1, "one", 5).as_bytes()].concat();
+    check(&text, "it is a binary file");
     let interpreted = "type=CWD msg=audit(07/03/2024 11:39:20.891:42) : cwd=/\n";
     let reason = "it is the output of ausearch -i, which is ambiguous; use ausearch --raw";
     check(interpreted.as_bytes(), reason);
