@@ -337,7 +337,8 @@ impl<'a, 'm> Namer<'a, 'm> {
             (Some(only), None) if self.of(NameType::Parent).next().is_some() => (None, Some(only)),
             // What is evaluated last comes first.
             (Some(first), Some(second)) => (Some(second), Some(first)),
-            (only, _) => (only, None),
+            // The other one was empty, too long, or not in memory; this may be either.
+            (_, _) => (None, None),
         };
         let path = match old {
             Some(old) => self.place_in(&old, old_dir, [None; 2], false),

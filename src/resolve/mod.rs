@@ -5,7 +5,7 @@
 //! opened which file as which descriptor, and which names a file (device and inode) has. Renames and
 //! removals of files and directories change it as they change the file system.
 //!
-//! Every path goes through one decision, [`Resolver::locate`]: candidates are held against all that
+//! Every path goes through one decision, `Resolver::locate`: candidates are held against all that
 //! the record says of the files around the name, against what is known of those files, against the
 //! live system, and against losses. A path that is not proved is not given.
 //!
