@@ -38,7 +38,8 @@
 //! # Features
 //!
 //! The default feature `cli` is for the program `auditrd` alone. A library that depends on this one
-//! takes `default-features = false`, and `confine` or `pretty` for the modules of these names.
+//! takes `default-features = false`, `confine` or `pretty` for the modules of these names, and
+//! `compression` or `json` to read logs that are compressed, or whose records are in JSON.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test ends there"))]
 

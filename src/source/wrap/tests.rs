@@ -95,6 +95,7 @@ fn names_of_files_before_a_record_are_skipped() {
 }
 
 #[test]
+#[cfg(feature = "json")]
 fn records_in_json_are_read_without_its_escapes() {
     let escaped = RECORD.replace('"', "\\\"");
     let json = format!("{{\"log\":\"{escaped}\\n\",\"stream\":\"stdout\",\"host\":\"h\"}}");
@@ -117,6 +118,7 @@ fn broken_json_is_malformed_and_not_read_as_text() {
 }
 
 #[test]
+#[cfg(feature = "json")]
 fn journald_fields_make_a_record() {
     let line = r#"{"_TRANSPORT":"audit","_HOSTNAME":"h","_AUDIT_TYPE":"1307","_AUDIT_ID":"3",
         "_SOURCE_REALTIME_TIMESTAMP":"1002000","MESSAGE":"CWD cwd=\"/\""}"#;
