@@ -116,6 +116,15 @@ impl<'a, 'm> Namer<'a, 'm> {
         [first, second]
     }
 
+    /// The directory of the one PARENT record of a call. None if there are several.
+    pub(super) fn only_parent(&self) -> Option<FileId> {
+        let mut parents = self.of(NameType::Parent);
+        match (parents.next(), parents.next()) {
+            (Some(only), None) => only.file,
+            _ => None,
+        }
+    }
+
     /// Where an entry is. Where there is no record of it, its directory with a `/` at the end: a
     /// failed call often has no more.
     pub(super) fn place_entry(

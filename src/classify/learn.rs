@@ -103,7 +103,7 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
     if let Names::Descriptor(arg) | Names::Duplicate(arg) = names
         && let Some(fd) = namer.descriptor_argument(arg)
     {
-        // close(2) closes whatever it returns.
+        // close(2) closes the descriptor even if it fails.
         if namer.is_bad_descriptor() || named.action == Action::Closed {
             return namer.memory.forget_descriptor(namer.caller.pid, fd);
         }
@@ -153,7 +153,9 @@ fn changed(namer: &mut Namer, named: &Named) {
                 namer.memory.removed(to, file_of(&gone), host);
             }
             if named.exchanged {
-                namer.memory.exchanged(from, to, file, host);
+                if !namer.memory.exchanged(from, to, file, host) {
+                    return forget_files(namer);
+                }
             } else if may_be_exchange(namer, named, to) {
                 namer.memory.forget_path(from);
                 namer.memory.forget_path(to);
@@ -203,16 +205,15 @@ fn replaced<'a, 'm>(
 /// Whether the inode of a removed file is known in other directories alone. Events come in the order
 /// in which calls returned, so another process may have made a new file with that number by now.
 fn is_elsewhere(namer: &mut Namer, removed: Option<(FileId, FileType)>) -> bool {
-    let mut parents = namer.of(NameType::Parent).filter_map(|parent| parent.file);
-    match (removed, parents.next(), parents.next()) {
-        (Some((file, _)), Some(parent), None) => namer.memory.is_elsewhere(file, parent),
+    match (removed, namer.only_parent()) {
+        (Some((file, _)), Some(parent)) => namer.memory.is_elsewhere(file, parent),
         _ => false,
     }
 }
 
-/// Whether a rename may be an exchange: where both names have the same last part behind as many
-/// bytes, the records of the two are the same four. A file that is known under the new name would
-/// have a DELETE record if it had been replaced.
+/// Whether a rename may be an exchange. Where both names are equally long and have the same last
+/// part, the four records of an exchange look like those of a rename. But a file that is known under
+/// the new name would have a DELETE record if the call had replaced it.
 fn may_be_exchange(namer: &mut Namer, named: &Named, to: &[u8]) -> bool {
     let (old, new) = (
         namer.of(NameType::Delete).next(),
@@ -255,8 +256,7 @@ fn sighting(namer: &mut Namer, named: &Named, path: &[u8]) -> Sighting {
 
 /// Whether nothing is known against the PARENT record of a call being about the directory of a path.
 fn is_in_its_directory(namer: &mut Namer, path: &[u8]) -> bool {
-    let mut parents = namer.of(NameType::Parent).filter_map(|parent| parent.file);
-    let (Some(parent), None) = (parents.next(), parents.next()) else {
+    let Some(parent) = namer.only_parent() else {
         return false;
     };
     let directory = text::directory(path);
@@ -264,7 +264,7 @@ fn is_in_its_directory(namer: &mut Namer, path: &[u8]) -> bool {
     known.is_none_or(|known| known == parent)
 }
 
-/// A file was touched of which not all is known. What is known of it still changes.
+/// A file was touched of which not all names are proved. The call still makes known names void.
 fn half_known(namer: &mut Namer, named: &Named) {
     let host = namer.host;
     let file = named.subject.as_ref().and_then(file_of);
@@ -311,11 +311,7 @@ fn half_known(namer: &mut Namer, named: &Named) {
 
 /// The directory of a file, where there is just one of them, and it is surely the one of the name.
 fn parent(namer: &mut Namer, named: &Named, path: &[u8]) {
-    let mut parents = namer.of(NameType::Parent);
-    let (Some(parent), None) = (parents.next(), parents.next()) else {
-        return;
-    };
-    let Some((file, _)) = file_of(&parent) else {
+    let Some(file) = namer.only_parent() else {
         return;
     };
     let directory = text::directory(path);
@@ -346,7 +342,7 @@ fn opened(namer: &mut Namer, named: &Named, flags: Flags) {
         return;
     }
     let (Some(path), false) = (named.path, named.unresolved) else {
-        // Whatever the descriptor is now, it is not what it was before.
+        // The descriptor is of another file now.
         return namer.memory.forget_descriptor(pid, fd);
     };
     let flags = match flags {

@@ -335,10 +335,10 @@ impl<'a, 'm> Namer<'a, 'm> {
         let (old, new) = match (first, second) {
             // The first name was looked up, and its record became that of its directory.
             (Some(only), None) if self.of(NameType::Parent).next().is_some() => (None, Some(only)),
-            // What is evaluated last comes first.
+            // The name that is evaluated last has the first record.
             (Some(first), Some(second)) => (Some(second), Some(first)),
-            // The other one was empty, too long, or not in memory; this may be either.
-            (_, _) => (None, None),
+            // Of one name it is not told which it is; the other was empty, too long or unreadable.
+            _ => (None, None),
         };
         let path = match old {
             Some(old) => self.place_in(&old, old_dir, [None; 2], false),

@@ -1,4 +1,4 @@
-//! How the memory changes by what was done.
+//! How calls change the memory.
 
 use smallvec::SmallVec;
 
@@ -8,7 +8,7 @@ use crate::{
         Asker, Caller, Host, Mode, Resolver,
         descriptors::Descriptor,
         is_another, text,
-        tree::{Known, Name},
+        tree::{Known, Name, Tree},
     },
 };
 
@@ -202,7 +202,7 @@ impl Resolver {
     /// another root.
     fn replaceable(&mut self, path: &[u8], seen: Seen, host: &dyn Host) -> Option<Name> {
         if path == b"/" {
-            // What a caller calls so depends on its root; that of this one is known if primed.
+            // A caller in a chroot has another `/`. The one of this program is known if primed.
             return None;
         }
         let name = self.hold(path);
@@ -234,13 +234,9 @@ impl Resolver {
     fn drop_others(&mut self, name: Name, seen: Seen) {
         let is_new = seen.sighting == Sighting::Created;
         let is_entry = seen.sighting != Sighting::Reached;
-        let others: SmallVec<[Name; 4]> = self.tree.names_of(seen.file).collect();
-        for other in others.into_iter().filter(|other| *other != name) {
-            let is_void = is_new || is_entry && !self.tree.is_canonical(other);
-            if is_void {
-                self.detach(other);
-            }
-        }
+        self.detach_each(seen.file, |tree, other| {
+            other != name && (is_new || is_entry && !tree.is_canonical(other))
+        });
     }
 
     /// A file got another name.
@@ -262,7 +258,7 @@ impl Resolver {
             self.detach(name);
         }
         match file {
-            Some((file, file_type)) if name.is_some() => self.drop_names(file, file_type),
+            Some((file, file_type)) if name.is_some() => self.drop_names(file, file_type, None),
             // It may be known by another path than the one that the caller took.
             Some(file) => self.removed_somewhere(text::basename(path), file),
             None => {}
@@ -270,33 +266,32 @@ impl Resolver {
     }
 
     /// A file has lost an entry: names that only led to it may have led there, and a directory had
-    /// no other.
-    fn drop_names(&mut self, file: FileId, file_type: FileType) {
-        let names: SmallVec<[Name; 4]> = self.tree.names_of(file).collect();
-        for name in names {
-            let is_entry = self.tree.known(name).is_some_and(|known| known.is_entry);
-            if !is_entry || file_type == FileType::Directory {
-                self.detach(name);
-            }
-        }
+    /// no other. The name `now` is a new one.
+    fn drop_names(&mut self, file: FileId, file_type: FileType, now: Option<Name>) {
+        self.detach_each(file, |tree, name| {
+            let is_entry = tree.known(name).is_some_and(|known| known.is_entry);
+            Some(name) != now && (!is_entry || file_type == FileType::Directory)
+        });
     }
 
     /// A file lost an entry that is not known, with this name.
     pub(crate) fn removed_somewhere(&mut self, last: &[u8], file: (FileId, FileType)) {
-        let names: SmallVec<[Name; 4]> = self.tree.names_of(file.0).collect();
-        for name in names {
-            if self.tree.last_part(name) == last {
-                self.detach(name);
-            }
-        }
-        self.drop_names(file.0, file.1);
+        self.detach_each(file.0, |tree, name| tree.last_part(name) == last);
+        self.drop_names(file.0, file.1, None);
     }
 
     /// A file lost an entry whose name is not known.
     pub(crate) fn forget_names(&mut self, file: FileId) {
+        self.detach_each(file, |_, _| true);
+    }
+
+    /// Detaches the names of a file that are void.
+    fn detach_each(&mut self, file: FileId, is_void: impl Fn(&Tree, Name) -> bool) {
         let names: SmallVec<[Name; 4]> = self.tree.names_of(file).collect();
         for name in names {
-            self.detach(name);
+            if is_void(&self.tree, name) {
+                self.detach(name);
+            }
         }
     }
 
@@ -332,20 +327,15 @@ impl Resolver {
                 self.tree.release(name);
             }
             None => {
-                if let Some(before) = self.tree.find(to) {
-                    self.detach(before);
+                self.forget_path(to);
+                if let (Some(file), None) = (file, self.tree.find(from)) {
+                    self.removed_somewhere(text::basename(from), file);
                 }
             }
         }
         if let Some((file, file_type)) = file {
-            let now_at = self.tree.find(to);
-            let names: SmallVec<[Name; 4]> = self.tree.names_of(file).collect();
-            for name in names.into_iter().filter(|name| Some(*name) != now_at) {
-                let is_entry = self.tree.known(name).is_some_and(|known| known.is_entry);
-                if !is_entry || file_type == FileType::Directory {
-                    self.detach(name);
-                }
-            }
+            let now = self.tree.find(to);
+            self.drop_names(file, file_type, now);
             let seen = Seen {
                 file,
                 file_type,
@@ -355,20 +345,22 @@ impl Resolver {
         }
     }
 
-    /// Two files or directories have each other's path. `file` is the one that was the first.
+    /// Two files or directories have each other's path. `file` is the one that was the first. False
+    /// if neither path is known by that.
     pub(crate) fn exchanged(
         &mut self,
         one: &[u8],
         other: &[u8],
         file: Option<(FileId, FileType)>,
         host: &dyn Host,
-    ) {
+    ) -> bool {
         if !is_storable(one) || !is_storable(other) {
             self.forget_path(one);
-            return self.forget_path(other);
+            self.forget_path(other);
+            return false;
         }
         if self.tree.find(one).is_some() && self.changed(one, file, host).is_none() {
-            return;
+            return false;
         }
         let (first, second) = (self.hold(one), self.hold(other));
         self.tree.detach(second);
@@ -376,9 +368,10 @@ impl Resolver {
         self.tree.rename(second, one);
         self.tree.release(first);
         self.tree.release(second);
+        true
     }
 
-    /// What a path leads to is no longer known.
+    /// Forgets which file a path leads to.
     pub(crate) fn forget_path(&mut self, path: &[u8]) {
         if let Some(name) = self.tree.find(path) {
             self.detach(name);
@@ -463,7 +456,7 @@ impl Asker<'_, '_> {
 }
 
 /// Whether a path can stand in the tree: absolute, without `..`, not too long, and not one of the
-/// links that lead to whatever a descriptor is (proc_pid_fd(5)).
+/// links that lead to the file of a descriptor (proc_pid_fd(5)).
 fn is_storable(path: &[u8]) -> bool {
     let [b'/', rest @ ..] = path else {
         return false;

@@ -55,6 +55,28 @@ fn renaming_a_directory_that_is_known_elsewhere_moves_it_too() {
 }
 
 #[test]
+fn a_file_that_was_renamed_by_a_path_that_is_not_known_keeps_no_old_name() {
+    for from in ["/link/f", "/e/../d/f"] {
+        let mut world = world(&Absent);
+        world
+            .memory
+            .renamed(from.as_bytes(), b"/moved", other(20), &Absent);
+        assert_paths(&mut world, [(20, Some("/moved"))]);
+        assert!(world.memory.tree.find(b"/d/f").is_none(), "{from}");
+    }
+}
+
+#[test]
+fn an_exchange_by_a_path_with_dots_leaves_neither_path() {
+    let mut world = world(&Absent);
+    let is_done = world
+        .memory
+        .exchanged(b"/d/f", b"/e/../e/g", other(20), &Absent);
+    assert!(!is_done);
+    assert_paths(&mut world, [(20, None)]);
+}
+
+#[test]
 fn a_file_whose_name_another_file_took_has_no_path() {
     let mut world = world(&Absent);
     world.memory.renamed(b"/d/f", b"/e/g", other(20), &Absent);
@@ -141,7 +163,10 @@ fn a_change_in_another_root_changes_nothing_here_if_the_system_says_so() {
         let changes: [fn(&mut Resolver, &dyn Host); 4] = [
             |memory, host| memory.renamed(b"/d", b"/moved", directory(99), host),
             |memory, host| memory.removed(b"/d", directory(99), host),
-            |memory, host| memory.exchanged(b"/d", b"/moved", directory(99), host),
+            |memory, host| {
+                let is_done = memory.exchanged(b"/d", b"/moved", directory(99), host);
+                assert!(!is_done);
+            },
             |memory, host| {
                 let seen = Seen {
                     file: file(99),
