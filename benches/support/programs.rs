@@ -60,7 +60,7 @@ impl Program {
     pub(crate) fn line_ends() -> io::Result<Program> {
         let this = std::env::current_exe()?;
         Ok(Program::new(
-            "the bare limit",
+            "lower bound",
             "finds the line ends",
             this,
             &["--scan"],
@@ -69,7 +69,7 @@ impl Program {
 
     /// This package's binary, replaying a file.
     pub(crate) fn ours() -> Program {
-        Program::new("`auditrd -i FILE`", "all of it", auditrd(), &["-i"])
+        Program::new("`auditrd -i FILE`", "everything", auditrd(), &["-i"])
     }
 
     /// The same from a pipe.
@@ -77,7 +77,7 @@ impl Program {
         let args = vec!["-i".to_owned(), "-".to_owned()];
         Program {
             name: "`auditrd -i -`".to_owned(),
-            does: "the same, from a pipe",
+            does: "everything, from a pipe",
             kind: Kind::Pipe(auditrd().into(), args),
         }
     }
@@ -86,7 +86,7 @@ impl Program {
     pub(crate) fn ours_to_file() -> Program {
         let output = log::directory().join("events");
         let output = output.to_string_lossy();
-        let does = "the same, to a file";
+        let does = "everything, to a file";
         Program::new("`auditrd -o FILE`", does, auditrd(), &["-o", &output, "-i"])
     }
 

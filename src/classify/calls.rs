@@ -20,7 +20,7 @@ pub(crate) enum Call {
     Silent(Silent),
 }
 
-/// What a call that makes no event does to descriptors.
+/// How a call that makes no event changes descriptors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Silent {
     /// It may copy one, or change its flags.

@@ -205,7 +205,7 @@ fn mount(line: &[u8]) -> Option<(u64, (u32, u32))> {
 }
 
 fn look_up(directory: BorrowedFd, name: &CStr, flags: AtFlags) -> Result<Statx, Errno> {
-    // What the host remembers of a file on a network is enough.
+    // Attributes that are cached are enough: do not ask the server of a network file system.
     let flags = flags | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
     let wanted = StatxFlags::TYPE | StatxFlags::INO | StatxFlags::NLINK | StatxFlags::MNT_ID;
     statx(directory, name, flags, wanted)

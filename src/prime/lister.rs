@@ -109,7 +109,7 @@ impl Lister {
             let number = u32::from_ne_bytes(*take(&mut part).ok_or_else(broken)?);
             let [mark] = *take(&mut part).ok_or_else(broken)?;
             if number != self.number {
-                // What was left of an answer that came too late.
+                // The rest of an answer that came too late.
                 continue;
             }
             if mark == FAILED {

@@ -107,7 +107,7 @@ impl Resolver {
         tables + self.tree.size() + self.path.capacity() + cwds
     }
 
-    /// Takes in who makes a call, and how often something was lost until then.
+    /// Notes the process that makes a call, and how often something was lost until then.
     pub(crate) fn begin(&mut self, caller: Caller, is_exec: bool, losses: u32) {
         let losses = losses.saturating_add(self.mounts);
         if losses != self.losses {

@@ -28,7 +28,7 @@ struct Life {
     program: u64,
     /// The stamp of its first record, in milliseconds.
     time: u64,
-    /// What is known of its descriptors from before this moment is of another life.
+    /// Descriptors that were learned before this moment are of another life.
     born: Tick,
     /// The descriptors that its parent had at this moment are its own too. 0 if no record of the
     /// fork came.
