@@ -7,6 +7,7 @@ mod commandline;
 mod events;
 mod learn;
 mod names;
+mod pairs;
 
 use std::{hash::BuildHasher, sync::LazyLock};
 

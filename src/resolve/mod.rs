@@ -12,6 +12,7 @@
 //! The memory is bounded, and forgets what was not used for longest.
 
 mod changes;
+mod claim;
 mod descriptors;
 mod evidence;
 mod host;
@@ -27,8 +28,8 @@ mod tests;
 use bumpalo::Bump;
 
 pub(crate) use changes::{Seen, Sighting};
+pub(crate) use claim::{Base, Claim, Located};
 pub(crate) use descriptors::Mode;
-pub(crate) use evidence::{Base, Claim, Located};
 pub use host::{Absent, Host, Proc};
 pub(crate) use memories::Memories;
 pub(crate) use processes::Caller;

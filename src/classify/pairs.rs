@@ -1,0 +1,320 @@
+//! Calls that have two names: rename, link, symlink and mount.
+
+use crate::{
+    classify::{
+        calls::Dir,
+        claims::{Namer, Parents},
+        names::{Named, one},
+    },
+    model::{Action, FileId},
+    parse::{NameType, PathRecord},
+    resolve::{Base, Located, text},
+};
+
+impl<'a, 'm> Namer<'a, 'm> {
+    pub(super) fn rename(&mut self, old_dir: Dir, new_dir: Dir) -> Named<'a> {
+        let mut created = self.of(NameType::Create);
+        let (first_created, second_created) = (created.next(), created.next());
+        let first_deleted = self.of(NameType::Delete).next();
+        let mut exchanged = second_created.is_some();
+        let same = |a: &PathRecord, b: &PathRecord| a.inode.is_some() && a.inode == b.inode;
+        let (old, new) = if let Some(pair) = self.merged_exchange() {
+            exchanged = true;
+            pair
+        } else if exchanged && self.of(NameType::Delete).nth(1).is_none() {
+            // Names with the same last part share one DELETE record; the new one is created first.
+            let old = second_created.map(|old| PathRecord {
+                name: old.name,
+                ..first_created.unwrap_or(old)
+            });
+            (old, first_created)
+        } else if exchanged {
+            // Both files were there before and are there after: A and B, then B and A.
+            let old = first_deleted;
+            let new = old.and_then(|old| self.of(NameType::Create).find(|new| same(&old, new)));
+            (old, new.or(first_created))
+        } else {
+            // The file keeps its inode. Another one that was deleted had the new name before; where
+            // the call failed, that one may be all there is of the new name.
+            let kept =
+                first_created.and_then(|new| self.of(NameType::Delete).find(|old| same(old, &new)));
+            // If a record is lost, it may be that of the old name.
+            let is_lost = self.facts.lacks_paths();
+            let merged = || first_deleted.map(|old| of_the_moved(old, first_created));
+            (
+                kept.or_else(|| merged().filter(|_| !is_lost)),
+                first_created.or_else(|| self.of(NameType::Delete).nth(1)),
+            )
+        };
+        if old.is_none() && new.is_none() && self.other_names().next().is_some() {
+            return self.failed_pair(Action::Renamed, old_dir, new_dir);
+        }
+        let (old_parents, new_parents) = self.sides(old, old_dir, new, new_dir);
+        let path = self.place_side(old, old_dir, old_parents);
+        // The file is known by the name that it had before.
+        let new_name = new.map(|new| PathRecord { file: None, ..new });
+        let dest = self.place_side(new_name, new_dir, new_parents);
+        Named {
+            exchanged,
+            ..two(Action::Renamed, path, dest, old.or(new))
+        }
+    }
+
+    /// The two names of an exchange whose CREATE records became one, as their last parts are the
+    /// same: it has the name of a file that is there before and after.
+    fn merged_exchange(&self) -> Option<(Option<PathRecord<'a>>, Option<PathRecord<'a>>)> {
+        let mut created = self.of(NameType::Create);
+        let (Some(new), None) = (created.next(), created.next()) else {
+            return None;
+        };
+        let mut deleted = self.of(NameType::Delete);
+        let (first, second) = (deleted.next()?, deleted.next()?);
+        let stays = |old: &PathRecord| old.inode.is_some() && old.inode == new.inode;
+        let is_merged = [first, second]
+            .iter()
+            .any(|old| stays(old) && old.name == new.name);
+        is_merged.then_some((Some(first), Some(second)))
+    }
+
+    fn place_side(
+        &mut self,
+        entry: Option<PathRecord<'a>>,
+        dir: Dir,
+        parents: Parents,
+    ) -> Located<'a> {
+        match entry {
+            Some(entry @ PathRecord { name: Some(_), .. }) => {
+                self.place_in(&entry, dir, parents, false)
+            }
+            entry => self.place_entry(entry, dir, false),
+        }
+    }
+
+    /// Which directory is whose, of the two names of a call. Both names of one part have PARENT
+    /// records of the same text, so a directory that is known tells both.
+    fn sides(
+        &mut self,
+        old: Option<PathRecord<'a>>,
+        old_dir: Dir,
+        new: Option<PathRecord<'a>>,
+        new_dir: Dir,
+    ) -> (Parents, Parents) {
+        let parents = |namer: &Self, side: Option<PathRecord>| {
+            namer.parents_of(side.and_then(|side| side.name).unwrap_or_default())
+        };
+        let (olds, news) = (parents(self, old), parents(self, new));
+        let ([Some(one), Some(other)], true) = (olds, olds == news) else {
+            return (olds, news);
+        };
+        let among = |file: &FileId| [one, other].contains(file);
+        let rest = |file: FileId| if file == one { other } else { one };
+        let old_directory = self.directory_of(old, old_dir).filter(among);
+        let new_directory = self.directory_of(new, new_dir).filter(among);
+        match (old_directory, new_directory) {
+            (Some(old), Some(new)) if old == new => (olds, news),
+            (Some(old), _) => ([Some(old), None], [Some(rest(old)), None]),
+            (None, Some(new)) => ([Some(rest(new)), None], [Some(new), None]),
+            (None, None) => (olds, news),
+        }
+    }
+
+    /// The inode of the directory that a name of one part is in, if its base tells.
+    fn directory_of(&mut self, side: Option<PathRecord<'a>>, dir: Dir) -> Option<FileId> {
+        let name = side?.name?;
+        if !text::dirname(name).is_empty() {
+            return None;
+        }
+        let ask = self.ask();
+        match self.base(dir) {
+            Base::Cwd(Some(cwd)) => self.memory.file_at(cwd, ask),
+            Base::Descriptor(fd) => self.memory.open_file(self.caller, fd),
+            Base::Cwd(None) | Base::Unknown(_) => None,
+        }
+    }
+
+    /// The records with a name that is not that of a directory.
+    fn other_names(&self) -> impl Iterator<Item = PathRecord<'a>> + use<'a, 'm> {
+        let has_name = |path: &&PathRecord<'a>| path.name.is_some_and(|name| !name.is_empty());
+        let facts = self.facts;
+        let paths = facts.paths.iter().filter(has_name);
+        let others = paths.filter(|path| path.nametype != NameType::Parent);
+        others.copied()
+    }
+
+    /// The names of a call on two that failed before it looked either up, or the second one. Which
+    /// of two is which is not told: the order of the records follows the evaluation of arguments.
+    fn failed_pair(&mut self, action: Action, old_dir: Dir, new_dir: Dir) -> Named<'a> {
+        let mut others = self.other_names();
+        let (first, second) = (others.next(), others.next());
+        let (old, new) = match (first, second) {
+            // The first name was looked up, and its record became that of its directory.
+            (Some(only), None) if self.of(NameType::Parent).next().is_some() => (None, Some(only)),
+            // The name that is evaluated last has the first record.
+            (Some(first), Some(second)) => (Some(second), Some(first)),
+            // Of one name it is not told which it is; the other was empty, too long or unreadable.
+            _ => (None, None),
+        };
+        let path = match old {
+            Some(old) => self.place_in(&old, old_dir, [None; 2], false),
+            None => self.place_entry(None, old_dir, false),
+        };
+        let dest = new.map_or(Located::NOWHERE, |new| {
+            self.place_in(&new, new_dir, [None; 2], false)
+        });
+        Named {
+            unresolved: true,
+            ..two(action, path, dest, None)
+        }
+    }
+
+    pub(super) fn link(&mut self, action: Action, old_dir: Dir, new_dir: Dir) -> Named<'a> {
+        // The new name follows its directory; the existing file may stand anywhere.
+        let created = self.of(NameType::Create).next();
+        let is_other =
+            |path: &PathRecord| !matches!(path.nametype, NameType::Parent | NameType::Create);
+        let others = || {
+            self.facts
+                .paths
+                .iter()
+                .filter(|path| is_other(path))
+                .copied()
+        };
+        let old = match created {
+            Some(_) => others().next(),
+            // Only a file that was found has an inode.
+            None => others().find(|path| path.file.is_some()),
+        };
+        let Some(old) = old else {
+            return self.failed_pair(action, old_dir, new_dir);
+        };
+        let new = created.or_else(|| others().find(|path| path.item != old.item));
+        let path = match old {
+            PathRecord {
+                name: None | Some(b""),
+                ..
+            } => self.by_descriptor(old_dir, Some(old)),
+            // The directory in the records is the new name's.
+            old => self.place_in(&old, old_dir, [None; 2], false),
+        };
+        let dest = self.place_entry(new, new_dir, false);
+        two(action, path, dest, new.or(Some(old)))
+    }
+
+    pub(super) fn symlink(&mut self, action: Action, dir: Dir) -> Named<'a> {
+        let link = self.of(NameType::Create).next();
+        let mut texts = self.of(NameType::Unknown);
+        let (text, another) = (texts.next(), texts.next());
+        if link.is_none() && another.is_some() {
+            // The text of the link and its name cannot be told apart.
+            let named = self.failed_pair(action, Dir::Cwd, dir);
+            let path = another.and_then(|text| text.name);
+            return Named { path, ..named };
+        }
+        let (text, link) = match (text, link) {
+            (Some(text), link) => (text.name, link.or_else(|| self.of(NameType::Normal).next())),
+            // Where the text ends in the link's own name, the kernel writes one record for both,
+            // with the text as its name.
+            (None, Some(both)) => (both.name, self.apart(both)),
+            (None, None) => (None, None),
+        };
+        let dest = self.place_entry(link, dir, false);
+        let path = Located {
+            path: text,
+            real: None,
+            is_full: text.is_some(),
+        };
+        two(action, path, dest, link)
+    }
+
+    /// The record of a symbolic link that has the text of the link as its name, with the name that
+    /// the link must have. `None` if that cannot be told.
+    ///
+    /// The kernel takes the record of the text for that of the link if the text is the last part of
+    /// the link's name, or ends in it behind as many bytes as its directory's text has
+    /// (kernel/auditsc.c, `__audit_inode_child`).
+    fn apart(&self, entry: PathRecord<'a>) -> Option<PathRecord<'a>> {
+        let parent = self.of(NameType::Parent).find_map(|parent| parent.name)?;
+        let text = entry.name?;
+        let is_part = |part: &&[u8]| !part.is_empty() && !part.contains(&b'/');
+        let whole = Some(text).filter(is_part);
+        let (directory, last) = if Some(parent) == self.facts.cwd {
+            (&b""[..], whole?)
+        } else {
+            let end = text.get(parent.len()..).filter(is_part);
+            match (whole, end) {
+                (Some(_), Some(_)) => return None,
+                (whole, end) => (parent, whole.or(end)?),
+            }
+        };
+        let name: &[u8] = self.arena.alloc_slice_copy(&[directory, last].concat());
+        Some(PathRecord {
+            name: Some(name),
+            ..entry
+        })
+    }
+
+    pub(super) fn mount(
+        &mut self,
+        action: Action,
+        from: Dir,
+        to: Dir,
+        target_first: bool,
+    ) -> Named<'a> {
+        let paths = self.facts.paths;
+        // Linux 3.10 writes the target twice, first without its inode.
+        let is_again = |path: &PathRecord| {
+            let is_it = |other: &PathRecord| other.inode.is_some() && other.name == path.name;
+            path.inode.is_none() && paths.iter().any(is_it)
+        };
+        let mut named = paths
+            .iter()
+            .filter(|path| path.nametype != NameType::Parent && !is_again(path))
+            .copied();
+        let (first, second) = (named.next(), named.next());
+        let (source, target) = match (first, second) {
+            (only, None) => (None, only),
+            (first, second) if target_first => (second, first),
+            (first, second) => (first, second),
+        };
+        let place = |namer: &mut Self, path: Option<PathRecord<'a>>, dir| match path {
+            Some(path) => namer.place(&path, dir),
+            None => Located::NOWHERE,
+        };
+        // A source need not be a file at all: `proc`, `tmpfs`.
+        let none = Located {
+            is_full: true,
+            ..Located::NOWHERE
+        };
+        let source = source.map_or(none, |source| place(self, Some(source), from));
+        let dest = place(self, target, to);
+        two(action, source, dest, target)
+    }
+}
+
+/// The record of the old name in a rename, about the file that was moved. Where both names have the
+/// same last part, their DELETE records are one, about the file that was replaced.
+fn of_the_moved<'a>(old: PathRecord<'a>, new: Option<PathRecord<'a>>) -> PathRecord<'a> {
+    let last = |path: PathRecord<'a>| path.name.map(text::basename);
+    match new {
+        Some(new) if last(new) == last(old) => PathRecord {
+            name: old.name,
+            nametype: old.nametype,
+            ..new
+        },
+        _ => old,
+    }
+}
+
+fn two<'a>(
+    action: Action,
+    path: Located<'a>,
+    dest: Located<'a>,
+    subject: Option<PathRecord<'a>>,
+) -> Named<'a> {
+    Named {
+        dest_path: dest.path,
+        real_dest_path: dest.real,
+        unresolved: !path.is_full || !dest.is_full,
+        ..one(action, path, subject)
+    }
+}
