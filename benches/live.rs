@@ -77,6 +77,9 @@ fn borrowed() -> io::Result<bool> {
         "openat",
         "-F",
         &inside,
+        // Not the directories, which auditrd opens to read their names.
+        "-F",
+        "perm=w",
     ]);
     let mut measuring = again()?
         .arg("--measure")

@@ -316,8 +316,12 @@ fn parent(namer: &mut Namer, named: &Named, path: &[u8]) {
     };
     let directory = text::directory(path);
     let is_cwd = namer.cwd() == Some(directory);
-    if named.follows && !namer.ask().is_at(directory, file) {
-        return;
+    if named.follows {
+        // Most files are created in a directory that is known, and asking the live system costs
+        // more than the rest of the event.
+        if namer.memory.is_placed(file, directory) || !namer.ask().is_at(directory, file) {
+            return;
+        }
     }
     let seen = Seen {
         file,

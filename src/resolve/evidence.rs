@@ -109,6 +109,12 @@ impl Resolver {
         known.is_some_and(|known| known.file == file) && self.tree.is_current(name)
     }
 
+    /// Whether records alone tell where a file is: at this path, or by an entry.
+    pub(crate) fn is_placed(&mut self, file: FileId, path: &[u8]) -> bool {
+        let is_entry = |name| self.tree.is_canonical(name) && self.tree.is_current(name);
+        self.tree.names_of(file).any(is_entry) || self.leads_to(path, file)
+    }
+
     /// Whether a path is known to be the entry of a file, through no symbolic link.
     fn is_entry_of(&mut self, path: &[u8], file: FileId) -> bool {
         let Some(name) = self.tree.find(path) else {
