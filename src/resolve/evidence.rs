@@ -458,14 +458,14 @@ impl Resolver {
         canonical: bool,
         ask: Asker,
     ) -> Option<Name> {
-        let names: SmallVec<[Name; 4]> = self.tree.names_of(file).collect();
+        let is_asked = |name: &Name| !canonical || self.tree.is_canonical(*name);
+        let names: SmallVec<[Name; 4]> = self.tree.names_of(file).filter(is_asked).collect();
         let valid = names
             .into_iter()
             .filter(|name| self.is_valid(*name, file, ask));
         let valid: SmallVec<[Name; 4]> = valid.collect();
         if let Some(prefer) = prefer
             && let Some(name) = valid.iter().find(|name| self.tree.is_at(**name, prefer))
-            && (!canonical || self.tree.is_canonical(*name))
         {
             return Some(*name);
         }
