@@ -154,6 +154,11 @@ impl Resolver {
         {
             return Some(located);
         }
+        // The live system is asked only where records do not tell, as a question costs more than the
+        // rest of the event.
+        if let Some(path) = self.in_known_directory(claim, ask) {
+            return Some(Located::full(path));
+        }
         let base = ask.host.descriptor(caller.pid, fd);
         if let Some(base) = base
             && (self.is_seen_in(&base, claim, ask) || self.is_still_open(known, &base, claim))
@@ -161,6 +166,22 @@ impl Resolver {
             return Located::proved(self.join(&base, claim.name, true, ask));
         }
         self.by_files(claim, known, ask)
+    }
+
+    /// The path of a name in the directory of its PARENT record, if records alone tell where that is.
+    fn in_known_directory<'a>(&mut self, claim: &Claim, ask: Asker<'a, '_>) -> Option<&'a [u8]> {
+        let parent = claim
+            .parent()
+            .filter(|_| claim.is_entry() && !claim.follows)?;
+        let only = {
+            let mut names = self.tree.names_of(parent);
+            names.next().filter(|_| names.next().is_none())?
+        };
+        if !self.tree.is_canonical(only) || !self.tree.is_current(only) {
+            return None;
+        }
+        let directory = self.path_of(only, ask.arena)?;
+        text::entry(directory, claim.last(), ask.arena)
     }
 
     /// Whether a descriptor is now what it was known to be, for a call that failed and names no file.
