@@ -5,7 +5,7 @@ use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use auditrd::Error;
@@ -19,13 +19,18 @@ pub(crate) struct MetricsFile {
     is_failing: bool,
 }
 
+/// The file that replaces the metrics file at `path`.
+pub(super) fn temporary(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(".tmp");
+    PathBuf::from(name)
+}
+
 impl MetricsFile {
     pub(crate) fn new(path: PathBuf) -> MetricsFile {
-        let mut temporary = OsString::from(&path);
-        temporary.push(".tmp");
         MetricsFile {
+            temporary: temporary(&path),
             path,
-            temporary: PathBuf::from(temporary),
             is_failing: false,
         }
     }

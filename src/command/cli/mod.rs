@@ -2,6 +2,7 @@
 
 mod config;
 mod environment;
+mod same_file;
 mod validate;
 
 use std::{path::PathBuf, time::Duration};

@@ -1,7 +1,5 @@
 //! Checks the options against each other.
 
-use std::{fs, os::unix::fs::MetadataExt, path::Path};
-
 use clap::{
     CommandFactory,
     error::{ErrorKind, Result},
@@ -58,29 +56,6 @@ impl Args {
         given.map(|(option, _)| option)
     }
 
-    /// The first pair of options that name the same file.
-    fn same_file(&self) -> Option<String> {
-        let output = (!self.is_to_stdout()).then_some(("--output", &self.output));
-        let metrics = self
-            .metrics_file
-            .as_ref()
-            .map(|file| ("--metrics-file", file));
-        let written = output.into_iter().chain(metrics);
-        let read = self.input.iter().filter(|file| file.as_os_str() != "-");
-        let files: Vec<_> = read.map(|file| ("--input", file)).chain(written).collect();
-        for (index, (option, file)) in files.iter().enumerate() {
-            let mut others = files.iter().skip(index + 1);
-            let same = others.find(|(other, path)| other != option && is_same_file(file, path));
-            if let Some((other, _)) = same {
-                let file = file.display();
-                return Some(format!(
-                    "{option} and {other} cannot be the same file, {file}"
-                ));
-            }
-        }
-        None
-    }
-
     /// The first pair of options that contradict each other.
     fn contradiction(&self) -> Option<&'static str> {
         let is_raw = self.format == Format::Raw;
@@ -97,18 +72,5 @@ impl Args {
         } else {
             None
         }
-    }
-}
-
-/// Whether two paths name the same regular file, or will once it is created.
-fn is_same_file(one: &Path, other: &Path) -> bool {
-    match (fs::metadata(one), fs::metadata(other)) {
-        (Ok(one), Ok(other)) => {
-            one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino())
-        }
-        _ => match (std::path::absolute(one), std::path::absolute(other)) {
-            (Ok(one), Ok(other)) => one == other,
-            _ => false,
-        },
     }
 }

@@ -165,12 +165,44 @@ fn one_file_for_two_purposes_is_a_usage_error() {
         let args = ["-i", file, "--metrics-file", file];
         refused(&args, &[], &["--input", "--metrics-file"]);
     }
+    let temporary = format!("{file}.tmp");
+    let args = ["-i", "-", "-o", &temporary, "--metrics-file", file];
+    refused(&args, &[], &["--output", "--metrics-file"]);
     assert_eq!(fs::read_to_string(file).unwrap(), login(1));
     // The same input twice, and devices, are harmless.
     let output = run(auditrd().args(["-i", file, "-i", file]));
     assert_eq!(lines(&output.stdout).len(), 2);
     let output = run(auditrd().args(["-i", "/dev/null", "-o", "/dev/null"]));
     assert!(output.status.success(), "{}", log(&output));
+}
+
+#[test]
+fn one_file_under_two_names_is_a_usage_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let top = directory.path();
+    let path = |name: &str| top.join(name).to_str().unwrap().to_owned();
+    fs::create_dir(top.join("real")).unwrap();
+    std::os::unix::fs::symlink("real", top.join("linked")).unwrap();
+    // A file that does not exist yet, in a directory with two names.
+    let (one, other) = (path("real/new"), path("linked/../linked/new"));
+    let args = ["-i", "-", "-o", &one, "--metrics-file", &other];
+    refused(&args, &[], &["--output", "--metrics-file"]);
+    fs::write(top.join("log"), login(1)).unwrap();
+    fs::hard_link(top.join("log"), top.join("hard")).unwrap();
+    let (log, hard) = (path("log"), path("hard"));
+    refused(&["-i", &log, "-o", &hard], &[], &["--input", "--output"]);
+    // Standard streams that the shell has redirected.
+    let append = || fs::File::options().append(true).open(&log).unwrap();
+    let read = || fs::File::open(&hard).unwrap();
+    let output = run(auditrd().args(["-i", &hard]).stdout(append()));
+    assert_eq!(output.status.code(), Some(2), "{}", super::log(&output));
+    let output = run(auditrd().arg("-i-").stdin(read()).stdout(append()));
+    let text = super::log(&output);
+    assert!(
+        text.contains("standard input and standard output"),
+        "{text}"
+    );
+    assert_eq!(fs::read_to_string(&log).unwrap(), login(1));
 }
 
 #[test]
