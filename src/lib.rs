@@ -29,7 +29,7 @@
 //! # Modules
 //!
 //! There is a module for each stage, in the order in which data flows: [`source`] → [`reassemble`] →
-//! [`parse`] → [`classify`], with [`resolve`] for paths → [`encode`] → [`sink`]. [`reader`] runs the
+//! [`parse`] → [`classify`], with [`resolve`] for paths → [`enrich`] → [`encode`] → [`sink`]. [`reader`] runs the
 //! first two in a thread, and [`model`] has the types that the stages share. [`confine`],
 //! [`inspector`] and [`prime`] are for a program that gives up its rights.
 //!
@@ -48,6 +48,7 @@ pub mod classify;
 #[cfg(feature = "confine")]
 pub mod confine;
 pub mod encode;
+pub mod enrich;
 pub mod error;
 #[cfg(feature = "confine")]
 mod helper;

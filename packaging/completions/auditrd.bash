@@ -23,7 +23,7 @@ _auditrd() {
 
     case "${cmd}" in
         auditrd)
-            opts="-i -o -v -q -h -V --input --unicast --prime --prime-from --prime-snapshot --recv-buffer --backlog-limit --min --max --events --output --max-size --max-files --fsync --format --pretty --max-line --queue --event-timeout --max-out-of-order --user --group --no-confine --stats-interval --metrics-file --verbose --quiet --help --version"
+            opts="-i -o -v -q -h -V --input --unicast --prime --prime-from --prime-snapshot --recv-buffer --backlog-limit --min --max --events --enrich --output --max-size --max-files --fsync --format --pretty --max-line --queue --event-timeout --max-out-of-order --user --group --no-confine --stats-interval --metrics-file --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -67,6 +67,10 @@ _auditrd() {
                     ;;
                 --events)
                     COMPREPLY=($(compgen -W "process fim user" -- "${cur}"))
+                    return 0
+                    ;;
+                --enrich)
+                    COMPREPLY=($(compgen -W "all none parent entity_id ancestors login names container unit script names=nss" -- "${cur}"))
                     return 0
                     ;;
                 --output)

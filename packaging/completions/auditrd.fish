@@ -9,6 +9,17 @@ complete -c auditrd -l max -d 'Highest record type to keep, by number or name' -
 complete -c auditrd -l events -d 'Kinds of events to write, separated by commas' -r -f -a "process\t''
 fim\t''
 user\t''"
+complete -c auditrd -l enrich -d 'Facts to add to events, separated by commas: all, none, or single keys; names=nss asks the directory services for all names at the start, instead of /etc/passwd and /etc/group' -r -f -a "all\t''
+none\t''
+parent\t''
+entity_id\t''
+ancestors\t''
+login\t''
+names\t''
+container\t''
+unit\t''
+script\t''
+names=nss\t''"
 complete -c auditrd -s o -l output -d 'Append events to a file, created with mode 0600; - is standard output' -r -F
 complete -c auditrd -l max-size -d 'Rotate the output file before it grows past this size; accepts K, M and G [no limit]' -r
 complete -c auditrd -l max-files -d 'Number of rotated files to keep (FILE.1 is the newest); needs --max-size [5]' -r

@@ -6,7 +6,7 @@ use crate::{
     classify::{commandline, names::Named},
     model::{
         Action, Actor, Arch, AuditEvent, AuditMessageGroup, Detail, FileDetail, ProcessAction,
-        ProcessDetail, RecordType, UserDetail, errno_name,
+        ProcessDetail, RecordType, UserDetail, Who, errno_name,
         record_type::{AUDIT_EXECVE, AUDIT_PATH, AUDIT_URINGOP},
     },
     parse::{CallRecord, Facts, NameType, PathRecord, UserRecord},
@@ -44,6 +44,7 @@ pub(super) fn call<'a>(
         cwd: facts.cwd,
         incomplete: is_incomplete(group, call, facts, &detail),
         detail,
+        who: Who::default(),
         truncated: group.truncated,
         relayed: group.relayed,
     }
@@ -168,6 +169,7 @@ pub(super) fn user<'a>(
             cmd: user.cmd,
             fields: user.fields(),
         }),
+        who: Who::default(),
         // The record is the whole event, so nothing can be missing behind it.
         incomplete: false,
         truncated: group.truncated || user.truncated,
@@ -205,6 +207,7 @@ pub(super) fn orphan<'a>(
         key: None,
         cwd: facts.cwd,
         detail,
+        who: Who::default(),
         incomplete: true,
         truncated: group.truncated,
         relayed: group.relayed,

@@ -68,25 +68,34 @@ impl Classifier {
         group: &AuditMessageGroup<'a>,
         arena: &'a Arena,
     ) -> Option<AuditEvent<'a>> {
-        let facts = facts(group, arena);
+        self.classify_facts(group, &facts(group, arena), arena)
+    }
+
+    /// As [`classify`](Self::classify), with the [`facts`](crate::parse::facts()) of the group.
+    pub fn classify_facts<'a>(
+        &mut self,
+        group: &AuditMessageGroup<'a>,
+        facts: &Facts<'a>,
+        arena: &'a Arena,
+    ) -> Option<AuditEvent<'a>> {
         let arena = arena.bump();
         if let Some(user) = facts.user {
-            return Some(events::user(group, user, &facts, arena));
+            return Some(events::user(group, user, facts, arena));
         }
-        let Some(call) = call_of(&facts, arena) else {
-            return events::orphan(group, &facts, arena);
+        let Some(call) = call_of(facts, arena) else {
+            return events::orphan(group, facts, arena);
         };
         let (name, meaning) = identify(call);
         // A call that no table has yet may still execute programs and create files, and bind(2)
         // creates one if the address is a name.
         let meaning = match name {
-            Some("bind") => by_records(&facts, Dir::Cwd),
+            Some("bind") => by_records(facts, Dir::Cwd),
             Some(_) => meaning,
-            None => by_records(&facts, Dir::Untold),
+            None => by_records(facts, Dir::Untold),
         };
-        let detail = self.detail(group, call, meaning, &facts, arena)?;
+        let detail = self.detail(group, call, meaning, facts, arena)?;
         let syscall = name.unwrap_or_else(|| unknown_syscall(call.number, arena));
-        Some(events::call(group, call, &facts, syscall, detail))
+        Some(events::call(group, call, facts, syscall, detail))
     }
 
     /// The detail of a call, or `None` if it makes no event. Either way the call may change what

@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use auditrd::{
-    Arena, AuditEvent, AuditMessageGroup, AuditReader, Classifier, Error, EventKind,
+    Arena, AuditMessageGroup, AuditReader, Classifier, Error, EventKind,
     encode::raw,
+    enrich::Enricher,
     model::Timestamp,
+    parse,
     reader::{Step, Totals},
     sink::Sink,
 };
@@ -36,6 +38,7 @@ pub(crate) enum Control {
 /// The state of the marshaller thread.
 pub(crate) struct Marshaller {
     classifier: Classifier,
+    enricher: Enricher,
     trees: Trees,
     sink: Sink,
     arena: Arena,
@@ -70,6 +73,7 @@ impl Marshaller {
     ) -> Marshaller {
         Marshaller {
             classifier,
+            enricher: args.enricher(),
             trees,
             sink,
             arena: Arena::new(),
@@ -183,14 +187,19 @@ impl Marshaller {
                     self.arena = Arena::new();
                 }
                 self.arena.reset();
-                let mut event = self.classifier.classify(group, &self.arena);
-                let is_wanted = |event: &&mut AuditEvent| self.kinds.contains(&event.kind());
-                let Some(event) = event.as_mut().filter(is_wanted) else {
+                let facts = parse::facts(group, &self.arena);
+                let event = self.classifier.classify_facts(group, &facts, &self.arena);
+                if self.enricher.is_needed() {
+                    self.enricher.observe(group, &facts, event.as_ref());
+                }
+                let is_wanted = |kind| self.kinds.contains(&kind);
+                let Some(mut event) = event.filter(|event| is_wanted(event.kind())) else {
                     self.counters.no_line += u64::from(records);
                     return Ok(());
                 };
+                event.who = self.enricher.who(&self.arena);
                 self.sink.line(records, |out| {
-                    let is_cut = form.line_within(event, self.max_line, &self.arena, out);
+                    let is_cut = form.line_within(&mut event, self.max_line, &self.arena, out);
                     self.counters.shortened += u64::from(is_cut);
                 })
             }
@@ -236,6 +245,7 @@ impl Marshaller {
     fn note_losses(&mut self, totals: &Totals) {
         if self.losses.note(totals) {
             self.classifier.lost();
+            self.enricher.lost();
         }
     }
 

@@ -2,7 +2,10 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use auditrd::EventKind;
+use auditrd::{
+    EventKind,
+    enrich::{Key, Keys},
+};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 /// The kinds of events that are written unless others are chosen.
@@ -74,6 +77,48 @@ pub(crate) fn default_kinds() -> &'static str {
         words.join(",")
     });
     &WORDS
+}
+
+/// A word of `--enrich`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Addition {
+    All,
+    None,
+    Key(Key),
+    /// The names of users and groups, from the name service switch (nsswitch.conf(5)).
+    ServiceNames,
+}
+
+impl Addition {
+    fn from_word(word: &str) -> Option<Addition> {
+        match word {
+            "all" => Some(Addition::All),
+            "none" => Some(Addition::None),
+            "names=nss" => Some(Addition::ServiceNames),
+            word => {
+                let mut keys = Key::ALL.iter().copied();
+                keys.find(|key| key.name() == word).map(Addition::Key)
+            }
+        }
+    }
+
+    /// The keys that a list of words stands for.
+    pub(crate) fn keys(words: &[Addition]) -> Keys {
+        words.iter().fold(Keys::NONE, |keys, word| match word {
+            Addition::All => Keys::ALL,
+            Addition::None => keys,
+            Addition::Key(key) => keys.with(*key),
+            Addition::ServiceNames => keys.with(Key::Names),
+        })
+    }
+}
+
+/// A parser for a word of `--enrich`. The help and the completions list what it accepts.
+pub(crate) fn addition() -> impl TypedValueParser<Value = Addition> {
+    let keys = Key::ALL.iter().map(|key| key.name());
+    let words = ["all", "none"].into_iter().chain(keys).chain(["names=nss"]);
+    PossibleValuesParser::new(words)
+        .try_map(|word| Addition::from_word(&word).ok_or("not a word of --enrich"))
 }
 
 #[cfg(test)]

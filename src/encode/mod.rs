@@ -23,7 +23,10 @@ pub use shorten::{line_within, within};
 
 use crate::{
     bytes::{Decimal, Integer, is_plain, json_string},
-    model::{AuditEvent, Detail, FileDetail, Identity, ProcessDetail, Timestamp, UserDetail},
+    model::{
+        AuditEvent, Container, Detail, FileDetail, Identity, Login, Parent, ProcessDetail,
+        Timestamp, UserDetail, Who,
+    },
 };
 
 /// The beginning of every line, by which a line that was cut short in a file is recognised.
@@ -101,6 +104,7 @@ fn write(event: &AuditEvent, last: &mut Last, out: &mut Vec<u8>) {
         Detail::User(detail) => user(detail, event.error, &mut object),
     }
     object.text(key!("subj"), event.actor.subj);
+    who(&event.who, &mut object);
     object.flag(key!("incomplete"), event.incomplete);
     object.flag(key!("truncated"), event.truncated);
     object.flag(key!("relayed"), event.relayed);
@@ -175,6 +179,55 @@ fn user(detail: &UserDetail, error: Option<&str>, object: &mut Object) {
     object.fields(key!("fields"), detail.fields);
 }
 
+/// The context of the event.
+#[inline]
+fn who(who: &Who, object: &mut Object) {
+    if let Some(parent) = &who.parent {
+        write_parent(parent, object);
+    }
+    object.text(key!("entity_id"), who.entity_id);
+    object.words(key!("ancestors"), who.ancestors);
+    if let Some(login) = &who.login {
+        write_login(login, object);
+    }
+    object.fields(key!("names"), who.names);
+    if let Some(container) = &who.container {
+        write_container(container, object);
+    }
+    object.text(key!("unit"), who.unit);
+    object.text(key!("script"), who.script);
+}
+
+fn write_parent(parent: &Parent, object: &mut Object) {
+    object.out.extend_from_slice(br#","parent":{"pid":"#);
+    object
+        .out
+        .extend_from_slice(Decimal::new(parent.pid).as_bytes());
+    object.text(key!("exe"), Some(parent.exe));
+    object.text(key!("commandline"), parent.commandline);
+    object.ascii(key!("origin"), parent.origin.name().as_bytes());
+    object.out.push(b'}');
+}
+
+fn write_login(login: &Login, object: &mut Object) {
+    object.object(key!("login"), |object| {
+        object.text(key!("acct"), login.acct);
+        object.text(key!("addr"), login.addr);
+        object.text(key!("terminal"), login.terminal);
+        if let Some(since) = login.since {
+            object.ascii(key!("since"), &since.rfc3339());
+        }
+    });
+}
+
+fn write_container(container: &Container, object: &mut Object) {
+    object.object(key!("container"), |object| {
+        object.text(key!("id"), Some(container.id));
+        object.text(key!("runtime"), container.runtime);
+        object.text(key!("pod_uid"), container.pod_uid);
+    });
+}
+
 /// Appends the line that says that something was lost, and how much of it.
 pub fn loss(time: Timestamp, reason: &str, count: u64, out: &mut Vec<u8>) {
     let mut object = Object { out };
@@ -214,6 +267,21 @@ impl Object<'_> {
                 self.out.extend_from_slice(b"4294967295");
             }
             id => self.number(key, id),
+        }
+    }
+
+    /// An object, without the comma before its first member. Nothing if it has none.
+    fn object(&mut self, key: &'static Key, members: impl FnOnce(&mut Object)) {
+        let start = self.out.len();
+        self.out.extend_from_slice(key.bare);
+        let first = self.out.len();
+        members(self);
+        match self.out.get_mut(first) {
+            Some(comma) => {
+                *comma = b'{';
+                self.out.push(b'}');
+            }
+            None => self.out.truncate(start),
         }
     }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::{
-    Action, Actor, Arena, EventId, ProcessAction, Text, record_type::AUDIT_SYSCALL,
+    Action, Actor, Arena, EventId, Origin, ProcessAction, Text, record_type::AUDIT_SYSCALL,
 };
 
 fn event(detail: Detail<'_>) -> AuditEvent<'_> {
@@ -17,9 +17,25 @@ fn event(detail: Detail<'_>) -> AuditEvent<'_> {
         key: None,
         cwd: None,
         detail,
+        who: who(),
         incomplete: false,
         truncated: false,
         relayed: false,
+    }
+}
+
+/// A context whose parts are there, each without any text.
+fn who<'a>() -> Who<'a> {
+    Who {
+        parent: Some(Parent {
+            pid: 1,
+            exe: b"",
+            commandline: None,
+            origin: Origin::Records,
+        }),
+        login: Some(Login::default()),
+        container: Some(Container::new(b"")),
+        ..Who::default()
     }
 }
 
@@ -89,7 +105,14 @@ fn every_text_of_an_event_is_written_and_its_exact_bytes_too() {
         let own: serde_json::Value = serde_json::from_slice(&own).unwrap();
         let ecs: serde_json::Value = serde_json::from_slice(&ecs).unwrap();
         for key in keys {
-            let exact = [&own[format!("{key}_hex")], &own[key]["name_hex"]];
+            let (object, member) = match key.split_once('.') {
+                Some((object, member)) => (&own[object], member),
+                None => (&own, key),
+            };
+            let exact = [
+                &object[format!("{member}_hex")],
+                &object[member]["name_hex"],
+            ];
             let exact = exact.map(serde_json::Value::to_string).concat();
             assert!(exact.contains("\"626164FF\""), "{key}: {own}");
             let exact = ecs["auditrd"]["hex"][key].to_string();

@@ -1,7 +1,8 @@
 //! One event, as one line of output describes it.
 
 use crate::model::{
-    Actor, Detail, EventId, EventKind, FileDetail, ProcessDetail, RecordType, UserDetail,
+    Actor, Container, Detail, EventId, EventKind, FileDetail, Login, Parent, ProcessDetail,
+    RecordType, UserDetail, Who,
 };
 
 /// One event: the parts that all kinds have, and the [`Detail`] of its own kind.
@@ -37,6 +38,8 @@ pub struct AuditEvent<'a> {
     pub cwd: Option<&'a [u8]>,
     /// The part that depends on the kind of the event.
     pub detail: Detail<'a>,
+    /// What is known of the process and its user besides.
+    pub who: Who<'a>,
     /// Whether a record is missing: the end of the event never came, or fewer records than were
     /// promised.
     pub incomplete: bool,
@@ -84,6 +87,7 @@ impl<'a> AuditEvent<'a> {
             key,
             cwd,
             detail,
+            who,
             incomplete: _,
             truncated: _,
             relayed: _,
@@ -106,7 +110,71 @@ impl<'a> AuditEvent<'a> {
         visit("exectuable", Text::One(exe));
         detail.texts_mut(&mut visit);
         visit("subj", Text::One(subj));
+        who.texts_mut(&mut visit);
     }
+}
+
+impl<'a> Who<'a> {
+    /// Visits all texts. A text that is always there is visited as one that is.
+    fn texts_mut(&mut self, visit: &mut impl FnMut(&'static str, Text<'_, 'a>)) {
+        let Who {
+            parent,
+            entity_id,
+            ancestors,
+            login,
+            names,
+            container,
+            unit,
+            script,
+        } = self;
+        if let Some(Parent {
+            pid: _,
+            exe,
+            commandline,
+            origin: _,
+        }) = parent
+        {
+            visit_present("parent.exe", exe, visit);
+            visit("parent.commandline", Text::One(commandline));
+        }
+        visit("entity_id", Text::One(entity_id));
+        visit("ancestors", Text::List(ancestors));
+        if let Some(Login {
+            acct,
+            addr,
+            terminal,
+            since: _,
+        }) = login
+        {
+            visit("login.acct", Text::One(acct));
+            visit("login.addr", Text::One(addr));
+            visit("login.terminal", Text::One(terminal));
+        }
+        visit("names", Text::Map(names));
+        if let Some(Container {
+            id,
+            runtime,
+            pod_uid,
+        }) = container
+        {
+            visit_present("container.id", id, visit);
+            visit("container.runtime", Text::One(runtime));
+            visit("container.pod_uid", Text::One(pod_uid));
+        }
+        visit("unit", Text::One(unit));
+        visit("script", Text::One(script));
+    }
+}
+
+/// Visits a text that is always there.
+fn visit_present<'a>(
+    key: &'static str,
+    text: &mut &'a [u8],
+    visit: &mut impl FnMut(&'static str, Text<'_, 'a>),
+) {
+    let mut some = Some(*text);
+    visit(key, Text::One(&mut some));
+    *text = some.unwrap_or_default();
 }
 
 impl<'a> Detail<'a> {

@@ -13,6 +13,7 @@ mod group;
 mod kind;
 pub mod record_type;
 mod syscall;
+mod who;
 
 pub use actor::{Actor, Identity};
 pub use arch::Arch;
@@ -31,3 +32,4 @@ pub(crate) use group::{GroupInfo, Span};
 pub use kind::EventKind;
 pub use record_type::RecordType;
 pub use syscall::{errno_name, syscall_name, syscall_number, uring_op_name};
+pub use who::{Container, Login, Origin, Parent, Who};

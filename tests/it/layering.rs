@@ -21,6 +21,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("parse", &["bytes", "model"]),
     ("resolve", &["bytes", "model"]),
     ("classify", &["model", "parse", "resolve"]),
+    (
+        "enrich",
+        &["bytes", "classify", "model", "parse", "resolve"],
+    ),
     ("encode", &["bytes", "model"]),
     ("sink", &["error", "sys"]),
     ("confine", &["error", "model"]),

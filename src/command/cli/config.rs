@@ -3,11 +3,12 @@
 use auditrd::{
     Error, ReaderConfig, ReassemblyConfig,
     confine::{Confinement, Duty, User},
+    enrich::Enricher,
     sink::{Fsync, Rotation, SinkConfig},
     source::Membership,
 };
 
-use super::{Args, Format, When};
+use super::{super::values::Addition, Args, Format, When};
 
 impl Args {
     /// Reading a log can pause while the output fails; live events cannot.
@@ -74,6 +75,11 @@ impl Args {
         }
         confinement.writable.extend(self.metrics_file.clone());
         Ok(confinement)
+    }
+
+    /// The stage that adds context to events.
+    pub(crate) fn enricher(&self) -> Enricher {
+        Enricher::new(Addition::keys(&self.enrich))
     }
 
     pub(crate) fn log_level(&self) -> log::LevelFilter {

@@ -16,7 +16,9 @@ use clap::{ArgAction, Parser, ValueEnum, builder::FalseyValueParser};
 
 pub(crate) use environment::unknown_variables;
 
-use super::values::{bytes, default_kinds, duration, file_size, kind, max_line, queue};
+use super::values::{
+    Addition, addition, bytes, default_kinds, duration, file_size, kind, max_line, queue,
+};
 
 /// Read Linux audit records and write process, file and user events as JSON lines.
 ///
@@ -130,6 +132,19 @@ pub(crate) struct Args {
         help_heading = "Filter"
     )]
     pub(crate) events: Vec<EventKind>,
+
+    /// Facts to add to events, separated by commas: all, none, or single keys; names=nss asks the
+    /// directory services for all names at the start, instead of /etc/passwd and /etc/group
+    #[arg(
+        long,
+        value_name = "LIST",
+        default_value = "all",
+        value_parser = addition(),
+        value_delimiter = ',',
+        env = "AUDITRD_ENRICH",
+        help_heading = "Output"
+    )]
+    pub(crate) enrich: Vec<Addition>,
 
     /// Append events to a file, created with mode 0600; - is standard output
     #[arg(

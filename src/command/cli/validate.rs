@@ -5,7 +5,10 @@ use clap::{
     error::{ErrorKind, Result},
 };
 
-use super::{super::values::DEFAULT_KINDS, Args, Format};
+use super::{
+    super::values::{Addition, DEFAULT_KINDS},
+    Args, Format,
+};
 
 impl Args {
     /// Checks the options against each other.
@@ -69,6 +72,8 @@ impl Args {
             Some("--format raw cannot be used with --max-line: it writes records unchanged")
         } else if is_raw && !DEFAULT_KINDS.iter().all(|kind| self.events.contains(kind)) {
             Some("--format raw cannot be used with --events: use --min and --max to choose records")
+        } else if self.enrich.contains(&Addition::None) && self.enrich.len() > 1 {
+            Some("--enrich none cannot be combined with other words")
         } else {
             None
         }

@@ -9,7 +9,9 @@ mod class;
 use std::net::IpAddr;
 
 use super::{list, nested::Nested, string};
-use crate::model::{Action, AuditEvent, Detail, FileDetail, Identity, Text, Timestamp, UserDetail};
+use crate::model::{
+    Action, AuditEvent, Detail, FileDetail, Identity, Text, Timestamp, UserDetail, Who,
+};
 
 /// The version of the schema that the lines follow.
 pub const VERSION: &str = "9.4.0";
@@ -44,6 +46,13 @@ pub fn line(event: &AuditEvent, host: Option<&[u8]>, out: &mut Vec<u8>) {
             object.text("hostname", event.node.or(host))
         });
         line.object("process", |object| process(event, object));
+        line.object("container", |object| {
+            if let Some(container) = &event.who.container {
+                object.text("id", Some(container.id));
+                object.text("runtime", container.runtime);
+            }
+        });
+        line.object("service", |object| object.text("name", event.who.unit));
         line.object("user", |object| user(event, object));
         if let Detail::File(detail) = &event.detail {
             line.object("file", |object| file(detail, object));
@@ -127,7 +136,8 @@ fn process(event: &AuditEvent, object: &mut Nested) {
     let actor = &event.actor;
     let ids = &actor.ids;
     object.number("pid", set(ids.pid));
-    object.object("parent", |parent| parent.number("pid", set(ids.ppid)));
+    object.text("entity_id", event.who.entity_id);
+    object.object("parent", |object| parent(event, object));
     object.text("name", actor.comm);
     object.text("executable", actor.exe);
     match &event.detail {
@@ -148,6 +158,25 @@ fn process(event: &AuditEvent, object: &mut Nested) {
     object.object("saved_user", |user| user.id("id", set(ids.suid)));
     object.object("real_group", |group| group.id("id", set(ids.gid)));
     object.object("saved_group", |group| group.id("id", set(ids.sgid)));
+    let login = event.who.login.as_ref();
+    let address = login.and_then(|login| login.addr);
+    object.object("entry_leader", |leader| {
+        leader.object("entry_meta", |meta| {
+            meta.object("source", |source| {
+                source.text("ip", address.filter(|text| is_ip(text)));
+            });
+        });
+    });
+}
+
+fn parent(event: &AuditEvent, object: &mut Nested) {
+    object.number("pid", set(event.actor.ids.ppid));
+    if let Some(parent) = &event.who.parent {
+        let name = parent.exe.rsplit(|byte| *byte == b'/').next();
+        object.text("name", name.filter(|name| !name.is_empty()));
+        object.text("executable", Some(parent.exe));
+        object.text("command_line", parent.commandline);
+    }
 }
 
 /// The acting user; in a program's message about an account, that account. Then the ids of the
@@ -164,13 +193,26 @@ fn user(event: &AuditEvent, object: &mut Nested) {
         Some(name) if !is_of_iam => object.text("name", Some(name)),
         target => {
             object.id("id", set(ids.uid));
+            object.text("name", name_of(&event.who, b"uid"));
             object.object("effective", |user| {
-                user.id("id", set(ids.euid).filter(|id| *id != ids.uid));
+                if ids.euid != ids.uid {
+                    user.id("id", set(ids.euid));
+                    user.text("name", name_of(&event.who, b"euid"));
+                }
             });
-            object.object("group", |group| group.id("id", set(ids.gid)));
+            object.object("group", |group| {
+                group.id("id", set(ids.gid));
+                group.text("name", name_of(&event.who, b"gid"));
+            });
             object.object("target", |user| user.text("name", target));
         }
     }
+}
+
+/// The name of the user or group whose id has this key.
+fn name_of<'a>(who: &Who<'a>, key: &[u8]) -> Option<&'a [u8]> {
+    let pair = who.names.iter().find(|(known, _)| *known == key);
+    pair.map(|(_, name)| *name)
 }
 
 /// The file that the event is about; of two names, the second, which the inode belongs to.
@@ -265,6 +307,7 @@ fn rest(event: &AuditEvent, object: &mut Nested) {
         }
     };
     object.text("subj", event.actor.subj);
+    rest_of_who(&event.who, object);
     object.flag("path_unresolved", is_unresolved);
     object.flag("incomplete", event.incomplete);
     object.flag("truncated", event.truncated);
@@ -279,6 +322,36 @@ fn rest_of_user(detail: &UserDetail, object: &mut Nested) {
     object.text("op", detail.op);
     object.text("cmd", detail.cmd);
     object.text("msg", detail.msg);
+}
+
+/// The context that the schema has no field for.
+fn rest_of_who(who: &Who, object: &mut Nested) {
+    object.object("parent", |object| {
+        let origin = who.parent.as_ref().map(|parent| parent.origin.name());
+        object.text("origin", origin.map(str::as_bytes));
+    });
+    object.texts(
+        "ancestors",
+        who.ancestors.unwrap_or_default().iter().copied(),
+    );
+    object.object("login", |object| {
+        if let Some(login) = &who.login {
+            object.text("acct", login.acct);
+            object.text("addr", login.addr);
+            object.text("terminal", login.terminal);
+            let since = login.since.map(Timestamp::rfc3339);
+            object.text("since", since.as_ref().map(<[u8; 24]>::as_slice));
+        }
+    });
+    object.fields("names", who.names);
+    object.object("container", |object| {
+        let pod_uid = who
+            .container
+            .as_ref()
+            .and_then(|container| container.pod_uid);
+        object.text("pod_uid", pod_uid);
+    });
+    object.text("script", who.script);
 }
 
 /// The first of two names. That of a symbolic link is its target, which has a field.

@@ -11,7 +11,7 @@ use super::{LOGS, log, output};
 use crate::common::Value;
 
 /// All keys of an event line, in order.
-const KEYS: [&str; 53] = [
+const KEYS: [&str; 61] = [
     "name",
     "timestamp",
     "sequence",
@@ -62,6 +62,14 @@ const KEYS: [&str; 53] = [
     "cmd",
     "fields",
     "subj",
+    "parent",
+    "entity_id",
+    "ancestors",
+    "login",
+    "names",
+    "container",
+    "unit",
+    "script",
     "incomplete",
     "truncated",
     "relayed",
@@ -165,7 +173,7 @@ fn is_right(key: &str, is_hex: bool, value: &Value) -> bool {
         return match value {
             Value::Object(words) => {
                 let is_index = |index: &String| index.parse::<usize>().is_ok();
-                key == "argv"
+                matches!(key, "argv" | "ancestors")
                     && words
                         .iter()
                         .all(|(i, w)| is_index(i) && w.as_str().is_some_and(is_hex))
@@ -182,10 +190,15 @@ fn is_right(key: &str, is_hex: bool, value: &Value) -> bool {
             value.as_u64().is_some_and(|id| u32::try_from(id).is_ok())
         }
         "inode" => text.is_some_and(|text| text.parse::<u64>().is_ok()),
-        "argv" => value
+        "argv" | "ancestors" => value
             .as_array()
             .is_some_and(|words| words.iter().all(Value::is_string)),
-        "fields" => value.as_object().is_some_and(|fields| !fields.is_empty()),
+        "fields" | "login" | "container" | "parent" => {
+            value.as_object().is_some_and(|fields| !fields.is_empty())
+        }
+        "names" => value
+            .as_object()
+            .is_some_and(|names| !names.is_empty() && names.values().all(Value::is_string)),
         "path_unresolved" | "incomplete" | "truncated" | "relayed" => value == &Value::Bool(true),
         _ => value.is_string(),
     }
