@@ -26,7 +26,8 @@ use signal_hook::{
 };
 
 use command::{
-    cli::{Args, unknown_variables},
+    check,
+    cli::{Args, Command, unknown_variables},
     progress::Progress,
     run::{Control, Marshaller},
     trees::Trees,
@@ -41,23 +42,34 @@ fn main() -> ExitCode {
         .unwrap_or_else(|error| error.exit());
     let progress = Progress::hidden();
     start_log(&args, &progress);
+    if let Some(command) = &args.command {
+        return run_command(command);
+    }
     for name in unknown_variables() {
         let name = name.to_string_lossy();
         log::warn!("the environment variable {name} is not an option; see auditrd --help");
     }
-    match run(&args, progress) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let cause = error.downcast_ref::<Error>();
-            if cause.is_some_and(Error::is_broken_pipe) {
-                return ExitCode::SUCCESS;
-            }
-            log::error!("{error:#}");
-            match cause.is_some_and(Error::is_permission) {
-                true => ExitCode::from(NOT_PERMITTED),
-                false => ExitCode::FAILURE,
-            }
-        }
+    run(&args, progress).map_or_else(|error| failure(&error), |()| ExitCode::SUCCESS)
+}
+
+/// Does what the command says instead of reading records.
+fn run_command(command: &Command) -> ExitCode {
+    let result = match command {
+        Command::Check(args) => check::run(args),
+    };
+    result.unwrap_or_else(|error| failure(&error))
+}
+
+/// Logs an error, and returns the exit status for it.
+fn failure(error: &anyhow::Error) -> ExitCode {
+    let cause = error.downcast_ref::<Error>();
+    if cause.is_some_and(Error::is_broken_pipe) {
+        return ExitCode::SUCCESS;
+    }
+    log::error!("{error:#}");
+    match cause.is_some_and(Error::is_permission) {
+        true => ExitCode::from(NOT_PERMITTED),
+        false => ExitCode::FAILURE,
     }
 }
 

@@ -2,8 +2,14 @@
 #![expect(unsafe_code, reason = "this is where the crate calls the C library")]
 
 use std::{
-    array, io, mem,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+    array,
+    ffi::CString,
+    io, mem,
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
+    path::Path,
     ptr,
     sync::atomic::{AtomicBool, AtomicU8, Ordering},
     time::{Duration, Instant},
@@ -375,6 +381,15 @@ pub(crate) fn lock(file: BorrowedFd<'_>) -> io::Result<()> {
 pub(crate) fn unlock(file: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: flock(2) takes two integers.
     check(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_UN) }).map(drop)
+}
+
+/// Whether this process may write to a path, or change the directory that it names, with its
+/// effective ids.
+pub(crate) fn may_write(path: &Path) -> io::Result<()> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let (mode, flags) = (libc::W_OK, libc::AT_EACCESS);
+    // SAFETY: `path` is a valid string that ends with a NUL.
+    check(unsafe { libc::faccessat(libc::AT_FDCWD, path.as_ptr(), mode, flags) }).map(drop)
 }
 
 /// The effective user and group ids.

@@ -16,6 +16,9 @@ _auditrd() {
             ",$1")
                 cmd="auditrd"
                 ;;
+            auditrd,check)
+                cmd="auditrd__subcmd__check"
+                ;;
             *)
                 ;;
         esac
@@ -23,7 +26,7 @@ _auditrd() {
 
     case "${cmd}" in
         auditrd)
-            opts="-i -o -v -q -h -V --input --unicast --prime --prime-from --prime-snapshot --recv-buffer --backlog-limit --min --max --events --enrich --output --max-size --max-files --fsync --format --pretty --max-line --queue --event-timeout --max-out-of-order --user --group --no-confine --stats-interval --metrics-file --verbose --quiet --help --version"
+            opts="-i -o -v -q -h -V --input --unicast --prime --prime-from --prime-snapshot --recv-buffer --backlog-limit --min --max --events --enrich --output --max-size --max-files --fsync --format --pretty --max-line --queue --event-timeout --max-out-of-order --user --group --no-confine --stats-interval --metrics-file --verbose --quiet --help --version check"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -126,6 +129,28 @@ _auditrd() {
                     return 0
                     ;;
                 --metrics-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        auditrd__subcmd__check)
+            opts="-o -h --json --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

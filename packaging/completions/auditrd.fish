@@ -1,15 +1,41 @@
-complete -c auditrd -s i -l input -d 'Replay a log instead of listening; - is standard input; several files are read in the order of their first records' -r -F
-complete -c auditrd -l prime -d 'Read the names of all files below a directory at the start, so that paths can be resolved by them; repeatable' -r -F
-complete -c auditrd -l prime-from -d 'Take the names from a file that --prime-snapshot wrote, instead of reading the directories' -r -F
-complete -c auditrd -l prime-snapshot -d 'Write the names that --prime reads to a file, and exit' -r -F
-complete -c auditrd -l recv-buffer -d 'Size of the socket\'s receive buffer; accepts the suffixes K, M and G' -r
-complete -c auditrd -l backlog-limit -d 'Raise the kernel\'s backlog limit to at least this many records while registered (--unicast)' -r
-complete -c auditrd -l min -d 'Lowest record type to keep, by number or name' -r
-complete -c auditrd -l max -d 'Highest record type to keep, by number or name' -r
-complete -c auditrd -l events -d 'Kinds of events to write, separated by commas' -r -f -a "process\t''
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_auditrd_global_optspecs
+    string join \n i/input= unicast prime= prime-from= prime-snapshot= recv-buffer= backlog-limit= min= max= events= enrich= o/output= max-size= max-files= fsync= format= pretty max-line= queue= event-timeout= max-out-of-order= user= group= no-confine stats-interval= metrics-file= v/verbose q/quiet h/help V/version
+end
+
+function __fish_auditrd_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_auditrd_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_auditrd_using_subcommand
+    set -l cmd (__fish_auditrd_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c auditrd -n "__fish_auditrd_needs_command" -s i -l input -d 'Replay a log instead of listening; - is standard input; several files are read in the order of their first records' -r -F
+complete -c auditrd -n "__fish_auditrd_needs_command" -l prime -d 'Read the names of all files below a directory at the start, so that paths can be resolved by them; repeatable' -r -F
+complete -c auditrd -n "__fish_auditrd_needs_command" -l prime-from -d 'Take the names from a file that --prime-snapshot wrote, instead of reading the directories' -r -F
+complete -c auditrd -n "__fish_auditrd_needs_command" -l prime-snapshot -d 'Write the names that --prime reads to a file, and exit' -r -F
+complete -c auditrd -n "__fish_auditrd_needs_command" -l recv-buffer -d 'Size of the socket\'s receive buffer; accepts the suffixes K, M and G' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l backlog-limit -d 'Raise the kernel\'s backlog limit to at least this many records while registered (--unicast)' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l min -d 'Lowest record type to keep, by number or name' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l max -d 'Highest record type to keep, by number or name' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l events -d 'Kinds of events to write, separated by commas' -r -f -a "process\t''
 fim\t''
 user\t''"
-complete -c auditrd -l enrich -d 'Facts to add to events, separated by commas: all, none, or single keys; names=nss asks the directory services for all names at the start, instead of /etc/passwd and /etc/group' -r -f -a "all\t''
+complete -c auditrd -n "__fish_auditrd_needs_command" -l enrich -d 'Facts to add to events, separated by commas: all, none, or single keys; names=nss asks the directory services for all names at the start, instead of /etc/passwd and /etc/group' -r -f -a "all\t''
 none\t''
 parent\t''
 entity_id\t''
@@ -20,27 +46,31 @@ container\t''
 unit\t''
 script\t''
 names=nss\t''"
-complete -c auditrd -s o -l output -d 'Append events to a file, created with mode 0600; - is standard output' -r -F
-complete -c auditrd -l max-size -d 'Rotate the output file before it grows past this size; accepts K, M and G [no limit]' -r
-complete -c auditrd -l max-files -d 'Number of rotated files to keep (FILE.1 is the newest); needs --max-size [5]' -r
-complete -c auditrd -l fsync -d 'When to fsync the output file' -r -f -a "never\t'Leave it to the kernel'
+complete -c auditrd -n "__fish_auditrd_needs_command" -s o -l output -d 'Append events to a file, created with mode 0600; - is standard output' -r -F
+complete -c auditrd -n "__fish_auditrd_needs_command" -l max-size -d 'Rotate the output file before it grows past this size; accepts K, M and G [no limit]' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l max-files -d 'Number of rotated files to keep (FILE.1 is the newest); needs --max-size [5]' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l fsync -d 'When to fsync the output file' -r -f -a "never\t'Leave it to the kernel'
 interval\t'About once a second'
 always\t'After every write'"
-complete -c auditrd -l format -d 'Output format: auditrd\'s own keys, the Elastic Common Schema, or go-audit\'s message groups' -r -f -a "auditrd\t''
+complete -c auditrd -n "__fish_auditrd_needs_command" -l format -d 'Output format: auditrd\'s own keys, the Elastic Common Schema, or go-audit\'s message groups' -r -f -a "auditrd\t''
 ecs\t''
 raw\t''"
-complete -c auditrd -l max-line -d 'Truncate argv, commandline and fields to keep lines under this size; at least 4K [no limit]' -r
-complete -c auditrd -l queue -d 'Memory for events waiting to be written; if live events need more, the oldest are dropped and counted' -r
-complete -c auditrd -l event-timeout -d 'Write an event as incomplete if its last record has not arrived after this long' -r
-complete -c auditrd -l max-out-of-order -d 'How far out of order a serial may arrive before it is counted as missing' -r
-complete -c auditrd -l user -d 'Switch to this user, by name or number, once everything is open' -r
-complete -c auditrd -l group -d 'Switch to this group instead of the user\'s primary group' -r
-complete -c auditrd -l stats-interval -d 'Print the counters to standard error at this interval' -r
-complete -c auditrd -l metrics-file -d 'Write the counters to a Prometheus text file, every 15s or at --stats-interval' -r -F
-complete -c auditrd -l unicast -d 'Register as the kernel\'s audit daemon; needs CAP_AUDIT_CONTROL and no other running daemon'
-complete -c auditrd -l pretty -d 'Human-readable, aligned output; coloured on a terminal'
-complete -c auditrd -l no-confine -d 'Do not sandbox the process with seccomp and Landlock; capabilities are still dropped'
-complete -c auditrd -s v -l verbose -d 'Log more to standard error; -vv logs even more'
-complete -c auditrd -s q -l quiet -d 'Log less to standard error; -qq logs nothing'
-complete -c auditrd -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c auditrd -s V -l version -d 'Print version'
+complete -c auditrd -n "__fish_auditrd_needs_command" -l max-line -d 'Truncate argv, commandline and fields to keep lines under this size; at least 4K [no limit]' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l queue -d 'Memory for events waiting to be written; if live events need more, the oldest are dropped and counted' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l event-timeout -d 'Write an event as incomplete if its last record has not arrived after this long' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l max-out-of-order -d 'How far out of order a serial may arrive before it is counted as missing' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l user -d 'Switch to this user, by name or number, once everything is open' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l group -d 'Switch to this group instead of the user\'s primary group' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l stats-interval -d 'Print the counters to standard error at this interval' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l metrics-file -d 'Write the counters to a Prometheus text file, every 15s or at --stats-interval' -r -F
+complete -c auditrd -n "__fish_auditrd_needs_command" -l unicast -d 'Register as the kernel\'s audit daemon; needs CAP_AUDIT_CONTROL and no other running daemon'
+complete -c auditrd -n "__fish_auditrd_needs_command" -l pretty -d 'Human-readable, aligned output; coloured on a terminal'
+complete -c auditrd -n "__fish_auditrd_needs_command" -l no-confine -d 'Do not sandbox the process with seccomp and Landlock; capabilities are still dropped'
+complete -c auditrd -n "__fish_auditrd_needs_command" -s v -l verbose -d 'Log more to standard error; -vv logs even more'
+complete -c auditrd -n "__fish_auditrd_needs_command" -s q -l quiet -d 'Log less to standard error; -qq logs nothing'
+complete -c auditrd -n "__fish_auditrd_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c auditrd -n "__fish_auditrd_needs_command" -s V -l version -d 'Print version'
+complete -c auditrd -n "__fish_auditrd_needs_command" -a "check" -d 'Say what stands between this host and its events, each with its remedy; changes nothing'
+complete -c auditrd -n "__fish_auditrd_using_subcommand check" -s o -l output -d 'Check whether events could be appended to this file' -r -F
+complete -c auditrd -n "__fish_auditrd_using_subcommand check" -l json -d 'Print one JSON object instead of text'
+complete -c auditrd -n "__fish_auditrd_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -31,6 +31,12 @@ pub(super) fn acquire(file: &File) -> io::Result<()> {
     }
 }
 
+/// The error of [`acquire`] on a file that another process has locked. Takes no lock itself.
+pub(super) fn held(file: &File) -> Option<io::Error> {
+    let text = format!("process {} writes to it", holder(file)?);
+    Some(io::Error::new(io::ErrorKind::WouldBlock, text))
+}
+
 /// Releases the lock, so that this process can open the file again.
 pub(super) fn release(file: &File) {
     if let Err(error) = sys::unlock(file.as_fd()) {

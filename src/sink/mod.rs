@@ -9,6 +9,7 @@
 
 mod attempt;
 mod config;
+mod dry;
 mod lock;
 mod mend;
 mod outage;
@@ -25,6 +26,7 @@ use std::{
 };
 
 pub use config::{Fsync, Rotation, SinkConfig, SinkTally};
+pub use dry::check;
 
 use crate::error::Error;
 use outage::Outage;

@@ -222,10 +222,11 @@ impl LiveSource {
         let count = rules.as_ref().map(|rules| rules.count);
         batch.sightings.interruptions += self.watch.see(&status, count);
         if let Some(rules) = rules
-            && self.rules.watched != rules.watched
+            && self.rules != rules
         {
+            let is_other = self.rules.watched != rules.watched;
+            batch.sightings.rule_changes += u64::from(is_other);
             self.rules = rules;
-            batch.sightings.rule_changes += 1;
         }
         if self.membership == Membership::Unicast {
             self.check_registration(status.pid, batch);

@@ -1,4 +1,4 @@
-//! What the loaded audit rules watch, from `struct audit_rule_data` (include/uapi/linux/audit.h).
+//! The loaded audit rules, and what they watch, from `struct audit_rule_data` (include/uapi/linux/audit.h).
 
 use std::{
     collections::BTreeSet,
@@ -15,6 +15,8 @@ pub struct Rules {
     pub count: usize,
     /// What they watch, each once.
     pub watched: BTreeSet<Watched>,
+    /// The rules in the kernel's order.
+    pub loaded: Vec<LoadedRule>,
 }
 
 impl Rules {
@@ -22,6 +24,59 @@ impl Rules {
     pub(super) fn add(&mut self, rule: &[u8]) {
         self.count += 1;
         self.watched.extend(watched(rule));
+        self.loaded.extend(LoadedRule::read(rule));
+    }
+}
+
+/// A loaded rule, as far as a listener has to understand it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct LoadedRule {
+    /// The list that it is in: 1 for task, 4 for exit, 5 for exclude (`AUDIT_FILTER_*`).
+    pub list: u32,
+    /// 0 for never, 2 for always.
+    pub action: u32,
+    /// The architecture that it is limited to (`AUDIT_ARCH_*`).
+    pub arch: Option<u32>,
+    /// The record types that it names (`-F msgtype=`).
+    pub message_types: Vec<u32>,
+    /// All its conditions but the architecture and the system calls: equal for rules that differ
+    /// in these only. The bytes have no further meaning.
+    pub conditions: Vec<u8>,
+    /// The whole rule (`struct audit_rule_data`).
+    pub bytes: Vec<u8>,
+}
+
+impl LoadedRule {
+    /// Parses a rule as the kernel lists it; `None` if it is too short.
+    fn read(bytes: &[u8]) -> Option<LoadedRule> {
+        let word = |at: usize| {
+            let bytes = bytes.get(at..)?.first_chunk()?;
+            Some(u32::from_ne_bytes(*bytes))
+        };
+        let mut rule = LoadedRule {
+            list: word(LIST)?,
+            action: word(ACTION)?,
+            bytes: bytes.to_vec(),
+            ..LoadedRule::default()
+        };
+        let fields = usize::try_from(word(FIELD_COUNT)?).ok()?;
+        for at in (0..fields.min(WORDS)).map(|index| 4 * index) {
+            let (field, value) = (word(FIELDS + at)?, word(VALUES + at)?);
+            match field {
+                AUDIT_ARCH => rule.arch = Some(value),
+                _ => {
+                    let operator = word(OPERATORS + at)?;
+                    let words = [field, operator, value].map(u32::to_ne_bytes);
+                    rule.conditions.extend(words.as_flattened());
+                }
+            }
+            if field == AUDIT_MSGTYPE {
+                rule.message_types.push(value);
+            }
+        }
+        rule.conditions.extend(bytes.get(TEXT..)?);
+        Some(rule)
     }
 }
 
@@ -37,15 +92,19 @@ pub enum Watched {
 /// The number of 32-bit words of `mask`, and of each of `fields`, `values` and `fieldflags`.
 const WORDS: usize = 64;
 /// Offsets of the members, in bytes.
+const LIST: usize = 0;
 const ACTION: usize = 4;
 const FIELD_COUNT: usize = 8;
 const FIELDS: usize = 12 + 4 * WORDS;
 const VALUES: usize = FIELDS + 4 * WORDS;
-const LENGTH: usize = VALUES + 8 * WORDS;
+const OPERATORS: usize = VALUES + 4 * WORDS;
+const LENGTH: usize = OPERATORS + 4 * WORDS;
 const TEXT: usize = LENGTH + 4;
 
 /// `action` of a rule that leaves records out.
 const AUDIT_NEVER: u32 = 0;
+const AUDIT_ARCH: u32 = 11;
+const AUDIT_MSGTYPE: u32 = 12;
 const AUDIT_WATCH: u32 = 105;
 const AUDIT_DIR: u32 = 107;
 
@@ -128,6 +187,20 @@ mod tests {
         assert_eq!(watches(&[EXE, file, KEY]), passwd);
         assert_eq!(watches(&[ARCH, PERM, EXE, KEY]), None);
         assert_eq!(watched(&rule(AUDIT_NEVER, &[directory])), None);
+    }
+
+    #[test]
+    fn rules_that_differ_in_their_architecture_have_equal_conditions() {
+        let read = |fields: &[_]| LoadedRule::read(&rule(2, fields)).unwrap();
+        let one = read(&[ARCH, PERM, KEY]);
+        assert_eq!((one.list, one.action, one.arch), (0, 2, Some(0xc000_003e)));
+        let other = read(&[(AUDIT_ARCH, Ok(0x4000_0003)), PERM, KEY]);
+        assert_eq!(one.conditions, other.conditions);
+        assert_ne!(one.conditions, read(&[ARCH, PERM, EXE]).conditions);
+        let excluding = read(&[(AUDIT_MSGTYPE, Ok(1300)), (AUDIT_MSGTYPE, Ok(1327))]);
+        assert_eq!(excluding.message_types, [1300, 1327]);
+        let whole = rule(2, &[ARCH]);
+        assert_eq!(LoadedRule::read(&whole[..TEXT - 1]), None);
     }
 
     #[test]

@@ -127,10 +127,7 @@ mod tests {
         AuditStatus {
             enabled,
             pid,
-            lost: 0,
-            backlog: 0,
-            backlog_limit: 64,
-            backlog_wait_time: None,
+            ..AuditStatus::default()
         }
     }
 

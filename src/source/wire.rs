@@ -68,13 +68,17 @@ const AUDIT_STATUS_BACKLOG_LIMIT: u32 = 0x10;
 const AUDIT_STATUS_BACKLOG_WAIT_TIME: u32 = 0x20;
 
 /// The state of the kernel's audit system (`struct audit_status`, include/uapi/linux/audit.h).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct AuditStatus {
     /// 0: off, 1: on, 2: on and locked until the next boot.
     pub enabled: u32,
+    /// What the kernel does when it cannot send a record. 0: nothing, 1: it logs that, 2: it panics.
+    pub failure: u32,
     /// The process id of the registered audit daemon, or 0.
     pub pid: u32,
+    /// The most records that the kernel makes per second, or 0 for no limit.
+    pub rate_limit: u32,
     /// Records that the kernel has lost since boot: out of memory, over its rate limit, or with a
     /// full backlog. Records that slow multicast readers missed are not included.
     pub lost: u32,
@@ -94,11 +98,13 @@ impl AuditStatus {
             .chunks_exact(4)
             .map_while(|word| word.try_into().ok());
         let mut next = || words.next().map(u32::from_ne_bytes);
-        let (_mask, enabled, _failure, pid) = (next()?, next()?, next()?, next()?);
-        let (_rate_limit, backlog_limit, lost, backlog) = (next()?, next()?, next()?, next()?);
+        let (_mask, enabled, failure, pid) = (next()?, next()?, next()?, next()?);
+        let (rate_limit, backlog_limit, lost, backlog) = (next()?, next()?, next()?, next()?);
         Some(AuditStatus {
             enabled,
+            failure,
             pid,
+            rate_limit,
             lost,
             backlog,
             backlog_limit,
@@ -162,7 +168,9 @@ mod tests {
         let words: Vec<u8> = (0..11u32).flat_map(u32::to_ne_bytes).collect();
         let expected = AuditStatus {
             enabled: 1,
+            failure: 2,
             pid: 3,
+            rate_limit: 4,
             backlog_limit: 5,
             lost: 6,
             backlog: 7,

@@ -222,10 +222,21 @@ const OF_OTHERS: &[&str] = &[
     "--unbuffered",
 ];
 
+/// The help of a command, and of all commands below it.
+fn help(command: &[&str]) -> String {
+    let output = auditrd().args(command).arg("--help").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let list = text.split("Commands:\n").nth(1).unwrap_or_default();
+    let names = list.lines().take_while(|line| !line.is_empty());
+    let names = names.filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next());
+    names.fold(text.clone(), |all, name| {
+        all + &help(&[command, &[name]].concat())
+    })
+}
+
 #[test]
 fn every_option_that_a_guide_names_exists() {
-    let help = auditrd().arg("--help").output().unwrap().stdout;
-    let help = String::from_utf8(help).unwrap();
+    let help = help(&[]);
     let exists = |option: &str| {
         let mut words = help.split(|c: char| c != '-' && !c.is_ascii_lowercase());
         words.any(|word| word == option) || OF_OTHERS.contains(&option)

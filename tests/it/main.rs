@@ -1,6 +1,6 @@
 //! Tests of the whole program, each named for the promise that it checks.
 //!
-//! `cli` runs the binary as a process. `golden` replays the captures in `tests/data` through the
+//! `cli` runs the binary as a process, and `check` its command of this name. `golden` replays the captures in `tests/data` through the
 //! real pipeline; `formats` checks the other formats and the programs that read them. `hostile`
 //! feeds it malformed and excessive input. `traps` has one test for each real-world record that is
 //! easily misread, and `inputs` one for each form of a log. `disk` makes the output fail while it is
@@ -11,6 +11,7 @@
 //! `real` run against the running kernel; `soak` does so for any length of time.
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
 
+mod check;
 mod cli;
 mod coexist;
 mod common;

@@ -27,8 +27,12 @@ fn assert_silent(tool: &str, args: &[&str], file: &str) {
 
 #[test]
 fn mandoc_accepts_the_manual_pages() {
-    for page in ["packaging/man/auditrd.8", "packaging/man/auditrd-events.7"] {
-        assert_silent("mandoc", &["-T", "lint", "-W", "warning"], page);
+    for page in fs::read_dir(top().join("packaging/man")).unwrap() {
+        let page = page.unwrap().file_name().into_string().unwrap();
+        if !page.ends_with(".end") {
+            let page = format!("packaging/man/{page}");
+            assert_silent("mandoc", &["-T", "lint", "-W", "warning"], &page);
+        }
     }
 }
 
@@ -138,6 +142,7 @@ fn every_named_file_is_installed() {
         "usr/lib/systemd/system-preset/90-auditrd.preset",
         "usr/lib/sysusers.d/auditrd.conf",
         "usr/share/man/man8/auditrd.8.gz",
+        "usr/share/man/man8/auditrd-check.8.gz",
         "usr/share/man/man7/auditrd-events.7.gz",
         "usr/share/bash-completion/completions/auditrd",
         "usr/share/zsh/site-functions/_auditrd",

@@ -12,7 +12,7 @@ use auditrd::{
     reader::SerialTracker,
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
 };
-use clap::{ArgAction, Parser, ValueEnum, builder::FalseyValueParser};
+use clap::{ArgAction, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 
 pub(crate) use environment::unknown_variables;
 
@@ -27,7 +27,11 @@ use super::values::{
 /// AUDITRD_<OPTION>.
 #[derive(Debug, Parser)]
 #[command(version = VERSION, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// Replay a log instead of listening; - is standard input; several files are read in the order
     /// of their first records
     #[arg(
@@ -337,6 +341,33 @@ Examples:
   Security:     sudo auditrd --user auditrd -o /var/log/auditrd/events.json
   Reassembly:   auditrd -i slow.log --event-timeout 10s
   Diagnostics:  sudo auditrd -v --stats-interval 1m";
+
+/// What to do instead of writing events.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Check(CheckArgs),
+}
+
+/// Say what stands between this host and its events, each with its remedy; changes nothing.
+///
+/// Looks for all causes why no events come, or not all of them: auditing that is off, missing
+/// rules and capabilities, containers, failed services, and more. Run it as root, since the kernel
+/// answers only with CAP_AUDIT_CONTROL.
+#[derive(Debug, clap::Args)]
+#[command(max_term_width = 100, after_help = AFTER_CHECK_HELP)]
+pub(crate) struct CheckArgs {
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Check whether events could be appended to this file
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+const AFTER_CHECK_HELP: &str = "\
+Exit status: 0 if nothing was found but notes, which do not affect events; 1 if there is a problem,
+or on an error; 2 on wrong usage.";
 
 /// When the output file is synced, as given on the command line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

@@ -13,6 +13,10 @@ use super::{
 impl Args {
     /// Checks the options against each other.
     pub(crate) fn validate(self) -> Result<Args> {
+        // A command has options of its own; these may come from the environment.
+        if self.command.is_some() {
+            return Ok(self);
+        }
         if self.min > self.max {
             let (min, max) = (self.min, self.max);
             let text = format!("--min {min} ({}) is above --max {max} ({})", min.0, max.0);

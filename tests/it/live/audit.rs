@@ -169,6 +169,7 @@ impl Drop for Audit {
         let before = |name| self.before.get(name).map_or("0", String::as_str);
         auditctl(&["-b", before("backlog_limit")]);
         auditctl(&["--backlog_wait_time", before("backlog_wait_time")]);
+        auditctl(&["-r", before("rate_limit")]);
         auditctl(&["-e", before("enabled")]);
     }
 }

@@ -29,6 +29,18 @@ fn command() -> Command {
     Args::command().version(env!("CARGO_PKG_VERSION"))
 }
 
+/// The commands below it, each with a full name, such as `auditrd-check`.
+fn commands() -> Vec<Command> {
+    let mut whole = command();
+    whole.build();
+    whole.get_subcommands().cloned().collect()
+}
+
+fn full_name(command: &Command) -> String {
+    let name = command.get_display_name();
+    name.unwrap_or(command.get_name()).to_owned()
+}
+
 /// A section of the guide to the events.
 fn section(title: &str) -> String {
     let guide = read("docs/events.md");
@@ -50,11 +62,12 @@ fn check(file: &str, generated: &str) {
     );
 }
 
-#[test]
-fn the_manual_page_matches_the_options() {
-    // The exit status, signals and examples of the help are sections of their own here.
-    let man = Man::new(command().after_help(None::<&str>))
-        .title("AUDITRD")
+/// Checks the manual page of a command. The exit status, signals and examples of its help are
+/// sections of their own there, in a file beside the page.
+fn check_manual(command: Command) {
+    let name = full_name(&command);
+    let man = Man::new(command.after_help(None::<&str>))
+        .title(name.to_uppercase())
         .section("8")
         .date(DATE)
         .source(concat!("auditrd ", env!("CARGO_PKG_VERSION")))
@@ -69,8 +82,17 @@ fn the_manual_page_matches_the_options() {
     let page = String::from_utf8(page)
         .unwrap()
         .replace("\n.br\n\n.br\n", "\n.sp\n");
-    let page = page + &read("packaging/man/auditrd.8.end");
-    check("packaging/man/auditrd.8", &page);
+    let file = format!("packaging/man/{name}.8");
+    let page = page + &read(&format!("{file}.end"));
+    check(&file, &page);
+}
+
+#[test]
+fn the_manual_pages_match_the_options() {
+    check_manual(command());
+    for command in commands() {
+        check_manual(command);
+    }
 }
 
 #[test]
@@ -162,27 +184,30 @@ fn option_row(option: &Arg) -> String {
     format!("| `{names}` | {help}{choices} | {default} |\n")
 }
 
+fn table_head(title: &str) -> String {
+    format!("\n## {title}\n\n| option | meaning | default |\n|---|---|---|\n")
+}
+
 #[test]
 fn the_guide_to_the_options_is_that_of_the_options() {
     let (begin, end) = ("shipped -->\n", "<!-- End of the generated part -->");
     let guide = read("docs/options.md");
     let (head, rest) = guide.split_once(begin).unwrap();
     let (_, tail) = rest.split_once(end).unwrap();
-    let command = command();
     let mut tables = String::new();
     let mut last = None;
-    for option in command.get_opts() {
-        let heading = option.get_help_heading();
-        if heading != last {
-            let title = heading.unwrap_or("Other");
-            write!(
-                tables,
-                "\n## {title}\n\n| option | meaning | default |\n|---|---|---|\n"
-            )
-            .unwrap();
-            last = heading;
+    for option in command().get_opts() {
+        let heading = option.get_help_heading().unwrap_or("Other").to_owned();
+        if last.as_ref() != Some(&heading) {
+            tables += &table_head(&heading);
+            last = Some(heading);
         }
         tables += &option_row(option);
+    }
+    for command in commands() {
+        tables += &table_head(&full_name(&command).replace('-', " "));
+        let is_own = |option: &&Arg| !option.is_positional() && option.get_id() != "help";
+        tables.extend(command.get_arguments().filter(is_own).map(option_row));
     }
     check(
         "docs/options.md",
