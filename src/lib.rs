@@ -67,6 +67,6 @@ mod sys;
 
 pub use classify::{Classifier, parse_audit_event};
 pub use error::Error;
-pub use model::{Arena, AuditEvent, AuditMessageGroup, EventKind, RecordType, record_type};
+pub use model::{Arena, AuditEvent, AuditMessageGroup, EventKind, Kinds, RecordType, record_type};
 pub use reader::{AuditReader, ReaderConfig};
 pub use reassemble::ReassemblyConfig;

@@ -112,7 +112,7 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
     })?;
     let (stopper, stop) = auditrd::source::stop()?;
     let source = open(args, stop, &mut progress)?;
-    let mut classifier = Classifier::new(host);
+    let mut classifier = Classifier::new(host).with_kinds(args.kinds());
     // With the source open: what happens meanwhile waits in it.
     trees.prime(&mut classifier);
     let marshaller = Marshaller::new(args, classifier, trees, sink, progress);

@@ -69,7 +69,7 @@ _auditrd() {
                     return 0
                     ;;
                 --events)
-                    COMPREPLY=($(compgen -W "process fim user" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "process fim user socket audit all" -- "${cur}"))
                     return 0
                     ;;
                 --enrich)

@@ -30,11 +30,14 @@ complete -c auditrd -n "__fish_auditrd_needs_command" -l prime-from -d 'Take the
 complete -c auditrd -n "__fish_auditrd_needs_command" -l prime-snapshot -d 'Write the names that --prime reads to a file, and exit' -r -F
 complete -c auditrd -n "__fish_auditrd_needs_command" -l recv-buffer -d 'Size of the socket\'s receive buffer; accepts the suffixes K, M and G' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -l backlog-limit -d 'Raise the kernel\'s backlog limit to at least this many records while registered (--unicast)' -r
-complete -c auditrd -n "__fish_auditrd_needs_command" -l min -d 'Lowest record type to keep, by number or name' -r
-complete -c auditrd -n "__fish_auditrd_needs_command" -l max -d 'Highest record type to keep, by number or name' -r
-complete -c auditrd -n "__fish_auditrd_needs_command" -l events -d 'Kinds of events to write, separated by commas' -r -f -a "process\t''
+complete -c auditrd -n "__fish_auditrd_needs_command" -l min -d 'Lowest record type to keep, by number or name [USER_AUTH; all with --events audit]' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l max -d 'Highest record type to keep, by number or name [AVC; all with --events audit]' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l events -d 'Kinds of events to write, separated by commas; audit is everything that is of no other kind' -r -f -a "process\t''
 fim\t''
-user\t''"
+user\t''
+socket\t''
+audit\t''
+all\t''"
 complete -c auditrd -n "__fish_auditrd_needs_command" -l enrich -d 'Facts to add to events, separated by commas: all, none, or single keys; names=nss asks the directory services for all names at the start, instead of /etc/passwd and /etc/group' -r -f -a "all\t''
 none\t''
 parent\t''

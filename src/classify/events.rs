@@ -5,8 +5,8 @@ use bumpalo::Bump;
 use crate::{
     classify::{commandline, names::Named},
     model::{
-        Action, Actor, Arch, AuditEvent, AuditMessageGroup, Detail, FileDetail, ProcessAction,
-        ProcessDetail, RecordType, UserDetail, Who, errno_name,
+        Action, Actor, Arch, Attributes, AuditEvent, AuditMessageGroup, Detail, FileDetail,
+        ProcessAction, ProcessDetail, RecordType, UserDetail, Who, errno_name,
         record_type::{AUDIT_EXECVE, AUDIT_PATH, AUDIT_URINGOP},
     },
     parse::{CallRecord, Facts, NameType, PathRecord, UserRecord},
@@ -44,6 +44,7 @@ pub(super) fn call<'a>(
         cwd: facts.cwd,
         incomplete: is_incomplete(group, call, facts, &detail),
         detail,
+        records: &[],
         who: Who::default(),
         truncated: group.truncated,
         relayed: group.relayed,
@@ -64,7 +65,7 @@ fn is_incomplete(
     let lacks_operations = facts.operations > 1;
     let lacks_arguments = match detail {
         Detail::Process(process) => process.argv.is_some() && !has_all_arguments(facts),
-        Detail::File(_) | Detail::User(_) => false,
+        Detail::File(_) | Detail::User(_) | Detail::Socket(_) | Detail::Audit(_) => false,
     };
     !has_ended || facts.lacks_paths() || lacks_operations || lacks_arguments
 }
@@ -78,7 +79,12 @@ fn node<'a>(group: &AuditMessageGroup<'a>) -> Option<&'a [u8]> {
 }
 
 /// The execution of a program, successful or not.
-pub(super) fn exec<'a>(program: Located<'a>, facts: &Facts<'a>, arena: &'a Bump) -> Detail<'a> {
+pub(super) fn exec<'a>(
+    program: Located<'a>,
+    record: Option<PathRecord<'a>>,
+    facts: &Facts<'a>,
+    arena: &'a Bump,
+) -> Detail<'a> {
     // The process title of a failed exec is that of the program that tried.
     let argv = facts.argv.map(|argv| argv.args);
     Detail::Process(ProcessDetail {
@@ -88,6 +94,7 @@ pub(super) fn exec<'a>(program: Located<'a>, facts: &Facts<'a>, arena: &'a Bump)
         real_path: program.real,
         path_unresolved: !program.is_full && program.path.is_some(),
         argv,
+        attributes: record.as_ref().map(attributes).unwrap_or_default(),
     })
 }
 
@@ -100,11 +107,12 @@ pub(super) fn fork<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Detail<'a> {
         real_path: None,
         path_unresolved: false,
         argv: None,
+        attributes: Attributes::default(),
     })
 }
 
 /// The process title on one line.
-fn title<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Option<&'a [u8]> {
+pub(super) fn title<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Option<&'a [u8]> {
     facts
         .title(arena)
         .map(|title| commandline::title(title, arena))
@@ -112,8 +120,6 @@ fn title<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Option<&'a [u8]> {
 
 /// An operation on a file.
 pub(super) fn file<'a>(named: &Named<'a>, facts: &Facts<'a>, arena: &'a Bump) -> Detail<'a> {
-    let some = |text: &'a [u8]| (!text.is_empty()).then_some(text);
-    let subject = named.subject.as_ref();
     Detail::File(FileDetail {
         action: named.action,
         commandline: title(facts, arena),
@@ -122,12 +128,20 @@ pub(super) fn file<'a>(named: &Named<'a>, facts: &Facts<'a>, arena: &'a Bump) ->
         real_path: named.real_path,
         real_dest_path: named.real_dest_path,
         path_unresolved: named.unresolved,
-        inode: subject.and_then(|subject| subject.inode),
-        dev: subject.and_then(|subject| some(subject.dev)),
-        mode: subject.and_then(|subject| some(subject.mode)),
-        ouid: subject.and_then(|subject| subject.ouid),
-        ogid: subject.and_then(|subject| subject.ogid),
+        attributes: named.subject.as_ref().map(attributes).unwrap_or_default(),
     })
+}
+
+/// The attributes of a file in its record.
+fn attributes<'a>(record: &PathRecord<'a>) -> Attributes<'a> {
+    let some = |text: &'a [u8]| (!text.is_empty()).then_some(text);
+    Attributes {
+        inode: record.inode,
+        dev: some(record.dev),
+        mode: some(record.mode),
+        ouid: record.ouid,
+        ogid: record.ogid,
+    }
 }
 
 /// The event of a record from user space, or of LOGIN.
@@ -169,6 +183,7 @@ pub(super) fn user<'a>(
             cmd: user.cmd,
             fields: user.fields(),
         }),
+        records: &[],
         who: Who::default(),
         // The record is the whole event, so nothing can be missing behind it.
         incomplete: false,
@@ -195,6 +210,19 @@ pub(super) fn orphan<'a>(
 ) -> Option<AuditEvent<'a>> {
     let (record_type, detail) = orphan_detail(facts, arena)?;
     Some(AuditEvent {
+        incomplete: true,
+        ..without_call(group, record_type, facts, detail)
+    })
+}
+
+/// The event of records without a call.
+pub(super) fn without_call<'a>(
+    group: &AuditMessageGroup<'a>,
+    record_type: RecordType,
+    facts: &Facts<'a>,
+    detail: Detail<'a>,
+) -> AuditEvent<'a> {
+    AuditEvent {
         id: group.id,
         node: node(group),
         record_type,
@@ -207,11 +235,12 @@ pub(super) fn orphan<'a>(
         key: None,
         cwd: facts.cwd,
         detail,
+        records: &[],
         who: Who::default(),
-        incomplete: true,
+        incomplete: group.incomplete,
         truncated: group.truncated,
         relayed: group.relayed,
-    })
+    }
 }
 
 fn orphan_detail<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Option<(RecordType, Detail<'a>)> {
@@ -223,7 +252,7 @@ fn orphan_detail<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Option<(RecordType, 
             is_full: is_full(path),
             ..Located::partial(path)
         };
-        return Some((AUDIT_EXECVE, exec(program, facts, arena)));
+        return Some((AUDIT_EXECVE, exec(program, first.copied(), facts, arena)));
     }
     let is_touched =
         |path: &&PathRecord| matches!(path.nametype, NameType::Create | NameType::Delete);

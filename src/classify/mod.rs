@@ -1,6 +1,7 @@
 //! From facts to an event: which kind it is, which names belong in it, and what it teaches about
 //! paths for the events after it.
 
+mod audit;
 mod calls;
 mod claims;
 mod commandline;
@@ -8,6 +9,7 @@ mod events;
 mod learn;
 mod names;
 mod pairs;
+mod records;
 
 use std::{hash::BuildHasher, sync::LazyLock};
 
@@ -16,8 +18,8 @@ use hashbrown::DefaultHashBuilder;
 
 use crate::{
     model::{
-        Action, Arch, Arena, AuditEvent, AuditMessageGroup, Detail, FileId, FileType,
-        record_type::AUDIT_URINGOP, uring_op_name,
+        Action, Arch, Arena, AuditEvent, AuditMessageGroup, Detail, EventKind, FileId, FileType,
+        Kinds, record_type::AUDIT_URINGOP, uring_op_name,
     },
     parse::{CallRecord, Facts, NameType, facts},
     resolve::{Absent, Caller, Host, Memories},
@@ -29,20 +31,31 @@ use claims::Namer;
 /// Turns the records of events into events, and remembers what they say of paths.
 pub struct Classifier {
     memories: Memories,
+    kinds: Kinds,
     /// How often the caller said that something was lost.
     losses: u32,
     host: Box<dyn Host + Send>,
 }
 
 impl Classifier {
-    /// A classifier that remembers nothing yet. `host` is the live system that the records come
-    /// from, or [`Absent`].
+    /// A classifier that remembers nothing yet, and makes events of the
+    /// [default kinds](Kinds::DEFAULT). `host` is the live system that the records come from, or
+    /// [`Absent`].
     pub fn new(host: Box<dyn Host + Send>) -> Classifier {
         Classifier {
             memories: Memories::default(),
+            kinds: Kinds::DEFAULT,
             losses: 0,
             host,
         }
+    }
+
+    /// Says which kinds are wanted. The parts of an event that only its line needs are built for
+    /// these alone, and so are socket and audit events. Events of the other kinds still come, because
+    /// they tell of processes and paths.
+    #[must_use]
+    pub fn with_kinds(self, kinds: Kinds) -> Classifier {
+        Classifier { kinds, ..self }
     }
 
     /// Takes in a name that was read from the live file system, with its file, before the first
@@ -58,7 +71,7 @@ impl Classifier {
         self.losses = self.losses.wrapping_add(1);
     }
 
-    /// The event that a group of records is, or `None` if it is of no kind.
+    /// The event that a group of records is, or `None` if it is of none of the kinds that are made.
     ///
     /// Groups must come in the order in which the kernel finished them, since paths are resolved
     /// by earlier events. Text that is not borrowed from the group is built in `arena`, which may be
@@ -79,11 +92,28 @@ impl Classifier {
         arena: &'a Arena,
     ) -> Option<AuditEvent<'a>> {
         let arena = arena.bump();
+        let mut event = self.event(group, facts, arena)?;
+        let has_records = facts.has_others || event.kind() == EventKind::Audit;
+        if has_records && self.kinds.contains(event.kind()) {
+            event.records = records::of(group, event.kind(), arena);
+        }
+        Some(event)
+    }
+
+    /// As [`classify`](Self::classify), without the records that have no keys of their own.
+    fn event<'a>(
+        &mut self,
+        group: &AuditMessageGroup<'a>,
+        facts: &Facts<'a>,
+        arena: &'a Bump,
+    ) -> Option<AuditEvent<'a>> {
         if let Some(user) = facts.user {
             return Some(events::user(group, user, facts, arena));
         }
+        let makes_audit = self.kinds.contains(EventKind::Audit);
         let Some(call) = call_of(facts, arena) else {
-            return events::orphan(group, facts, arena);
+            return events::orphan(group, facts, arena)
+                .or_else(|| makes_audit.then(|| audit::alone(group, facts, arena)));
         };
         let (name, meaning) = identify(call);
         // A call that no table has yet may still execute programs and create files, and bind(2)
@@ -93,7 +123,9 @@ impl Classifier {
             Some(_) => meaning,
             None => by_records(facts, Dir::Untold),
         };
-        let detail = self.detail(group, call, meaning, facts, arena)?;
+        let detail = self
+            .detail(group, call, meaning, facts, arena)
+            .or_else(|| makes_audit.then(|| audit::call(facts, arena)))?;
         let syscall = name.unwrap_or_else(|| unknown_syscall(call.number, arena));
         Some(events::call(group, call, facts, syscall, detail))
     }
@@ -126,11 +158,12 @@ impl Classifier {
         };
         match meaning {
             Call::Exec(dir) => {
-                let mut program = namer.program(dir);
+                let (mut program, record) = namer.program(dir);
                 // Which record is missing is not known.
                 program.is_full &= !facts.lacks_paths();
                 learn::executed(&mut namer);
-                Some(events::exec(program, facts, arena))
+                let record = record.filter(|_| !facts.lacks_paths());
+                Some(events::exec(program, record, facts, arena))
             }
             Call::Fork => {
                 learn::forked(&mut namer);

@@ -101,9 +101,10 @@ impl<'a, 'm> Namer<'a, 'm> {
         }
     }
 
-    /// The file that an execve was asked to run.
-    pub(crate) fn program(&mut self, dir: Dir) -> Located<'a> {
-        match self.object() {
+    /// The file that an execve was asked to run, and its record.
+    pub(crate) fn program(&mut self, dir: Dir) -> (Located<'a>, Option<PathRecord<'a>>) {
+        let program = self.object();
+        let located = match program {
             Some(
                 program @ PathRecord {
                     name: Some([_, ..]),
@@ -111,7 +112,8 @@ impl<'a, 'm> Namer<'a, 'm> {
                 },
             ) => self.place(&program, dir),
             program => self.by_descriptor(dir, program),
-        }
+        };
+        (located, program)
     }
 
     fn open(&mut self, dir: Dir, flags: Flags) -> Named<'a> {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use auditrd::{
-    Arena, AuditMessageGroup, AuditReader, Classifier, Error, EventKind,
+    Arena, AuditMessageGroup, AuditReader, Classifier, Error, Kinds,
     encode::raw,
     enrich::Enricher,
     model::Timestamp,
@@ -44,7 +44,7 @@ pub(crate) struct Marshaller {
     arena: Arena,
     form: Form,
     progress: Progress,
-    kinds: Vec<EventKind>,
+    kinds: Kinds,
     max_line: Option<usize>,
     is_live: bool,
     stats_interval: Option<Duration>,
@@ -79,7 +79,7 @@ impl Marshaller {
             arena: Arena::new(),
             form: Form::new(args),
             progress,
-            kinds: args.events.clone(),
+            kinds: args.kinds(),
             max_line: args.max_line,
             is_live: args.is_live(),
             stats_interval: args.stats_interval,
@@ -192,8 +192,8 @@ impl Marshaller {
                 if self.enricher.is_needed() {
                     self.enricher.observe(group, &facts, event.as_ref());
                 }
-                let is_wanted = |kind| self.kinds.contains(&kind);
-                let Some(mut event) = event.filter(|event| is_wanted(event.kind())) else {
+                let Some(mut event) = event.filter(|event| self.kinds.contains(event.kind()))
+                else {
                     self.counters.no_line += u64::from(records);
                     return Ok(());
                 };

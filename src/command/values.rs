@@ -3,13 +3,34 @@
 use std::{sync::LazyLock, time::Duration};
 
 use auditrd::{
-    EventKind,
+    EventKind, Kinds,
     enrich::{Key, Keys},
 };
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-/// The kinds of events that are written unless others are chosen.
-pub(crate) const DEFAULT_KINDS: &[EventKind] = EventKind::ALL;
+/// A word of `--events`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Events {
+    Of(EventKind),
+    All,
+}
+
+impl Events {
+    /// The kinds that words stand for.
+    pub(crate) fn kinds(words: &[Events]) -> Kinds {
+        if words.contains(&Events::All) {
+            return Kinds::ALL;
+        }
+        let of = |word: &Events| match word {
+            Events::Of(kind) => Some(*kind),
+            Events::All => None,
+        };
+        words.iter().filter_map(of).collect()
+    }
+}
+
+/// The word for all kinds.
+const ALL: &str = "all";
 
 /// A number of bytes: `8192`, `64K`, `64M`, `1G`.
 pub(crate) fn bytes(text: &str) -> Result<usize, String> {
@@ -63,17 +84,22 @@ pub(crate) fn file_size(text: &str) -> Result<u64, String> {
     }
 }
 
-/// A parser for a kind of events, such as `fim`. The help and the completions list what it accepts.
-pub(crate) fn kind() -> impl TypedValueParser<Value = EventKind> {
+/// A parser for a word of `--events`, such as `fim`. The help and the completions list what it
+/// accepts.
+pub(crate) fn events() -> impl TypedValueParser<Value = Events> {
     let words = EventKind::ALL.iter().map(|kind| kind.word());
-    PossibleValuesParser::new(words)
-        .try_map(|word| EventKind::from_word(&word).ok_or("not a kind of events"))
+    PossibleValuesParser::new(words.chain([ALL])).try_map(|word| match &*word {
+        ALL => Ok(Events::All),
+        word => EventKind::from_word(word)
+            .map(Events::Of)
+            .ok_or("not a kind of events"),
+    })
 }
 
-/// [`DEFAULT_KINDS`] as typed on a command line.
+/// The default of `--events` as typed on a command line.
 pub(crate) fn default_kinds() -> &'static str {
     static WORDS: LazyLock<String> = LazyLock::new(|| {
-        let words: Vec<&str> = DEFAULT_KINDS.iter().map(|kind| kind.word()).collect();
+        let words: Vec<&str> = Kinds::DEFAULT.iter().map(EventKind::word).collect();
         words.join(",")
     });
     &WORDS

@@ -24,8 +24,8 @@ pub use shorten::{line_within, within};
 use crate::{
     bytes::{Decimal, Integer, is_plain, json_string},
     model::{
-        AuditEvent, Container, Detail, FileDetail, Identity, Login, Parent, ProcessDetail,
-        Timestamp, UserDetail, Who,
+        Attributes, AuditDetail, AuditEvent, Container, Detail, EventRecord, FileDetail, Identity,
+        Login, Parent, ProcessDetail, SocketDetail, Timestamp, UserDetail, Who,
     },
 };
 
@@ -102,8 +102,11 @@ fn write(event: &AuditEvent, last: &mut Last, out: &mut Vec<u8>) {
         Detail::Process(detail) => process(detail, event.error, &mut object),
         Detail::File(detail) => file(detail, event.error, &mut object),
         Detail::User(detail) => user(detail, event.error, &mut object),
+        Detail::Socket(detail) => socket(detail, event.error, &mut object),
+        Detail::Audit(detail) => audit(detail, event.error, &mut object),
     }
     object.text(key!("subj"), event.actor.subj);
+    object.records(key!("records"), event.records);
     who(&event.who, &mut object);
     object.flag(key!("incomplete"), event.incomplete);
     object.flag(key!("truncated"), event.truncated);
@@ -136,6 +139,8 @@ fn process(detail: &ProcessDetail, error: Option<&str>, object: &mut Object) {
     object.text(key!("path"), detail.path);
     object.text(key!("real_path"), detail.real_path);
     object.words(key!("argv"), detail.argv);
+    object.ascii(key!("action"), detail.action.name().as_bytes());
+    attributes(&detail.attributes, object);
     object.error(error);
     object.flag(key!("path_unresolved"), detail.path_unresolved);
 }
@@ -148,13 +153,47 @@ fn file(detail: &FileDetail, error: Option<&str>, object: &mut Object) {
     object.text(key!("real_path"), detail.real_path);
     object.text(key!("real_dest_path"), detail.real_dest_path);
     object.ascii(key!("action"), detail.action.name().as_bytes());
-    if let Some(inode) = detail.inode {
+    attributes(&detail.attributes, object);
+    object.error(error);
+    object.flag(key!("path_unresolved"), detail.path_unresolved);
+}
+
+#[inline]
+fn attributes(attributes: &Attributes, object: &mut Object) {
+    if let Some(inode) = attributes.inode {
         object.ascii(key!("inode"), Decimal::new(inode).as_bytes());
     }
-    object.text(key!("dev"), detail.dev);
-    object.text(key!("mode"), detail.mode);
-    object.optional(key!("ouid"), detail.ouid);
-    object.optional(key!("ogid"), detail.ogid);
+    object.text(key!("dev"), attributes.dev);
+    object.text(key!("mode"), attributes.mode);
+    object.optional(key!("ouid"), attributes.ouid);
+    object.optional(key!("ogid"), attributes.ogid);
+}
+
+#[inline(never)]
+fn socket(detail: &SocketDetail, error: Option<&str>, object: &mut Object) {
+    object.text(key!("commandline"), detail.commandline);
+    object.text(key!("path"), detail.path);
+    object.text(key!("real_path"), detail.real_path);
+    object.ascii(key!("action"), detail.action.name().as_bytes());
+    object.ascii(key!("status"), detail.status.name().as_bytes());
+    object.text(key!("family"), detail.family);
+    object.text(key!("local_address"), detail.local_address);
+    object.optional(key!("local_port"), detail.local_port);
+    object.text(key!("remote_address"), detail.remote_address);
+    object.optional(key!("remote_port"), detail.remote_port);
+    object.text(key!("socket"), detail.socket);
+    object.optional(key!("fd"), detail.fd);
+    attributes(&detail.attributes, object);
+    object.error(error);
+    object.flag(key!("path_unresolved"), detail.path_unresolved);
+}
+
+#[inline(never)]
+fn audit(detail: &AuditDetail, error: Option<&str>, object: &mut Object) {
+    object.text(key!("commandline"), detail.commandline);
+    object.text(key!("path"), detail.path);
+    object.text(key!("real_path"), detail.real_path);
+    object.text(key!("action"), detail.action);
     object.error(error);
     object.flag(key!("path_unresolved"), detail.path_unresolved);
 }
@@ -355,22 +394,47 @@ impl Object<'_> {
         });
     }
 
-    fn fields(&mut self, key: &'static Key, fields: &[(&[u8], &[u8])]) {
-        if fields.is_empty() {
-            return;
+    fn fields(&mut self, key: &'static Key, map: &[(&[u8], &[u8])]) {
+        if !map.is_empty() {
+            self.out.extend_from_slice(key.bare);
+            fields(map, self.out);
         }
-        self.out.extend_from_slice(key.bare);
-        list(b"{}", fields.iter(), self.out, |(key, text), out| {
-            string(key, out);
-            out.push(b':');
-            if !string(text, out) {
-                out.push(b',');
-                string(&[key, &b"_hex"[..]].concat(), out);
-                out.push(b':');
-                hex(text, out);
-            }
-        });
     }
+
+    /// Records by type, each type an array.
+    #[inline]
+    fn records(&mut self, key: &'static Key, records: &[EventRecord]) {
+        if !records.is_empty() {
+            self.out.extend_from_slice(key.bare);
+            by_type(records, self.out, |record, out| fields(record.fields, out));
+        }
+    }
+}
+
+/// Writes an object with an array for each type of record, whose items `write` writes.
+#[inline(never)]
+fn by_type(records: &[EventRecord], out: &mut Vec<u8>, write: impl Fn(&EventRecord, &mut Vec<u8>)) {
+    let types = records.chunk_by(|a, b| a.record_type == b.record_type);
+    list(b"{}", types, out, |records, out| {
+        let name = records.first().map(|record| record.record_type.to_string());
+        string(name.unwrap_or_default().as_bytes(), out);
+        out.push(b':');
+        list(b"[]", records.iter(), out, &write);
+    });
+}
+
+/// Writes an object of texts, each that is not UTF-8 followed by its exact bytes.
+fn fields(fields: &[(&[u8], &[u8])], out: &mut Vec<u8>) {
+    list(b"{}", fields.iter(), out, |(key, text), out| {
+        string(key, out);
+        out.push(b':');
+        if !string(text, out) {
+            out.push(b',');
+            string(&[key, &b"_hex"[..]].concat(), out);
+            out.push(b':');
+            hex(text, out);
+        }
+    });
 }
 
 /// Writes items between two brackets, with commas between them.

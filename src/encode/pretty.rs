@@ -9,7 +9,8 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::model::{
-    AuditEvent, Detail, Identity, ProcessAction, ProcessDetail, Timestamp, UserDetail,
+    AuditEvent, Detail, EventRecord, Identity, ProcessAction, ProcessDetail, SocketDetail,
+    Timestamp, UserDetail,
 };
 
 /// The look of rows.
@@ -26,6 +27,7 @@ const DIM: Style = Style::new().dimmed();
 const PROCESS: Style = AnsiColor::Green.on_default();
 const FILE: Style = AnsiColor::Cyan.on_default();
 const USER: Style = AnsiColor::Magenta.on_default();
+const SOCKET: Style = AnsiColor::Blue.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
 
@@ -47,6 +49,8 @@ pub fn line(event: &AuditEvent, view: View, out: &mut Vec<u8>) {
         Detail::Process(_) => PROCESS,
         Detail::File(_) => FILE,
         Detail::User(_) => USER,
+        Detail::Socket(_) => SOCKET,
+        Detail::Audit(_) => PLAIN,
     };
     row.column(style, &action(event), ACTION);
     row.column(PLAIN, &actor(event), ACTOR);
@@ -82,6 +86,8 @@ fn is_unresolved(event: &AuditEvent) -> bool {
     match &event.detail {
         Detail::Process(detail) => detail.path_unresolved,
         Detail::File(detail) => detail.path_unresolved,
+        Detail::Socket(detail) => detail.path_unresolved,
+        Detail::Audit(detail) => detail.path_unresolved,
         Detail::User(_) => false,
     }
 }
@@ -99,7 +105,9 @@ fn action(event: &AuditEvent) -> String {
     match &event.detail {
         Detail::Process(detail) => detail.action.name().to_owned(),
         Detail::File(detail) => detail.action.name().to_owned(),
-        Detail::User(_) => event.record_type.to_string().to_ascii_lowercase(),
+        Detail::Socket(detail) => detail.action.name().to_owned(),
+        Detail::Audit(_) if !event.syscall.is_empty() => event.syscall.to_owned(),
+        Detail::User(_) | Detail::Audit(_) => event.record_type.to_string().to_ascii_lowercase(),
     }
 }
 
@@ -128,13 +136,47 @@ fn object(event: &AuditEvent) -> String {
         Detail::Process(detail) => process(event, detail),
         Detail::File(detail) => visible(detail.path.unwrap_or(b"?")),
         Detail::User(detail) => message(event, detail),
+        Detail::Socket(detail) => socket(detail),
+        Detail::Audit(detail) => match detail.path {
+            Some(path) => visible(path),
+            None => records(event.records),
+        },
     }
+}
+
+/// The address of a call on a socket.
+fn socket(detail: &SocketDetail) -> String {
+    let address = detail.remote_address.or(detail.local_address);
+    let port = detail.remote_port.or(detail.local_port);
+    match (detail.path.or(detail.socket), address, port) {
+        (Some(name), ..) => visible(name),
+        (None, Some(address), Some(port)) if address.contains(&b':') => {
+            format!("[{}]:{port}", visible(address))
+        }
+        (None, Some(address), Some(port)) => format!("{}:{port}", visible(address)),
+        (None, Some(address), None) => visible(address),
+        (None, None, _) => match detail.fd {
+            Some(fd) => format!("fd {fd}"),
+            None => String::new(),
+        },
+    }
+}
+
+/// The fields of records, in one line.
+fn records(records: &[EventRecord]) -> String {
+    let mut text = String::new();
+    for (name, value) in records.iter().flat_map(|record| record.fields) {
+        let _ = write!(text, "{}={} ", visible(name), visible(value));
+    }
+    text.truncate(text.trim_end().len());
+    text
 }
 
 fn process(event: &AuditEvent, detail: &ProcessDetail) -> String {
     match detail.action {
-        ProcessAction::Forked if event.exit < 0 => String::new(),
-        ProcessAction::Forked => format!("pid {}", event.exit),
+        ProcessAction::Forked | ProcessAction::Thread if event.exit < 0 => String::new(),
+        ProcessAction::Forked | ProcessAction::Thread => format!("pid {}", event.exit),
+        ProcessAction::Exited => format!("status {}", event.exit),
         ProcessAction::Executed if detail.argv.is_some() => {
             visible(detail.commandline.unwrap_or_default())
         }

@@ -4,8 +4,11 @@ use bumpalo::{Bump, collections::Vec};
 
 use crate::{
     encode::line,
-    model::{Arena, AuditEvent, Text},
+    model::{Arena, AuditEvent, EventRecord, Text},
 };
+
+/// Names and their texts.
+type Fields<'a> = [(&'a [u8], &'a [u8])];
 
 /// Appends the line of an event, cut to at most `max` bytes, and marked as truncated. Every text is
 /// cut, not only arguments and fields: the kernel bounds most of them, but a log may hold anything.
@@ -54,14 +57,28 @@ fn cut<'a>(event: &mut AuditEvent<'a>, budget: usize, arena: &'a Bump) {
                     Vec::from_iter_in(words, arena).into_bump_slice()
                 });
             }
-            Text::Map(map) => {
-                let pairs = map
-                    .iter()
-                    .map_while(|(key, text)| Some((take(key, &mut left)?, take(text, &mut left)?)));
-                *map = Vec::from_iter_in(pairs, arena).into_bump_slice();
+            Text::Map(map) => *map = fields(map, &mut left, arena),
+            Text::Records(records) => {
+                let kept = records.iter().map_while(|record| {
+                    left = left.checked_sub(RECORD_BYTES)?;
+                    let fields = fields(record.fields, &mut left, arena);
+                    Some(EventRecord { fields, ..*record })
+                });
+                *records = Vec::from_iter_in(kept, arena).into_bump_slice();
             }
         }
     });
+}
+
+/// What a record takes besides its fields: at most its name, as of a type of its own.
+const RECORD_BYTES: usize = 32;
+
+/// The first fields that fit.
+fn fields<'a>(fields: &Fields<'a>, left: &mut usize, arena: &'a Bump) -> &'a Fields<'a> {
+    let pairs = fields
+        .iter()
+        .map_while(|(key, text)| Some((take(key, left)?, take(text, left)?)));
+    Vec::from_iter_in(pairs, arena).into_bump_slice()
 }
 
 /// The beginning of a text, or `None` once the budget is used up. Three bytes of the budget are for

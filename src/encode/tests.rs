@@ -1,6 +1,7 @@
 use super::*;
 use crate::model::{
-    Action, Actor, Arena, EventId, Origin, ProcessAction, Text, record_type::AUDIT_SYSCALL,
+    Action, Actor, Arena, EventId, Origin, ProcessAction, SocketAction, SocketStatus, Text,
+    record_type::{AUDIT_AVC, AUDIT_SYSCALL},
 };
 
 fn event(detail: Detail<'_>) -> AuditEvent<'_> {
@@ -17,6 +18,7 @@ fn event(detail: Detail<'_>) -> AuditEvent<'_> {
         key: None,
         cwd: None,
         detail,
+        records: &[],
         who: who(),
         incomplete: false,
         truncated: false,
@@ -39,7 +41,7 @@ fn who<'a>() -> Who<'a> {
     }
 }
 
-fn events<'a>() -> [AuditEvent<'a>; 3] {
+fn events<'a>() -> [AuditEvent<'a>; 5] {
     let process = ProcessDetail {
         action: ProcessAction::Executed,
         commandline: None,
@@ -47,6 +49,7 @@ fn events<'a>() -> [AuditEvent<'a>; 3] {
         real_path: None,
         path_unresolved: false,
         argv: None,
+        attributes: Attributes::default(),
     };
     let file = FileDetail {
         action: Action::Renamed,
@@ -56,11 +59,7 @@ fn events<'a>() -> [AuditEvent<'a>; 3] {
         real_path: None,
         real_dest_path: None,
         path_unresolved: false,
-        inode: None,
-        dev: None,
-        mode: None,
-        ouid: None,
-        ogid: None,
+        attributes: Attributes::default(),
     };
     let user = UserDetail {
         msg: None,
@@ -73,10 +72,28 @@ fn events<'a>() -> [AuditEvent<'a>; 3] {
         cmd: None,
         fields: &[],
     };
+    let socket = SocketDetail {
+        action: SocketAction::Connect,
+        status: SocketStatus::Succeeded,
+        commandline: None,
+        family: None,
+        local_address: None,
+        local_port: None,
+        remote_address: None,
+        remote_port: None,
+        socket: None,
+        fd: None,
+        path: None,
+        real_path: None,
+        path_unresolved: false,
+        attributes: Attributes::default(),
+    };
     [
         event(Detail::Process(process)),
         event(Detail::File(file)),
         event(Detail::User(user)),
+        event(Detail::Socket(socket)),
+        event(Detail::Audit(AuditDetail::default())),
     ]
 }
 
@@ -89,6 +106,14 @@ fn fill<'a>(event: &mut AuditEvent<'a>, text: &'a [u8], arena: &'a Arena) -> Vec
             Text::One(one) => *one = Some(text),
             Text::List(list) => *list = Some(arena.bump().alloc([text])),
             Text::Map(map) => *map = arena.bump().alloc([(&b"name"[..], text)]),
+            Text::Records(records) => {
+                let fields = arena.bump().alloc([(&b"name"[..], text)]);
+                let record_type = AUDIT_AVC;
+                *records = arena.bump().alloc([EventRecord {
+                    record_type,
+                    fields,
+                }]);
+            }
         }
     });
     keys
@@ -112,6 +137,7 @@ fn every_text_of_an_event_is_written_and_its_exact_bytes_too() {
             let exact = [
                 &object[format!("{member}_hex")],
                 &object[member]["name_hex"],
+                &own[key]["AVC"][0]["name_hex"],
             ];
             let exact = exact.map(serde_json::Value::to_string).concat();
             assert!(exact.contains("\"626164FF\""), "{key}: {own}");

@@ -1,6 +1,6 @@
 //! The part of an event that depends on its kind.
 
-use crate::model::EventKind;
+use crate::model::{EventKind, SocketDetail};
 
 /// The part of an event that depends on its kind.
 #[derive(Clone, Debug)]
@@ -12,6 +12,10 @@ pub enum Detail<'a> {
     File(FileDetail<'a>),
     /// A program reported something, such as a login.
     User(UserDetail<'a>),
+    /// A call on a socket.
+    Socket(SocketDetail<'a>),
+    /// Everything else.
+    Audit(AuditDetail<'a>),
 }
 
 impl Detail<'_> {
@@ -21,6 +25,8 @@ impl Detail<'_> {
             Detail::Process(_) => EventKind::Process,
             Detail::File(_) => EventKind::Fim,
             Detail::User(_) => EventKind::User,
+            Detail::Socket(_) => EventKind::Socket,
+            Detail::Audit(_) => EventKind::Audit,
         }
     }
 }
@@ -43,6 +49,8 @@ pub struct ProcessDetail<'a> {
     pub path_unresolved: bool,
     /// The arguments, from `argv[0]` (EXECVE); absent for a fork or an exec that failed early.
     pub argv: Option<&'a [&'a [u8]]>,
+    /// The attributes of the file that the caller asked to execute.
+    pub attributes: Attributes<'a>,
 }
 
 /// The operation of a [`ProcessDetail`].
@@ -51,9 +59,13 @@ pub struct ProcessDetail<'a> {
 pub enum ProcessAction {
     /// Executed a program, with execve or execveat.
     Executed,
-    /// Created a process or a thread, with fork, vfork, clone or clone3. The `exit` of the event is
-    /// its process id.
+    /// Created a process, with fork, vfork, clone or clone3. The `exit` of the event is its process
+    /// id.
     Forked,
+    /// Created a thread, with clone and CLONE_THREAD. The `exit` of the event is its thread id.
+    Thread,
+    /// Ended, with exit or exit_group. The `exit` of the event is the status.
+    Exited,
 }
 
 impl ProcessAction {
@@ -62,6 +74,8 @@ impl ProcessAction {
         match self {
             ProcessAction::Executed => "executed",
             ProcessAction::Forked => "forked",
+            ProcessAction::Thread => "thread",
+            ProcessAction::Exited => "exited",
         }
     }
 }
@@ -90,15 +104,23 @@ pub struct FileDetail<'a> {
     /// Whether a path is less than a full path: its base directory is not known, or, if it ends
     /// with a `/`, only the directory of the file is.
     pub path_unresolved: bool,
-    /// The inode number of the file; of two names, of the second (PATH `inode`).
+    /// The attributes of the file; of two names, of the second.
+    pub attributes: Attributes<'a>,
+}
+
+/// The attributes of a file, from its PATH record.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Attributes<'a> {
+    /// The inode number (`inode`).
     pub inode: Option<u64>,
-    /// The device of the file system, `major:minor` in hex, as printed (PATH `dev`).
+    /// The device of the file system, `major:minor` in hex, as printed (`dev`).
     pub dev: Option<&'a [u8]>,
-    /// Type and permissions, `st_mode` in octal, as printed (PATH `mode`).
+    /// Type and permissions, `st_mode` in octal, as printed (`mode`).
     pub mode: Option<&'a [u8]>,
-    /// The user id of the owner (PATH `ouid`).
+    /// The user id of the owner (`ouid`).
     pub ouid: Option<u32>,
-    /// The group id of the owner (PATH `ogid`).
+    /// The group id of the owner (`ogid`).
     pub ogid: Option<u32>,
 }
 
@@ -184,4 +206,22 @@ pub struct UserDetail<'a> {
     /// All other fields of the record, decoded, in the order of the record. A name that occurs
     /// again gets `_2`, `_3` and so on appended.
     pub fields: &'a [(&'a [u8], &'a [u8])],
+}
+
+/// An event of no other kind: a call, or a record that stands alone. What it says is in the
+/// [`records`](crate::model::AuditEvent::records) of the event.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct AuditDetail<'a> {
+    /// The operation, if the type of the record has an obvious one, such as `denied` for a denial of
+    /// SELinux.
+    pub action: Option<&'a [u8]>,
+    /// The process title on one line, which the kernel cuts at 128 bytes (PROCTITLE).
+    pub commandline: Option<&'a [u8]>,
+    /// The path of the file that the call was given, if it was one.
+    pub path: Option<&'a [u8]>,
+    /// Where that file really is, if that is known to be elsewhere.
+    pub real_path: Option<&'a [u8]>,
+    /// Whether `path` is less than a full path because its base directory is not known.
+    pub path_unresolved: bool,
 }

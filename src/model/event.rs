@@ -1,8 +1,8 @@
 //! One event, as one line of output describes it.
 
 use crate::model::{
-    Actor, Container, Detail, EventId, EventKind, FileDetail, Login, Parent, ProcessDetail,
-    RecordType, UserDetail, Who,
+    Actor, Attributes, AuditDetail, Container, Detail, EventId, EventKind, EventRecord, FileDetail,
+    Login, Parent, ProcessDetail, RecordType, SocketDetail, UserDetail, Who,
 };
 
 /// One event: the parts that all kinds have, and the [`Detail`] of its own kind.
@@ -38,6 +38,8 @@ pub struct AuditEvent<'a> {
     pub cwd: Option<&'a [u8]>,
     /// The part that depends on the kind of the event.
     pub detail: Detail<'a>,
+    /// The records that have no keys of their own, such as AVC. Records of one type are adjacent.
+    pub records: &'a [EventRecord<'a>],
     /// What is known of the process and its user besides.
     pub who: Who<'a>,
     /// Whether a record is missing: the end of the event never came, or fewer records than were
@@ -59,6 +61,8 @@ pub(crate) enum Text<'e, 'a> {
     List(&'e mut Option<&'a [&'a [u8]]>),
     /// Names and their texts.
     Map(&'e mut &'a [(&'a [u8], &'a [u8])]),
+    /// Records with their fields.
+    Records(&'e mut &'a [EventRecord<'a>]),
 }
 
 impl<'a> AuditEvent<'a> {
@@ -87,6 +91,7 @@ impl<'a> AuditEvent<'a> {
             key,
             cwd,
             detail,
+            records,
             who,
             incomplete: _,
             truncated: _,
@@ -110,6 +115,7 @@ impl<'a> AuditEvent<'a> {
         visit("exectuable", Text::One(exe));
         detail.texts_mut(&mut visit);
         visit("subj", Text::One(subj));
+        visit("records", Text::Records(records));
         who.texts_mut(&mut visit);
     }
 }
@@ -181,7 +187,7 @@ impl<'a> Detail<'a> {
     /// Visits the texts that the line has before the process and its rule.
     fn leading_texts_mut(&mut self, visit: &mut impl FnMut(&'static str, Text<'_, 'a>)) {
         match self {
-            Detail::Process(_) | Detail::File(_) => {}
+            Detail::Process(_) | Detail::File(_) | Detail::Socket(_) | Detail::Audit(_) => {}
             Detail::User(UserDetail {
                 msg,
                 terminal,
@@ -211,11 +217,13 @@ impl<'a> Detail<'a> {
                 real_path,
                 path_unresolved: _,
                 argv,
+                attributes,
             }) => {
                 visit("commandline", Text::One(commandline));
                 visit("path", Text::One(path));
                 visit("real_path", Text::One(real_path));
                 visit("argv", Text::List(argv));
+                attributes.texts_mut(visit);
             }
             Detail::File(FileDetail {
                 action: _,
@@ -225,19 +233,14 @@ impl<'a> Detail<'a> {
                 real_path,
                 real_dest_path,
                 path_unresolved: _,
-                inode: _,
-                dev,
-                mode,
-                ouid: _,
-                ogid: _,
+                attributes,
             }) => {
                 visit("commandline", Text::One(commandline));
                 visit("path", Text::One(path));
                 visit("dest_path", Text::One(dest_path));
                 visit("real_path", Text::One(real_path));
                 visit("real_dest_path", Text::One(real_dest_path));
-                visit("dev", Text::One(dev));
-                visit("mode", Text::One(mode));
+                attributes.texts_mut(visit);
             }
             Detail::User(UserDetail {
                 msg: _,
@@ -256,6 +259,62 @@ impl<'a> Detail<'a> {
                 visit("cmd", Text::One(cmd));
                 visit("fields", Text::Map(fields));
             }
+            Detail::Socket(detail) => detail.texts_mut(visit),
+            Detail::Audit(AuditDetail {
+                action,
+                commandline,
+                path,
+                real_path,
+                path_unresolved: _,
+            }) => {
+                visit("commandline", Text::One(commandline));
+                visit("path", Text::One(path));
+                visit("real_path", Text::One(real_path));
+                visit("action", Text::One(action));
+            }
         }
+    }
+}
+
+impl<'a> SocketDetail<'a> {
+    fn texts_mut(&mut self, visit: &mut impl FnMut(&'static str, Text<'_, 'a>)) {
+        let SocketDetail {
+            action: _,
+            status: _,
+            commandline,
+            family,
+            local_address,
+            local_port: _,
+            remote_address,
+            remote_port: _,
+            socket,
+            fd: _,
+            path,
+            real_path,
+            path_unresolved: _,
+            attributes,
+        } = self;
+        visit("commandline", Text::One(commandline));
+        visit("path", Text::One(path));
+        visit("real_path", Text::One(real_path));
+        visit("family", Text::One(family));
+        visit("local_address", Text::One(local_address));
+        visit("remote_address", Text::One(remote_address));
+        visit("socket", Text::One(socket));
+        attributes.texts_mut(visit);
+    }
+}
+
+impl<'a> Attributes<'a> {
+    fn texts_mut(&mut self, visit: &mut impl FnMut(&'static str, Text<'_, 'a>)) {
+        let Attributes {
+            inode: _,
+            dev,
+            mode,
+            ouid: _,
+            ogid: _,
+        } = self;
+        visit("dev", Text::One(dev));
+        visit("mode", Text::One(mode));
     }
 }

@@ -11,7 +11,9 @@ mod event_id;
 mod file_id;
 mod group;
 mod kind;
+mod record;
 pub mod record_type;
+mod socket;
 mod syscall;
 mod who;
 
@@ -21,7 +23,9 @@ pub(crate) use arch::X32_SYSCALL_BIT;
 pub use arena::Arena;
 pub use batch::{Batch, Record, Sightings};
 pub(crate) use batch::{Entry, narrow, slice};
-pub use detail::{Action, Detail, FileDetail, ProcessAction, ProcessDetail, UserDetail};
+pub use detail::{
+    Action, Attributes, AuditDetail, Detail, FileDetail, ProcessAction, ProcessDetail, UserDetail,
+};
 pub use escaped::Escaped;
 pub use event::AuditEvent;
 pub(crate) use event::Text;
@@ -29,7 +33,9 @@ pub use event_id::{EventId, Millis, Timestamp};
 pub use file_id::{FileId, FileType};
 pub use group::{AuditMessage, AuditMessageGroup, GroupBuilder, Groups};
 pub(crate) use group::{GroupInfo, Span};
-pub use kind::EventKind;
+pub use kind::{EventKind, Kinds};
+pub use record::EventRecord;
 pub use record_type::RecordType;
+pub use socket::{SocketAction, SocketDetail, SocketStatus};
 pub use syscall::{errno_name, syscall_name, syscall_number, uring_op_name};
 pub use who::{Container, Login, Origin, Parent, Who};

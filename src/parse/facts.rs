@@ -53,6 +53,8 @@ pub struct Facts<'a> {
     pub contexts: Option<&'a [u8]>,
     /// The record from user space, or LOGIN.
     pub user: Option<&'a UserRecord<'a>>,
+    /// Whether there are records that nothing above tells of, or not all of their fields.
+    pub has_others: bool,
 }
 
 /// The fields of a SYSCALL record. A URINGOP record has a subset of them.
@@ -105,6 +107,7 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Arena) -> Facts<'a> {
         fd_pair: [None; 2],
         contexts: None,
         user: None,
+        has_others: false,
     };
     // Most events have no more than this.
     let mut paths = Vec::with_capacity_in(4, arena);
@@ -112,6 +115,7 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Arena) -> Facts<'a> {
     for message in group.messages() {
         let record_type = message.record_type;
         if record_type.is_user_event() || record_type == AUDIT_LOGIN {
+            facts.has_others |= facts.user.is_some();
             facts
                 .user
                 .get_or_insert_with(|| UserRecord::parse(record_type, message.data, arena));
@@ -133,14 +137,19 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Arena) -> Facts<'a> {
             AUDIT_EXECVE => pieces.add(body()),
             AUDIT_PROCTITLE => facts.proctitle = Some(message.data),
             AUDIT_OPENAT2 => {
+                facts.has_others = true;
                 facts.open_flags = only(body(), b"oflag").and_then(octal);
                 facts.open_resolve = only(body(), b"resolve").and_then(prefixed_hex);
             }
             AUDIT_FD_PAIR => {
+                facts.has_others = true;
                 facts.fd_pair = [b"fd0", b"fd1"].map(|key| only(body(), key).and_then(|v| v.id()));
             }
-            AUDIT_MMAP => facts.mmap_fd = only(body(), b"fd").and_then(|v| v.id()).map(u64::from),
-            _ => {}
+            AUDIT_MMAP => {
+                facts.has_others = true;
+                facts.mmap_fd = only(body(), b"fd").and_then(|v| v.id()).map(u64::from);
+            }
+            _ => facts.has_others = true,
         }
     }
     if !paths.is_sorted_by_key(|path: &PathRecord| path.item) {

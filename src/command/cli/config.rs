@@ -1,14 +1,20 @@
 //! Turns the options into configurations of the library's parts.
 
+use std::ops::RangeInclusive;
+
 use auditrd::{
-    Error, ReaderConfig, ReassemblyConfig,
+    Error, EventKind, Kinds, ReaderConfig, ReassemblyConfig, RecordType,
     confine::{Confinement, Duty, User},
     enrich::Enricher,
+    record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
     sink::{Fsync, Rotation, SinkConfig},
     source::Membership,
 };
 
-use super::{super::values::Addition, Args, Format, When};
+use super::{
+    super::values::{Addition, Events},
+    Args, Format, When,
+};
 
 impl Args {
     /// Reading a log can pause while the output fails; live events cannot.
@@ -47,8 +53,24 @@ impl Args {
         self.input.is_empty()
     }
 
+    /// The kinds of events to write.
+    pub(crate) fn kinds(&self) -> Kinds {
+        Events::kinds(&self.events)
+    }
+
+    /// The record types to keep. Everything can be an audit event.
+    pub(crate) fn types(&self) -> RangeInclusive<RecordType> {
+        match (self.min, self.max) {
+            (None, None) if self.kinds().contains(EventKind::Audit) => {
+                RecordType(0)..=RecordType(u16::MAX)
+            }
+            (min, max) => min.unwrap_or(AUDIT_USER_AUTH)..=max.unwrap_or(AUDIT_AVC),
+        }
+    }
+
     pub(crate) fn reader(&self) -> ReaderConfig {
-        let mut reassembly = ReassemblyConfig::new(self.min, self.max);
+        let (min, max) = self.types().into_inner();
+        let mut reassembly = ReassemblyConfig::new(min, max);
         reassembly.timeout = self.event_timeout;
         let mut config = if self.is_live() {
             ReaderConfig::live(reassembly)

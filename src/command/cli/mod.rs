@@ -7,17 +7,13 @@ mod validate;
 
 use std::{path::PathBuf, time::Duration};
 
-use auditrd::{
-    EventKind, RecordType,
-    reader::SerialTracker,
-    record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
-};
+use auditrd::{RecordType, reader::SerialTracker};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 
 pub(crate) use environment::unknown_variables;
 
 use super::values::{
-    Addition, addition, bytes, default_kinds, duration, file_size, kind, max_line, queue,
+    Addition, Events, addition, bytes, default_kinds, duration, events, file_size, max_line, queue,
 };
 
 /// Read Linux audit records and write process, file and user events as JSON lines.
@@ -105,37 +101,35 @@ pub(crate) struct Args {
     )]
     pub(crate) backlog_limit: u32,
 
-    /// Lowest record type to keep, by number or name
+    /// Lowest record type to keep, by number or name [USER_AUTH; all with --events audit]
     #[arg(
         long,
         value_name = "TYPE",
-        default_value_t = AUDIT_USER_AUTH,
         env = "AUDITRD_MIN",
         help_heading = "Filter"
     )]
-    pub(crate) min: RecordType,
+    pub(crate) min: Option<RecordType>,
 
-    /// Highest record type to keep, by number or name
+    /// Highest record type to keep, by number or name [AVC; all with --events audit]
     #[arg(
         long,
         value_name = "TYPE",
-        default_value_t = AUDIT_AVC,
         env = "AUDITRD_MAX",
         help_heading = "Filter"
     )]
-    pub(crate) max: RecordType,
+    pub(crate) max: Option<RecordType>,
 
-    /// Kinds of events to write, separated by commas
+    /// Kinds of events to write, separated by commas; audit is everything that is of no other kind
     #[arg(
         long,
         value_name = "KINDS",
         default_value = default_kinds(),
-        value_parser = kind(),
+        value_parser = events(),
         value_delimiter = ',',
         env = "AUDITRD_EVENTS",
         help_heading = "Filter"
     )]
-    pub(crate) events: Vec<EventKind>,
+    pub(crate) events: Vec<Events>,
 
     /// Facts to add to events, separated by commas: all, none, or single keys; names=nss asks the
     /// directory services for all names at the start, instead of /etc/passwd and /etc/group
@@ -404,8 +398,23 @@ mod tests {
     #[test]
     fn record_types_are_numbers_or_names() {
         let args = Args::try_parse_from(["auditrd", "--min", "SYSCALL", "--max", "1400"]).unwrap();
-        assert_eq!((args.min, args.max), (RecordType(1300), RecordType(1400)));
+        assert_eq!(args.types(), RecordType(1300)..=RecordType(1400));
         assert!(Args::try_parse_from(["auditrd", "--min", "NOSUCH"]).is_err());
+    }
+
+    #[test]
+    fn all_types_are_kept_for_audit_events_unless_a_range_is_given() {
+        let types = |args: &[&str]| {
+            let args = Args::try_parse_from([&["auditrd"], args].concat()).unwrap();
+            let types = args.types();
+            (types.start().0, types.end().0)
+        };
+        assert_eq!(types(&[]), (1100, 1400));
+        assert_eq!(types(&["--events", "socket"]), (1100, 1400));
+        assert_eq!(types(&["--events", "audit"]), (0, u16::MAX));
+        assert_eq!(types(&["--events", "process,all"]), (0, u16::MAX));
+        assert_eq!(types(&["--events", "all", "--min", "1300"]), (1300, 1400));
+        assert_eq!(types(&["--events", "all", "--max", "1300"]), (1100, 1300));
     }
 
     #[test]

@@ -1,14 +1,12 @@
 //! Checks the options against each other.
 
+use auditrd::Kinds;
 use clap::{
     CommandFactory,
     error::{ErrorKind, Result},
 };
 
-use super::{
-    super::values::{Addition, DEFAULT_KINDS},
-    Args, Format,
-};
+use super::{super::values::Addition, Args, Format};
 
 impl Args {
     /// Checks the options against each other.
@@ -17,8 +15,9 @@ impl Args {
         if self.command.is_some() {
             return Ok(self);
         }
-        if self.min > self.max {
-            let (min, max) = (self.min, self.max);
+        let types = self.types();
+        if types.is_empty() {
+            let (min, max) = types.into_inner();
             let text = format!("--min {min} ({}) is above --max {max} ({})", min.0, max.0);
             return Err(Args::command().error(ErrorKind::ValueValidation, text));
         }
@@ -74,7 +73,7 @@ impl Args {
             )
         } else if is_raw && self.max_line.is_some() {
             Some("--format raw cannot be used with --max-line: it writes records unchanged")
-        } else if is_raw && !DEFAULT_KINDS.iter().all(|kind| self.events.contains(kind)) {
+        } else if is_raw && self.kinds() != Kinds::DEFAULT {
             Some("--format raw cannot be used with --events: use --min and --max to choose records")
         } else if self.enrich.contains(&Addition::None) && self.enrich.len() > 1 {
             Some("--enrich none cannot be combined with other words")

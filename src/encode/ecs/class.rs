@@ -3,16 +3,31 @@
 //! Both are closed lists, and each category allows some of the types only (ECS 9.4, `event.category`
 //! and `event.type`).
 
-use crate::model::{Action, AuditEvent, Detail, RecordType, record_type::*};
+use crate::model::{
+    Action, AuditEvent, Detail, ProcessAction, RecordType, SocketAction, record_type::*,
+};
 
 /// `event.category`, which few events lack, and `event.type`.
 pub(super) type Class = (Option<&'static str>, &'static [&'static str]);
 
 pub(super) fn class(event: &AuditEvent) -> Class {
     match &event.detail {
+        Detail::Process(detail) if detail.action == ProcessAction::Exited => {
+            (Some("process"), &["end"])
+        }
         Detail::Process(_) => (Some("process"), &["start"]),
         Detail::File(detail) => (Some("file"), file(detail.action)),
         Detail::User(_) => user(event.record_type),
+        Detail::Socket(detail) => (Some("network"), socket(detail.action)),
+        Detail::Audit(_) => (None, &["info"]),
+    }
+}
+
+fn socket(action: SocketAction) -> &'static [&'static str] {
+    match action {
+        SocketAction::Connect | SocketAction::Accept => &["connection", "start"],
+        SocketAction::Bind | SocketAction::Listen => &["start"],
+        SocketAction::Send | SocketAction::Receive => &["connection", "info"],
     }
 }
 

@@ -5,12 +5,14 @@
 //! in the default format. Ids that are not set are left out.
 
 mod class;
+mod network;
 
 use std::net::IpAddr;
 
-use super::{list, nested::Nested, string};
+use super::{by_type, list, nested::Nested, string};
 use crate::model::{
-    Action, AuditEvent, Detail, FileDetail, Identity, Text, Timestamp, UserDetail, Who,
+    Action, Attributes, AuditEvent, Detail, EventRecord, FileDetail, Identity, Text, Timestamp,
+    UserDetail, Who,
 };
 
 /// The version of the schema that the lines follow.
@@ -54,21 +56,16 @@ pub fn line(event: &AuditEvent, host: Option<&[u8]>, out: &mut Vec<u8>) {
         });
         line.object("service", |object| object.text("name", event.who.unit));
         line.object("user", |object| user(event, object));
-        if let Detail::File(detail) = &event.detail {
-            line.object("file", |object| file(detail, object));
-        }
-        if let Detail::User(detail) = &event.detail {
-            line.object("source", |object| source(detail, object));
+        line.object("file", |object| file(event, object));
+        match &event.detail {
+            Detail::User(detail) => line.object("source", |object| source(detail, object)),
+            Detail::Socket(detail) => network::endpoints(detail, line),
+            Detail::Process(_) | Detail::File(_) | Detail::Audit(_) => {}
         }
         line.object("error", |object| {
             object.text("code", event.error.map(str::as_bytes));
         });
-        if let Detail::User(detail) = &event.detail {
-            line.object("related", |object| {
-                object.texts("user", detail.acct.into_iter());
-                object.texts("ip", detail.addr.filter(|text| is_ip(text)).into_iter());
-            });
-        }
+        line.object("related", |object| related(event, object));
         let tags = event.key.unwrap_or_default().split(|byte| *byte == b',');
         line.texts("tags", tags.filter(|tag| !tag.is_empty()));
         line.object("auditrd", |object| rest(event, object));
@@ -108,12 +105,22 @@ fn facts(event: &AuditEvent, object: &mut Nested) {
     match &event.detail {
         Detail::Process(detail) => object.text("action", Some(detail.action.name().as_bytes())),
         Detail::File(detail) => object.text("action", Some(detail.action.name().as_bytes())),
-        Detail::User(_) => {
+        Detail::Socket(detail) => {
+            object.text("action", Some(network::action(detail.action).as_bytes()));
+        }
+        Detail::Audit(_) if !event.syscall.is_empty() => {
+            object.text("action", Some(event.syscall.as_bytes()));
+        }
+        Detail::User(_) | Detail::Audit(_) => {
             let action = code.to_ascii_lowercase().replace('_', "-");
             object.text("action", Some(action.as_bytes()));
         }
     }
-    object.text("outcome", Some(outcome(event.success)));
+    let outcome = match &event.detail {
+        Detail::Socket(detail) => network::outcome(detail.status),
+        _ => outcome(event.success),
+    };
+    object.text("outcome", Some(outcome));
     object.number("sequence", Some(event.id.serial));
     object.text("code", Some(code.as_bytes()));
     object.text("provider", Some(b"auditrd"));
@@ -150,6 +157,8 @@ fn process(event: &AuditEvent, object: &mut Nested) {
             None => object.text("title", detail.commandline),
         },
         Detail::File(detail) => object.text("title", detail.commandline),
+        Detail::Socket(detail) => object.text("title", detail.commandline),
+        Detail::Audit(detail) => object.text("title", detail.commandline),
         Detail::User(_) => {}
     }
     object.text("working_directory", event.cwd);
@@ -186,7 +195,7 @@ fn user(event: &AuditEvent, object: &mut Nested) {
     let ids = &event.actor.ids;
     let acct = match &event.detail {
         Detail::User(detail) => detail.acct,
-        Detail::Process(_) | Detail::File(_) => None,
+        Detail::Process(_) | Detail::File(_) | Detail::Socket(_) | Detail::Audit(_) => None,
     };
     let is_of_iam = class::class(event).0 == Some("iam");
     match acct {
@@ -216,8 +225,27 @@ fn name_of<'a>(who: &Who<'a>, key: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// The file that the event is about; of two names, the second, which the inode belongs to.
-fn file(detail: &FileDetail, object: &mut Nested) {
-    let path = detail.dest_path.or(detail.path);
+fn file(event: &AuditEvent, object: &mut Nested) {
+    match &event.detail {
+        Detail::File(detail) => {
+            name(detail.dest_path.or(detail.path), object);
+            if detail.action == Action::Symlinked {
+                object.text("target_path", detail.dest_path.and(detail.path));
+            }
+            attributes(&detail.attributes, object);
+        }
+        Detail::Socket(detail) => {
+            name(detail.path, object);
+            attributes(&detail.attributes, object);
+        }
+        Detail::Audit(detail) => name(detail.path, object),
+        Detail::Process(detail) => attributes(&detail.attributes, object),
+        Detail::User(_) => {}
+    }
+}
+
+/// A path and its parts.
+fn name(path: Option<&[u8]>, object: &mut Nested) {
     object.text("path", path);
     if let Some(path) = path.filter(|path| path.starts_with(b"/")) {
         let (directory, name) = path.split_at(path.iter().rposition(|b| *b == b'/').unwrap_or(0));
@@ -229,17 +257,17 @@ fn file(detail: &FileDetail, object: &mut Nested) {
         object.text("directory", Some(directory));
         object.text("name", name.get(1..).filter(|name| !name.is_empty()));
     }
-    if detail.action == Action::Symlinked {
-        object.text("target_path", detail.dest_path.and(detail.path));
-    }
-    object.id("inode", detail.inode);
-    object.text("device", detail.dev);
-    if let Some((file_type, permissions)) = detail.mode.and_then(mode) {
+}
+
+fn attributes(attributes: &Attributes, object: &mut Nested) {
+    object.id("inode", attributes.inode);
+    object.text("device", attributes.dev);
+    if let Some((file_type, permissions)) = attributes.mode.and_then(mode) {
         object.text("type", Some(file_type));
         object.text("mode", Some(permissions.as_bytes()));
     }
-    object.id("uid", detail.ouid);
-    object.id("gid", detail.ogid);
+    object.id("uid", attributes.ouid);
+    object.id("gid", attributes.ogid);
 }
 
 /// The type of a file and its permissions, of an octal `st_mode`.
@@ -261,6 +289,22 @@ fn source(detail: &UserDetail, object: &mut Nested) {
     object.text("address", detail.addr.or(detail.hostname));
     object.text("ip", detail.addr.filter(|text| is_ip(text)));
     object.text("domain", detail.hostname.filter(|text| !is_ip(text)));
+}
+
+/// The users and addresses that the event names.
+fn related(event: &AuditEvent, object: &mut Nested) {
+    let is_ip = |text: &&[u8]| is_ip(text);
+    match &event.detail {
+        Detail::User(detail) => {
+            object.texts("user", detail.acct.into_iter());
+            object.texts("ip", detail.addr.filter(is_ip).into_iter());
+        }
+        Detail::Socket(detail) => {
+            let addresses = [detail.local_address, detail.remote_address];
+            object.texts("ip", addresses.into_iter().flatten().filter(is_ip));
+        }
+        Detail::Process(_) | Detail::File(_) | Detail::Audit(_) => {}
+    }
 }
 
 fn is_ip(text: &[u8]) -> bool {
@@ -292,21 +336,29 @@ fn rest(event: &AuditEvent, object: &mut Nested) {
             object.text("real_dest_path", detail.real_dest_path);
         }
         Detail::User(detail) => rest_of_user(detail, object),
+        Detail::Socket(detail) => network::rest(detail, object),
+        Detail::Audit(detail) => {
+            object.text("action", detail.action);
+            object.text("real_path", detail.real_path);
+        }
     }
     let is_known = |success: &&[u8]| outcome(Some(success)) != b"unknown";
     object.text("success", event.success.filter(|text| !is_known(text)));
-    let is_unresolved = match &event.detail {
-        Detail::Process(detail) => detail.path_unresolved,
-        Detail::File(detail) => {
-            object.text("mode", detail.mode.filter(|text| mode(text).is_none()));
-            detail.path_unresolved
-        }
-        Detail::User(detail) => {
-            object.fields("fields", detail.fields);
-            false
-        }
+    let (mode_text, is_unresolved) = match &event.detail {
+        Detail::Process(detail) => (detail.attributes.mode, detail.path_unresolved),
+        Detail::File(detail) => (detail.attributes.mode, detail.path_unresolved),
+        Detail::Socket(detail) => (detail.attributes.mode, detail.path_unresolved),
+        Detail::Audit(detail) => (None, detail.path_unresolved),
+        Detail::User(_) => (None, false),
     };
+    object.text("mode", mode_text.filter(|text| mode(text).is_none()));
+    if let Detail::User(detail) = &event.detail {
+        object.fields("fields", detail.fields);
+    }
     object.text("subj", event.actor.subj);
+    if !event.records.is_empty() {
+        object.value("records", |out| by_type(event.records, out, readable));
+    }
     rest_of_who(&event.who, object);
     object.flag("path_unresolved", is_unresolved);
     object.flag("incomplete", event.incomplete);
@@ -376,6 +428,7 @@ fn exact(event: &AuditEvent, hex: &mut Nested) {
         Text::One(_) => {}
         Text::List(list) => exact_list(key, list.unwrap_or_default(), hex),
         Text::Map(map) => exact_map(key, map, hex),
+        Text::Records(records) => exact_records(key, records, hex),
     });
 }
 
@@ -403,4 +456,27 @@ fn exact_map(key: &str, map: &[(&[u8], &[u8])], hex: &mut Nested) {
             });
         });
     }
+}
+
+/// The fields of a record as an object of texts.
+fn readable(record: &EventRecord, out: &mut Vec<u8>) {
+    list(b"{}", record.fields.iter(), out, |(key, text), out| {
+        string(key, out);
+        out.push(b':');
+        string(text, out);
+    });
+}
+
+/// The exact bytes of records, by type and by the number of the record among those of its type.
+fn exact_records(key: &str, records: &[EventRecord], hex: &mut Nested) {
+    hex.object(key, |hex| {
+        for records in records.chunk_by(|a, b| a.record_type == b.record_type) {
+            let name = records.first().map(|record| record.record_type.to_string());
+            hex.object(&name.unwrap_or_default(), |hex| {
+                for (index, record) in records.iter().enumerate() {
+                    exact_map(&index.to_string(), record.fields, hex);
+                }
+            });
+        }
+    });
 }

@@ -102,9 +102,9 @@ fn invalid_options_and_values_are_usage_errors() {
     refused(&["--min", "NOSUCH"], &[], &["NOSUCH", "--min"]);
     refused(&["--max", "70000"], &[], &["70000", "--max"]);
     refused(
-        &["--events", "process,socket"],
+        &["--events", "process,nosuch"],
         &[],
-        &["socket", "--events"],
+        &["nosuch", "--events"],
     );
     refused(&["--queue", "0"], &[], &["--queue"]);
     refused(&["--max-line", "10"], &[], &["--max-line", "4096"]);
@@ -303,6 +303,7 @@ fn events_selects_kinds_of_events() {
         &[],
         &["fim", "user"],
     );
+    check(&["--events", "all"], &[], &["process", "fim", "user"]);
 }
 
 #[test]

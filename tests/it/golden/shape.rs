@@ -1,17 +1,19 @@
 //! The form of a line: its keys, their order, and the types of their values.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
+    de::{Error, MapAccess, SeqAccess, Visitor},
 };
+
+use auditrd::EventKind;
 
 use super::{LOGS, log, output};
 use crate::common::Value;
 
 /// All keys of an event line, in order.
-const KEYS: [&str; 61] = [
+const KEYS: [&str; 70] = [
     "name",
     "timestamp",
     "sequence",
@@ -49,6 +51,14 @@ const KEYS: [&str; 61] = [
     "real_dest_path",
     "argv",
     "action",
+    "status",
+    "family",
+    "local_address",
+    "local_port",
+    "remote_address",
+    "remote_port",
+    "socket",
+    "fd",
     "inode",
     "dev",
     "mode",
@@ -62,6 +72,7 @@ const KEYS: [&str; 61] = [
     "cmd",
     "fields",
     "subj",
+    "records",
     "parent",
     "entity_id",
     "ancestors",
@@ -150,16 +161,71 @@ pub(crate) fn check(line: &str) {
             assert!(has(plain), "{key} without {plain}: {line}");
         }
     }
-    if let Some(start) = line.find("\"fields\":{") {
-        let mut fields = serde_json::Deserializer::from_str(&line[start + "\"fields\":".len()..]);
-        let Members(fields) = Members::deserialize(&mut fields).unwrap();
-        let mut names: Vec<&String> = fields.iter().map(|(name, _)| name).collect();
-        names.sort();
-        assert!(
-            names.windows(2).all(|pair| pair[0] != pair[1]),
-            "twice the same field: {line}"
-        );
-        assert!(fields.iter().all(|(_, value)| value.is_string()), "{line}");
+    serde_json::from_str::<Once>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    for (key, value) in &members {
+        if key == "fields" {
+            check_fields(value, line);
+        }
+        if let ("records", Some(types)) = (key.as_str(), value.as_object()) {
+            let records = types
+                .values()
+                .flat_map(|records| records.as_array().unwrap());
+            records.for_each(|record| check_fields(record, line));
+        }
+    }
+}
+
+#[track_caller]
+fn check_fields(object: &Value, line: &str) {
+    let fields = object.as_object().unwrap();
+    assert!(fields.values().all(Value::is_string), "{line}");
+}
+
+/// A value in which no object has two members of one name.
+struct Once;
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Once, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Once;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Once, E> {
+                Ok(Once)
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Once, E> {
+                Ok(Once)
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Once, E> {
+                Ok(Once)
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Once, E> {
+                Ok(Once)
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut items: S) -> Result<Once, S::Error> {
+                while items.next_element::<Once>()?.is_some() {}
+                Ok(Once)
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Once, M::Error> {
+                let mut names = BTreeSet::new();
+                while let Some((name, Once)) = map.next_entry::<String, Once>()? {
+                    if let Some(name) = names.replace(name) {
+                        return Err(M::Error::custom(format!("twice the member {name}")));
+                    }
+                }
+                Ok(Once)
+            }
+        }
+        deserializer.deserialize_any(Any)
     }
 }
 
@@ -182,18 +248,17 @@ fn is_right(key: &str, is_hex: bool, value: &Value) -> bool {
         };
     }
     match key {
-        "name" => matches!(text, Some("process_event" | "fim_event" | "user_event")),
+        "name" => EventKind::ALL.iter().any(|kind| text == Some(kind.name())),
         "timestamp" => text.is_some_and(is_timestamp),
         "exit" => value.is_i64() || value.is_u64(),
         "sequence" | "ppid" | "pid" | "auid" | "uid" | "gid" | "euid" | "egid" | "fsuid"
-        | "fsgid" | "suid" | "sgid" | "session" | "ouid" | "ogid" => {
-            value.as_u64().is_some_and(|id| u32::try_from(id).is_ok())
-        }
+        | "fsgid" | "suid" | "sgid" | "session" | "ouid" | "ogid" | "local_port"
+        | "remote_port" | "fd" => value.as_u64().is_some_and(|id| u32::try_from(id).is_ok()),
         "inode" => text.is_some_and(|text| text.parse::<u64>().is_ok()),
         "argv" | "ancestors" => value
             .as_array()
             .is_some_and(|words| words.iter().all(Value::is_string)),
-        "fields" | "login" | "container" | "parent" => {
+        "fields" | "records" | "login" | "container" | "parent" => {
             value.as_object().is_some_and(|fields| !fields.is_empty())
         }
         "names" => value

@@ -1,0 +1,67 @@
+//! The members of an event about a socket.
+
+use super::{super::nested::Nested, is_ip};
+use crate::model::{SocketAction, SocketDetail, SocketStatus};
+
+/// `event.action`, in the words of auditbeat.
+pub(super) fn action(action: SocketAction) -> &'static str {
+    match action {
+        SocketAction::Connect => "connected-to",
+        SocketAction::Bind => "bound-socket",
+        SocketAction::Listen => "listen-for-connections",
+        SocketAction::Accept => "accepted-connection-from",
+        SocketAction::Send => "sent-to",
+        SocketAction::Receive => "received-from",
+    }
+}
+
+/// `event.outcome`. Of a connection that is being made, nothing is known yet.
+pub(super) fn outcome(status: SocketStatus) -> &'static [u8] {
+    match status {
+        SocketStatus::Succeeded => b"success",
+        SocketStatus::Failed => b"failure",
+        SocketStatus::InProgress | SocketStatus::NoClient => b"unknown",
+    }
+}
+
+/// `source`, `destination`, `server` and `network`. The source is the side that sent or connected;
+/// the address of bind is that of a server.
+pub(super) fn endpoints(detail: &SocketDetail, line: &mut Nested) {
+    let (remote, direction) = match detail.action {
+        SocketAction::Connect | SocketAction::Send => ("destination", Some("egress")),
+        SocketAction::Accept | SocketAction::Receive => ("source", Some("ingress")),
+        SocketAction::Bind | SocketAction::Listen => ("destination", None),
+    };
+    line.object(remote, |side| {
+        endpoint(detail.remote_address, detail.remote_port, side);
+    });
+    line.object("server", |side| {
+        endpoint(detail.local_address, detail.local_port, side);
+    });
+    let network_type = match detail.family {
+        Some(b"inet") => Some(&b"ipv4"[..]),
+        Some(b"inet6") => Some(&b"ipv6"[..]),
+        _ => None,
+    };
+    line.object("network", |network| {
+        network.text("type", network_type);
+        let direction = direction.filter(|_| network_type.is_some());
+        network.text("direction", direction.map(str::as_bytes));
+    });
+}
+
+fn endpoint(address: Option<&[u8]>, port: Option<u32>, side: &mut Nested) {
+    side.text("address", address);
+    side.text("ip", address.filter(|text| is_ip(text)));
+    side.number("port", port);
+}
+
+/// The members that the schema has no field for.
+pub(super) fn rest(detail: &SocketDetail, object: &mut Nested) {
+    object.text("status", Some(detail.status.name().as_bytes()));
+    object.text("action", Some(detail.action.name().as_bytes()));
+    object.text("family", detail.family);
+    object.text("socket", detail.socket);
+    object.number("fd", detail.fd);
+    object.text("real_path", detail.real_path);
+}
