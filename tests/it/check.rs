@@ -107,7 +107,8 @@ fn rules_that_record_nothing_or_not_all_are_found() {
         return skip("needs a system without audit rules");
     }
     check().assert("error", "no_rules", "no audit rules");
-    audit.load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/rules/30-auditrd.rules"));
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/rules/30-auditrd.rules");
+    audit.load(&file).expect("the shipped rules load");
     let checked = check();
     for cause in ["no_rules", "never_task", "one_abi", "excluded_types"] {
         let found = checked.find(cause);

@@ -139,14 +139,18 @@ impl Audit {
         Ok(())
     }
 
-    /// Loads a file of rules, as at boot.
-    pub(crate) fn load(&mut self, file: &Path) {
+    /// Loads a file of rules, as at boot, or returns auditctl's error messages.
+    pub(crate) fn load(&mut self, file: &Path) -> Result<(), String> {
         let text = fs::read_to_string(file).expect("the rules can be read");
         for rule in text.lines().filter_map(|line| line.strip_prefix("-a ")) {
             self.rules
                 .push(rule.split_whitespace().map(str::to_owned).collect());
         }
-        control(&["-R", &file.display().to_string()]);
+        let loaded = auditctl(&["-R", &file.display().to_string()]);
+        if !loaded.status.success() {
+            return Err(String::from_utf8_lossy(&loaded.stderr).into_owned());
+        }
+        Ok(())
     }
 
     /// Adds a rule for changes to files below a directory.
