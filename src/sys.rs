@@ -432,3 +432,29 @@ pub(crate) fn close_from(first: c_int) {
         }
     }
 }
+
+/// The abort(3) of this program, in place of musl's.
+///
+/// musl signals its own thread by tkill(2). A filter cannot know the ids of threads that start
+/// later, so it would have to allow aborting any process; without tkill(2), musl ends in SIGSEGV
+/// and SIGKILL. glibc signals by tgkill(2), which names the process too, and so does this.
+#[cfg(all(feature = "confine", target_env = "musl"))]
+// SAFETY: it has the type of abort(3) and never returns. It calls only async-signal-safe functions.
+#[unsafe(no_mangle)]
+extern "C" fn abort() -> ! {
+    // SAFETY: signal(2) and the calls of tgkill(2), getpid(2) and gettid(2) take integers only.
+    unsafe {
+        libc::signal(libc::SIGABRT, libc::SIG_DFL);
+        let mut only = mem::zeroed();
+        libc::sigemptyset(&raw mut only);
+        libc::sigaddset(&raw mut only, libc::SIGABRT);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const only, ptr::null_mut());
+        libc::syscall(
+            libc::SYS_tgkill,
+            libc::getpid(),
+            libc::gettid(),
+            libc::SIGABRT,
+        );
+        libc::_exit(libc::SIGABRT + 128)
+    }
+}

@@ -5,7 +5,6 @@ use std::{
     io::{self, Write},
     net::{TcpListener, TcpStream, UdpSocket},
     os::unix::{
-        fs::OpenOptionsExt,
         net::{UnixDatagram, UnixListener, UnixStream},
         process::ExitStatusExt,
     },
@@ -18,6 +17,7 @@ use auditrd::{
     confine::{Confinement, Duty},
     model::{Arch, syscall_number},
 };
+use rustix::fs::{Mode, OFlags};
 use tempfile::tempdir;
 
 use crate::live::{
@@ -220,9 +220,10 @@ fn a_process_that_reads_directories_can_open_nothing_else() {
     }
     let open = |flags: i32, path: &'static str| {
         move || {
-            let mut options = OpenOptions::new();
-            let flags = flags | libc::O_NOFOLLOW;
-            options.read(true).custom_flags(flags).open(path).map(drop)
+            // Not by std, which calls open(2) with some C libraries.
+            let flags = OFlags::from_bits_retain((flags | libc::O_NOFOLLOW).cast_unsigned());
+            let opened = rustix::fs::openat(rustix::fs::CWD, path, flags, Mode::empty());
+            Ok(opened.map(drop)?)
         }
     };
     let lister = Confinement::new(Duty::List);
