@@ -4,7 +4,9 @@
 mod command;
 
 use std::{
+    env,
     io::Write,
+    path::PathBuf,
     process::{self, ExitCode},
     thread,
     time::{Duration, Instant},
@@ -154,11 +156,22 @@ fn open(args: &Args, stop: Stop, progress: &mut Progress) -> Result<Box<dyn Sour
         let mut client = ClientConfig::new(args.membership());
         client.receive_buffer = args.recv_buffer;
         client.backlog_limit = args.backlog_limit;
+        client.backlog_note = Some(backlog_note());
         return Ok(Box::new(LiveSource::open(&client, stop)?));
     }
     let source = LogSource::open(&args.input, stop)?;
     progress.show(&source, args);
     Ok(Box::new(source))
+}
+
+/// The file in which to note the kernel's backlog settings: in the runtime directory of the service
+/// (`RuntimeDirectory=`, systemd.exec(5)), or else where only root can write.
+fn backlog_note() -> PathBuf {
+    let directories = env::var_os("RUNTIME_DIRECTORY").unwrap_or_default();
+    match env::split_paths(&directories).next() {
+        Some(directory) if directory.is_absolute() => directory.join("backlog"),
+        _ => PathBuf::from("/run/auditrd-backlog"),
+    }
 }
 
 /// A second signal within this time is the same request to stop: timeout(1) signals its child, and

@@ -6,11 +6,15 @@
 //! registered, the backlog is larger and no process is blocked; the kernel drops records that do
 //! not fit, and counts them.
 
-use std::io;
+use std::{io, path::Path};
 
 use crate::{
     model::record_type::AUDIT_SET,
-    source::{NetlinkClient, wire},
+    source::{
+        NetlinkClient,
+        note::{Note, Settings},
+        wire,
+    },
 };
 
 /// Restores the previous settings when it is dropped.
@@ -19,21 +23,18 @@ pub(super) struct Backlog {
     control: NetlinkClient,
     before: Settings,
     ours: Settings,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Settings {
-    limit: u32,
-    wait_time: u32,
+    /// Where the settings are noted for the next run, in case this one is killed.
+    note: Option<Note>,
 }
 
 impl Backlog {
     /// Raises the backlog limit to at least `limit` records, and sets the wait time to 0. `None` if
     /// this process may not, the kernel lacks the setting (before 3.14), or the configuration is
     /// locked.
-    pub(super) fn set(limit: u32) -> Option<Backlog> {
+    pub(super) fn set(limit: u32, note: Option<&Path>) -> Option<Backlog> {
         let control = NetlinkClient::control().ok()?;
-        let set = Backlog::read(control, limit).and_then(|mut backlog| {
+        let set = Backlog::read(control, limit, note.and_then(open)).and_then(|mut backlog| {
+            backlog.note()?;
             backlog.write(backlog.ours)?;
             Ok(backlog)
         });
@@ -46,12 +47,11 @@ impl Backlog {
         .ok()
     }
 
-    fn read(mut control: NetlinkClient, limit: u32) -> io::Result<Backlog> {
-        let status = control.status()?;
-        let wait_time = status.backlog_wait_time;
-        let before = Settings {
-            limit: status.backlog_limit,
-            wait_time: wait_time.ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))?,
+    fn read(mut control: NetlinkClient, limit: u32, mut note: Option<Note>) -> io::Result<Backlog> {
+        let found = settings(&mut control)?;
+        let before = match note.as_mut().and_then(Note::read) {
+            Some((before, ours)) => Settings::put_back(found, ours, before),
+            None => found,
         };
         let ours = Settings {
             limit: before.limit.max(limit),
@@ -61,7 +61,15 @@ impl Backlog {
             control,
             before,
             ours,
+            note,
         })
+    }
+
+    fn note(&mut self) -> io::Result<()> {
+        match &mut self.note {
+            Some(note) => note.write(self.before, self.ours),
+            None => Ok(()),
+        }
     }
 
     fn write(&mut self, settings: Settings) -> io::Result<()> {
@@ -71,19 +79,35 @@ impl Backlog {
 
     /// Restores each setting that still has our value; others have been changed by someone else.
     fn restore(&mut self) -> io::Result<()> {
-        let status = self.control.status()?;
-        let mut settings = Settings {
-            limit: status.backlog_limit,
-            wait_time: status.backlog_wait_time.unwrap_or(0),
-        };
-        if settings.limit == self.ours.limit {
-            settings.limit = self.before.limit;
+        let now = settings(&mut self.control)?;
+        self.write(Settings::put_back(now, self.ours, self.before))?;
+        match &mut self.note {
+            Some(note) => note.clear(),
+            None => Ok(()),
         }
-        if settings.wait_time == self.ours.wait_time {
-            settings.wait_time = self.before.wait_time;
-        }
-        self.write(settings)
     }
+}
+
+/// The settings that the kernel has now.
+fn settings(control: &mut NetlinkClient) -> io::Result<Settings> {
+    let status = control.status()?;
+    let wait_time = status.backlog_wait_time;
+    Ok(Settings {
+        limit: status.backlog_limit,
+        wait_time: wait_time.ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))?,
+    })
+}
+
+fn open(path: &Path) -> Option<Note> {
+    Note::open(path)
+        .inspect_err(|error| {
+            log::info!(
+                "cannot note the kernel's audit backlog settings in {}: {error}; they will not be \
+                 restored if this process is killed",
+                path.display()
+            );
+        })
+        .ok()
 }
 
 impl Drop for Backlog {

@@ -103,7 +103,7 @@ impl LiveSource {
         let mut backlog = None;
         if membership == Membership::Unicast {
             client.register(|message| keep(&message, &mut first))?;
-            backlog = Backlog::set(config.backlog_limit);
+            backlog = Backlog::set(config.backlog_limit, config.backlog_note.as_deref());
         }
         let drops = client.drops().unwrap_or(0);
         let buffer_bytes = client.buffer_bytes();

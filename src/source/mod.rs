@@ -6,6 +6,7 @@ mod input;
 mod live;
 mod log;
 mod netlink;
+mod note;
 mod pace;
 mod rule;
 mod stamp;

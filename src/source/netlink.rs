@@ -8,6 +8,7 @@
 use std::{
     fs, io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::PathBuf,
     process,
     time::{Duration, Instant},
 };
@@ -52,15 +53,20 @@ pub struct ClientConfig {
     /// The least backlog limit of the kernel while this process is registered, in records. A higher
     /// limit is kept.
     pub backlog_limit: u32,
+    /// The file in which to note the backlog settings that were found, for the next process that
+    /// registers in case this one is killed. It must be in a directory that only this user and root
+    /// can write to, and that is emptied at boot.
+    pub backlog_note: Option<PathBuf>,
 }
 
 impl ClientConfig {
-    /// A receive buffer of 8 MiB, and a backlog limit of at least 8192 records.
+    /// A receive buffer of 8 MiB, a backlog limit of at least 8192 records, and no note.
     pub fn new(membership: Membership) -> ClientConfig {
         ClientConfig {
             membership,
             receive_buffer: 8 << 20,
             backlog_limit: 8192,
+            backlog_note: None,
         }
     }
 }

@@ -147,6 +147,45 @@ fn the_backlog_limit_is_raised_while_registered_and_changes_by_others_are_kept()
     assert_eq!(limit(), "9000");
 }
 
+#[test]
+fn the_backlog_settings_from_before_a_killed_process_are_restored_by_the_next() {
+    let Some(audit) = Audit::borrow() else {
+        return;
+    };
+    let before = settings();
+    let directory = TempDir::new().expect("a directory");
+    let listen = || {
+        let mut command = auditrd();
+        command
+            .args(UNICAST)
+            .env("RUNTIME_DIRECTORY", directory.path());
+        let daemon = Daemon::start(command);
+        daemon.wait_until_listening(true);
+        wait_until("the wait time is 0", || {
+            (settings()["backlog_wait_time"] == "0").then_some(())
+        });
+        daemon
+    };
+    let kill = |daemon: Daemon| {
+        daemon.signal(libc::SIGKILL);
+        daemon.ended();
+        let now = settings();
+        assert_eq!(now["backlog_wait_time"], "0", "nobody has restored it");
+    };
+    kill(listen());
+    kill(listen());
+    assert_eq!(listen().stop().status.code(), Some(0));
+    assert_eq!(settings(), before);
+
+    // A setting that was changed in the meantime is kept.
+    kill(listen());
+    audit.limit("9000");
+    assert_eq!(listen().stop().status.code(), Some(0));
+    let now = settings();
+    assert_eq!(now["backlog_limit"], "9000");
+    assert_eq!(now["backlog_wait_time"], before["backlog_wait_time"]);
+}
+
 /// While the output is not read, other processes are not blocked, the newest events are kept, and
 /// the dropped ones are counted.
 fn a_stuck_output_blocks_no_process(mode: &[&str]) {

@@ -101,6 +101,7 @@ fn the_services_are_confined_alike() {
         "ExecStartPre",
         "RuntimeDirectory",
         "RuntimeDirectoryMode",
+        "RuntimeDirectoryPreserve",
         "AmbientCapabilities",
         "CapabilityBoundingSet",
         "PrivateNetwork",
