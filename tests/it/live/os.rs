@@ -31,6 +31,19 @@ pub(crate) fn is_root() -> bool {
     unsafe { libc::geteuid() == 0 }
 }
 
+/// The version of the running kernel, as two numbers.
+pub(crate) fn kernel() -> (u32, u32) {
+    // SAFETY: a utsname consists of integers, for which all zero bits are valid.
+    let mut name: libc::utsname = unsafe { mem::zeroed() };
+    // SAFETY: the structure outlives the call.
+    check(unsafe { libc::uname(&raw mut name) }).expect("its only argument is valid");
+    let release: Vec<u8> = name.release.iter().map(|c| *c as u8).collect();
+    let release = String::from_utf8_lossy(&release);
+    let mut numbers = release.split(['.', '-']).map(str::parse);
+    let mut next = || numbers.next().expect("two numbers").expect("a number");
+    (next(), next())
+}
+
 /// Waits for the lock on a file. It belongs to the open file description, so threads exclude each
 /// other as processes do, and it is released when the file is closed.
 pub(crate) fn lock(file: &File) -> io::Result<()> {

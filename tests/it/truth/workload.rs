@@ -43,6 +43,18 @@ impl Arg {
     }
 }
 
+impl Arg {
+    fn ends_with_slash(&self) -> bool {
+        matches!(self, Arg::Text(text) if text.to_bytes().ends_with(b"/"))
+    }
+}
+
+/// Whether the kernel names an entry that the caller named with a slash at the end. Before Linux
+/// 6.14 it names only the directory that holds the entry.
+pub(crate) fn names_with_slashes() -> bool {
+    os::kernel() >= (6, 14)
+}
+
 impl From<i32> for Arg {
     fn from(number: i32) -> Arg {
         Arg::Number(number.into())
@@ -127,13 +139,22 @@ impl Workload {
         let result = syscall(name, args);
         let error = io::Error::from_raw_os_error(-result as i32);
         assert!(result >= 0, "{name} fails: {error}");
-        self.say(name, result)
+        self.say_of(name, args, result)
     }
 
     pub(crate) fn fail(&mut self, errno: i64, name: &str, args: &mut [Arg]) -> Said<'_> {
         let result = syscall(name, args);
         assert_eq!(result, errno, "{name}");
-        self.say(name, result)
+        self.say_of(name, args, result)
+    }
+
+    fn say_of(&mut self, name: &str, args: &[Arg], result: i64) -> Said<'_> {
+        let has_slash = args.iter().any(Arg::ends_with_slash);
+        let said = self.say(name, result);
+        match has_slash && !names_with_slashes() {
+            true => said.or_unresolved(),
+            false => said,
+        }
     }
 
     pub(crate) fn quiet(&mut self, name: &str, args: &mut [Arg]) -> i64 {
