@@ -61,6 +61,7 @@ pub mod prime;
 pub mod reader;
 pub mod reassemble;
 pub mod resolve;
+pub mod rules;
 pub mod sink;
 pub mod source;
 mod sys;

@@ -31,6 +31,7 @@ use command::{
     check,
     cli::{Args, Command, unknown_variables},
     progress::Progress,
+    rules,
     run::{Control, Marshaller},
     trees::Trees,
 };
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
 fn run_command(command: &Command) -> ExitCode {
     let result = match command {
         Command::Check(args) => check::run(args),
+        Command::Rules(args) => rules::run(args),
     };
     result.unwrap_or_else(|error| failure(&error))
 }

@@ -9,6 +9,7 @@ mod losses;
 mod metrics;
 mod notify;
 pub(crate) mod progress;
+pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod trees;
 mod values;

@@ -1,6 +1,7 @@
 //! Sources of records: the kernel's netlink socket, and logs.
 
 mod backlog;
+mod control;
 mod decompress;
 mod input;
 mod live;

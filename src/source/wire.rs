@@ -1,5 +1,7 @@
 //! Netlink messages and `struct audit_status` as bytes. Everything is in the host's byte order.
 
+use crate::rules::Setting;
+
 /// The size of `struct nlmsghdr` (include/uapi/linux/netlink.h).
 pub(crate) const HEADER_BYTES: usize = 16;
 
@@ -63,9 +65,14 @@ pub(crate) fn error_number(payload: &[u8]) -> Option<i32> {
 }
 
 // The bits of `audit_status.mask`, which select the settings to change.
+const AUDIT_STATUS_ENABLED: u32 = 1;
+const AUDIT_STATUS_FAILURE: u32 = 2;
 const AUDIT_STATUS_PID: u32 = 4;
+const AUDIT_STATUS_RATE_LIMIT: u32 = 8;
 const AUDIT_STATUS_BACKLOG_LIMIT: u32 = 0x10;
 const AUDIT_STATUS_BACKLOG_WAIT_TIME: u32 = 0x20;
+const AUDIT_STATUS_LOST: u32 = 0x40;
+const AUDIT_STATUS_BACKLOG_WAIT_TIME_ACTUAL: u32 = 0x80;
 
 /// The state of the kernel's audit system (`struct audit_status`, include/uapi/linux/audit.h).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -125,6 +132,26 @@ pub(crate) fn backlog(limit: u32, wait_time: u32) -> [u8; 44] {
         AUDIT_STATUS_BACKLOG_LIMIT | AUDIT_STATUS_BACKLOG_WAIT_TIME,
         &[(5, limit), (9, wait_time)],
     )
+}
+
+/// The payload that changes a setting; `None` for the one that is no part of `struct audit_status`.
+pub(crate) fn setting(setting: Setting) -> Option<[u8; 44]> {
+    Some(match setting {
+        Setting::Enabled(value) => settings(AUDIT_STATUS_ENABLED, &[(1, value)]),
+        Setting::Failure(value) => settings(AUDIT_STATUS_FAILURE, &[(2, value)]),
+        Setting::RateLimit(value) => settings(AUDIT_STATUS_RATE_LIMIT, &[(4, value)]),
+        Setting::BacklogLimit(value) => settings(AUDIT_STATUS_BACKLOG_LIMIT, &[(5, value)]),
+        Setting::BacklogWaitTime(value) => settings(AUDIT_STATUS_BACKLOG_WAIT_TIME, &[(9, value)]),
+        Setting::ResetLost => settings(AUDIT_STATUS_LOST, &[]),
+        Setting::ResetBacklogWaitTimeActual => settings(AUDIT_STATUS_BACKLOG_WAIT_TIME_ACTUAL, &[]),
+        Setting::LoginuidImmutable => return None,
+    })
+}
+
+/// The `struct audit_features` that makes auids immutable, and locks that: the version, and the bit
+/// of the feature in the mask, the features and the lock.
+pub(crate) fn loginuid_immutable() -> Vec<u8> {
+    [1u32, 2, 2, 2].map(u32::to_ne_bytes).concat()
 }
 
 /// A `struct audit_status` of 11 words, with `mask` and the words at the given indices set.

@@ -15,7 +15,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("sys", &[]),
     ("model", &[]),
-    ("source", &["bytes", "error", "model", "sys"]),
+    ("rules", &["bytes", "error", "model", "sys"]),
+    ("source", &["bytes", "error", "model", "rules", "sys"]),
     ("reassemble", &["model"]),
     ("reader", &["error", "model", "reassemble", "source"]),
     ("parse", &["bytes", "model"]),
@@ -77,7 +78,11 @@ const ALONE: &[(&str, &[&str])] = &[
     ),
     (
         "serde_json",
-        &["command/check/report.rs", "source/wrap/json/entries.rs"],
+        &[
+            "command/check/report.rs",
+            "command/rules/report.rs",
+            "source/wrap/json/entries.rs",
+        ],
     ),
     ("std::env", &[]),
     ("process::exit", &["main.rs"]),

@@ -2,6 +2,7 @@
 
 mod config;
 mod environment;
+mod rules;
 mod same_file;
 mod validate;
 
@@ -11,6 +12,7 @@ use auditrd::{RecordType, reader::SerialTracker};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 
 pub(crate) use environment::unknown_variables;
+pub(crate) use rules::{RulesArgs, RulesCommand};
 
 use super::values::{
     Addition, Events, addition, bytes, default_kinds, duration, events, file_size, max_line, queue,
@@ -340,6 +342,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Check(CheckArgs),
+    Rules(RulesArgs),
 }
 
 /// Say what stands between this host and its events, each with its remedy; changes nothing.

@@ -188,6 +188,22 @@ fn table_head(title: &str) -> String {
     format!("\n## {title}\n\n| option | meaning | default |\n|---|---|---|\n")
 }
 
+/// The tables of a command and of those below it, as far as they have options.
+fn command_tables(command: &Command) -> String {
+    let is_own = |option: &&Arg| !option.is_positional() && option.get_id() != "help";
+    let rows: String = command
+        .get_arguments()
+        .filter(is_own)
+        .map(option_row)
+        .collect();
+    let mut tables = String::new();
+    if !rows.is_empty() {
+        tables = table_head(&full_name(command).replace('-', " ")) + &rows;
+    }
+    tables.extend(command.get_subcommands().map(command_tables));
+    tables
+}
+
 #[test]
 fn the_guide_to_the_options_is_that_of_the_options() {
     let (begin, end) = ("shipped -->\n", "<!-- End of the generated part -->");
@@ -205,9 +221,7 @@ fn the_guide_to_the_options_is_that_of_the_options() {
         tables += &option_row(option);
     }
     for command in commands() {
-        tables += &table_head(&full_name(&command).replace('-', " "));
-        let is_own = |option: &&Arg| !option.is_positional() && option.get_id() != "help";
-        tables.extend(command.get_arguments().filter(is_own).map(option_row));
+        tables += &command_tables(&command);
     }
     check(
         "docs/options.md",

@@ -1,0 +1,418 @@
+//! Files of rules, and directories of them as augenrules(8) merges them.
+
+use std::{cmp::Ordering, fmt, fs, io, path::Path, sync::Arc};
+
+use crate::{
+    error::{Error, plain},
+    rules::{Command, Host, lint, parse, words::is_silent},
+};
+
+/// A line of a file.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Place {
+    /// The file, or the name of the text.
+    pub file: Arc<Path>,
+    /// The line, from 1 on.
+    pub line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.to_string_lossy();
+        write!(f, "{}:{}", plain(&file), self.line)
+    }
+}
+
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Severity {
+    /// The rules load, but do not do what they seem to.
+    Warning,
+    /// The rules do not load.
+    Error,
+}
+
+/// A problem in a file of rules.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Problem {
+    /// The line.
+    pub place: Place,
+    /// The column, in characters from 1 on.
+    pub column: usize,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong.
+    pub text: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        };
+        let (place, column, text) = (&self.place, self.column, plain(&self.text));
+        write!(f, "{place}:{column}: {severity}: {text}")
+    }
+}
+
+/// A line that asks for something.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Statement {
+    /// Where it is.
+    pub place: Place,
+    /// What it asks for.
+    pub command: Command,
+    /// Whether an error of it is ignored, because of an earlier `-i` or `-c`.
+    pub is_optional: bool,
+}
+
+/// Rules and settings, in the order in which they are to be loaded.
+///
+/// ```
+/// use std::path::Path;
+/// use auditrd::rules::{Host, Ruleset};
+///
+/// let text = b"-D\n-w /etc/shadow -p wa -k shadow\n-a always,exit -S nosuch\n";
+/// let mut rules = Ruleset::default();
+/// rules.add_text(Path::new("my.rules"), text, &Host::current());
+/// assert_eq!(rules.statements.len(), 2);
+/// assert!(rules.problems[0].to_string().starts_with("my.rules:3:19: error: "));
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Ruleset {
+    /// The lines without errors.
+    pub statements: Vec<Statement>,
+    /// What is wrong with the lines.
+    pub problems: Vec<Problem>,
+    /// The files, in the order in which they were read.
+    files: Vec<Arc<Path>>,
+    /// Whether errors are ignored from now on: `-i` or `-c` came.
+    ignores_errors: bool,
+    /// Whether ignored errors are reported at the end: `-c` came.
+    reports_errors: bool,
+}
+
+impl Ruleset {
+    /// Adds the lines of a file, or of the files of a directory as augenrules(8) merges them.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be read. Mistakes in rules are [`problems`](Self::problems).
+    pub fn read(&mut self, path: &Path, host: &Host) -> Result<(), Error> {
+        if path.is_dir() {
+            return self.add_directory(path, host);
+        }
+        self.add_text(path, &read(path)?, host);
+        Ok(())
+    }
+
+    /// Adds the lines of a text, named `file` in messages.
+    pub fn add_text(&mut self, file: &Path, text: &[u8], host: &Host) {
+        let file: Arc<Path> = file.into();
+        self.files.push(Arc::clone(&file));
+        for line in lines(&file, text) {
+            self.add_line(line, host);
+        }
+    }
+
+    /// Adds the files of a directory as augenrules(8) merges them: those ending in `.rules`, in
+    /// their natural order. The last `-D`, `-b` and `-f` come first, and the last `-e` comes last.
+    fn add_directory(&mut self, directory: &Path, host: &Host) -> Result<(), Error> {
+        let failed = |error| Error::new(format!("read {}", directory.display()), error);
+        let mut files = Vec::new();
+        for entry in fs::read_dir(directory).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let name = path.file_name().map(|name| name.as_encoded_bytes());
+            if name.is_some_and(|name| name.ends_with(b".rules") && !name.starts_with(b".")) {
+                files.push(path);
+            }
+        }
+        files.sort_by(|one, other| natural(&name(one), &name(other)));
+        let mut texts = Vec::new();
+        for path in files {
+            let file: Arc<Path> = Arc::from(&*path);
+            self.files.push(Arc::clone(&file));
+            texts.push((file, read(&path)?));
+        }
+        let lines = texts.iter().flat_map(|(file, text)| lines(file, text));
+        for line in merged(lines.collect()) {
+            self.add_line(line, host);
+        }
+        Ok(())
+    }
+
+    fn add_line(&mut self, line: Line<'_>, host: &Host) {
+        let place = Place {
+            file: line.file,
+            line: line.number,
+        };
+        match parse::line(line.text, host) {
+            Ok(commands) => {
+                for command in commands {
+                    if let Command::IgnoreErrors(reports_errors) = command {
+                        self.ignores_errors = true;
+                        self.reports_errors |= reports_errors;
+                    }
+                    self.statements.push(Statement {
+                        place: place.clone(),
+                        command,
+                        is_optional: self.ignores_errors,
+                    });
+                }
+            }
+            Err(fault) => {
+                let before = line.text.get(..fault.at).unwrap_or(line.text);
+                let ignored = match self.ignores_errors {
+                    true => "; the line is left out because of -i or -c",
+                    false => "",
+                };
+                self.problems.push(Problem {
+                    place,
+                    column: String::from_utf8_lossy(before).chars().count() + 1,
+                    severity: match self.ignores_errors {
+                        true => Severity::Warning,
+                        false => Severity::Error,
+                    },
+                    text: format!("{}{ignored}", fault.text),
+                });
+            }
+        }
+    }
+
+    /// Ignores the errors of lines that are added from now on, as after a line `-i`.
+    pub fn ignore_errors(&mut self) {
+        self.ignores_errors = true;
+    }
+
+    /// Whether ignored errors are to be reported at the end, because of `-c`.
+    pub fn reports_errors(&self) -> bool {
+        self.reports_errors
+    }
+
+    /// The problems, with those of rules that are valid but cannot do what they seem to.
+    pub fn check(&self, host: &Host) -> Vec<Problem> {
+        let mut problems = self.problems.clone();
+        problems.extend(lint::warnings(self, host));
+        let file = |place: &Place| self.files.iter().position(|file| *file == place.file);
+        problems.sort_by_key(|problem| {
+            let Problem { place, column, .. } = problem;
+            (file(place), place.line, *column)
+        });
+        problems
+    }
+
+    /// Whether a line has an error.
+    pub fn has_errors(&self) -> bool {
+        self.errors().next().is_some()
+    }
+
+    /// The problems that keep the rules from being loaded.
+    pub(crate) fn errors(&self) -> impl Iterator<Item = &Problem> {
+        let problems = self.problems.iter();
+        problems.filter(|problem| problem.severity == Severity::Error)
+    }
+}
+
+/// A line of a file, as read.
+struct Line<'t> {
+    file: Arc<Path>,
+    number: usize,
+    text: &'t [u8],
+}
+
+impl Line<'_> {
+    /// Whether the line has this option first. augenrules(8) looks no further.
+    fn starts_with(&self, option: &[u8]) -> bool {
+        self.text.trim_ascii_start().starts_with(option)
+    }
+}
+
+/// The lines of a text that say something.
+fn lines<'t>(file: &Arc<Path>, text: &'t [u8]) -> impl Iterator<Item = Line<'t>> {
+    let lines = (1..).zip(text.split(|byte| *byte == b'\n'));
+    lines
+        .filter(|(_, text)| !is_silent(text))
+        .map(|(number, text)| Line {
+            file: Arc::clone(file),
+            number,
+            text,
+        })
+}
+
+/// The lines of a directory in the order in which augenrules(8) writes them.
+fn merged(lines: Vec<Line<'_>>) -> Vec<Line<'_>> {
+    let (mut delete, mut backlog, mut failure, mut enabled) = (None, None, None, None);
+    let mut others = Vec::new();
+    for line in lines {
+        let text = line.text.trim_ascii();
+        if text.starts_with(b"#") || text.is_empty() {
+            continue;
+        }
+        if line.starts_with(b"-e") {
+            enabled = Some(line);
+        } else if text == b"-D" {
+            delete = Some(line);
+        } else if line.starts_with(b"-f") {
+            failure = Some(line);
+        } else if line.starts_with(b"-b") {
+            backlog = Some(line);
+        } else {
+            others.push(line);
+        }
+    }
+    let first = [delete, backlog, failure].into_iter().flatten();
+    first.chain(others).chain(enabled).collect()
+}
+
+fn name(path: &Path) -> Vec<u8> {
+    let name = path.file_name().unwrap_or_default();
+    name.as_encoded_bytes().to_owned()
+}
+
+/// Compares names as `ls -v` does, by which augenrules(8) sorts: runs of digits are numbers.
+fn natural(one: &[u8], other: &[u8]) -> Ordering {
+    let (mut left, mut right) = (one, other);
+    loop {
+        let (digits, other_digits) = (run(left), run(right));
+        let order = match (digits.is_empty(), other_digits.is_empty()) {
+            (false, false) => {
+                let (own, others) = (significant(digits), significant(other_digits));
+                own.len().cmp(&others.len()).then(own.cmp(others))
+            }
+            _ => match (left.first(), right.first()) {
+                (Some(own), Some(others)) => own.cmp(others),
+                (own, others) => return own.cmp(&others).then(one.cmp(other)),
+            },
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+        left = &left[digits.len().max(1)..];
+        right = &right[other_digits.len().max(1)..];
+    }
+}
+
+/// The digits at the start of a text.
+fn run(text: &[u8]) -> &[u8] {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
+    &text[..digits.count()]
+}
+
+/// Digits without the zeros before them.
+fn significant(digits: &[u8]) -> &[u8] {
+    let zeros = digits.iter().take_while(|digit| **digit == b'0');
+    &digits[zeros.count()..]
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(|error| {
+        let denied = error.kind() == io::ErrorKind::PermissionDenied;
+        let error = Error::new(format!("read {}", path.display()), error);
+        match denied {
+            true => error.help("rules are often readable only by root; try sudo"),
+            false => error,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::{PathKind, Setting};
+
+    fn host() -> Host {
+        Host {
+            user: |_| None,
+            group: |_| None,
+            kind: |_| PathKind::Other,
+            ..Host::current()
+        }
+    }
+
+    fn texts(rules: &Ruleset) -> Vec<String> {
+        let problems = rules.problems.iter();
+        problems.map(Problem::to_string).collect()
+    }
+
+    #[test]
+    fn a_mistake_has_its_line_and_column() {
+        let mut rules = Ruleset::default();
+        let text = "# é\n\n-b 64\n  -w /é -p q\n-a always,exit -F uid=nobody-at-all\n";
+        rules.add_text(Path::new("a.rules"), text.as_bytes(), &host());
+        assert_eq!(
+            texts(&rules),
+            [
+                "a.rules:4:12: error: q has letters other than r, w, x and a",
+                "a.rules:5:23: error: there is no user nobody-at-all",
+            ]
+        );
+        assert!(rules.has_errors());
+        let backlog = Command::Set(Setting::BacklogLimit(64));
+        assert_eq!(rules.statements[0].command, backlog);
+    }
+
+    #[test]
+    fn mistakes_after_an_option_that_ignores_them_are_warnings() {
+        let mut rules = Ruleset::default();
+        let text = b"-i\n-a nosuch\n-a always,exit -S 1\n";
+        rules.add_text(Path::new("a.rules"), text, &host());
+        assert!(!rules.has_errors());
+        assert!(texts(&rules)[0].starts_with("a.rules:2:4: warning: "));
+        assert!(rules.statements[1].is_optional);
+    }
+
+    #[test]
+    fn a_directory_is_merged_as_augenrules_does() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
+        write("10-b.rules", "\t# a comment\n-e 1\n-b 1\n-w /b\n");
+        write("9-a.rules", "-w /a\n-D\n-f 1\n-D -k x\n");
+        write("20-c.rules", "-b 2\n -e 0\n-w /c");
+        write(".hidden.rules", "-w /hidden\n");
+        write("other.conf", "-w /other\n");
+        let mut rules = Ruleset::default();
+        rules.read(directory.path(), &host()).unwrap();
+        assert_eq!(texts(&rules), [""; 0]);
+        let shown = |statement: &Statement| match &statement.command {
+            Command::Add { rule, .. } => rule.to_string(),
+            other => format!("{other:?}"),
+        };
+        let shown: Vec<String> = rules.statements.iter().map(shown).collect();
+        assert_eq!(
+            shown,
+            [
+                "DeleteAll(None)",
+                "Set(BacklogLimit(2))",
+                "Set(Failure(1))",
+                "-w /a -p rwxa",
+                "DeleteAll(Some([120]))",
+                "-w /b -p rwxa",
+                "-w /c -p rwxa",
+                "Set(Enabled(0))",
+            ]
+        );
+        assert_eq!(rules.statements[6].place.line, 3);
+    }
+
+    #[test]
+    fn names_are_in_their_natural_order() {
+        let mut names = ["b", "10-a", "9-z", "a10", "a9b", "a9", "010", "a"];
+        names.sort_by(|one, other| natural(one.as_bytes(), other.as_bytes()));
+        assert_eq!(names, ["9-z", "010", "10-a", "a", "a9", "a9b", "a10", "b"]);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_an_error() {
+        let path = Path::new("/no/such.rules");
+        let error = Ruleset::default().read(path, &host()).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("cannot read /no/such.rules: ")
+        );
+    }
+}
