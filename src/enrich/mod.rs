@@ -6,6 +6,7 @@
 //!
 //! The memory of each host is bounded, and forgets what has not been used for longest.
 
+pub mod cgroup;
 mod keys;
 
 pub use keys::{Key, Keys};
