@@ -8,6 +8,7 @@
 
 pub mod cgroup;
 mod keys;
+mod login;
 
 pub use keys::{Key, Keys};
 
