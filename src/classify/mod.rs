@@ -22,7 +22,7 @@ use crate::{
         Kinds, record_type::AUDIT_URINGOP, uring_op_name,
     },
     parse::{CallRecord, Facts, NameType, facts},
-    resolve::{Absent, Caller, Host, Memories},
+    resolve::{Absent, Caller, Host, Memories, Resolver},
 };
 use calls::{Call, Dir, Names, known, uring_call};
 pub use calls::{is_exec_syscall, is_fim_syscall};
@@ -30,7 +30,7 @@ use claims::Namer;
 
 /// Turns the records of events into events, and remembers what they say of paths.
 pub struct Classifier {
-    memories: Memories,
+    memories: Memories<Resolver>,
     kinds: Kinds,
     /// How often the caller said that something was lost.
     losses: u32,

@@ -15,14 +15,15 @@
 use hashbrown::HashMap;
 
 use crate::{
+    enrich::OpenSession,
     model::{
-        EventId, Identity, Login, RecordType, Timestamp,
+        AuditMessageGroup, EventId, Identity, Login, RecordType, Timestamp,
         record_type::{
             AUDIT_CRED_ACQ, AUDIT_CRED_DISP, AUDIT_CRED_REFR, AUDIT_KERNEL, AUDIT_LOGIN,
             AUDIT_USER_ACCT, AUDIT_USER_AUTH, AUDIT_USER_END, AUDIT_USER_LOGIN, AUDIT_USER_START,
         },
     },
-    parse::UserRecord,
+    parse::{Facts, UserRecord},
 };
 
 /// The types of records that logins are learned from.
@@ -64,10 +65,10 @@ pub(crate) struct Logins {
 
 /// The texts of a login.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Texts {
-    pub(crate) acct: Option<Box<[u8]>>,
-    pub(crate) addr: Option<Box<[u8]>>,
-    pub(crate) terminal: Option<Box<[u8]>>,
+struct Texts {
+    acct: Option<Box<[u8]>>,
+    addr: Option<Box<[u8]>>,
+    terminal: Option<Box<[u8]>>,
 }
 
 #[derive(Debug)]
@@ -96,9 +97,19 @@ struct Begun {
 }
 
 impl Logins {
+    /// Learns from an event.
+    pub(crate) fn observe(&mut self, group: &AuditMessageGroup<'_>, facts: &Facts<'_>) {
+        if let Some(first) = group.messages().next() {
+            self.see(group.id, first.record_type);
+        }
+        if let Some(record) = facts.user {
+            self.learn(group.id.time, record);
+        }
+    }
+
     /// Takes in the stamp of an event. The kernel's serials grow until the next boot, so if one is
     /// lower much later, the host has been booted, and sessions are numbered anew.
-    pub(crate) fn see(&mut self, id: EventId, record_type: RecordType) {
+    fn see(&mut self, id: EventId, record_type: RecordType) {
         // auditd numbers its own records.
         if (1200..1300).contains(&record_type.0) {
             return;
@@ -115,7 +126,7 @@ impl Logins {
     }
 
     /// Learns from a record.
-    pub(crate) fn learn(&mut self, time: Timestamp, record: &UserRecord<'_>) {
+    fn learn(&mut self, time: Timestamp, record: &UserRecord<'_>) {
         let has_failed = matches!(record.res, Some(b"0" | b"no" | b"failed" | b"failure"));
         match record.record_type {
             AUDIT_USER_END => self.ended(record),
@@ -131,17 +142,19 @@ impl Logins {
         }
     }
 
-    /// Takes in a session that was open before the first record. `opener` is its leader.
-    pub(crate) fn prime(&mut self, session: u32, texts: Texts, since: Timestamp, opener: u32) {
-        if !self.sessions.contains_key(&session) {
-            let begun = Begun {
-                texts,
-                exe: None,
-                session,
-                time: since,
-            };
-            self.insert(session, since, opener, Some(begun));
-        }
+    /// Takes in a session that was open before the first record.
+    pub(crate) fn prime(&mut self, open: OpenSession) {
+        let begun = Begun {
+            texts: Texts {
+                acct: kept(open.acct.as_deref()),
+                addr: kept(open.addr.as_deref()),
+                terminal: kept(open.terminal.as_deref()),
+            },
+            exe: None,
+            session: open.session,
+            time: open.since,
+        };
+        self.insert(open.session, open.since, open.leader, Some(begun));
     }
 
     /// Marks a session as used, so that it is not forgotten first.
@@ -353,7 +366,7 @@ impl Texts {
 }
 
 /// A text to remember.
-pub(crate) fn kept(text: Option<&[u8]>) -> Option<Box<[u8]>> {
+fn kept(text: Option<&[u8]>) -> Option<Box<[u8]>> {
     let is_kept = |text: &&[u8]| !text.is_empty() && text.len() <= MAX_TEXT_BYTES;
     text.filter(is_kept).map(Box::from)
 }
@@ -599,12 +612,14 @@ mod tests {
     #[test]
     fn a_session_that_was_open_before_is_known_until_its_leader_closes_it() {
         let mut logins = Logins::default();
-        let texts = Texts {
-            acct: kept(Some(b"alice")),
-            addr: kept(Some(b"10.0.0.9")),
-            terminal: kept(Some(b"/dev/pts/0")),
-        };
-        logins.prime(3, texts, at(5), 50);
+        logins.prime(OpenSession {
+            session: 3,
+            leader: 50,
+            acct: Some(b"alice".to_vec()),
+            addr: Some(b"10.0.0.9".to_vec()),
+            terminal: Some(b"/dev/pts/0".to_vec()),
+            since: at(5),
+        });
         feed(
             &mut logins,
             "20 USER_END 60 3 op=PAM:session_close acct=\"root\" exe=\"/usr/bin/sudo\" res=success",

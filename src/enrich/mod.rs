@@ -9,13 +9,18 @@
 pub mod cgroup;
 mod keys;
 mod login;
+mod sessions;
 
 pub use keys::{Key, Keys};
+pub use login::LOGIN_RECORDS;
+pub use sessions::{OpenSession, open_sessions};
 
 use crate::{
-    model::{Arena, AuditEvent, AuditMessageGroup, Who},
+    model::{Arena, AuditEvent, AuditMessageGroup, Identity, Timestamp, Who},
     parse::Facts,
+    resolve::{Memories, Memory},
 };
+use login::Logins;
 
 /// Adds context to events, from what it has learned of earlier ones.
 ///
@@ -42,17 +47,55 @@ use crate::{
 #[derive(Debug)]
 pub struct Enricher {
     keys: Keys,
+    hosts: Memories<Known>,
+    last: Last,
+}
+
+/// The event that was observed last.
+#[derive(Debug, Default)]
+struct Last {
+    node: Vec<u8>,
+    session: u32,
+    time: Timestamp,
+}
+
+/// All that is known of one host.
+#[derive(Debug, Default)]
+struct Known {
+    logins: Logins,
+}
+
+impl Memory for Known {
+    fn empty() -> Known {
+        Known::default()
+    }
+
+    fn size(&self) -> usize {
+        self.logins.size()
+    }
 }
 
 impl Enricher {
     /// A stage that adds these keys, and remembers nothing yet.
     pub fn new(keys: Keys) -> Enricher {
-        Enricher { keys }
+        Enricher {
+            keys,
+            hosts: Memories::default(),
+            last: Last::default(),
+        }
     }
 
     /// Whether it adds anything.
     pub fn is_needed(&self) -> bool {
         !self.keys.is_empty()
+    }
+
+    /// Takes in the sessions that were open before the first record, of the local host.
+    pub fn prime_sessions(&mut self, sessions: Vec<OpenSession>) {
+        let logins = &mut self.hosts.of(b"").logins;
+        sessions
+            .into_iter()
+            .for_each(|session| logins.prime(session));
     }
 
     /// Takes in that something was lost: events were dropped, or the kernel lost records.
@@ -66,12 +109,27 @@ impl Enricher {
         facts: &Facts<'_>,
         event: Option<&AuditEvent<'_>>,
     ) {
-        let _ = (group, facts, event);
+        let known = self.hosts.of(group.node);
+        self.last.node.clear();
+        self.last.node.extend_from_slice(group.node);
+        self.last.time = group.id.time;
+        self.last.session = event.map_or(Identity::UNSET, |event| event.actor.ids.session);
+        if self.keys.has(Key::Login) {
+            known.logins.observe(group, facts);
+            known.logins.touch(self.last.session);
+        }
     }
 
     /// The context of the event that was observed last.
     pub fn who<'a>(&'a self, arena: &'a Arena) -> Who<'a> {
         let _ = arena;
-        Who::default()
+        let mut who = Who::default();
+        let Some(known) = self.hosts.known(&self.last.node) else {
+            return who;
+        };
+        if self.keys.has(Key::Login) {
+            who.login = known.logins.of(self.last.session, self.last.time);
+        }
+        who
     }
 }

@@ -2,7 +2,13 @@
 
 use hashbrown::HashMap;
 
-use crate::resolve::Resolver;
+/// What is remembered of one host.
+pub(crate) trait Memory {
+    /// A memory with nothing in it.
+    fn empty() -> Self;
+    /// How much memory it takes, in bytes, about.
+    fn size(&self) -> usize;
+}
 
 /// Bytes of everything that is remembered of all hosts, about.
 const MAX_BYTES: usize = 128 << 20;
@@ -10,46 +16,62 @@ const MAX_BYTES: usize = 128 << 20;
 const EVENTS_PER_LOOK: u32 = 1024;
 
 /// One memory per host, by the name that the log gives it.
-#[derive(Debug, Default)]
-pub(crate) struct Memories {
+#[derive(Debug)]
+pub(crate) struct Memories<M> {
     /// That of records without a name, which are all there are live.
-    unnamed: Option<Box<Resolver>>,
-    named: HashMap<Vec<u8>, Memory>,
+    unnamed: Option<Box<M>>,
+    named: HashMap<Vec<u8>, Named<M>>,
     events: u32,
 }
 
 #[derive(Debug)]
-struct Memory {
-    resolver: Resolver,
+struct Named<M> {
+    memory: M,
     /// The event that it was used for last.
     used: u32,
 }
 
-impl Memories {
+impl<M> Default for Memories<M> {
+    fn default() -> Memories<M> {
+        Memories {
+            unnamed: None,
+            named: HashMap::new(),
+            events: 0,
+        }
+    }
+}
+
+impl<M: Memory> Memories<M> {
     /// The memory of a host. Those of hosts that were not heard of for longest go when all of them
     /// together take too much.
-    pub(crate) fn of(&mut self, node: &[u8]) -> &mut Resolver {
+    pub(crate) fn of(&mut self, node: &[u8]) -> &mut M {
         self.events = self.events.wrapping_add(1);
         if self.events.is_multiple_of(EVENTS_PER_LOOK) {
             self.shrink(MAX_BYTES);
         }
         if node.is_empty() {
-            return self
-                .unnamed
-                .get_or_insert_with(|| Box::new(Resolver::new()));
+            return self.unnamed.get_or_insert_with(|| Box::new(M::empty()));
         }
         let used = self.events;
-        let memory = self.named.entry_ref(node).or_insert_with(|| Memory {
-            resolver: Resolver::new(),
+        let named = self.named.entry_ref(node).or_insert_with(|| Named {
+            memory: M::empty(),
             used,
         });
-        memory.used = used;
-        &mut memory.resolver
+        named.used = used;
+        &mut named.memory
+    }
+
+    /// The memory of a host, if there is one, without marking it as used.
+    pub(crate) fn known(&self, node: &[u8]) -> Option<&M> {
+        match node {
+            b"" => self.unnamed.as_deref(),
+            node => self.named.get(node).map(|named| &named.memory),
+        }
     }
 
     fn shrink(&mut self, bound: usize) {
-        let size = |(name, memory): (&Vec<u8>, &Memory)| {
-            name.capacity() + size_of::<Memory>() + memory.resolver.size()
+        let size = |(name, named): (&Vec<u8>, &Named<M>)| {
+            name.capacity() + size_of::<Named<M>>() + named.memory.size()
         };
         let mut total: usize = self.named.iter().map(size).sum();
         if total <= bound {
@@ -74,10 +96,11 @@ impl Memories {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resolve::Resolver;
 
     #[test]
     fn the_hosts_that_were_used_last_are_remembered() {
-        let mut memories = Memories::default();
+        let mut memories: Memories<Resolver> = Memories::default();
         for round in 0..3 {
             for host in 0..200u32 {
                 memories

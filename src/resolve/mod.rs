@@ -31,7 +31,7 @@ pub(crate) use changes::{Seen, Sighting};
 pub(crate) use claim::{Base, Claim, Located};
 pub(crate) use descriptors::Mode;
 pub use host::{Absent, Host, Proc};
-pub(crate) use memories::Memories;
+pub(crate) use memories::{Memories, Memory};
 pub(crate) use processes::Caller;
 
 use crate::model::FileId;
@@ -101,13 +101,6 @@ impl Resolver {
         }
     }
 
-    /// How much memory it takes, in bytes, about.
-    pub(crate) fn size(&self) -> usize {
-        let tables = self.descriptors.size() + self.learned.size() + self.processes.size();
-        let cwds: usize = self.cwds.iter().map(Vec::capacity).sum();
-        tables + self.tree.size() + self.path.capacity() + cwds
-    }
-
     /// Notes the process that makes a call, and how often something was lost until then.
     pub(crate) fn begin(&mut self, caller: Caller, is_exec: bool, losses: u32) {
         let losses = losses.saturating_add(self.mounts);
@@ -166,6 +159,18 @@ impl Resolver {
     fn path_of<'a>(&mut self, name: Name, arena: &'a Bump) -> Option<&'a [u8]> {
         let is_there = self.tree.path(name, &mut self.path);
         is_there.then(|| &*arena.alloc_slice_copy(&self.path))
+    }
+}
+
+impl Memory for Resolver {
+    fn empty() -> Resolver {
+        Resolver::new()
+    }
+
+    fn size(&self) -> usize {
+        let tables = self.descriptors.size() + self.learned.size() + self.processes.size();
+        let cwds: usize = self.cwds.iter().map(Vec::capacity).sum();
+        tables + self.tree.size() + self.path.capacity() + cwds
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use auditrd::{
     Error, EventKind, Kinds, ReaderConfig, ReassemblyConfig, RecordType,
     confine::{Confinement, Duty, User},
-    enrich::Enricher,
+    enrich::{Enricher, Key, open_sessions},
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
     sink::{Fsync, Rotation, SinkConfig},
     source::Membership,
@@ -101,7 +101,12 @@ impl Args {
 
     /// The stage that adds context to events.
     pub(crate) fn enricher(&self) -> Enricher {
-        Enricher::new(Addition::keys(&self.enrich))
+        let keys = Addition::keys(&self.enrich);
+        let mut enricher = Enricher::new(keys);
+        if self.is_live() && keys.has(Key::Login) {
+            enricher.prime_sessions(open_sessions());
+        }
+        enricher
     }
 
     pub(crate) fn log_level(&self) -> log::LevelFilter {
