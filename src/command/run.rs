@@ -179,6 +179,12 @@ impl Marshaller {
     }
 
     fn event(&mut self, group: &AuditMessageGroup<'_>) -> Result<(), Error> {
+        if group.for_context {
+            self.arena.reset();
+            let facts = parse::facts(group, &self.arena);
+            self.enricher.observe(group, &facts, None);
+            return Ok(());
+        }
         let records = u32::try_from(group.len()).unwrap_or(u32::MAX);
         let is_full = match &mut self.form {
             Form::Raw => self.sink.line(records, |out| raw::line(group, out)),

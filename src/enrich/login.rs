@@ -57,6 +57,8 @@ pub(crate) struct Logins {
     sessions: HashMap<u32, Session>,
     /// By the pid of the process that lets the user in.
     begun: HashMap<u32, Begun>,
+    /// The session that the last event closed. That event still belongs to it.
+    closed: Option<u32>,
     /// The event with the highest serial since the last boot.
     last: EventId,
     /// Grows with each use of a session.
@@ -99,6 +101,7 @@ struct Begun {
 impl Logins {
     /// Learns from an event.
     pub(crate) fn observe(&mut self, group: &AuditMessageGroup<'_>, facts: &Facts<'_>) {
+        self.forget_closed();
         if let Some(first) = group.messages().next() {
             self.see(group.id, first.record_type);
         }
@@ -122,6 +125,12 @@ impl Logins {
         }
         if has_booted || id.serial > self.last.serial {
             self.last = id;
+        }
+    }
+
+    fn forget_closed(&mut self) {
+        if let Some(session) = self.closed.take() {
+            self.sessions.remove(&session);
         }
     }
 
@@ -301,7 +310,7 @@ impl Logins {
             && known.texts.acct.as_deref() == record.acct;
         let is_of_opener = known.opener == record.ids.pid || is_same_program;
         if is_of_opener && record.op != Some(b"login") {
-            self.sessions.remove(&session);
+            self.closed = Some(session);
         }
     }
 
@@ -404,6 +413,7 @@ mod tests {
             };
             let arena = Bump::new();
             let body = arena.alloc_str(&body);
+            logins.forget_closed();
             logins.learn(
                 time,
                 UserRecord::parse(record_type, body.as_bytes(), &arena),
@@ -545,6 +555,7 @@ mod tests {
             20 USER_END 70 4 op=PAM:session_close acct="root" exe="/usr/sbin/cron" hostname=? addr=? terminal=cron res=success
             "#,
         );
+        logins.forget_closed();
         assert_eq!(
             (origin(&logins, 6), origin(&logins, 4)),
             ("none".into(), "none".into())
@@ -560,6 +571,8 @@ mod tests {
         feed(&mut logins, &end("login"));
         assert_eq!(origin(&logins, 3), "alice 10.0.0.9 /dev/pts/0 11");
         feed(&mut logins, &end("PAM:session_close"));
+        assert_ne!(origin(&logins, 3), "none", "of the record that closes it");
+        logins.forget_closed();
         assert_eq!(origin(&logins, 3), "none");
     }
 
@@ -629,6 +642,7 @@ mod tests {
             &mut logins,
             "20 USER_END 50 3 op=PAM:session_close acct=\"alice\" exe=\"/usr/sbin/sshd\" res=success",
         );
+        logins.forget_closed();
         assert_eq!(origin(&logins, 3), "none");
     }
 

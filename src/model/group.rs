@@ -26,6 +26,10 @@ pub struct AuditMessageGroup<'a> {
     pub truncated: bool,
     /// A record came through a relay, such as syslog.
     pub relayed: bool,
+    /// The group makes no line: its only record is of a type outside the range, and is needed for
+    /// the context of other events
+    /// ([`ReassemblyConfig::context`](crate::ReassemblyConfig::context)).
+    pub for_context: bool,
     /// The number of serials that had not arrived when the event was whole, although later ones
     /// had: where it grows, an event between this one and the one before may be lost.
     pub gaps: u32,
@@ -93,6 +97,7 @@ pub(crate) struct GroupInfo {
     pub(crate) incomplete: bool,
     pub(crate) truncated: bool,
     pub(crate) relayed: bool,
+    pub(crate) for_context: bool,
     /// Serials that had not arrived when the event was whole, although later ones had.
     pub(crate) gaps: u32,
 }
@@ -110,6 +115,7 @@ impl Groups {
             incomplete: false,
             truncated: false,
             relayed: false,
+            for_context: false,
             gaps: 0,
         });
         GroupBuilder(self)
@@ -129,6 +135,7 @@ impl Groups {
             incomplete: info.incomplete,
             truncated: info.truncated,
             relayed: info.relayed,
+            for_context: info.for_context,
             gaps: info.gaps,
             bytes: &self.bytes,
             spans: self.spans.get(*start as usize..end).unwrap_or_default(),

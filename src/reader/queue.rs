@@ -137,8 +137,10 @@ impl Inlet {
             return false;
         };
         self.bytes.fetch_sub(cost(&groups), Ordering::Relaxed);
-        dropped.events += groups.len() as u64;
-        dropped.records += groups.records() as u64;
+        // Each has one record, which counts as filtered.
+        let for_context = groups.iter().filter(|group| group.for_context).count();
+        dropped.events += (groups.len() - for_context) as u64;
+        dropped.records += (groups.records() - for_context) as u64;
         true
     }
 

@@ -12,6 +12,10 @@ pub struct ReassemblyConfig {
     pub min: RecordType,
     /// The highest record type to keep. EOE ends an event even if it is outside the range.
     pub max: RecordType,
+    /// Types outside the range whose records are needed for the context of events. Each of these
+    /// records is handed over at once, alone, in a group that is marked as being
+    /// [for context](crate::AuditMessageGroup::for_context). It counts as filtered.
+    pub context: &'static [RecordType],
     /// How long to wait for the end of an event, from its first record.
     pub timeout: Duration,
     /// Whether PROCTITLE ends an event that has a SYSCALL record, as in logs.
@@ -33,6 +37,7 @@ impl ReassemblyConfig {
         ReassemblyConfig {
             min,
             max,
+            context: &[],
             timeout: ReassemblyConfig::DEFAULT_TIMEOUT,
             ends_at_proctitle: false,
             max_events: 131_072,

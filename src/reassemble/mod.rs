@@ -166,6 +166,9 @@ impl Reassembler {
             || record.record_type == AUDIT_PROCTITLE && self.config.ends_at_proctitle;
         if !kept && !ends {
             self.tally.filtered += 1;
+            if self.config.context.contains(&record.record_type) {
+                self.add_single(record, true);
+            }
             return;
         }
         self.tally.ends += u64::from(record.record_type == AUDIT_EOE || !kept);
@@ -383,20 +386,25 @@ impl Reassembler {
 
     /// Adds a record that is a whole event to the whole events.
     fn pass_on(&mut self, record: &Entry) {
+        self.add_single(record, false);
+        self.tally.truncated += u64::from(record.cut);
+        self.tally.events += 1;
+    }
+
+    fn add_single(&mut self, record: &Entry, for_context: bool) {
         self.groups.add(GroupInfo {
             id: record.id,
             node: record.node.clone(),
             incomplete: false,
             truncated: record.cut,
             relayed: record.relayed,
+            for_context,
             gaps: self.gaps,
         });
         self.groups.add_span(Span {
             record_type: record.record_type,
             range: record.body.clone(),
         });
-        self.tally.truncated += u64::from(record.cut);
-        self.tally.events += 1;
     }
 
     fn timeout(&self) -> Millis {

@@ -147,6 +147,7 @@ impl Slot {
             incomplete,
             truncated: self.truncated,
             relayed: self.relayed,
+            for_context: false,
             gaps,
         });
         groups.add_spans(self.spans.iter().map(|span| Span {

@@ -440,3 +440,22 @@ fn a_proctitle_outside_the_range_still_ends_an_event_in_a_log() {
     let records = [(1, AUDIT_SYSCALL), (1, AUDIT_PROCTITLE)];
     check(narrow, &records, &["1: SYSCALL"]);
 }
+
+#[test]
+fn a_record_for_context_comes_alone_and_at_once() {
+    let narrow = ReassemblyConfig {
+        context: &[AUDIT_USER_LOGIN],
+        ..ReassemblyConfig::new(AUDIT_SYSCALL, AUDIT_PATH)
+    };
+    let records = [(1, AUDIT_SYSCALL), (1, AUDIT_USER_LOGIN), (1, AUDIT_EOE)];
+    let mut reassembler = pushed(narrow, &records);
+    let groups = whole(&mut reassembler);
+    let marks: Vec<_> = groups
+        .iter()
+        .map(|group| (group.for_context, group.len()))
+        .collect();
+    assert_eq!(marks, [(true, 1), (false, 1)]);
+    let tally = reassembler.tally();
+    assert_eq!((tally.records, tally.filtered, tally.events), (3, 1, 1));
+    assert_eq!(tally.truncated, 0);
+}

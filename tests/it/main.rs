@@ -7,8 +7,8 @@
 //! written. `oracle` compares with libauparse and with shells. `layering` checks the imports against
 //! the architecture, and `docs` checks the README and the guides against the program. `confine`
 //! attempts the operations that the program gave up. `units`, `rules`, `shipped` and `forge` check
-//! the files that ship with the binary with the tools that read them. `live`, `coexist`, `truth` and
-//! `real` run against the running kernel; `soak` does so for any length of time.
+//! the files that ship with the binary with the tools that read them. `live`, `coexist`, `truth`,
+//! `real` and `logins` run against the running kernel; `soak` does so for any length of time.
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
 
 mod check;
@@ -26,6 +26,7 @@ mod inputs;
 mod known;
 mod layering;
 mod live;
+mod logins;
 mod oracle;
 mod process;
 mod real;

@@ -65,6 +65,17 @@ impl Running {
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
     }
 
+    /// Waits for the next line of its output.
+    #[track_caller]
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout
+            .read_line(&mut line)
+            .expect("the output is UTF-8");
+        assert!(line.ends_with('\n'), "the process has ended: {line:?}");
+        line
+    }
+
     /// Waits for the next line on standard error.
     #[track_caller]
     pub(crate) fn log_line(&mut self) -> String {

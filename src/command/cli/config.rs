@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use auditrd::{
     Error, EventKind, Kinds, ReaderConfig, ReassemblyConfig, RecordType,
     confine::{Confinement, Duty, User},
-    enrich::{Enricher, Key, open_sessions},
+    enrich::{Enricher, Key, LOGIN_RECORDS, open_sessions},
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
     sink::{Fsync, Rotation, SinkConfig},
     source::Membership,
@@ -72,6 +72,9 @@ impl Args {
         let (min, max) = self.types().into_inner();
         let mut reassembly = ReassemblyConfig::new(min, max);
         reassembly.timeout = self.event_timeout;
+        if self.format != Format::Raw && Addition::keys(&self.enrich).has(Key::Login) {
+            reassembly.context = LOGIN_RECORDS;
+        }
         let mut config = if self.is_live() {
             ReaderConfig::live(reassembly)
         } else {
