@@ -85,7 +85,10 @@ fn events(parts: &[&[u8]]) -> Events {
         take(&mut reassembler);
     }
     drop(writer);
-    while source.fill(&mut batch, None).is_ok_and(|fill| fill == Fill::More) {
+    while source
+        .fill(&mut batch, None)
+        .is_ok_and(|fill| fill == Fill::More)
+    {
         for record in batch.records() {
             reassembler.push(0, record);
         }

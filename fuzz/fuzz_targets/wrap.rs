@@ -11,6 +11,7 @@ use auditrd::{
     record_type::AUDIT_CWD,
     source::{Fill, LogSource, Source},
 };
+use flate2::{Compression, write::GzEncoder};
 use libfuzzer_sys::fuzz_target;
 
 /// What a pipe holds.
@@ -24,6 +25,8 @@ enum Input<'a> {
     Line { before: &'a [u8], after: &'a [u8] },
     /// A record with this body in a wrapper.
     Wrapped { wrapper: Wrapper, body: &'a str },
+    /// Text that was compressed, of which the last bytes may be missing.
+    Compressed { text: &'a [u8], missing: u8 },
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -65,6 +68,21 @@ fuzz_target!(|input: Input| match input {
             relayed: !matches!(wrapper, Wrapper::None | Wrapper::Node | Wrapper::Grep),
         };
         assert_eq!(read, [expected], "{wrapper:?}");
+    }
+    Input::Compressed { text, missing } => {
+        // The first bytes of a log decide whether it is compressed.
+        let record = &b"type=CWD msg=audit(1.002:3): cwd=\"/\"\n"[..];
+        let log = [record, text.get(..PIPE / 2).unwrap_or(text)].concat();
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(&log).expect("memory has room");
+        let packed = encoder.finish().expect("memory has room");
+        let kept = packed.len().saturating_sub(usize::from(missing)).max(1);
+        let unpacked = read(packed.get(..kept).unwrap_or_default());
+        match missing {
+            0 => assert_eq!(unpacked, read(&log)),
+            // Never the end of the log as if it were whole.
+            _ => assert_eq!(unpacked, None),
+        }
     }
 });
 

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::common::{Value, auditrd, lines, replay, replay_raw};
 
+mod account;
 mod hosts;
 mod wrappers;
 
