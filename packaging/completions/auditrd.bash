@@ -112,7 +112,7 @@ _auditrd() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "auditrd ecs raw" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auditrd ecs ocsf raw" -- "${cur}"))
                     return 0
                     ;;
                 --max-line)

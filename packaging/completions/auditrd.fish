@@ -55,8 +55,9 @@ complete -c auditrd -n "__fish_auditrd_needs_command" -l max-files -d 'Number of
 complete -c auditrd -n "__fish_auditrd_needs_command" -l fsync -d 'When to fsync the output file' -r -f -a "never\t'Leave it to the kernel'
 interval\t'About once a second'
 always\t'After every write'"
-complete -c auditrd -n "__fish_auditrd_needs_command" -l format -d 'Output format: auditrd\'s own keys, the Elastic Common Schema, or go-audit\'s message groups' -r -f -a "auditrd\t''
+complete -c auditrd -n "__fish_auditrd_needs_command" -l format -d 'Output format: auditrd\'s own keys, the Elastic Common Schema, the Open Cybersecurity Schema Framework, or go-audit\'s message groups' -r -f -a "auditrd\t''
 ecs\t''
+ocsf\t''
 raw\t''"
 complete -c auditrd -n "__fish_auditrd_needs_command" -l max-line -d 'Truncate argv, commandline and fields to keep lines under this size; at least 4K [no limit]' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -l queue -d 'Memory for events waiting to be written; if live events need more, the oldest are dropped and counted' -r

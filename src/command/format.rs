@@ -8,7 +8,7 @@ use std::{
 use anstream::{AutoStream, ColorChoice};
 use auditrd::{
     Arena, AuditEvent,
-    encode::{self, Encoder, ecs, pretty, raw},
+    encode::{self, Encoder, ecs, ocsf, pretty, raw},
     model::Timestamp,
 };
 use clap::ValueEnum;
@@ -26,6 +26,7 @@ pub(crate) enum Form {
 pub(crate) enum EventForm {
     Auditrd(Box<Encoder>),
     Ecs { host: Option<Vec<u8>> },
+    Ocsf { host: Option<Vec<u8>> },
     Pretty(pretty::View),
 }
 
@@ -35,6 +36,9 @@ impl Form {
             _ if args.pretty => EventForm::Pretty(view(args)),
             Format::Auditrd => EventForm::Auditrd(Box::default()),
             Format::Ecs => EventForm::Ecs {
+                host: args.is_live().then(host).flatten(),
+            },
+            Format::Ocsf => EventForm::Ocsf {
                 host: args.is_live().then(host).flatten(),
             },
             Format::Raw => return Form::Raw,
@@ -49,6 +53,9 @@ impl Form {
             Form::Events(EventForm::Auditrd(_)) => encode::loss(time, reason, count, out),
             Form::Events(EventForm::Ecs { host }) => {
                 ecs::loss(time, host.as_deref(), reason, count, out);
+            }
+            Form::Events(EventForm::Ocsf { host }) => {
+                ocsf::loss(time, host.as_deref(), reason, count, out);
             }
             Form::Events(EventForm::Pretty(view)) => pretty::loss(time, reason, count, *view, out),
         }
@@ -81,6 +88,7 @@ impl EventForm {
         match self {
             EventForm::Auditrd(encoder) => encoder.line(event, out),
             EventForm::Ecs { host } => ecs::line(event, host.as_deref(), out),
+            EventForm::Ocsf { host } => ocsf::line(event, host.as_deref(), out),
             EventForm::Pretty(view) => pretty::line(event, *view, out),
         }
     }
@@ -92,6 +100,7 @@ impl Format {
         match self {
             Format::Auditrd => encode::BEGINNING,
             Format::Ecs => ecs::BEGINNING,
+            Format::Ocsf => ocsf::BEGINNING,
             Format::Raw => raw::BEGINNING,
         }
     }

@@ -10,6 +10,7 @@
 pub mod ecs;
 mod last;
 mod nested;
+pub mod ocsf;
 #[cfg(feature = "pretty")]
 pub mod pretty;
 pub mod raw;

@@ -65,6 +65,22 @@ impl Nested<'_> {
         }
     }
 
+    /// A list of objects, each with what `members` writes into it.
+    pub(super) fn objects<T>(
+        &mut self,
+        key: &str,
+        items: impl Iterator<Item = T>,
+        mut members: impl FnMut(T, &mut Nested),
+    ) {
+        let mut items = items.peekable();
+        if items.peek().is_some() {
+            self.key(key);
+            list(b"[]", items, self.out, |item, out| {
+                Nested::write(out, |object| members(item, object));
+            });
+        }
+    }
+
     /// Members whose keys come from outside.
     pub(super) fn fields(&mut self, key: &str, fields: &[(&[u8], &[u8])]) {
         if !fields.is_empty() {

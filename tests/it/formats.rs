@@ -2,6 +2,7 @@
 
 mod ecs;
 mod noise;
+mod ocsf;
 mod pretty;
 mod raw;
 mod schema;

@@ -187,7 +187,8 @@ pub(crate) struct Args {
     )]
     pub(crate) fsync: When,
 
-    /// Output format: auditrd's own keys, the Elastic Common Schema, or go-audit's message groups
+    /// Output format: auditrd's own keys, the Elastic Common Schema, the Open Cybersecurity Schema
+    /// Framework, or go-audit's message groups
     #[arg(
         long,
         value_name = "FORMAT",
@@ -382,6 +383,7 @@ pub(crate) enum When {
 pub(crate) enum Format {
     Auditrd,
     Ecs,
+    Ocsf,
     Raw,
 }
 

@@ -414,7 +414,7 @@ fn first_of_two<'a>(detail: &FileDetail<'a>) -> Option<&'a [u8]> {
 
 /// The exact bytes of every text that is not UTF-8, by its key in the default format: first the
 /// single texts, then lists and maps.
-fn exact(event: &AuditEvent, hex: &mut Nested) {
+pub(super) fn exact(event: &AuditEvent, hex: &mut Nested) {
     // The texts are only read. Nothing but borrows is copied.
     let mut event = event.clone();
     event.texts_mut(|key, text| {
@@ -459,7 +459,7 @@ fn exact_map(key: &str, map: &[(&[u8], &[u8])], hex: &mut Nested) {
 }
 
 /// The fields of a record as an object of texts.
-fn readable(record: &EventRecord, out: &mut Vec<u8>) {
+pub(super) fn readable(record: &EventRecord, out: &mut Vec<u8>) {
     list(b"{}", record.fields.iter(), out, |(key, text), out| {
         string(key, out);
         out.push(b':');

@@ -105,6 +105,33 @@ fn leaves(prefix: &str, value: &Value) -> Vec<(String, Value)> {
     }
 }
 
+/// Asserts that an event in another format has all values of the line in the default format.
+#[track_caller]
+pub(super) fn assert_has_all_values(event: &Value, other: &Value) {
+    let said: Vec<Value> = leaves("", other)
+        .into_iter()
+        .flat_map(|(_, value)| match value {
+            Value::Array(values) => values,
+            value => vec![value],
+        })
+        .collect();
+    for (key, value) in leaves("", event) {
+        let is_there = match (&*key, &value) {
+            ("name" | "success" | "mode", _) => true,
+            ("exit", _) => event["syscall"] == "" || said.contains(&value),
+            ("syscall", Value::String(text)) if text.is_empty() => true,
+            ("key", Value::String(keys)) => keys.split(',').all(|key| said.contains(&key.into())),
+            (_, Value::Number(id)) if id.as_u64() == Some(u64::from(u32::MAX)) => true,
+            (_, Value::Number(id)) => {
+                said.contains(&value) || said.contains(&id.to_string().into())
+            }
+            (_, Value::Array(words)) => words.iter().all(|word| said.contains(word)),
+            _ => said.contains(&value),
+        };
+        assert!(is_there, "{key} {value} is not in {other}");
+    }
+}
+
 fn ecs(log: &[u8]) -> Vec<Value> {
     lines(&output(log, &["--format", "ecs"]))
 }
@@ -138,30 +165,7 @@ fn every_value_of_the_default_format_is_in_ecs() {
         let others = ecs(&log(name));
         assert_eq!(events.len(), others.len());
         for (event, other) in events.iter().zip(&others) {
-            let said: Vec<Value> = leaves("", other)
-                .into_iter()
-                .flat_map(|(_, value)| match value {
-                    Value::Array(values) => values,
-                    value => vec![value],
-                })
-                .collect();
-            for (key, value) in leaves("", event) {
-                let is_there = match (&*key, &value) {
-                    ("name" | "success" | "mode", _) => true,
-                    ("exit", _) => event["syscall"] == "" || said.contains(&value),
-                    ("syscall", Value::String(text)) if text.is_empty() => true,
-                    ("key", Value::String(keys)) => {
-                        keys.split(',').all(|key| said.contains(&key.into()))
-                    }
-                    (_, Value::Number(id)) if id.as_u64() == Some(u64::from(u32::MAX)) => true,
-                    (_, Value::Number(id)) => {
-                        said.contains(&value) || said.contains(&id.to_string().into())
-                    }
-                    (_, Value::Array(words)) => words.iter().all(|word| said.contains(word)),
-                    _ => said.contains(&value),
-                };
-                assert!(is_there, "{key} {value} is not in {other}");
-            }
+            assert_has_all_values(event, other);
         }
     }
 }

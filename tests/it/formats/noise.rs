@@ -29,8 +29,10 @@ fn output(log: &[u8], args: &[&str]) -> Vec<u8> {
 
 /// The number of values of an event with a `_hex` value beside them.
 fn exact(event: &Value) -> usize {
-    let Some(object) = event.as_object() else {
-        return 0;
+    let object = match event {
+        Value::Object(object) => object,
+        Value::Array(values) => return values.iter().map(exact).sum(),
+        _ => return 0,
     };
     let of = |(key, value): (&String, &Value)| match value {
         Value::Object(words) if key == "argv_hex" => words.len(),

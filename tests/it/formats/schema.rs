@@ -21,9 +21,15 @@ use crate::{
 fn verdicts(input: &[u8]) -> Option<Vec<String>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = python_with("from jsonschema import Draft202012Validator")?;
+    let script = root.join("tests/it/formats/schema.py");
+    let schema = root.join("packaging/schema/auditrd-event.schema.json");
+    Some(verdicts_of(&python, &[&script, &schema], input))
+}
+
+/// The lines that a Python script prints for the lines of its input.
+pub(super) fn verdicts_of(python: &str, script: &[&Path], input: &[u8]) -> Vec<String> {
     let mut child = Command::new(python)
-        .arg(root.join("tests/it/formats/schema.py"))
-        .arg(root.join("packaging/schema/auditrd-event.schema.json"))
+        .args(script)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -35,7 +41,7 @@ fn verdicts(input: &[u8]) -> Option<Vec<String>> {
     });
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
-    Some(text.lines().map(str::to_owned).collect())
+    text.lines().map(str::to_owned).collect()
 }
 
 #[track_caller]
