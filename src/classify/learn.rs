@@ -21,8 +21,9 @@ const F_DUPFD: u32 = 0;
 const F_SETFD: u32 = 2;
 const F_DUPFD_CLOEXEC: u32 = 1030;
 const FD_CLOEXEC: u64 = 1;
-/// The flag of clone(2) to share descriptors (linux/sched.h).
+/// The flags of clone(2) to share descriptors, and to make a thread (linux/sched.h).
 const CLONE_FILES: u64 = 0x400;
+const CLONE_THREAD: u64 = 0x1_0000;
 
 /// A program was started, or not.
 pub(crate) fn executed(namer: &mut Namer) {
@@ -31,13 +32,16 @@ pub(crate) fn executed(namer: &mut Namer) {
     }
 }
 
-/// A process was made, or not. In the child the call returns 0.
+/// A process or a thread was made, or not. In the child the call returns 0. The records of a thread
+/// have the number of its process.
 pub(crate) fn forked(namer: &mut Namer) {
     if let (true, Some(child @ 1..)) = (namer.succeeded(), namer.returned_fd()) {
         let is_clone = super::identify(namer.call).0 == Some("clone");
-        let shares = |flags| is_clone && flags & CLONE_FILES != 0;
-        let is_shared = namer.call.arg(0).is_some_and(shares);
-        namer.memory.forked(namer.caller, child, is_shared);
+        let flags = namer.call.arg(0).filter(|_| is_clone).unwrap_or(0);
+        if flags & CLONE_THREAD == 0 {
+            let is_shared = flags & CLONE_FILES != 0;
+            namer.memory.forked(namer.caller, child, is_shared);
+        }
     }
 }
 

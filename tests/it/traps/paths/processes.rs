@@ -100,6 +100,20 @@ fn a_fork_that_is_told_of_first_hands_descriptors_on() {
 }
 
 #[test]
+fn a_thread_keeps_what_its_process_has_inherited() {
+    for fork in forks() {
+        let [secret, _] = two_files();
+        let write = child("write", "a0=1").returns(3);
+        // As musl starts a thread.
+        let thread = child("clone", "a0=7d0f00").returns(i64::from(CHILD) + 1);
+        right(
+            &last(&[secret, fork, program(), thread, write]),
+            "/var/secret",
+        );
+    }
+}
+
+#[test]
 fn what_the_parent_opens_after_a_fork_is_not_the_childs() {
     for fork in forks().into_iter().filter(|fork| fork.call != "clone") {
         let steps = [
