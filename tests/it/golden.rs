@@ -1,6 +1,7 @@
 //! Replays the captures and logs in `tests/data` and compares the events with the known truth.
 
 mod account;
+mod kernels;
 mod pairs;
 mod shape;
 
