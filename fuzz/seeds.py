@@ -14,8 +14,8 @@ import struct
 
 HERE = pathlib.Path(__file__).parent
 RECORD = re.compile(rb"(?:.*?)type=(\S+) msg=(audit\([^)]*\)): ?(.*)", re.S)
-TYPES = {b"SYSCALL": 1300, b"PATH": 1302, b"CWD": 1307, b"EXECVE": 1309, b"EOE": 1320,
-         b"PROCTITLE": 1327, b"LOGIN": 1006, b"URINGOP": 1336, b"OPENAT2": 1337, b"MMAP": 1323}
+TYPES = {name: int(number) for number, name in re.findall(
+    rb'AUDIT_\w+ = (\d+) "(\w+)";', (HERE.parent / "src/model/record_type.rs").read_bytes())}
 SMALL = 8192
 
 
@@ -64,6 +64,8 @@ def main():
                 number = TYPES.get(kind, 1100)
                 keep("fields", struct.pack("<H", number - 1000) + body)
                 keep("header", stamp + b": " + body[:40])
+                if kind == b"SOCKADDR" and (address := re.match(rb"saddr=((?:[0-9A-F]{2})+)", body)):
+                    keep("sockaddr", bytes.fromhex(address[1].decode()))
     for wrapped in wrappers():
         keep("wrap", wrapped)
     known = set()

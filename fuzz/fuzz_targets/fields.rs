@@ -1,11 +1,11 @@
-//! The body of one record of any type: its tokens are slices of it, in order, and its event yields
-//! a line.
+//! The body of one record of any type: its tokens are slices of it, in order, its decoded fields have
+//! distinct names, and its event yields a line.
 #![no_main]
 
 use auditrd::{
     Arena, RecordType, encode,
     model::{Detail, EventId, Groups},
-    parse::{AuditMessageTokenMap, tokenize},
+    parse::{AuditMessageTokenMap, fields, tokenize},
     parse_audit_event,
 };
 use auditrd_fuzz::{check_distinct, check_lines};
@@ -36,6 +36,9 @@ fuzz_target!(|input: (u16, &[u8])| {
             assert!(map.get(key).is_some());
         }
     }
+    arena.reset();
+    let decoded = fields(record_type, body, &arena);
+    check_distinct(decoded.iter().map(|(name, _)| *name));
     arena.reset();
     let mut groups = Groups::default();
     groups

@@ -187,7 +187,7 @@ pub(super) fn user<'a>(
         who: Who::default(),
         // The record is the whole event, so nothing can be missing behind it.
         incomplete: false,
-        truncated: group.truncated || user.truncated,
+        truncated: group.truncated || user.is_truncated(),
         relayed: group.relayed,
     }
 }

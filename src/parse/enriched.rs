@@ -65,6 +65,15 @@ pub(super) fn split(record_type: RecordType, body: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
+/// As [`split`], for a record of any type that is read whole. The others need no search for names
+/// without a separator: those follow a value that the parser of the type looks at.
+pub(super) fn split_any(record_type: RecordType, body: &[u8]) -> (&[u8], &[u8]) {
+    match split(record_type, body) {
+        (raw, b"") => after_fields(raw),
+        found => found,
+    }
+}
+
 /// A bare value without the names that follow it in the same token because the separator was
 /// replaced.
 pub(super) fn bare(value: &[u8]) -> &[u8] {

@@ -4,9 +4,11 @@
 //! zero. Nothing is decoded by how it looks: only the field and record type decide whether bare hex
 //! is text.
 
+mod distinct;
 mod enriched;
 mod execve;
 mod facts;
+mod fields;
 mod layout;
 mod path;
 mod roles;
@@ -17,6 +19,8 @@ mod value;
 
 use bumpalo::{Bump, collections::Vec};
 
+use crate::model::{Arena, RecordType};
+
 pub use execve::Argv;
 pub use facts::{CallRecord, Facts, facts};
 pub use path::{NameType, PathRecord};
@@ -24,6 +28,29 @@ pub use sockaddr::Sockaddr;
 pub use tokenize::{AuditMessageTokenMap, Token, Tokens, tokenize};
 pub use user::UserRecord;
 pub use value::Value;
+
+/// The fields of a record of any type and their decoded values, in the order of the record.
+///
+/// Placeholders for missing values, such as `(null)` and `?`, are left out. A repeated name gets a
+/// suffix, `_2` to `_9`. Words outside of any pair become the field `message`.
+///
+/// ```
+/// use auditrd::{Arena, parse::fields, record_type::AUDIT_AVC};
+///
+/// let body = br#"avc:  denied  { read write } for  pid=7 name=612062 tclass=file permissive=0"#;
+/// let arena = Arena::new();
+/// let fields = fields(AUDIT_AVC, body, &arena);
+/// assert_eq!(fields[0], (&b"decision"[..], &b"denied"[..]));
+/// assert_eq!(fields[1], (&b"permissions"[..], &b"read write"[..]));
+/// assert_eq!(fields[3], (&b"name"[..], &b"a b"[..]));
+/// ```
+pub fn fields<'a>(
+    record_type: RecordType,
+    body: &'a [u8],
+    arena: &'a Arena,
+) -> &'a [(&'a [u8], &'a [u8])] {
+    fields::decode(record_type, body, arena.bump())
+}
 
 /// The keys of the rules that matched, joined with commas. In the field, the byte 0x01 separates
 /// them (include/uapi/linux/audit.h, `AUDIT_KEY_SEPARATOR`).

@@ -288,7 +288,7 @@ impl<'a> Reader<'a> {
 ///
 /// A path ends at the first NUL. An abstract name starts with a NUL; its length is that of the
 /// address, but programs pad it with NULs, which are left out here.
-fn unix_name<'a>(bytes: &'a [u8], arena: &'a Bump) -> Option<&'a [u8]> {
+pub(super) fn unix_name<'a>(bytes: &'a [u8], arena: &'a Bump) -> Option<&'a [u8]> {
     let end = bytes.iter().rposition(|byte| *byte != 0)?;
     let name = &bytes[..=end];
     Some(match name {

@@ -6,9 +6,15 @@
 use bumpalo::{Bump, collections::Vec};
 
 use crate::{
-    model::{Identity, RecordType, record_type::AUDIT_LOGIN},
+    model::{
+        Identity, RecordType,
+        record_type::{AUDIT_LOGIN, AUDIT_USER_AVC, AUDIT_USER_TTY},
+    },
     parse::{
-        Value, enriched,
+        Value,
+        distinct::{Distinct, joined},
+        enriched,
+        fields::{AccessVector, named_keys},
         layout::{Fields, take},
         offset, tokenize,
     },
@@ -49,13 +55,12 @@ pub struct UserRecord<'a> {
     keys: Vec<'a, &'a [u8]>,
     /// The LSM label.
     pub subj: Option<&'a [u8]>,
-    /// All other fields, decoded. A repeated name gets a suffix: `_2`, `_3` …
-    fields: Vec<'a, (&'a [u8], &'a [u8])>,
-    /// Whether fields were left out because there were too many.
-    pub truncated: bool,
-    /// Fields left out because all numbers of their name were taken.
-    left_out: u32,
+    /// All other fields, decoded.
+    fields: Distinct<'a>,
 }
+
+/// The largest number of keys of one record.
+const MAX_KEYS: usize = 256;
 
 impl<'a> UserRecord<'a> {
     /// The keys of the rules that matched (auditctl(8), `-k`).
@@ -66,7 +71,12 @@ impl<'a> UserRecord<'a> {
     /// All other fields and their decoded values, in the order of the record. The second field of a
     /// name gets the suffix `_2`, the third `_3`, and so on.
     pub fn fields(&self) -> &[(&'a [u8], &'a [u8])] {
-        &self.fields
+        self.fields.as_slice()
+    }
+
+    /// Whether fields were left out because there were too many. The text in `msg` is whole.
+    pub fn is_truncated(&self) -> bool {
+        self.fields.truncated
     }
 
     /// The keys of the rules that matched, joined with commas.
@@ -103,17 +113,16 @@ impl<'a> UserRecord<'a> {
             tty: None,
             keys: Vec::new_in(arena),
             subj: None,
-            fields: Vec::new_in(arena),
-            truncated: false,
-            left_out: 0,
+            fields: Distinct::new(arena),
         });
         let (raw, names) = enriched::split(record_type, body);
         record.outer(raw, arena);
         if let Some(msg) = record.msg {
-            pairs(msg, |key, value| record.put(key, value, arena));
+            let pairs_of = record.access_vector(msg, arena);
+            pairs(pairs_of, |key, value| record.put(key, value, arena));
         }
         for token in tokenize(names).filter(|token| !token.key.is_empty()) {
-            record.field(token.key, token.value.bytes, arena);
+            record.fields.push(token.key, token.value.bytes, arena);
         }
         record
     }
@@ -131,7 +140,7 @@ impl<'a> UserRecord<'a> {
                 take!(fields, "uid", id(id) => self.ids.uid = set(id));
                 take!(fields, "auid", id(id) => self.ids.auid = set(id));
                 take!(fields, "ses", id(id) => self.ids.session = set(id));
-                take!(fields, "msg", value => self.msg = Some(value.bytes));
+                take!(fields, "msg", value => self.message(value, raw, arena));
             }
             let mut tokens = fields.tokens();
             let Some(token) = tokens.next() else { return };
@@ -144,13 +153,37 @@ impl<'a> UserRecord<'a> {
             let old = word == b"old" && self.record_type == AUDIT_LOGIN;
             word = b"";
             if token.key == b"msg" {
-                self.msg = Some(token.value.bytes);
+                self.message(token.value, raw, arena);
             } else if old {
                 self.put(joined(&[b"old-", token.key], arena), token.value, arena);
             } else if !self.ids.set(token.key, token.value.id()) {
                 self.put(token.key, token.value, arena);
             }
         }
+    }
+
+    /// Takes the message. Linux before 3.10 writes the keystrokes of USER_TTY there.
+    fn message(&mut self, value: Value<'a>, raw: &'a [u8], arena: &'a Bump) {
+        if self.record_type == AUDIT_USER_TTY && !is_single_quoted(value, raw) {
+            return self.put(b"data", value, arena);
+        }
+        self.msg = Some(value.bytes);
+    }
+
+    /// Takes the decision at the start of the message of a program that enforces SELinux's policy.
+    /// Returns the rest.
+    fn access_vector(&mut self, msg: &'a [u8], arena: &'a Bump) -> &'a [u8] {
+        if self.record_type != AUDIT_USER_AVC {
+            return msg;
+        }
+        let Some((vector, rest)) = AccessVector::read(msg) else {
+            return msg;
+        };
+        self.fields.push(b"decision", vector.decision, arena);
+        if let Some(permissions) = vector.permissions {
+            self.fields.push(b"permissions", permissions, arena);
+        }
+        rest
     }
 
     /// Adds the mode of an AppArmor label to it: `subj=/usr/sbin/cupsd (enforce)`.
@@ -192,85 +225,34 @@ impl<'a> UserRecord<'a> {
             b"subj" => &mut self.subj,
             b"result" => {
                 self.res = self.res.or(outcome(text));
-                return self.field(key, text, arena);
+                return self.fields.push(key, text, arena);
             }
-            b"key" if self.keys.len() < MAX_FIELDS => {
+            b"key" if self.keys.len() < MAX_KEYS => {
                 return self.keys.push(super::keys(text, arena));
             }
-            _ => return self.field(key, text, arena),
+            b"data" if self.record_type == AUDIT_USER_TTY => {
+                self.fields.push(key, text, arena);
+                if let Some(typed) = named_keys(text, arena) {
+                    self.fields.push(b"typed", typed, arena);
+                }
+                return;
+            }
+            _ => return self.fields.push(key, text, arena),
         };
         if text == b"?" || text.is_empty() {
             return;
         }
         match place {
             None => *place = Some(text),
-            Some(_) => self.field(key, text, arena),
+            Some(_) => self.fields.push(key, text, arena),
         }
-    }
-
-    /// Adds a field, with a numeric suffix if its name is taken. Each takes a linear search, so
-    /// there are bounds on the fields kept and left out; `msg` has the whole text anyway.
-    fn field(&mut self, key: &'a [u8], text: &'a [u8], arena: &'a Bump) {
-        if self.fields.len() >= MAX_FIELDS || self.left_out >= MAX_LEFT_OUT {
-            self.truncated = true;
-            return;
-        }
-        let key = readable(key, arena);
-        for number in self.first_free(key)..=9 {
-            let name = match number {
-                1 => key,
-                number => joined(&[key, &[b'_', b'0' + number]], arena),
-            };
-            if !self.is_taken(name, text) {
-                return self.fields.push((name, text));
-            }
-        }
-        self.left_out += 1;
-        self.truncated = true;
-    }
-
-    /// The number that follows those of the fields with this name.
-    fn first_free(&self, key: &[u8]) -> u8 {
-        let numbers = self
-            .fields
-            .iter()
-            .filter_map(|(name, _)| match name.strip_prefix(key)? {
-                [] => Some(2),
-                [b'_', digit @ b'2'..=b'9'] => Some(digit - b'0' + 1),
-                _ => None,
-            });
-        numbers.max().unwrap_or(1)
-    }
-
-    /// Whether a name is taken. A value that is not UTF-8 also takes the name with the suffix
-    /// `_hex`, for its exact bytes.
-    fn is_taken(&self, name: &[u8], text: &[u8]) -> bool {
-        let is_text = |text| str::from_utf8(text).is_ok();
-        let is_hex_of = |hex: &[u8], name| hex.strip_suffix(b"_hex") == Some(name);
-        self.fields.iter().any(|(known, value)| {
-            *known == name
-                || is_hex_of(name, known) && !is_text(value)
-                || is_hex_of(known, name) && !is_text(text)
-        })
     }
 }
 
-/// The largest number of fields of one record.
-const MAX_FIELDS: usize = 256;
-/// After this many fields without a free name, the rest of the record is not searched for more.
-const MAX_LEFT_OUT: u32 = 64;
-
-/// The key, escaped if it is not UTF-8, as only a forged one is.
-fn readable<'a>(key: &'a [u8], arena: &'a Bump) -> &'a [u8] {
-    match str::from_utf8(key) {
-        Ok(_) => key,
-        Err(_) => Vec::from_iter_in(key.escape_ascii(), arena).into_bump_slice(),
-    }
-}
-
-fn joined<'a>(parts: &[&[u8]], arena: &'a Bump) -> &'a [u8] {
-    let bytes = parts.iter().flat_map(|part| part.iter().copied());
-    Vec::from_iter_in(bytes, arena).into_bump_slice()
+/// Whether a value of `raw` is in single quotes, as the message of a program is.
+pub(super) fn is_single_quoted(value: Value<'_>, raw: &[u8]) -> bool {
+    let before = offset(value.bytes, raw).checked_sub(1);
+    value.quoted && before.and_then(|at| raw.get(at)) == Some(&b'\'')
 }
 
 /// Calls `put` for each pair inside a message.
@@ -278,7 +260,7 @@ fn joined<'a>(parts: &[&[u8]], arena: &'a Bump) -> &'a [u8] {
 /// A bare value extends to the next pair: `op=adding group to /etc/group id=1000`. Old programs
 /// write punctuation around pairs, which is not part of the value: `acct=root : (hostname=?,
 /// addr=?, terminal=cron res=success)`.
-fn pairs<'a>(msg: &'a [u8], mut put: impl FnMut(&'a [u8], Value<'a>)) {
+pub(super) fn pairs<'a>(msg: &'a [u8], mut put: impl FnMut(&'a [u8], Value<'a>)) {
     let mut tokens = tokenize(msg);
     let mut last: Option<(&[u8], Value)> = None;
     while let Some(token) = tokens.next() {
@@ -356,7 +338,7 @@ fn outcome(result: &[u8]) -> Option<&'static [u8]> {
 /// The fields that auparse decodes (auparse/typetab.h), and those for which programs call
 /// `audit_encode_nv_string`: shadow-utils, USBGuard (`rule`, `device_rule`), libvirt, SELinux's
 /// semanage (`sglob`, `tglob`), OpenSSH's certificates (`key_id`).
-fn is_encoded(key: &[u8]) -> bool {
+pub(super) fn is_encoded(key: &[u8]) -> bool {
     matches!(
         key,
         b"acct"
@@ -474,6 +456,45 @@ mod tests {
     }
 
     #[test]
+    fn the_decision_of_a_program_that_enforces_selinux_is_a_field() {
+        let arena = Bump::new();
+        let body = "pid=1 uid=81 msg='avc:  denied  { send_msg acquire_svc } for msgtype=signal \
+                    scontext=a:b:c:s0 tclass=dbus : exe=\"/bin/dbus-daemon\" (sauid=81, addr=?)'";
+        let record = parse(AUDIT_USER_AVC, body, &arena);
+        for (name, text) in [
+            ("decision", "denied"),
+            ("permissions", "send_msg acquire_svc"),
+            ("msgtype", "signal"),
+            ("tclass", "dbus"),
+            ("sauid", "81"),
+        ] {
+            assert_eq!(field(record, name), Some(text.as_bytes()), "{name}");
+        }
+        // In any other record it is a text.
+        let record = parse(AUDIT_USER_AUTH, body, &arena);
+        assert_eq!(field(record, "decision"), None);
+    }
+
+    #[test]
+    fn keystrokes_are_read_from_the_message_of_old_kernels() {
+        let arena = Bump::new();
+        for (value, data, typed) in [
+            ("data=6C730D", "ls\r", Some("ls<ret>")),
+            ("data=\"id\"", "id", None),
+            ("msg=6C730D", "ls\r", Some("ls<ret>")),
+            ("msg=\"id\"", "id", None),
+        ] {
+            let body = format!("user pid=1 uid=0 auid=1000 ses=1 {value}");
+            let record = parse(AUDIT_USER_TTY, arena.alloc_str(&body), &arena);
+            assert_eq!(field(record, "data"), Some(data.as_bytes()));
+            assert_eq!(field(record, "typed"), typed.map(str::as_bytes));
+            assert_eq!(record.msg, None);
+        }
+        let record = parse(AUDIT_USER_TTY, "pid=1 msg='op=x'", &arena);
+        assert_eq!(record.msg, Some(&b"op=x"[..]));
+    }
+
+    #[test]
     fn the_tenth_field_of_a_name_is_left_out_and_the_rest_of_the_record_is_read() {
         let arena = Bump::new();
         let body = format!("pid=1 msg='{}b=2'", "a=1 ".repeat(12));
@@ -481,6 +502,6 @@ mod tests {
         assert_eq!(record.fields().len(), 10);
         assert_eq!(field(record, "a_9"), Some(&b"1"[..]));
         assert_eq!(field(record, "b"), Some(&b"2"[..]));
-        assert!(record.truncated);
+        assert!(record.is_truncated());
     }
 }

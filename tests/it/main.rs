@@ -30,6 +30,7 @@ mod logins;
 mod oracle;
 mod process;
 mod real;
+mod records;
 mod rules;
 mod score;
 mod shipped;
