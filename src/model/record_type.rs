@@ -591,6 +591,12 @@ impl RecordType {
         matches!(self.0, 1005 | 1100..=1199 | 2100..=2999)
     }
 
+    /// Whether the audit daemon wrote the record about itself (1200-1299). It numbers such records
+    /// with a counter of its own, which starts at random.
+    pub fn is_of_daemon(self) -> bool {
+        matches!(self.0, 1200..=1299)
+    }
+
     /// Whether a record of this type is a whole event by itself.
     ///
     /// This is the rule of libauparse (control messages, messages of programs and daemons, and

@@ -416,7 +416,7 @@ impl Reading {
                     (self.now, self.node_time) = (times.latest, times.node);
                     self.reassembler.advance(record, times.node, times.latest);
                 }
-                if record.node.is_empty() {
+                if record.node.is_empty() && !record.record_type.is_of_daemon() {
                     self.serials.see(record.id.serial);
                     self.reassembler.note_gaps(self.serials.gaps());
                 }

@@ -115,6 +115,17 @@ fn a_serial_is_tracked_although_another_node_has_just_had_the_same_stamp() {
 }
 
 #[test]
+fn the_daemons_own_serials_are_not_missing_ones() {
+    let text = "type=USER_LOGIN msg=audit(1.000:70): op=x\n\
+                type=DAEMON_ROTATE msg=audit(1.001:5071): op=rotate-logs res=success\n\
+                type=USER_LOGIN msg=audit(1.002:71): op=x\n\
+                type=DAEMON_END msg=audit(1.003:5072): op=terminate res=success\n";
+    let mut reader = read(text.as_bytes());
+    while reader.next().expect("a log").is_some() {}
+    assert_eq!(reader.totals().missing, 0);
+}
+
+#[test]
 fn a_finished_reader_has_no_more_events() {
     let mut reader = read(b"type=USER_LOGIN msg=audit(1.000:1): op=x\n");
     reader.finish().expect("nothing went wrong");

@@ -206,7 +206,7 @@ impl<'a> Decoder<'a> {
     /// A value of the daemon without the comma that old releases write after some.
     fn without_comma(&self, value: Value<'a>) -> Value<'a> {
         match value.bytes.strip_suffix(b",") {
-            Some(bytes) if !value.quoted && matches!(self.record_type.0, 1200..=1299) => {
+            Some(bytes) if !value.quoted && self.record_type.is_of_daemon() => {
                 Value { bytes, ..value }
             }
             _ => value,
