@@ -119,9 +119,9 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
     let mut classifier = Classifier::new(host).with_kinds(args.kinds());
     // With the source open: what happens meanwhile waits in it.
     trees.prime(&mut classifier);
-    let marshaller = Marshaller::new(args, classifier, trees, sink, progress);
+    let mut marshaller = Marshaller::new(args, classifier, trees, sink, progress);
     // Before any other thread starts: privileges are per thread.
-    confinement.enter()?;
+    marshaller.confined(confinement.enter()?);
     let mut config = args.reader();
     config.heartbeat = marshaller.heartbeat();
     let reader = AuditReader::spawn(source, stopper, config)?;

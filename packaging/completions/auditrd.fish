@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_auditrd_global_optspecs
-    string join \n i/input= unicast prime= prime-from= prime-snapshot= recv-buffer= backlog-limit= min= max= events= enrich= o/output= max-size= max-files= fsync= format= pretty max-line= queue= event-timeout= max-out-of-order= user= group= no-confine stats-interval= metrics-file= v/verbose q/quiet h/help V/version
+    string join \n i/input= unicast prime= prime-from= prime-snapshot= recv-buffer= backlog-limit= min= max= events= enrich= o/output= max-size= max-files= fsync= format= pretty max-line= queue= event-timeout= max-out-of-order= user= group= no-confine stats-interval= heartbeat= metrics-file= v/verbose q/quiet h/help V/version
 end
 
 function __fish_auditrd_needs_command
@@ -66,6 +66,7 @@ complete -c auditrd -n "__fish_auditrd_needs_command" -l max-out-of-order -d 'Ho
 complete -c auditrd -n "__fish_auditrd_needs_command" -l user -d 'Switch to this user, by name or number, once everything is open' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -l group -d 'Switch to this group instead of the user\'s primary group' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -l stats-interval -d 'Print the counters to standard error at this interval' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l heartbeat -d 'Write a status event at the start, at this interval, at the end, and when the kernel\'s audit system was changed' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -l metrics-file -d 'Write the counters to a Prometheus text file, every 15s or at --stats-interval' -r -F
 complete -c auditrd -n "__fish_auditrd_needs_command" -l unicast -d 'Register as the kernel\'s audit daemon; needs CAP_AUDIT_CONTROL and no other running daemon'
 complete -c auditrd -n "__fish_auditrd_needs_command" -l pretty -d 'Human-readable, aligned output; coloured on a terminal'

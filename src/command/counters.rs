@@ -95,6 +95,12 @@ impl Figures {
         )
     }
 
+    /// All names and values.
+    pub(crate) fn pairs(&self) -> Vec<(&'static str, u64)> {
+        let pair = |figure: &Figure| (figure.name, figure.value);
+        self.0.iter().map(pair).collect()
+    }
+
     /// The Prometheus text format, version 0.0.4.
     pub(crate) fn prometheus(&self) -> String {
         let mut text = String::new();

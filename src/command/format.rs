@@ -9,7 +9,7 @@ use anstream::{AutoStream, ColorChoice};
 use auditrd::{
     Arena, AuditEvent,
     encode::{self, Encoder, ecs, ocsf, pretty, raw},
-    model::Timestamp,
+    model::{Status, Timestamp},
 };
 use clap::ValueEnum;
 
@@ -58,6 +58,19 @@ impl Form {
                 ocsf::loss(time, host.as_deref(), reason, count, out);
             }
             Form::Events(EventForm::Pretty(view)) => pretty::loss(time, reason, count, *view, out),
+        }
+    }
+}
+
+impl Form {
+    /// Appends a status line. Like loss events, go-audit's format has none.
+    pub(crate) fn status(&self, status: &Status<'_>, out: &mut Vec<u8>) {
+        match self {
+            Form::Raw => {}
+            Form::Events(EventForm::Auditrd(_)) => encode::status(status, out),
+            Form::Events(EventForm::Ecs { .. }) => ecs::status(status, out),
+            Form::Events(EventForm::Ocsf { .. }) => ocsf::status(status, out),
+            Form::Events(EventForm::Pretty(view)) => pretty::status(status, *view, out),
         }
     }
 }
@@ -126,7 +139,7 @@ fn view(args: &Args) -> pretty::View {
 }
 
 /// This host's name, read once at the start.
-fn host() -> Option<Vec<u8>> {
+pub(super) fn host() -> Option<Vec<u8>> {
     let name = fs::read("/proc/sys/kernel/hostname").ok()?;
     let name = name.trim_ascii();
     (!name.is_empty() && name != b"(none)").then(|| name.to_owned())
@@ -136,7 +149,7 @@ fn host() -> Option<Vec<u8>> {
 mod tests {
     use auditrd::{
         Classifier,
-        model::{EventId, Groups},
+        model::{EventId, Groups, StatusReason},
         record_type::AUDIT_USER_LOGIN,
         resolve::Absent,
     };
@@ -165,6 +178,8 @@ mod tests {
                 }
             }
             form.loss(Timestamp::default(), "test", 1, &mut lines);
+            let status = Status::new(Timestamp::default(), StatusReason::Start);
+            form.status(&status, &mut lines);
             for line in lines.split_inclusive(|byte| *byte == b'\n') {
                 let text = String::from_utf8_lossy(line);
                 assert!(line.starts_with(format.beginning()), "{format:?}: {text}");

@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod cli;
 mod counters;
 mod format;
+mod heartbeat;
 mod losses;
 mod metrics;
 mod notify;

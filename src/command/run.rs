@@ -6,7 +6,7 @@ use auditrd::{
     Arena, AuditMessageGroup, AuditReader, Classifier, Error, Kinds,
     encode::raw,
     enrich::Enricher,
-    model::Timestamp,
+    model::{Privileges, StatusReason, Timestamp},
     parse,
     reader::{Step, Totals},
     sink::Sink,
@@ -17,6 +17,7 @@ use super::{
     cli::Args,
     counters::{Counters, Figures},
     format::Form,
+    heartbeat::{Heartbeat, Reports},
     losses::Losses,
     metrics::MetricsFile,
     notify::Notify,
@@ -51,6 +52,7 @@ pub(crate) struct Marshaller {
     metrics: Option<MetricsFile>,
     counters: Counters,
     losses: Losses,
+    heartbeat: Option<Heartbeat>,
     notify: Notify,
 }
 
@@ -86,7 +88,15 @@ impl Marshaller {
             metrics: args.metrics_file.clone().map(MetricsFile::new),
             counters: Counters::default(),
             losses: Losses::default(),
+            heartbeat: Heartbeat::new(args, Instant::now(), now()),
             notify: Notify::from_environment(),
+        }
+    }
+
+    /// Notes the privileges that were left to this process.
+    pub(crate) fn confined(&mut self, privileges: Privileges) {
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.confined(privileges);
         }
     }
 
@@ -125,7 +135,12 @@ impl Marshaller {
         let mut next_stats = interval.map(|interval| Instant::now() + interval);
         self.write_metrics(reader);
         self.notify.ready(Instant::now());
-        let mut until = [next_stats, self.notify.due()].into_iter().flatten().min();
+        self.write_status(StatusReason::Start, reader);
+        self.flush()?;
+        let mut until = [next_stats, self.notify.due(), self.status_due()]
+            .into_iter()
+            .flatten()
+            .min();
         let mut events = 0u32;
         loop {
             let step = if self.sink.must_wait() {
@@ -149,6 +164,7 @@ impl Marshaller {
             }
             self.note_losses(&reader.totals());
             self.progress.update();
+            self.write_status_if_due(reader)?;
             self.write_if_due()?;
             self.handle_requests(reader, control)?;
             if let (Some(at), Some(interval)) = (next_stats, interval)
@@ -173,6 +189,7 @@ impl Marshaller {
                 next_tree,
                 self.sink.next_due(),
                 self.notify.due(),
+                self.status_due(),
             ];
             until = deadlines.into_iter().flatten().min();
         }
@@ -194,6 +211,9 @@ impl Marshaller {
                 }
                 self.arena.reset();
                 let facts = parse::facts(group, &self.arena);
+                if let Some(heartbeat) = &mut self.heartbeat {
+                    heartbeat.hear(group, facts.call, Instant::now);
+                }
                 let event = self.classifier.classify_facts(group, &facts, &self.arena);
                 if self.enricher.is_needed() {
                     self.enricher.observe(group, &facts, event.as_ref());
@@ -261,13 +281,48 @@ impl Marshaller {
             return Ok(());
         }
         for (reason, count) in self.losses.take() {
-            let now = Timestamp::from_system(SystemTime::now());
-            let write = |out: &mut Vec<u8>| self.form.loss(now, reason, count, out);
+            let write = |out: &mut Vec<u8>| self.form.loss(now(), reason, count, out);
             if self.sink.line(0, write) {
                 self.sink.flush(Instant::now())?;
             }
         }
         Ok(())
+    }
+
+    fn status_due(&self) -> Option<Instant> {
+        // While the output fails, the line could be dropped.
+        let heartbeat = self.heartbeat.as_ref().filter(|_| !self.sink.is_failing());
+        heartbeat.map(Heartbeat::due)
+    }
+
+    /// Writes a status line, if one is due.
+    fn write_status_if_due(&mut self, reader: &AuditReader) -> Result<(), Error> {
+        let now = Instant::now();
+        if self.status_due().is_none_or(|due| now < due) {
+            return Ok(());
+        }
+        let heartbeat = self.heartbeat.as_mut();
+        let Some(reason) = heartbeat.and_then(|heartbeat| heartbeat.due_reason(now)) else {
+            return Ok(());
+        };
+        self.write_status(reason, reader);
+        self.flush()
+    }
+
+    /// Adds a status line, which the caller has to write.
+    fn write_status(&mut self, reason: StatusReason, reader: &AuditReader) {
+        let Some(heartbeat) = &mut self.heartbeat else {
+            return;
+        };
+        let figures = Figures::now(&reader.totals(), &self.counters, &self.sink);
+        let reports = Reports {
+            counters: &figures.pairs(),
+            priming: self.trees.progress(),
+        };
+        let (form, sink) = (&self.form, &mut self.sink);
+        heartbeat.tell(reason, now(), reports, |status| {
+            let _is_full = sink.line(0, |out| form.status(status, out));
+        });
     }
 
     fn handle_requests(
@@ -306,6 +361,11 @@ impl Marshaller {
             self.losses.note_all_missing(&totals);
         }
         self.flush()?;
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.look(Instant::now());
+            self.write_status(StatusReason::End, reader);
+            self.flush()?;
+        }
         while self.sink.is_waiting() {
             wait(control, self.sink.next_due());
             self.handle_requests(reader, control)?;
@@ -342,6 +402,10 @@ impl Marshaller {
             file.write(&Figures::now(&reader.totals(), &self.counters, &self.sink).prometheus());
         }
     }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_system(SystemTime::now())
 }
 
 /// Waits for a request until a deadline, without receiving it.

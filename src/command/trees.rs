@@ -26,6 +26,8 @@ pub(crate) struct Trees {
     changes: u64,
     /// How many names have been read since then.
     followed: u64,
+    /// How many names have been read in all.
+    names: u64,
 }
 
 impl Trees {
@@ -48,6 +50,7 @@ impl Trees {
             from: args.prime_from.clone(),
             changes: 0,
             followed: 0,
+            names: 0,
         })
     }
 
@@ -71,6 +74,7 @@ impl Trees {
             // Rules that are added later cannot be asked for.
             self.primer = None;
         }
+        self.names = names;
         log::info!("knows {names} names from the start");
     }
 
@@ -141,10 +145,18 @@ impl Trees {
         primer.step(&mut take);
         drop(take);
         self.followed += names;
+        self.names += names;
         if self.followed > 0 && !primer.is_busy() {
             log::info!("knows {} more names", self.followed);
             self.followed = 0;
         }
+    }
+
+    /// How many names have been read, and whether there are more to read; `None` if none were
+    /// wanted.
+    pub(crate) fn progress(&self) -> Option<(u64, bool)> {
+        let is_used = self.names > 0 || self.primer.is_some();
+        is_used.then(|| (self.names, self.is_busy()))
     }
 
     /// Whether there are directories left to read.

@@ -66,6 +66,22 @@ pub(super) fn keep(duty: Duty, user: Option<&User>) -> Result<(), Error> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed)
 }
 
+/// The names of the effective capabilities; of these, only those that a duty needs have names here.
+pub(super) fn held() -> Vec<&'static str> {
+    let effective = capabilities(None).map(|sets| sets.effective);
+    let effective = effective.unwrap_or(CapabilitySet::empty());
+    let named = [
+        (CapabilitySet::AUDIT_CONTROL, "audit_control"),
+        (CapabilitySet::AUDIT_READ, "audit_read"),
+        (CapabilitySet::SYS_PTRACE, "sys_ptrace"),
+        (CapabilitySet::DAC_READ_SEARCH, "dac_read_search"),
+    ];
+    let held = named
+        .into_iter()
+        .filter(|(bit, _)| effective.contains(*bit));
+    held.map(|(_, name)| name).collect()
+}
+
 /// Empties the bounding set, so that executing a file can never add a capability. Without
 /// CAP_SETPCAP this fails, which is harmless: no_new_privs prevents it too.
 fn empty_the_bounding_set() {

@@ -31,12 +31,14 @@ const READ_FILE: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadFile});
 const READ_DIRECTORY: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadDir});
 
 /// Allows opening the outputs and, for a listener, `/proc`, and nothing else; or, for a process that
-/// reads directories, nothing but those. Denies TCP, and signals to other processes.
-pub(super) fn restrict(duty: Duty, writable: &[PathBuf]) {
+/// reads directories, nothing but those. Denies TCP, and signals to other processes. Returns whether
+/// the kernel enforces that.
+pub(super) fn restrict(duty: Duty, writable: &[PathBuf]) -> bool {
     if duty == Duty::Inspect {
-        return;
+        return false;
     }
-    match try_to_restrict(duty, writable) {
+    let restricted = try_to_restrict(duty, writable);
+    match &restricted {
         Ok(RulesetStatus::FullyEnforced) => log::debug!("files are confined by Landlock"),
         Ok(RulesetStatus::PartiallyEnforced) => {
             log::debug!("files are confined by Landlock, as far as this kernel supports it");
@@ -46,6 +48,7 @@ pub(super) fn restrict(duty: Duty, writable: &[PathBuf]) {
         }
         Err(error) => log::info!("files are not confined by Landlock: {error}"),
     }
+    restricted.is_ok_and(|status| status != RulesetStatus::NotEnforced)
 }
 
 fn try_to_restrict(duty: Duty, writable: &[PathBuf]) -> Result<RulesetStatus, RulesetError> {

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 pub use user::User;
 
-use crate::error::Error;
+use crate::{error::Error, model::Privileges};
 
 /// What a process does once it is confined.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -93,17 +93,23 @@ impl Confinement {
     }
 
     /// Gives up all other privileges for good, for this thread and the threads that it will start.
+    /// Returns what is left.
     ///
     /// # Errors
     ///
     /// If the user cannot be changed or capabilities cannot be dropped. A kernel without seccomp or
     /// Landlock is not an error, only logged.
-    pub fn enter(&self) -> Result<(), Error> {
+    pub fn enter(&self) -> Result<Privileges, Error> {
         capabilities::keep(self.duty, self.user.as_ref())?;
+        let mut left = Privileges {
+            uid: rustix::process::geteuid().as_raw(),
+            capabilities: capabilities::held(),
+            ..Privileges::default()
+        };
         if self.filters {
-            landlock::restrict(self.duty, &self.writable);
-            seccomp::restrict(self.duty);
+            left.landlock = landlock::restrict(self.duty, &self.writable);
+            left.seccomp = seccomp::restrict(self.duty);
         }
-        Ok(())
+        Ok(left)
     }
 }

@@ -195,21 +195,21 @@ const TCGETS: u64 = 0x5401;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// Allows only the system calls that a duty needs.
-pub(super) fn restrict(duty: Duty) {
+/// Allows only the system calls that a duty needs. Returns whether the kernel enforces that.
+pub(super) fn restrict(duty: Duty) -> bool {
     let Some((arch, target)) = Arch::host().and_then(|arch| Some((arch, target(arch)?))) else {
         log::log!(
             duty.level(),
             "system calls are not confined: no filter for this architecture"
         );
-        return;
+        return false;
     };
     let programs = programs(duty, arch, target).map_err(|error| error.to_string());
     let applied = programs.and_then(|programs| {
         let mut apply = programs.iter().map(|program| apply_filter(program));
         apply.try_for_each(|result| result.map_err(|error| error.to_string()))
     });
-    match applied {
+    match &applied {
         Ok(()) => log::debug!("system calls are confined by seccomp"),
         Err(error) => {
             log::log!(
@@ -218,6 +218,7 @@ pub(super) fn restrict(duty: Duty) {
             );
         }
     }
+    applied.is_ok()
 }
 
 fn target(arch: Arch) -> Option<TargetArch> {

@@ -15,12 +15,14 @@ pub mod ocsf;
 pub mod pretty;
 pub mod raw;
 mod shorten;
+mod status;
 
 use std::borrow::Cow;
 
 use last::Last;
 
 pub use shorten::{line_within, within};
+pub use status::status;
 
 use crate::{
     bytes::{Decimal, Integer, is_plain, json_string},

@@ -9,8 +9,8 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::model::{
-    AuditEvent, Detail, EventRecord, Identity, ProcessAction, ProcessDetail, SocketDetail,
-    Timestamp, UserDetail,
+    AuditEvent, Change, Detail, EventRecord, Identity, ProcessAction, ProcessDetail, SocketDetail,
+    Status, Timestamp, UserDetail,
 };
 
 /// The look of rows.
@@ -99,6 +99,42 @@ pub fn loss(time: Timestamp, reason: &str, count: u64, view: View, out: &mut Vec
     row.column(BAD, "lost", ACTION);
     row.add(BAD, &format!("{count} by {reason}"));
     row.write(view, out);
+}
+
+/// Appends the row of a status: its reason, the kernel's state, and what has changed.
+pub fn status(status: &Status<'_>, view: View, out: &mut Vec<u8>) {
+    let mut row = Row::default();
+    row.time(status.time);
+    let has_changed = !status.changes.is_empty();
+    row.column(if has_changed { BAD } else { DIM }, "status", ACTION);
+    row.add(PLAIN, status.reason.name());
+    for change in status.changes {
+        row.add(BAD, &format!(" {}", visible(changed(change).as_bytes())));
+    }
+    let kernel = &status.kernel;
+    for (name, value) in [
+        ("enabled", kernel.enabled.map(u64::from)),
+        ("rules", kernel.rules),
+        ("lost", kernel.lost.map(u64::from)),
+    ] {
+        if let Some(value) = value {
+            row.add(DIM, &format!(" {name}={value}"));
+        }
+    }
+    row.write(view, out);
+}
+
+/// `enabled 1 -> 0 by auditctl[7]`.
+fn changed(change: &Change) -> String {
+    let mut text = change.setting.clone();
+    let value = |value: Option<u64>| value.map_or_else(|| "?".to_owned(), |v| v.to_string());
+    // Writing to memory cannot fail.
+    let _ = write!(text, " {} -> {}", value(change.old), value(change.new));
+    if let Some(by) = &change.by {
+        let comm = by.comm.as_deref().unwrap_or(b"?");
+        let _ = write!(text, " by {}[{}]", comm.escape_ascii(), by.ids.pid);
+    }
+    text
 }
 
 fn action(event: &AuditEvent) -> String {

@@ -14,6 +14,7 @@ mod kind;
 mod record;
 pub mod record_type;
 mod socket;
+mod status;
 mod syscall;
 mod who;
 
@@ -37,5 +38,6 @@ pub use kind::{EventKind, Kinds};
 pub use record::EventRecord;
 pub use record_type::RecordType;
 pub use socket::{SocketAction, SocketDetail, SocketStatus};
+pub use status::{Change, ChangedBy, Filters, KernelState, Privileges, Status, StatusReason};
 pub use syscall::{errno_name, syscall_name, syscall_number, uring_op_name};
 pub use who::{Container, Login, Origin, Parent, Who};

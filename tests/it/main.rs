@@ -1,6 +1,7 @@
 //! Tests of the whole program, each named for the promise that it checks.
 //!
-//! `cli` runs the binary as a process, and `check` its command of this name. `golden` replays the captures in `tests/data` through the
+//! `cli` runs the binary as a process, and `check` its command of this name;
+//! `heartbeat` checks its status events. `golden` replays the captures in `tests/data` through the
 //! real pipeline; `formats` checks the other formats and the programs that read them. `hostile`
 //! feeds it malformed and excessive input. `traps` has one test for each real-world record that is
 //! easily misread, and `inputs` one for each form of a log. `disk` makes the output fail while it is
@@ -21,6 +22,7 @@ mod docs;
 mod forge;
 mod formats;
 mod golden;
+mod heartbeat;
 mod hostile;
 mod inputs;
 mod known;

@@ -49,6 +49,15 @@ impl Args {
         }
     }
 
+    /// The source of the records, for a status line.
+    pub(crate) fn source_name(&self) -> &'static str {
+        match self.membership() {
+            _ if !self.is_live() => "log",
+            Membership::Unicast => "unicast",
+            Membership::ReadLog => "multicast",
+        }
+    }
+
     pub(crate) fn is_live(&self) -> bool {
         self.input.is_empty()
     }

@@ -287,6 +287,17 @@ pub(crate) struct Args {
     )]
     pub(crate) stats_interval: Option<Duration>,
 
+    /// Write a status event at the start, at this interval, at the end, and when the kernel's audit
+    /// system was changed
+    #[arg(
+        long,
+        value_name = "DURATION",
+        value_parser = duration,
+        env = "AUDITRD_HEARTBEAT",
+        help_heading = "Diagnostics"
+    )]
+    pub(crate) heartbeat: Option<Duration>,
+
     /// Write the counters to a Prometheus text file, every 15s or at --stats-interval
     #[arg(
         long,

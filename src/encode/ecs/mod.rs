@@ -11,8 +11,8 @@ use std::net::IpAddr;
 
 use super::{by_type, list, nested::Nested, string};
 use crate::model::{
-    Action, Attributes, AuditEvent, Detail, EventRecord, FileDetail, Identity, Text, Timestamp,
-    UserDetail, Who,
+    Action, Attributes, AuditEvent, Detail, EventRecord, FileDetail, Identity, Status, Text,
+    Timestamp, UserDetail, Who,
 };
 
 /// The version of the schema that the lines follow.
@@ -92,6 +92,49 @@ pub fn loss(time: Timestamp, host: Option<&[u8]>, reason: &str, count: u64, out:
             error.text("message", Some(message.as_bytes()))
         });
         line.object("auditrd", |rest| rest.number("count", Some(count)));
+    });
+    out.push(b'\n');
+}
+
+/// Appends a status line. It is a `state` of the host, or an event of the category `configuration`
+/// where something has changed, with the first process that changed it.
+pub fn status(status: &Status<'_>, out: &mut Vec<u8>) {
+    let has_changed = !status.changes.is_empty();
+    Nested::write(out, |line| {
+        line.text("@timestamp", Some(&status.time.rfc3339()));
+        line.object("ecs", |ecs| ecs.text("version", Some(VERSION.as_bytes())));
+        line.object("event", |event| {
+            let (kind, action, event_type) = if has_changed {
+                ("event", "status-change", "change")
+            } else {
+                ("state", "status", "info")
+            };
+            event.text("kind", Some(kind.as_bytes()));
+            let category = has_changed.then_some(&b"configuration"[..]);
+            event.texts("category", category.into_iter());
+            event.texts("type", [event_type.as_bytes()].into_iter());
+            event.text("action", Some(action.as_bytes()));
+            event.text("reason", Some(status.reason.name().as_bytes()));
+            event.text("provider", Some(b"auditrd"));
+        });
+        line.object("host", |object| {
+            object.text("hostname", status.host);
+            let boot_id = status.boot_id.map(str::as_bytes);
+            object.object("boot", |boot| boot.text("id", boot_id));
+        });
+        line.object("agent", |agent| {
+            agent.text("type", Some(b"auditrd"));
+            agent.text("version", Some(status.version.as_bytes()));
+        });
+        if let Some(by) = status.changes.iter().find_map(|change| change.by.as_ref()) {
+            line.object("process", |process| {
+                process.number("pid", set(by.ids.pid));
+                process.text("name", by.comm.as_deref());
+                process.text("executable", by.exe.as_deref());
+            });
+            line.object("user", |user| user.id("id", set(by.ids.uid)));
+        }
+        line.object("auditrd", |rest| super::status::members(status, rest));
     });
     out.push(b'\n');
 }

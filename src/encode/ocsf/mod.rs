@@ -11,7 +11,7 @@ mod observables;
 mod rest;
 
 use super::nested::Nested;
-use crate::model::{AuditEvent, Detail, SocketStatus, Timestamp};
+use crate::model::{AuditEvent, Detail, SocketStatus, Status, Timestamp};
 use class::{Activity, Class, OTHER};
 use observables::observables;
 
@@ -50,7 +50,7 @@ pub fn line(event: &AuditEvent, host: Option<&[u8]>, out: &mut Vec<u8>) {
         if activity.id == OTHER {
             line.text("activity_name", Some(&name(event)));
         }
-        status(event, line);
+        outcome(event, line);
         line.object("metadata", |object| metadata(event, object));
         line.object("device", |object| device(event.node.or(host), object));
         members::write(event, activity.class, line);
@@ -87,6 +87,33 @@ pub fn loss(time: Timestamp, host: Option<&[u8]>, reason: &str, count: u64, out:
     out.push(b'\n');
 }
 
+/// Appends a status line. A change of the kernel's audit system is of high severity.
+pub fn status(status: &Status<'_>, out: &mut Vec<u8>) {
+    let activity = Activity {
+        class: Class::Base,
+        id: OTHER,
+    };
+    let (name, severity) = if status.changes.is_empty() {
+        ("status", INFORMATIONAL)
+    } else {
+        ("status-change", HIGH)
+    };
+    Nested::write(out, |line| {
+        classified(activity, severity, status.time, line);
+        line.text("activity_name", Some(name.as_bytes()));
+        line.object("metadata", product);
+        line.object("device", |object| device(status.host, object));
+        line.object("unmapped", |object| {
+            object.text("reason", Some(status.reason.name().as_bytes()));
+            object.text("version", Some(status.version.as_bytes()));
+            object.text("boot_id", status.boot_id.map(str::as_bytes));
+            object.number("pid", Some(status.pid));
+            super::status::members(status, object);
+        });
+    });
+    out.push(b'\n');
+}
+
 fn classified(activity: Activity, severity: u32, time: Timestamp, line: &mut Nested) {
     let class = activity.class;
     line.number("activity_id", Some(activity.id));
@@ -115,7 +142,7 @@ fn name(event: &AuditEvent) -> Vec<u8> {
     }
 }
 
-fn status(event: &AuditEvent, line: &mut Nested) {
+fn outcome(event: &AuditEvent, line: &mut Nested) {
     let status = match (&event.detail, event.success) {
         // The outcome is not known yet.
         (Detail::Socket(detail), _) if detail.status == SocketStatus::InProgress => Some(0),

@@ -5,7 +5,7 @@ use std::{
     fs,
 };
 
-use auditrd::model::Timestamp;
+use auditrd::model::{Status, StatusReason, Timestamp};
 
 use crate::{
     common::{Value, data, lines, replay},
@@ -156,6 +156,26 @@ fn a_loss_event_has_only_known_fields() {
     assert_eq!(loss["event"]["kind"], "pipeline_error");
     assert_eq!(loss["auditrd"]["count"], 7);
     assert_eq!(loss["host"]["hostname"], "web1");
+}
+
+#[test]
+fn a_status_event_has_only_known_fields() {
+    let mut line = Vec::new();
+    super::schema::with_status(|status| auditrd::encode::ecs::status(status, &mut line));
+    let status = &lines(&line)[0];
+    Schema::read().check(status);
+    assert_eq!(status["event"]["kind"], "event");
+    assert_eq!(status["event"]["category"][0], "configuration");
+    assert_eq!(status["process"]["executable"], "/sbin/auditctl");
+    assert_eq!(status["host"]["hostname"], "web1");
+    assert_eq!(status["auditrd"]["kernel"]["daemon_comm"], "auditd");
+    assert_eq!(status["auditrd"]["changes"][0]["setting"], "rules");
+    let quiet = Status::new(Timestamp::default(), StatusReason::Interval);
+    let mut line = Vec::new();
+    auditrd::encode::ecs::status(&quiet, &mut line);
+    let status = &lines(&line)[0];
+    Schema::read().check(status);
+    assert_eq!(status["event"]["kind"], "state");
 }
 
 #[test]

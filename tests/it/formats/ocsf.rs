@@ -38,6 +38,7 @@ fn every_line_of_every_log_is_valid() {
         .collect();
     let host = Some(&b"web1"[..]);
     auditrd::encode::ocsf::loss(Timestamp::default(), host, "kernel_lost", 7, &mut all);
+    super::schema::with_status(|status| auditrd::encode::ocsf::status(status, &mut all));
     assert_valid(&all);
 }
 

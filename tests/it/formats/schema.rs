@@ -8,7 +8,10 @@ use std::{
     thread,
 };
 
-use auditrd::{encode, model::Timestamp};
+use auditrd::{
+    encode,
+    model::{Change, ChangedBy, Filters, Identity, Privileges, Status, StatusReason, Timestamp},
+};
 
 use super::tools::python_with;
 use crate::{
@@ -79,6 +82,57 @@ fn a_loss_event_is_valid() {
     let mut line = Vec::new();
     encode::loss(Timestamp::default(), "socket_overflow", 7, &mut line);
     assert_valid(&line);
+}
+
+/// A status of which everything is known.
+pub(super) fn with_status(write: impl FnOnce(&Status<'_>)) {
+    let mut status = Status::new(Timestamp::default(), StatusReason::Change);
+    status.host = Some(b"web1");
+    status.boot_id = Some("c604f8d7-7e76-49e9-97b5-753a9d2053e8");
+    let kernel = &mut status.kernel;
+    kernel.enabled = Some(1);
+    kernel.failure = Some(1);
+    kernel.daemon_pid = Some(812);
+    kernel.daemon_comm = Some("auditd".to_owned());
+    kernel.rate_limit = Some(0);
+    kernel.backlog_limit = Some(8192);
+    kernel.backlog = Some(0);
+    kernel.lost = Some(0);
+    kernel.rules = Some(2);
+    kernel.rules_sha256 = Some("0".repeat(64));
+    let mut change = Change::new("rules", Some(1), Some(2));
+    change.added = 1;
+    let mut by = ChangedBy::new(Identity::default());
+    (by.ids.pid, by.ids.uid) = (7, 0);
+    (by.comm, by.exe) = (Some(b"auditctl".to_vec()), Some(b"/sbin/auditctl".to_vec()));
+    change.by = Some(by);
+    let changes = [change];
+    status.changes = &changes;
+    status.counters = &[("records", 7)];
+    status.priming = Some((7, true));
+    let mut privileges = Privileges::default();
+    privileges.capabilities = vec!["audit_control"];
+    (privileges.seccomp, privileges.landlock) = (true, true);
+    status.confinement = Some(&privileges);
+    status.filters = filters();
+    write(&status);
+}
+
+fn filters() -> Filters<'static> {
+    let mut filters = Filters::default();
+    (filters.min, filters.max) = ("USER_AUTH", "AVC");
+    filters.events = &["process"];
+    filters
+}
+
+#[test]
+fn a_status_event_is_valid() {
+    let mut lines = Vec::new();
+    with_status(|status| encode::status(status, &mut lines));
+    let mut least = Status::new(Timestamp::default(), StatusReason::Start);
+    (least.filters, least.counters) = (filters(), &[("records", 0)]);
+    encode::status(&least, &mut lines);
+    assert_valid(&lines);
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn the_manual_page_of_the_events_is_that_of_the_guide() {
     page += &markdown::to_roff(
         "auditrd(8) writes one JSON object per line for each event of the Linux audit subsystem.",
     );
-    for title in ["Sample", "Keys", "Kinds", "Losses"] {
+    for title in ["Sample", "Keys", "Kinds", "Losses", "Status"] {
         writeln!(page, ".SH {}", title.to_uppercase()).unwrap();
         page += &markdown::to_roff(&section(title));
     }
