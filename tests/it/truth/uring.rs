@@ -163,6 +163,9 @@ fn what_a_ring_does_is_told_like_any_call() {
     if Ring::new().is_none() {
         return skip("needs io_uring");
     }
+    if os::kernel() < (6, 12) {
+        return skip("needs a kernel that records an operation once; see docs/kernels.md");
+    }
     let prepare = |root: &Path| {
         fs::create_dir_all(root.join("d/e")).expect("directories");
         fs::write(root.join("d/old"), "old").expect("a file");
