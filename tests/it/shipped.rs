@@ -70,6 +70,42 @@ fn the_package_scripts_are_valid_shell() {
 
 /// makepkg cannot read the version from Cargo.toml, so PKGBUILD repeats it.
 #[test]
+fn apparmor_parser_accepts_the_profile() {
+    let mut parser = Command::new("apparmor_parser");
+    parser.args([
+        "--skip-kernel-load",
+        "--skip-cache",
+        "packaging/apparmor/auditrd",
+    ]);
+    let Ok(output) = parser.current_dir(top()).output() else {
+        return skip("needs apparmor_parser");
+    };
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+}
+
+#[test]
+fn the_selinux_module_compiles() {
+    const MAKEFILE: &str = "/usr/share/selinux/devel/Makefile";
+    if !Path::new(MAKEFILE).exists() {
+        return skip("needs the development files of a SELinux policy");
+    }
+    let directory = tempfile::TempDir::new().unwrap();
+    for file in ["auditrd.te", "auditrd.fc"] {
+        let source = top().join("packaging/selinux").join(file);
+        fs::copy(source, directory.path().join(file)).unwrap();
+    }
+    let mut make = Command::new("make");
+    make.args(["-f", MAKEFILE, "auditrd.pp"]);
+    let output = make.current_dir(directory.path()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && !text.contains("Warning"),
+        "{text}"
+    );
+}
+
+#[test]
 fn the_arch_package_has_this_version() {
     let text = fs::read_to_string(top().join("packaging/PKGBUILD")).unwrap();
     let version = env!("CARGO_PKG_VERSION");
