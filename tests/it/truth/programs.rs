@@ -6,22 +6,22 @@ use libc::{AT_EMPTY_PATH, AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_RDONLY};
 
 use super::{
     FILES, hold,
-    workload::{Arg, Workload, call, quiet},
+    workload::{Workload, call, quiet},
 };
 
 /// Starts a program in a child process, and says what it was asked for.
 fn start(w: &mut Workload, fd: i64, name: &str, flags: i32, path: &str) {
     let path = path.to_owned();
     w.child(|w| {
-        // It is said before it is done, since the new program says nothing. No arguments is what
-        // it gets, which the kernel makes one empty argument of. Under a descriptor only the live
-        // system can confirm the program, and it may be asked too late.
+        // It is said before it is done, since the new program says nothing. Under a descriptor only
+        // the live system can confirm the program, and it may be asked too late.
         let said = w.say("execveat", 0).process().path(path);
         drop(match fd == i64::from(AT_FDCWD) {
             true => said,
             false => said.or_unresolved(),
         });
-        let mut args = [fd.into(), name.into(), 0.into(), 0.into(), Arg::from(flags)];
+        let argv = vec![c"true".as_ptr() as u64, 0];
+        let mut args = [fd.into(), name.into(), argv.into(), 0.into(), flags.into()];
         w.quiet("execveat", &mut args);
     });
 }
