@@ -176,6 +176,7 @@ impl Classifier {
                     named.doubt();
                 }
                 learn::file(&mut namer, &named, names);
+                namer.add_accessed(&mut named, names);
                 Some(events::file(&named, facts, arena))
             }
             Call::Silent(call) => {
