@@ -159,12 +159,16 @@ _auditrd() {
             return 0
             ;;
         auditrd__subcmd__check)
-            opts="-o -h --json --output --help"
+            opts="-o -h --json --expect --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --expect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -77,6 +77,7 @@ complete -c auditrd -n "__fish_auditrd_needs_command" -s h -l help -d 'Print hel
 complete -c auditrd -n "__fish_auditrd_needs_command" -s V -l version -d 'Print version'
 complete -c auditrd -n "__fish_auditrd_needs_command" -a "check" -d 'Say what stands between this host and its events, each with its remedy; changes nothing'
 complete -c auditrd -n "__fish_auditrd_needs_command" -a "rules" -d 'Check, load, list and compare audit rules, in the language of auditctl'
+complete -c auditrd -n "__fish_auditrd_using_subcommand check" -l expect -d 'Check whether the loaded rules are those of these files; a directory stands for its *.rules, and the word default for the rules that come with auditrd' -r -F
 complete -c auditrd -n "__fish_auditrd_using_subcommand check" -s o -l output -d 'Check whether events could be appended to this file' -r -F
 complete -c auditrd -n "__fish_auditrd_using_subcommand check" -l json -d 'Print one JSON object instead of text'
 complete -c auditrd -n "__fish_auditrd_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'

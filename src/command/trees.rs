@@ -7,7 +7,8 @@ use auditrd::{
     Classifier, Error,
     confine::Confinement,
     prime::{Found, Primer, Wanted, snapshot, snapshot::Snapshot},
-    source::{NetlinkClient, Watched},
+    rules::Watched,
+    source::NetlinkClient,
 };
 
 use super::cli::{Args, Format};

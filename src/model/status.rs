@@ -107,7 +107,7 @@ pub struct KernelState {
     pub lost: Option<u32>,
     /// The number of loaded rules.
     pub rules: Option<u64>,
-    /// The SHA-256 of the loaded rules, in lower-case hex.
+    /// The SHA-256 of the lines that `auditctl -l` prints for them, in lower-case hex.
     pub rules_sha256: Option<String>,
 }
 

@@ -7,15 +7,16 @@ use crate::{
         AUDIT_ADD_RULE, AUDIT_DEL_RULE, AUDIT_MAKE_EQUIV, AUDIT_SET, AUDIT_SET_FEATURE, AUDIT_TRIM,
     },
     rules::{Kernel, Rule, Setting, Settings},
-    source::{LoadedRule, NetlinkClient, wire},
+    source::{NetlinkClient, wire},
 };
 
 impl Kernel for NetlinkClient {
     fn rules(&mut self) -> io::Result<Vec<Rule>> {
         let rules = NetlinkClient::rules(self)?;
-        let read = |rule: &LoadedRule| Rule::read(&rule.bytes);
-        let rules: Option<Vec<Rule>> = rules.loaded.iter().map(read).collect();
-        rules.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+        if rules.loaded.len() < rules.count {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Ok(rules.loaded)
     }
 
     fn add(&mut self, rule: &Rule, at_front: bool) -> io::Result<()> {

@@ -25,7 +25,7 @@ use std::{
 pub use live::LiveSource;
 pub use log::LogSource;
 pub use netlink::{Client, ClientConfig, Membership, NetlinkClient, NetlinkMessage};
-pub use rule::{LoadedRule, Rules, Watched};
+pub use rule::Rules;
 pub use stamp::stamp;
 pub use wire::{AuditStatus, MAX_AUDIT_MESSAGE_LENGTH};
 

@@ -142,6 +142,33 @@ fn rules_that_record_nothing_or_not_all_are_found() {
 }
 
 #[test]
+fn rules_that_are_not_those_of_a_file_are_found() {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    if count_rules() > 0 {
+        return skip("needs a system without audit rules");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("10-it.rules");
+    let rules =
+        "-a always,exit -F arch=b64 -S acct -k one\n-a always,exit -F arch=b32 -S acct -k one\n";
+    fs::write(&file, rules).unwrap();
+    let path = directory.path().to_str().unwrap();
+    check_with(&["--expect", path]).assert("error", "drift", "missing `-a always,exit");
+    audit.load(&file).expect("the kernel takes the rules");
+    assert!(check_with(&["--expect", path]).find("drift").is_none());
+    audit.rule(&["always,exit", "-S", "acct", "-k", "another"]);
+    check_with(&["--expect", path]).assert("error", "drift", "not expected");
+    let missing = auditrd()
+        .args(["check", "--expect", "/nonexistent"])
+        .output();
+    let missing = missing.unwrap();
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("/nonexistent"));
+}
+
+#[test]
 fn the_registered_process_and_a_limited_rate_are_found() {
     let Some(_audit) = Audit::borrow() else {
         return;

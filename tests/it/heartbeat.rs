@@ -119,6 +119,11 @@ fn flushed_rules_and_a_switch_are_told_with_the_process_that_did_it() {
         (&1.into(), &1.into())
     );
     let hash = &start["kernel"]["rules_sha256"];
+    let sum = Command::new("sh")
+        .args(["-c", "auditctl -l | sha256sum"])
+        .output();
+    let sum = String::from_utf8(sum.expect("a shell").stdout).unwrap();
+    assert_eq!(sum.split(' ').next(), hash.as_str());
     audit.flush();
     let flushed = wait_for_change(&daemon, "rules", |change| change["removed"] == 1);
     assert_eq!(flushed["comm"], "auditctl", "{flushed}");

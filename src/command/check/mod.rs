@@ -3,6 +3,7 @@
 //! Each module gathers the facts of one group of causes, and judges them in a function without side
 //! effects. Nothing is changed: no setting, no rule, no file.
 
+mod drift;
 mod finding;
 mod journal;
 mod kernel;
@@ -65,14 +66,13 @@ impl Facts {
 ///
 /// # Errors
 ///
-/// If standard output cannot be written.
+/// If a file of expected rules cannot be read, or standard output cannot be written.
 pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode> {
     let facts = Facts::gather();
     let mut findings = facts.judge();
-    if let Some(file) = &args.output {
-        findings.extend(output::judge(file));
-        findings.sort_by_key(|finding| finding.level);
-    }
+    findings.extend(drift::judge(&facts, &args.expect)?);
+    findings.extend(args.output.as_deref().and_then(output::judge));
+    findings.sort_by_key(|finding| finding.level);
     let text = if args.json {
         report::json(&facts, &findings)
     } else {

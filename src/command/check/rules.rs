@@ -2,18 +2,25 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use auditrd::{RecordType, source::LoadedRule};
+use auditrd::{
+    RecordType,
+    record_type::{AUDIT_CWD, AUDIT_EOE, AUDIT_EXECVE, AUDIT_PATH, AUDIT_SYSCALL},
+    rules::{Action, Condition, Field, List, Rule, Value},
+};
 
 use super::{Facts, finding::Finding};
 
-/// The lists of rules, and their actions (include/uapi/linux/audit.h).
-const AUDIT_FILTER_TASK: u32 = 1;
-const AUDIT_FILTER_EXIT: u32 = 4;
-const AUDIT_FILTER_EXCLUDE: u32 = 5;
-const AUDIT_NEVER: u32 = 0;
-const AUDIT_ALWAYS: u32 = 2;
 /// The bit of an architecture of 64 bits (`__AUDIT_ARCH_64BIT`).
 const IS_64_BIT: u32 = 0x8000_0000;
+
+/// The record types without which an event is not whole.
+const NEEDED: [RecordType; 5] = [
+    AUDIT_SYSCALL,
+    AUDIT_PATH,
+    AUDIT_CWD,
+    AUDIT_EXECVE,
+    AUDIT_EOE,
+];
 
 /// Exists if the kernel runs programs of 32 bits: on x86, and on 64-bit Arm.
 const SETTINGS_OF_32_BIT: [&str; 2] = ["/proc/sys/abi/vsyscall32", "/proc/sys/abi/cp15_barrier"];
@@ -38,9 +45,8 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
     findings.into_iter().flatten().collect()
 }
 
-fn never_task(rules: &[LoadedRule]) -> Option<Finding> {
-    let is_never_task =
-        |rule: &LoadedRule| rule.list == AUDIT_FILTER_TASK && rule.action == AUDIT_NEVER;
+fn never_task(rules: &[Rule]) -> Option<Finding> {
+    let is_never_task = |rule: &Rule| rule.list == List::TASK && rule.action == Action::Never;
     rules.iter().any(is_never_task).then(|| {
         Finding::error(
             "never_task",
@@ -53,20 +59,19 @@ fn never_task(rules: &[LoadedRule]) -> Option<Finding> {
 }
 
 /// Rules of the list exclude that leave out record types without which an event is not whole.
-fn excluded(rules: &[LoadedRule]) -> Option<Finding> {
-    let is_needed = |number: &&u32| matches!(**number, 1300 | 1302 | 1307 | 1309 | 1320);
-    let excluding = rules
-        .iter()
-        .filter(|rule| rule.list == AUDIT_FILTER_EXCLUDE);
-    let types: BTreeSet<u32> = excluding
-        .flat_map(|rule| rule.message_types.iter().filter(is_needed))
-        .copied()
+fn excluded(rules: &[Rule]) -> Option<Finding> {
+    let excluding = rules.iter().filter(|rule| rule.list == List::EXCLUDE);
+    let named = excluding.flat_map(|rule| rule.conditions_on(Field::MSGTYPE));
+    let number = |condition: &Condition| match condition.value {
+        Value::Number(number) => u16::try_from(number).ok(),
+        Value::Text(_) => None,
+    };
+    let types: BTreeSet<RecordType> = named
+        .filter_map(number)
+        .map(RecordType)
+        .filter(|record_type| NEEDED.contains(record_type))
         .collect();
-    let number = |number: &u32| u16::try_from(*number).map_or(0, |number| number);
-    let names: Vec<String> = types
-        .iter()
-        .map(|value| RecordType(number(value)).to_string())
-        .collect();
+    let names: Vec<String> = types.iter().map(RecordType::to_string).collect();
     (!names.is_empty()).then(|| {
         Finding::warning(
             "excluded_types",
@@ -80,20 +85,17 @@ fn excluded(rules: &[LoadedRule]) -> Option<Finding> {
 }
 
 /// Rules for system calls of one word size that have no counterpart for the other.
-fn one_abi(rules: &[LoadedRule]) -> Option<Finding> {
-    let recording = |rule: &&LoadedRule| {
-        rule.list == AUDIT_FILTER_EXIT && rule.action == AUDIT_ALWAYS && rule.arch.is_some()
-    };
+fn one_abi(rules: &[Rule]) -> Option<Finding> {
+    let recording = |rule: &&Rule| rule.list == List::EXIT && rule.action == Action::Always;
     let side = |is_64_bit: bool| {
-        let is_side =
-            move |rule: &&LoadedRule| (rule.arch.unwrap_or(0) & IS_64_BIT != 0) == is_64_bit;
-        rules.iter().filter(recording).filter(is_side)
+        let is_side = move |arch: u32| (arch & IS_64_BIT != 0) == is_64_bit;
+        let is_of_side = move |rule: &&Rule| rule.arch().is_some_and(is_side);
+        rules.iter().filter(recording).filter(is_of_side)
     };
     let without_twin = |is_64_bit: bool| {
-        let twins: BTreeSet<_> = side(!is_64_bit).map(|rule| &rule.conditions).collect();
-        side(is_64_bit)
-            .filter(|rule| !twins.contains(&rule.conditions))
-            .count()
+        let twins: Vec<_> = side(!is_64_bit).map(other_conditions).collect();
+        let has_no_twin = |rule: &&Rule| !twins.contains(&other_conditions(rule));
+        side(is_64_bit).filter(has_no_twin).count()
     };
     let finding = |count: usize, seen: u32, unseen: u32| {
         let flag = if seen == 64 { "b64" } else { "b32" };
@@ -115,52 +117,58 @@ fn one_abi(rules: &[LoadedRule]) -> Option<Finding> {
     }
 }
 
+/// The conditions of a rule but the architecture: equal for a rule and its counterpart.
+fn other_conditions(rule: &Rule) -> Vec<&Condition> {
+    let conditions = rule.conditions.iter();
+    conditions
+        .filter(|condition| condition.field != Field::ARCH)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use auditrd::rules::Host;
+
     use super::*;
 
-    fn rule(list: u32, action: u32) -> LoadedRule {
-        let mut rule = LoadedRule::default();
-        (rule.list, rule.action) = (list, action);
-        rule
+    /// The rules of these lines.
+    fn rules(lines: &[&str]) -> Vec<Rule> {
+        let host = Host::current();
+        let rule = |line: &&str| Rule::parse(line.as_bytes(), &host).unwrap();
+        lines.iter().map(rule).collect()
     }
-
-    fn of_arch(arch: u32, conditions: &[u8]) -> LoadedRule {
-        let mut rule = rule(AUDIT_FILTER_EXIT, AUDIT_ALWAYS);
-        (rule.arch, rule.conditions) = (Some(arch), conditions.to_vec());
-        rule
-    }
-
-    const B64: u32 = 0xc000_003e;
-    const B32: u32 = 0x4000_0003;
 
     #[test]
     fn only_never_in_the_list_of_tasks_turns_system_calls_off() {
-        assert!(never_task(&[rule(AUDIT_FILTER_TASK, AUDIT_NEVER)]).is_some());
-        assert!(never_task(&[rule(AUDIT_FILTER_TASK, AUDIT_ALWAYS)]).is_none());
-        assert!(never_task(&[rule(AUDIT_FILTER_EXIT, AUDIT_NEVER)]).is_none());
+        assert!(never_task(&rules(&["-a never,task"])).is_some());
+        assert!(never_task(&rules(&["-a always,task"])).is_none());
+        assert!(never_task(&rules(&["-a never,exit -F uid=0"])).is_none());
     }
 
     #[test]
     fn a_rule_without_its_counterpart_is_counted() {
-        let detail = |rules: &[LoadedRule]| one_abi(rules).map(|finding| finding.detail);
-        assert_eq!(detail(&[of_arch(B64, b"k"), of_arch(B32, b"k")]), None);
-        let one = detail(&[of_arch(B64, b"k"), of_arch(B64, b"l"), of_arch(B32, b"k")]);
-        assert!(one.unwrap().starts_with("1 rule with `-F arch=b64`"));
-        let one = detail(&[of_arch(B32, b"k")]);
-        assert!(one.unwrap().contains("of 64-bit programs"));
-        let mut never = of_arch(B64, b"k");
-        never.action = AUDIT_NEVER;
-        assert_eq!(detail(&[never]), None);
+        let detail = |lines: &[&str]| one_abi(&rules(lines)).map(|finding| finding.detail);
+        let (wide, narrow) = (
+            "-a always,exit -F arch=b64 -S execve -k k",
+            "-a always,exit -F arch=b32 -S execve -k k",
+        );
+        assert_eq!(detail(&[wide, narrow]), None);
+        let one = detail(&[wide, &wide.replace("-k k", "-k l"), narrow]).unwrap();
+        assert!(one.starts_with("1 rule with `-F arch=b64`"), "{one}");
+        let one = detail(&[narrow]).unwrap();
+        assert!(one.contains("of 64-bit programs"), "{one}");
+        assert_eq!(detail(&[&wide.replace("always", "never")]), None);
+        assert_eq!(detail(&["-w /etc -p wa"]), None);
     }
 
     #[test]
     fn only_types_that_events_need_count_as_excluded() {
-        let mut rule = rule(AUDIT_FILTER_EXCLUDE, AUDIT_ALWAYS);
-        rule.message_types = vec![1327];
-        assert_eq!(excluded(std::slice::from_ref(&rule)), None);
-        rule.message_types = vec![1300];
-        let detail = excluded(&[rule]).unwrap().detail;
+        assert_eq!(
+            excluded(&rules(&["-a always,exclude -F msgtype=PROCTITLE"])),
+            None
+        );
+        let found = excluded(&rules(&["-a always,exclude -F msgtype=SYSCALL"]));
+        let detail = found.unwrap().detail;
         assert!(detail.ends_with(": SYSCALL"), "{detail}");
     }
 }

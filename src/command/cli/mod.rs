@@ -369,6 +369,11 @@ pub(crate) struct CheckArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
+    /// Check whether the loaded rules are those of these files; a directory stands for its *.rules,
+    /// and the word default for the rules that come with auditrd
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) expect: Vec<PathBuf>,
+
     /// Check whether events could be appended to this file
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,

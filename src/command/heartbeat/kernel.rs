@@ -4,7 +4,8 @@ use std::fs;
 
 use auditrd::{
     model::{Change, KernelState},
-    source::{AuditStatus, LoadedRule, NetlinkClient},
+    rules::Rule,
+    source::{AuditStatus, NetlinkClient},
 };
 use sha2::{Digest, Sha256};
 
@@ -134,11 +135,12 @@ fn differences(before: &KernelState, after: &KernelState) -> Vec<Change> {
     changes
 }
 
-/// The SHA-256 of the rules as the kernel lists them, in its order.
-fn hash(rules: &[LoadedRule]) -> String {
+/// The SHA-256 of the lines that `auditctl -l` prints for the rules.
+fn hash(rules: &[Rule]) -> String {
     let mut hash = Sha256::new();
     for rule in rules {
-        hash.update(&rule.bytes);
+        hash.update(rule.to_listing());
+        hash.update(b"\n");
     }
     let digest = hash.finalize();
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -146,6 +148,8 @@ fn hash(rules: &[LoadedRule]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use auditrd::rules::{Action, List};
+
     use super::*;
 
     #[test]
@@ -158,9 +162,7 @@ mod tests {
         (after.lost, after.backlog) = (Some(7), Some(8));
         assert_eq!(differences(&before, &after), []);
         after.enabled = Some(0);
-        let mut rule = LoadedRule::default();
-        rule.bytes = vec![1];
-        after.rules_sha256 = Some(hash(&[rule]));
+        after.rules_sha256 = Some(hash(&[Rule::new(List::EXIT, Action::Always)]));
         let changes = differences(&before, &after);
         let names: Vec<_> = changes.iter().map(|change| &change.setting[..]).collect();
         assert_eq!(names, ["enabled", RULES]);
