@@ -15,11 +15,52 @@ pub(super) fn class(event: &AuditEvent) -> Class {
         Detail::Process(detail) if detail.action == ProcessAction::Exited => {
             (Some("process"), &["end"])
         }
+        // A program that could not be executed did not start.
+        Detail::Process(_) if event.success == Some(b"no") => (Some("process"), &["info"]),
         Detail::Process(_) => (Some("process"), &["start"]),
         Detail::File(detail) => (Some("file"), file(detail.action)),
         Detail::User(_) => user(event.record_type),
         Detail::Socket(detail) => (Some("network"), socket(detail.action)),
-        Detail::Audit(_) => (None, &["info"]),
+        Detail::Audit(_) if event.syscall.is_empty() => record(event.record_type),
+        Detail::Audit(_) => call(event.syscall),
+    }
+}
+
+/// The class of a call of no other kind.
+fn call(syscall: &str) -> Class {
+    match syscall {
+        "init_module" | "finit_module" => (Some("driver"), &["start"]),
+        "delete_module" => (Some("driver"), &["end"]),
+        "kill" | "tkill" | "tgkill" => (Some("process"), &["end"]),
+        "setuid" | "setreuid" | "setresuid" | "setfsuid" | "setgid" | "setregid" | "setresgid"
+        | "setfsgid" | "setgroups" | "capset" | "sched_setparam" | "sched_setscheduler"
+        | "sched_setattr" => (Some("process"), &["change"]),
+        "settimeofday" | "clock_settime" | "clock_adjtime" | "stime" | "adjtimex"
+        | "sethostname" | "setdomainname" => (Some("host"), &["change"]),
+        "chroot" | "pivot_root" | "swapon" | "swapoff" | "acct" | "quotactl" => {
+            (Some("configuration"), &["change"])
+        }
+        _ => (Some("process"), &["info"]),
+    }
+}
+
+/// The class of a record that stands alone.
+fn record(record_type: RecordType) -> Class {
+    match record_type {
+        AUDIT_KERN_MODULE => (Some("driver"), &["start"]),
+        AUDIT_CONFIG_CHANGE
+        | AUDIT_FEATURE_CHANGE
+        | AUDIT_NETFILTER_CFG
+        | AUDIT_MAC_STATUS
+        | AUDIT_MAC_CONFIG_CHANGE
+        | AUDIT_MAC_POLICY_LOAD
+        | AUDIT_DAEMON_CONFIG
+        | AUDIT_DAEMON_RECONFIG => (Some("configuration"), &["change"]),
+        AUDIT_ANOM_ABEND => (Some("process"), &["end"]),
+        AUDIT_TTY | AUDIT_SECCOMP => (Some("process"), &["info"]),
+        AUDIT_DAEMON_START => (Some("process"), &["start"]),
+        AUDIT_DAEMON_END | AUDIT_DAEMON_ABORT => (Some("process"), &["end"]),
+        _ => (None, &["info"]),
     }
 }
 

@@ -4,8 +4,10 @@
 //! groups and inodes are text, process ids are numbers. All others go under `auditrd`, by their keys
 //! in the default format. Ids that are not set are left out.
 
+mod action;
 mod class;
 mod network;
+mod words;
 
 use std::net::IpAddr;
 
@@ -17,6 +19,9 @@ use crate::model::{
 
 /// The version of the schema that the lines follow.
 pub const VERSION: &str = "9.4.0";
+
+/// `event.dataset`, that of the other readers of audit records, which stored rules ask for.
+const DATASET: &[u8] = b"auditd_manager.auditd";
 
 /// The beginning of every line, by which a line that was cut short in a file is recognised.
 pub const BEGINNING: &[u8] = br#"{"@timestamp":""#;
@@ -44,9 +49,7 @@ pub fn line(event: &AuditEvent, host: Option<&[u8]>, out: &mut Vec<u8>) {
         line.text("@timestamp", Some(&event.id.time.rfc3339()));
         line.object("ecs", |ecs| ecs.text("version", Some(VERSION.as_bytes())));
         line.object("event", |object| facts(event, object));
-        line.object("host", |object| {
-            object.text("hostname", event.node.or(host))
-        });
+        line.object("host", |object| self::host(event.node.or(host), object));
         line.object("process", |object| process(event, object));
         line.object("container", |object| {
             if let Some(container) = &event.who.container {
@@ -68,6 +71,7 @@ pub fn line(event: &AuditEvent, host: Option<&[u8]>, out: &mut Vec<u8>) {
         line.object("related", |object| related(event, object));
         let tags = event.key.unwrap_or_default().split(|byte| *byte == b',');
         line.texts("tags", tags.filter(|tag| !tag.is_empty()));
+        line.object("auditd", |object| auditd(event, object));
         line.object("auditrd", |object| rest(event, object));
     });
     out.push(b'\n');
@@ -87,7 +91,7 @@ pub fn loss(time: Timestamp, host: Option<&[u8]>, reason: &str, count: u64, out:
             event.text("reason", Some(reason.as_bytes()));
             event.text("provider", Some(b"auditrd"));
         });
-        line.object("host", |object| object.text("hostname", host));
+        line.object("host", |object| self::host(host, object));
         line.object("error", |error| {
             error.text("message", Some(message.as_bytes()))
         });
@@ -118,7 +122,7 @@ pub fn status(status: &Status<'_>, out: &mut Vec<u8>) {
             event.text("provider", Some(b"auditrd"));
         });
         line.object("host", |object| {
-            object.text("hostname", status.host);
+            host(status.host, object);
             let boot_id = status.boot_id.map(str::as_bytes);
             object.object("boot", |boot| boot.text("id", boot_id));
         });
@@ -139,26 +143,19 @@ pub fn status(status: &Status<'_>, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
+fn host(name: Option<&[u8]>, object: &mut Nested) {
+    object.text("hostname", name);
+    object.text("name", name);
+    object.object("os", |os| os.text("type", Some(b"linux")));
+}
+
 fn facts(event: &AuditEvent, object: &mut Nested) {
     let (category, types) = class::class(event);
     object.text("kind", Some(b"event"));
     object.texts("category", category.map(str::as_bytes).into_iter());
     object.texts("type", types.iter().map(|name| name.as_bytes()));
     let code = event.record_type.to_string();
-    match &event.detail {
-        Detail::Process(detail) => object.text("action", Some(detail.action.name().as_bytes())),
-        Detail::File(detail) => object.text("action", Some(detail.action.name().as_bytes())),
-        Detail::Socket(detail) => {
-            object.text("action", Some(network::action(detail.action).as_bytes()));
-        }
-        Detail::Audit(_) if !event.syscall.is_empty() => {
-            object.text("action", Some(event.syscall.as_bytes()));
-        }
-        Detail::User(_) | Detail::Audit(_) => {
-            let action = code.to_ascii_lowercase().replace('_', "-");
-            object.text("action", Some(action.as_bytes()));
-        }
-    }
+    object.text("action", Some(action::action(event).as_bytes()));
     let outcome = match &event.detail {
         Detail::Socket(detail) => network::outcome(detail.status),
         _ => outcome(event.success),
@@ -167,6 +164,8 @@ fn facts(event: &AuditEvent, object: &mut Nested) {
     object.number("sequence", Some(event.id.serial));
     object.text("code", Some(code.as_bytes()));
     object.text("provider", Some(b"auditrd"));
+    object.text("module", Some(b"auditd"));
+    object.text("dataset", Some(DATASET));
 }
 
 fn outcome(success: Option<&[u8]>) -> &'static [u8] {
@@ -196,6 +195,7 @@ fn process(event: &AuditEvent, object: &mut Nested) {
                 object.texts("args", argv.iter().copied());
                 object.number("args_count", Some(argv.len()));
                 object.text("command_line", detail.commandline);
+                object.text("title", detail.commandline);
             }
             None => object.text("title", detail.commandline),
         },
@@ -227,6 +227,9 @@ fn parent(event: &AuditEvent, object: &mut Nested) {
         let name = parent.exe.rsplit(|byte| *byte == b'/').next();
         object.text("name", name.filter(|name| !name.is_empty()));
         object.text("executable", Some(parent.exe));
+        let args = parent.commandline.map(words::split).unwrap_or_default();
+        object.texts("args", args.iter().map(Vec::as_slice));
+        object.number("args_count", Some(args.len()).filter(|count| *count > 0));
         object.text("command_line", parent.commandline);
     }
 }
@@ -297,9 +300,18 @@ fn name(path: Option<&[u8]>, object: &mut Nested) {
         } else {
             directory
         };
+        let name = name.get(1..).filter(|name| !name.is_empty());
         object.text("directory", Some(directory));
-        object.text("name", name.get(1..).filter(|name| !name.is_empty()));
+        object.text("name", name);
+        object.text("extension", name.and_then(extension));
     }
+}
+
+/// The part of a name after its last dot. A name that only starts with a dot has none.
+fn extension(name: &[u8]) -> Option<&[u8]> {
+    let dot = name.iter().rposition(|byte| *byte == b'.')?;
+    name.get(dot + 1..)
+        .filter(|text| dot > 0 && !text.is_empty())
 }
 
 fn attributes(attributes: &Attributes, object: &mut Nested) {
@@ -354,12 +366,37 @@ fn is_ip(text: &[u8]) -> bool {
     str::from_utf8(text).is_ok_and(|text| text.parse::<IpAddr>().is_ok())
 }
 
+/// The fields of auditbeat that stored rules ask for and the schema lacks.
+fn auditd(event: &AuditEvent, object: &mut Nested) {
+    let message_type = event.record_type.to_string().to_ascii_lowercase();
+    object.text("message_type", Some(message_type.as_bytes()));
+    let result = match outcome(event.success) {
+        b"success" => Some(&b"success"[..]),
+        b"failure" => Some(&b"fail"[..]),
+        _ => None,
+    };
+    object.text("result", result);
+    object.object("data", |data| {
+        let syscall = Some(event.syscall).filter(|name| !name.is_empty());
+        data.text("syscall", syscall.map(str::as_bytes));
+        match &event.detail {
+            Detail::User(detail) => {
+                let grantors = detail.fields.iter().find(|(key, _)| *key == b"grantors");
+                data.text("grantors", grantors.map(|(_, text)| *text));
+            }
+            Detail::Socket(detail) => data.object("socket", |socket| {
+                socket.text("family", network::family(detail.family));
+            }),
+            Detail::Process(_) | Detail::File(_) | Detail::Audit(_) => {}
+        }
+    });
+}
+
 /// The members that the schema has no field for.
 fn rest(event: &AuditEvent, object: &mut Nested) {
     let ids = &event.actor.ids;
     object.text("arch", event.arch);
     if !event.syscall.is_empty() {
-        object.text("syscall", Some(event.syscall.as_bytes()));
         object.number("exit", Some(event.exit));
     }
     object.id("auid", set(ids.auid));
@@ -370,10 +407,12 @@ fn rest(event: &AuditEvent, object: &mut Nested) {
     object.text("tty", event.actor.tty);
     match &event.detail {
         Detail::Process(detail) => {
+            object.text("action", Some(detail.action.name().as_bytes()));
             object.text("path", detail.path);
             object.text("real_path", detail.real_path);
         }
         Detail::File(detail) => {
+            object.text("action", Some(detail.action.name().as_bytes()));
             object.text("path", first_of_two(detail));
             object.text("real_path", detail.real_path);
             object.text("real_dest_path", detail.real_dest_path);

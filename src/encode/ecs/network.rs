@@ -32,22 +32,31 @@ pub(super) fn endpoints(detail: &SocketDetail, line: &mut Nested) {
         SocketAction::Accept | SocketAction::Receive => ("source", Some("ingress")),
         SocketAction::Bind | SocketAction::Listen => ("destination", None),
     };
+    let name = detail.socket.filter(|_| direction.is_some());
     line.object(remote, |side| {
-        endpoint(detail.remote_address, detail.remote_port, side);
+        endpoint(detail.remote_address.or(name), detail.remote_port, side);
     });
     line.object("server", |side| {
         endpoint(detail.local_address, detail.local_port, side);
     });
-    let network_type = match detail.family {
-        Some(b"inet") => Some(&b"ipv4"[..]),
-        Some(b"inet6") => Some(&b"ipv6"[..]),
-        _ => None,
-    };
+    let is_ip = matches!(detail.family, Some(b"inet" | b"inet6"));
     line.object("network", |network| {
-        network.text("type", network_type);
-        let direction = direction.filter(|_| network_type.is_some());
-        network.text("direction", direction.map(str::as_bytes));
+        network.text("type", family(detail.family).filter(|_| is_ip));
+        let is_known = detail.remote_address.or(name).is_some();
+        network.text(
+            "direction",
+            direction.filter(|_| is_known).map(str::as_bytes),
+        );
     });
+}
+
+/// The family in the words of auditbeat.
+pub(super) fn family(name: Option<&[u8]>) -> Option<&[u8]> {
+    match name {
+        Some(b"inet") => Some(b"ipv4"),
+        Some(b"inet6") => Some(b"ipv6"),
+        name => name,
+    }
 }
 
 fn endpoint(address: Option<&[u8]>, port: Option<u32>, side: &mut Nested) {
