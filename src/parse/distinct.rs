@@ -41,12 +41,22 @@ impl<'a> Distinct<'a> {
 
     /// Adds a field, with a numeric suffix if its name is taken. Each takes a linear search, so
     /// there are bounds on the fields kept and left out.
+    #[inline]
     pub(super) fn push(&mut self, key: &'a [u8], text: &'a [u8], arena: &'a Bump) {
         if self.fields.len() >= MAX_FIELDS || self.left_out >= MAX_LEFT_OUT {
             self.truncated = true;
             return;
         }
         let key = readable(key, arena);
+        // A name can be taken only by one that starts with it, or that it starts with.
+        let mut names = self.fields.iter().map(|(name, _)| *name);
+        if !names.any(|name| name.starts_with(key) || key.starts_with(name)) {
+            return self.fields.push((key, text));
+        }
+        self.push_numbered(key, text, arena);
+    }
+
+    fn push_numbered(&mut self, key: &'a [u8], text: &'a [u8], arena: &'a Bump) {
         for number in self.first_free(key)..=9 {
             let name = match number {
                 1 => key,
