@@ -60,6 +60,7 @@ pub mod parse;
 pub mod prime;
 pub mod reader;
 pub mod reassemble;
+pub mod redact;
 pub mod resolve;
 pub mod rules;
 pub mod sink;

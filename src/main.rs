@@ -19,7 +19,7 @@ use auditrd::{
     reader::Interrupter,
     resolve::{Absent, Host},
     sink::Sink,
-    source::{ClientConfig, LiveSource, LogSource, Source, Stop},
+    source::{ClientConfig, EXCERPTS, LiveSource, LogSource, Source, Stop},
 };
 use crossbeam_channel::{Sender, unbounded};
 use signal_hook::{
@@ -80,11 +80,20 @@ fn failure(error: &anyhow::Error) -> ExitCode {
 /// Starts logging to standard error, each line prefixed with the program's name. Control characters
 /// are escaped: messages can contain text from records.
 fn start_log(args: &Args, progress: &Progress) {
+    let redacts = args.redactor().is_some();
     let log = env_logger::Builder::new()
         .filter_level(args.log_level())
-        .format(|out, record| {
+        .format(move |out, record| {
             let text = auditrd::error::plain(&record.args().to_string());
-            writeln!(out, "auditrd: {text}")
+            match text.split_once(':') {
+                Some((text, _)) if redacts && record.target() == EXCERPTS => {
+                    writeln!(
+                        out,
+                        "auditrd: {text}; it is not quoted, because of --redact"
+                    )
+                }
+                _ => writeln!(out, "auditrd: {text}"),
+            }
         })
         .build();
     log::set_max_level(log.filter());

@@ -72,6 +72,7 @@ CREATE TABLE auditrd_events
     incomplete      Bool,
     truncated       Bool,
     relayed         Bool,
+    redacted        Bool,
     reason          LowCardinality(String),
     count           UInt64
 )

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_auditrd_global_optspecs
-    string join \n i/input= unicast prime= prime-from= prime-snapshot= recv-buffer= backlog-limit= min= max= events= enrich= o/output= max-size= max-files= fsync= format= pretty max-line= queue= event-timeout= max-out-of-order= user= group= no-confine stats-interval= heartbeat= metrics-file= v/verbose q/quiet h/help V/version
+    string join \n i/input= unicast prime= prime-from= prime-snapshot= recv-buffer= backlog-limit= min= max= events= enrich= redact= no-args o/output= max-size= max-files= fsync= format= pretty max-line= queue= event-timeout= max-out-of-order= user= group= no-confine stats-interval= heartbeat= metrics-file= v/verbose q/quiet h/help V/version
 end
 
 function __fish_auditrd_needs_command
@@ -49,6 +49,7 @@ container\t''
 unit\t''
 script\t''
 names=nss\t''"
+complete -c auditrd -n "__fish_auditrd_needs_command" -l redact -d 'Take secrets out of command lines and messages: default for those of known programs and forms, PROGRAM:OPTION for the value of an option of your own, such as backup:--pin; repeatable' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -s o -l output -d 'Append events to a file, created with mode 0600; - is standard output' -r -F
 complete -c auditrd -n "__fish_auditrd_needs_command" -l max-size -d 'Rotate the output file before it grows past this size; accepts K, M and G [no limit]' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -l max-files -d 'Number of rotated files to keep (FILE.1 is the newest); needs --max-size [5]' -r
@@ -69,6 +70,7 @@ complete -c auditrd -n "__fish_auditrd_needs_command" -l stats-interval -d 'Prin
 complete -c auditrd -n "__fish_auditrd_needs_command" -l heartbeat -d 'Write a status event at the start, at this interval, at the end, and when the kernel\'s audit system was changed' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -l metrics-file -d 'Write the counters to a Prometheus text file, every 15s or at --stats-interval' -r -F
 complete -c auditrd -n "__fish_auditrd_needs_command" -l unicast -d 'Register as the kernel\'s audit daemon; needs CAP_AUDIT_CONTROL and no other running daemon'
+complete -c auditrd -n "__fish_auditrd_needs_command" -l no-args -d 'Leave out all arguments of programs but the first, their name'
 complete -c auditrd -n "__fish_auditrd_needs_command" -l pretty -d 'Human-readable, aligned output; coloured on a terminal'
 complete -c auditrd -n "__fish_auditrd_needs_command" -l no-confine -d 'Do not sandbox the process with seccomp and Landlock; capabilities are still dropped'
 complete -c auditrd -n "__fish_auditrd_needs_command" -s v -l verbose -d 'Log more to standard error; -vv logs even more'

@@ -48,6 +48,7 @@ pub(super) fn call<'a>(
         who: Who::default(),
         truncated: group.truncated,
         relayed: group.relayed,
+        redacted: group.redacted,
     }
 }
 
@@ -189,6 +190,7 @@ pub(super) fn user<'a>(
         incomplete: false,
         truncated: group.truncated || user.is_truncated(),
         relayed: group.relayed,
+        redacted: group.redacted,
     }
 }
 
@@ -240,6 +242,7 @@ pub(super) fn without_call<'a>(
         incomplete: group.incomplete,
         truncated: group.truncated,
         relayed: group.relayed,
+        redacted: group.redacted,
     }
 }
 

@@ -176,7 +176,6 @@ impl Classifier {
                     named.doubt();
                 }
                 learn::file(&mut namer, &named, names);
-                namer.add_accessed(&mut named, names);
                 Some(events::file(&named, facts, arena))
             }
             Call::Silent(call) => {

@@ -9,6 +9,7 @@ use auditrd::{
     model::{Privileges, StatusReason, Timestamp},
     parse,
     reader::{Step, Totals},
+    redact::Redactor,
     sink::Sink,
 };
 use crossbeam_channel::{Receiver, Select, TryRecvError};
@@ -38,6 +39,7 @@ pub(crate) enum Control {
 
 /// The state of the marshaller thread.
 pub(crate) struct Marshaller {
+    redactor: Option<Redactor>,
     classifier: Classifier,
     enricher: Enricher,
     trees: Trees,
@@ -74,6 +76,7 @@ impl Marshaller {
         progress: Progress,
     ) -> Marshaller {
         Marshaller {
+            redactor: args.redactor(),
             classifier,
             enricher: args.enricher(),
             trees,
@@ -203,20 +206,24 @@ impl Marshaller {
             return Ok(());
         }
         let records = u32::try_from(group.len()).unwrap_or(u32::MAX);
+        if self.arena.allocated_bytes() > MAX_ARENA_BYTES {
+            self.arena = Arena::new();
+        }
+        self.arena.reset();
+        let group = match &mut self.redactor {
+            Some(redactor) => redactor.redact(*group, &self.arena),
+            None => *group,
+        };
         let is_full = match &mut self.form {
-            Form::Raw => self.sink.line(records, |out| raw::line(group, out)),
+            Form::Raw => self.sink.line(records, |out| raw::line(&group, out)),
             Form::Events(form) => {
-                if self.arena.allocated_bytes() > MAX_ARENA_BYTES {
-                    self.arena = Arena::new();
-                }
-                self.arena.reset();
-                let facts = parse::facts(group, &self.arena);
+                let facts = parse::facts(&group, &self.arena);
                 if let Some(heartbeat) = &mut self.heartbeat {
-                    heartbeat.hear(group, facts.call, Instant::now);
+                    heartbeat.hear(&group, facts.call, Instant::now);
                 }
-                let event = self.classifier.classify_facts(group, &facts, &self.arena);
+                let event = self.classifier.classify_facts(&group, &facts, &self.arena);
                 if self.enricher.is_needed() {
-                    self.enricher.observe(group, &facts, event.as_ref());
+                    self.enricher.observe(&group, &facts, event.as_ref());
                 }
                 let Some(mut event) = event.filter(|event| self.kinds.contains(event.kind()))
                 else {

@@ -5,6 +5,7 @@ use std::{sync::LazyLock, time::Duration};
 use auditrd::{
     EventKind, Kinds,
     enrich::{Key, Keys},
+    redact::ProgramOption,
 };
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -145,6 +146,22 @@ pub(crate) fn addition() -> impl TypedValueParser<Value = Addition> {
     let words = ["all", "none"].into_iter().chain(keys).chain(["names=nss"]);
     PossibleValuesParser::new(words)
         .try_map(|word| Addition::from_word(&word).ok_or("not a word of --enrich"))
+}
+
+/// A value of `--redact`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Secrets {
+    /// The built-in set.
+    Default,
+    Own(ProgramOption),
+}
+
+/// A value of `--redact`.
+pub(crate) fn secrets(text: &str) -> Result<Secrets, &'static str> {
+    match text {
+        "default" => Ok(Secrets::Default),
+        text => text.parse().map(Secrets::Own),
+    }
 }
 
 #[cfg(test)]

@@ -114,6 +114,7 @@ fn write(event: &AuditEvent, last: &mut Last, out: &mut Vec<u8>) {
     object.flag(key!("incomplete"), event.incomplete);
     object.flag(key!("truncated"), event.truncated);
     object.flag(key!("relayed"), event.relayed);
+    object.flag(key!("redacted"), event.redacted);
     out.extend_from_slice(b"}\n");
 }
 

@@ -71,6 +71,7 @@ pub fn line(event: &AuditEvent, view: View, out: &mut Vec<u8>) {
         (event.incomplete, " (incomplete)"),
         (event.truncated, " (truncated)"),
         (event.relayed, " (relayed)"),
+        (event.redacted, " (redacted)"),
     ] {
         if is_so {
             row.add(DOUBTFUL, word);

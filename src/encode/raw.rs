@@ -6,8 +6,8 @@
 //! host.
 //!
 //! In data that is not UTF-8, U+FFFD replaces each bad sequence, as in go-audit, and `data_hex` has
-//! the exact bytes in upper-case hex. `node`, `incomplete`, `truncated` and `relayed` are not in go-audit's
-//! groups, and are left out if there is nothing to report.
+//! the exact bytes in upper-case hex. `node`, `incomplete`, `truncated`, `relayed` and
+//! `redacted` are not in go-audit's groups, and are left out if there is nothing to report.
 
 use super::{list, nested::Nested};
 use crate::model::AuditMessageGroup;
@@ -50,6 +50,7 @@ pub fn line(group: &AuditMessageGroup<'_>, out: &mut Vec<u8>) {
         line.flag("incomplete", group.incomplete);
         line.flag("truncated", group.truncated);
         line.flag("relayed", group.relayed);
+        line.flag("redacted", group.redacted);
     });
     out.push(b'\n');
 }

@@ -23,6 +23,7 @@ fn event(detail: Detail<'_>) -> AuditEvent<'_> {
         incomplete: false,
         truncated: false,
         relayed: false,
+        redacted: false,
     }
 }
 

@@ -50,6 +50,8 @@ pub struct AuditEvent<'a> {
     /// Whether a record of the event came through a relay, such as syslog, to which any program may
     /// write.
     pub relayed: bool,
+    /// Whether secrets were taken out of the records of the event.
+    pub redacted: bool,
 }
 
 /// One of the texts of an event, to read or to replace.
@@ -96,6 +98,7 @@ impl<'a> AuditEvent<'a> {
             incomplete: _,
             truncated: _,
             relayed: _,
+            redacted: _,
         } = self;
         let Actor {
             ids: _,

@@ -30,6 +30,8 @@ pub struct AuditMessageGroup<'a> {
     /// the context of other events
     /// ([`ReassemblyConfig::context`](crate::ReassemblyConfig::context)).
     pub for_context: bool,
+    /// Secrets were taken out of the records.
+    pub redacted: bool,
     /// The number of serials that had not arrived when the event was whole, although later ones
     /// had: where it grows, an event between this one and the one before may be lost.
     pub gaps: u32,
@@ -98,6 +100,7 @@ pub(crate) struct GroupInfo {
     pub(crate) truncated: bool,
     pub(crate) relayed: bool,
     pub(crate) for_context: bool,
+    pub(crate) redacted: bool,
     /// Serials that had not arrived when the event was whole, although later ones had.
     pub(crate) gaps: u32,
 }
@@ -116,7 +119,24 @@ impl Groups {
             truncated: false,
             relayed: false,
             for_context: false,
+            redacted: false,
             gaps: 0,
+        });
+        GroupBuilder(self)
+    }
+
+    /// Begins a copy of an event whose records will be those without secrets.
+    pub(crate) fn begin_redacted(&mut self, group: &AuditMessageGroup<'_>) -> GroupBuilder<'_> {
+        let node = self.append(group.node);
+        self.add(GroupInfo {
+            id: group.id,
+            node,
+            incomplete: group.incomplete,
+            truncated: group.truncated,
+            relayed: group.relayed,
+            for_context: group.for_context,
+            redacted: true,
+            gaps: group.gaps,
         });
         GroupBuilder(self)
     }
@@ -136,6 +156,7 @@ impl Groups {
             truncated: info.truncated,
             relayed: info.relayed,
             for_context: info.for_context,
+            redacted: info.redacted,
             gaps: info.gaps,
             bytes: &self.bytes,
             spans: self.spans.get(*start as usize..end).unwrap_or_default(),

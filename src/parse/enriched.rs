@@ -51,7 +51,7 @@ const NAMES: [&[u8]; 25] = [
 ///
 /// In a record from user space, a program may have written a separator inside `msg='…'`, so it counts
 /// only after the closing quote.
-pub(super) fn split(record_type: RecordType, body: &[u8]) -> (&[u8], &[u8]) {
+pub(crate) fn split(record_type: RecordType, body: &[u8]) -> (&[u8], &[u8]) {
     if record_type.is_user_event() {
         return after_message(body);
     }
@@ -76,7 +76,7 @@ pub(super) fn split_any(record_type: RecordType, body: &[u8]) -> (&[u8], &[u8]) 
 
 /// A bare value without the names that follow it in the same token because the separator was
 /// replaced.
-pub(super) fn bare(value: &[u8]) -> &[u8] {
+pub(crate) fn bare(value: &[u8]) -> &[u8] {
     match memchr(b'=', value) {
         None => value,
         Some(_) => value.get(..within(value)).unwrap_or(value),

@@ -116,7 +116,7 @@ fn join<'a>(pieces: &[Piece<'a>], arena: &'a Bump) -> &'a [u8] {
 
 /// The argument and part that a key names: `a3` is (3, 0), `a3[2]` is (3, 2). `None` for `a3_len`
 /// and other keys.
-fn position(key: &[u8]) -> Option<(u32, u32)> {
+pub(crate) fn position(key: &[u8]) -> Option<(u32, u32)> {
     let number = |digits: &[u8]| {
         let digits = digits
             .first()

@@ -4,9 +4,8 @@
 //! zero. Nothing is decoded by how it looks: only the field and record type decide whether bare hex
 //! is text.
 
-mod accessed;
 mod distinct;
-mod enriched;
+pub(crate) mod enriched;
 mod execve;
 mod facts;
 mod fields;
@@ -23,11 +22,13 @@ use bumpalo::{Bump, collections::Vec};
 use crate::model::{Arena, RecordType};
 
 pub use execve::Argv;
+pub(crate) use execve::position;
 pub use facts::{CallRecord, Facts, facts};
 pub use path::{NameType, PathRecord};
 pub use sockaddr::Sockaddr;
 pub use tokenize::{AuditMessageTokenMap, Token, Tokens, tokenize};
 pub use user::UserRecord;
+pub(crate) use user::is_encoded;
 pub use value::Value;
 
 /// The fields of a record of any type and their decoded values, in the order of the record.
@@ -64,6 +65,6 @@ fn keys<'a>(text: &'a [u8], arena: &'a Bump) -> &'a [u8] {
 }
 
 /// The offset of `part`, a subslice of `text`.
-fn offset(part: &[u8], text: &[u8]) -> usize {
+pub(crate) fn offset(part: &[u8], text: &[u8]) -> usize {
     part.as_ptr().addr().saturating_sub(text.as_ptr().addr())
 }

@@ -338,7 +338,7 @@ fn outcome(result: &[u8]) -> Option<&'static [u8]> {
 /// The fields that auparse decodes (auparse/typetab.h), and those for which programs call
 /// `audit_encode_nv_string`: shadow-utils, USBGuard (`rule`, `device_rule`), libvirt, SELinux's
 /// semanage (`sglob`, `tglob`), OpenSSH's certificates (`key_id`).
-pub(super) fn is_encoded(key: &[u8]) -> bool {
+pub(crate) fn is_encoded(key: &[u8]) -> bool {
     matches!(
         key,
         b"acct"

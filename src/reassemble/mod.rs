@@ -399,6 +399,7 @@ impl Reassembler {
             truncated: record.cut,
             relayed: record.relayed,
             for_context,
+            redacted: false,
             gaps: self.gaps,
         });
         self.groups.add_span(Span {

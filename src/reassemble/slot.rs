@@ -148,6 +148,7 @@ impl Slot {
             truncated: self.truncated,
             relayed: self.relayed,
             for_context: false,
+            redacted: false,
             gaps,
         });
         groups.add_spans(self.spans.iter().map(|span| Span {

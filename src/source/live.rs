@@ -15,7 +15,8 @@ use crate::{
         record_type::{AUDIT_CONFIG_CHANGE, AUDIT_REPLACE},
     },
     source::{
-        ClientConfig, Fill, Membership, NetlinkClient, NetlinkMessage, Rules, Source, Stop,
+        ClientConfig, EXCERPTS, Fill, Membership, NetlinkClient, NetlinkMessage, Rules, Source,
+        Stop,
         backlog::Backlog,
         netlink::MAX_DATAGRAM_BYTES,
         pace::Pace,
@@ -395,7 +396,7 @@ fn add(
         None => {
             batch.sightings.malformed += 1;
             let text = data.escape_ascii();
-            log::info!("not an audit record of type {record_type}: {text}");
+            log::info!(target: EXCERPTS, "not an audit record of type {record_type}: {text}");
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::{
         },
     },
     source::{
-        Fill, Source, Stop,
+        EXCERPTS, Fill, Source, Stop,
         input::{Inputs, Read},
         stamp::Stamps,
         wrap::{self, Inner, JournalEntry, Unwrapper, Verdict},
@@ -497,7 +497,7 @@ impl Sample {
 
 #[cold]
 fn log_malformed(text: &[u8]) {
-    log::info!("not an audit record: {}", excerpt(text));
+    log::info!(target: EXCERPTS, "not an audit record: {}", excerpt(text));
 }
 
 /// The parts of a line. `node` and `body` are byte ranges of it.

@@ -31,6 +31,10 @@ pub use wire::{AuditStatus, MAX_AUDIT_MESSAGE_LENGTH};
 
 use crate::{error::Error, model::Batch};
 
+/// The target of log lines that quote text of an input, which may contain secrets. The quotation
+/// comes after the first colon.
+pub const EXCERPTS: &str = "auditrd::excerpts";
+
 /// Whether a source has more records.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fill {

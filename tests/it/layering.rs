@@ -20,6 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("reassemble", &["model"]),
     ("reader", &["error", "model", "reassemble", "source"]),
     ("parse", &["bytes", "model"]),
+    ("redact", &["bytes", "model", "parse"]),
     ("resolve", &["bytes", "model"]),
     ("classify", &["model", "parse", "resolve"]),
     (

@@ -10,6 +10,7 @@
 //! attempts the operations that the program gave up. `units`, `rules`, `shipped` and `forge` check
 //! the files that ship with the binary with the tools that read them. `live`, `coexist`, `truth`,
 //! `real` and `logins` run against the running kernel; `soak` does so for any length of time.
+//! `secrets` plants some, and looks for them in every format.
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
 
 mod check;
@@ -35,6 +36,7 @@ mod real;
 mod records;
 mod rules;
 mod score;
+mod secrets;
 mod shipped;
 mod soak;
 mod traps;

@@ -7,12 +7,13 @@ use auditrd::{
     confine::{Confinement, Duty, User},
     enrich::{Enricher, Key, LOGIN_RECORDS, open_sessions},
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
+    redact::Redactor,
     sink::{Fsync, Rotation, SinkConfig},
     source::Membership,
 };
 
 use super::{
-    super::values::{Addition, Events},
+    super::values::{Addition, Events, Secrets},
     Args, Format, When,
 };
 
@@ -119,6 +120,19 @@ impl Args {
             enricher.prime_sessions(open_sessions());
         }
         enricher
+    }
+
+    /// What takes secrets out of records, if anything does.
+    pub(crate) fn redactor(&self) -> Option<Redactor> {
+        let is_needed = self.no_args || !self.redact.is_empty();
+        is_needed.then(|| {
+            let own = self.redact.iter().filter_map(|secrets| match secrets {
+                Secrets::Default => None,
+                Secrets::Own(option) => Some(option.clone()),
+            });
+            let defaults = self.redact.contains(&Secrets::Default);
+            Redactor::new(defaults, own.collect(), self.no_args)
+        })
     }
 
     pub(crate) fn log_level(&self) -> log::LevelFilter {

@@ -15,7 +15,8 @@ pub(crate) use environment::unknown_variables;
 pub(crate) use rules::{RulesArgs, RulesCommand};
 
 use super::values::{
-    Addition, Events, addition, bytes, default_kinds, duration, events, file_size, max_line, queue,
+    Addition, Events, Secrets, addition, bytes, default_kinds, duration, events, file_size,
+    max_line, queue, secrets,
 };
 
 /// Read Linux audit records and write process, file and user events as JSON lines.
@@ -145,6 +146,28 @@ pub(crate) struct Args {
         help_heading = "Output"
     )]
     pub(crate) enrich: Vec<Addition>,
+
+    /// Take secrets out of command lines and messages: default for those of known programs and
+    /// forms, PROGRAM:OPTION for the value of an option of your own, such as backup:--pin;
+    /// repeatable
+    #[arg(
+        long,
+        value_name = "SECRETS",
+        value_parser = secrets,
+        value_delimiter = ',',
+        env = "AUDITRD_REDACT",
+        help_heading = "Filter"
+    )]
+    pub(crate) redact: Vec<Secrets>,
+
+    /// Leave out all arguments of programs but the first, their name
+    #[arg(
+        long,
+        env = "AUDITRD_NO_ARGS",
+        value_parser = FalseyValueParser::new(),
+        help_heading = "Filter"
+    )]
+    pub(crate) no_args: bool,
 
     /// Append events to a file, created with mode 0600; - is standard output
     #[arg(

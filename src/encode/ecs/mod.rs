@@ -446,6 +446,7 @@ fn rest(event: &AuditEvent, object: &mut Nested) {
     object.flag("incomplete", event.incomplete);
     object.flag("truncated", event.truncated);
     object.flag("relayed", event.relayed);
+    object.flag("redacted", event.redacted);
     object.object("hex", |hex| exact(event, hex));
 }
 

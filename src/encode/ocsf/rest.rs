@@ -50,6 +50,7 @@ pub(super) fn write(event: &AuditEvent, class: Class, object: &mut Nested) {
     object.text("script", event.who.script);
     object.flag("incomplete", event.incomplete);
     object.flag("relayed", event.relayed);
+    object.flag("redacted", event.redacted);
     object.object("hex", |hex| ecs::exact(event, hex));
 }
 

@@ -13,7 +13,7 @@ use super::{LOGS, log, output};
 use crate::common::Value;
 
 /// All keys of an event line, in order.
-const KEYS: [&str; 70] = [
+const KEYS: [&str; 71] = [
     "name",
     "timestamp",
     "sequence",
@@ -84,6 +84,7 @@ const KEYS: [&str; 70] = [
     "incomplete",
     "truncated",
     "relayed",
+    "redacted",
 ];
 
 /// The keys that every line has.
@@ -264,7 +265,9 @@ fn is_right(key: &str, is_hex: bool, value: &Value) -> bool {
         "names" => value
             .as_object()
             .is_some_and(|names| !names.is_empty() && names.values().all(Value::is_string)),
-        "path_unresolved" | "incomplete" | "truncated" | "relayed" => value == &Value::Bool(true),
+        "path_unresolved" | "incomplete" | "truncated" | "relayed" | "redacted" => {
+            value == &Value::Bool(true)
+        }
         _ => value.is_string(),
     }
 }
