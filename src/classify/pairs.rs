@@ -229,24 +229,24 @@ impl<'a, 'm> Namer<'a, 'm> {
     /// The record of a symbolic link that has the text of the link as its name, with the name that
     /// the link must have. `None` if that cannot be told.
     ///
-    /// The kernel takes the record of the text for that of the link if the text is the last part of
-    /// the link's name, or ends in it behind as many bytes as its directory's text has
-    /// (kernel/auditsc.c, `__audit_inode_child`).
+    /// The kernel takes the record of the text for that of the link if the text ends in the link's
+    /// own name behind as many bytes as its directory's text has (kernel/auditsc.c,
+    /// `__audit_inode_child`); Linux 7.2 does if that is the last part of the text.
     fn apart(&self, entry: PathRecord<'a>) -> Option<PathRecord<'a>> {
         let parent = self.of(NameType::Parent).find_map(|parent| parent.name)?;
-        let text = entry.name?;
+        let text = without_slashes(entry.name?);
         let is_part = |part: &&[u8]| !part.is_empty() && !part.contains(&b'/');
-        let whole = Some(text).filter(is_part);
-        let (directory, last) = if Some(parent) == self.facts.cwd {
-            (&b""[..], whole?)
+        let last = text.rsplit(|byte| *byte == b'/').next().filter(is_part);
+        let (directory, name) = if Some(parent) == self.facts.cwd {
+            (&b""[..], last?)
         } else {
             let end = text.get(parent.len()..).filter(is_part);
-            match (whole, end) {
-                (Some(_), Some(_)) => return None,
-                (whole, end) => (parent, whole.or(end)?),
+            match (last, end) {
+                (Some(last), Some(end)) if last != end => return None,
+                (last, end) => (parent, last.or(end)?),
             }
         };
-        let name: &[u8] = self.arena.alloc_slice_copy(&[directory, last].concat());
+        let name: &[u8] = self.arena.alloc_slice_copy(&[directory, name].concat());
         Some(PathRecord {
             name: Some(name),
             ..entry
@@ -317,4 +317,10 @@ fn two<'a>(
         unresolved: !path.is_full || !dest.is_full,
         ..one(action, path, subject)
     }
+}
+
+/// A name without the slashes at its end.
+fn without_slashes(name: &[u8]) -> &[u8] {
+    let slashes = name.iter().rev().take_while(|byte| **byte == b'/').count();
+    &name[..name.len() - slashes]
 }

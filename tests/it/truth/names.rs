@@ -313,9 +313,11 @@ fn links_go_from_what_there_was_to_the_new_name() {
         call!(w, symlinkat("../x//y/", b, "s"))
             .path("../x//y/")
             .to("b/s");
+        // Linux 7.2 writes one record for both, which may mean b/bs.
         call!(w, symlinkat("/abs", AT_FDCWD, "b/abs"))
             .path("/abs")
-            .to("b/abs");
+            .to("b/abs")
+            .or_directory();
         // One file with many names: each event has the name that the call used.
         call!(w, fchmodat(b, "g", 0o600)).at("b/g");
         call!(w, fchmodat(a, "f", 0o640)).at("a/f");
