@@ -14,10 +14,12 @@ use crate::{
         Batch, Entry, Record, RecordType, Sightings, Timestamp, narrow,
         record_type::{AUDIT_CONFIG_CHANGE, AUDIT_REPLACE},
     },
+    rules::{Action, List, Rule},
     source::{
         ClientConfig, EXCERPTS, Fill, Membership, NetlinkClient, NetlinkMessage, Rules, Source,
         Stop,
         backlog::Backlog,
+        hints::Hints,
         netlink::MAX_DATAGRAM_BYTES,
         pace::Pace,
         stamp::Stamps,
@@ -56,6 +58,8 @@ pub struct LiveSource {
     /// How long to sleep so that more records accumulate; `None` reads at once.
     nap: Option<Duration>,
     watch: Watch,
+    /// For a process that may not ask for the kernel's state.
+    hints: Option<Hints>,
     /// The rules at the last check.
     rules: Rules,
     /// Set once we have been told to stop.
@@ -109,6 +113,9 @@ impl LiveSource {
         let drops = client.drops().unwrap_or(0);
         let buffer_bytes = client.buffer_bytes();
         let (control, lost, watch, rules) = ask_for_state();
+        let hints = control
+            .is_none()
+            .then(|| Hints::new(Instant::now(), process::id()));
         Ok(LiveSource {
             client,
             membership,
@@ -126,6 +133,7 @@ impl LiveSource {
             pace: Pace::new(Instant::now(), buffer_bytes),
             nap: None,
             watch,
+            hints,
             rules,
             finishing: None,
         })
@@ -288,7 +296,8 @@ impl LiveSource {
         let waited = if let Some(nap) = self.nap {
             sys::wait([self.stop.as_fd()], Some(nap)).map(|[stopped]| stopped)
         } else {
-            let first = [check, until].into_iter().flatten().min();
+            let hint = self.hints.as_ref().and_then(Hints::due);
+            let first = [check, hint, until].into_iter().flatten().min();
             sys::wait_until([self.stop.as_fd(), self.client.as_fd()], first)
                 .map(|[stopped, _]| stopped)
         };
@@ -298,6 +307,22 @@ impl LiveSource {
             self.check(batch);
         }
         Ok(())
+    }
+
+    /// Logs hints about why records may be missing.
+    fn hint(&mut self, batch: &Batch) {
+        let Some(hints) = &mut self.hints else {
+            return;
+        };
+        let now = Instant::now();
+        for record in batch.records() {
+            if let Some(text) = hints.hear(&record, now) {
+                log::warn!("{text}");
+            }
+        }
+        if let Some(text) = hints.due_hint(now) {
+            log::warn!("{text}");
+        }
     }
 }
 
@@ -313,6 +338,7 @@ impl Source for LiveSource {
         let now = Instant::now();
         let is_empty = self.receive(batch)?;
         self.look_for_changes(batch);
+        self.hint(batch);
         self.pace.count(batch.len());
         self.nap = is_empty.then(|| self.pace.nap(now)).flatten();
         Ok(if self.is_finished(is_empty, batch) {
@@ -420,8 +446,8 @@ fn ask_for_state() -> (Option<NetlinkClient>, u32, Watch, Rules) {
         Ok((Ok(status), control)) => (status, control),
         Ok((Err(error), _)) => {
             log::info!(
-                "cannot check whether auditing is on: {error}; if no events arrive, run \
-                 `auditctl -s`"
+                "cannot check whether auditing is on: {error}; if no events arrive, \
+                 `sudo auditrd check` says why"
             );
             return (None, 0, Watch::default(), Rules::default());
         }
@@ -434,18 +460,30 @@ fn ask_for_state() -> (Option<NetlinkClient>, u32, Watch, Rules) {
     if status.enabled == 0 {
         log::warn!(
             "auditing is off, so no events will arrive; turn it on with `auditctl -e 1`, or \
-             permanently with audit=1 on the kernel command line"
+             permanently with audit=1 on the kernel command line; `auditrd check` looks for all \
+             causes"
         );
     } else if rules.as_ref().is_ok_and(|rules| rules.count == 0) {
         log::warn!(
-            "no audit rules are loaded, so only user-space messages will arrive; add some, for \
-             example `auditctl -a always,exit -F arch=b64 -S execve` (see auditctl(8))"
+            "no audit rules are loaded, so only user-space messages will arrive; `auditrd rules \
+             load default` loads those that come with auditrd"
+        );
+    } else if rules.as_ref().is_ok_and(has_never_task) {
+        log::warn!(
+            "the rule `-a never,task` is loaded, so no system calls of new processes will arrive; \
+             `auditrd check` has the remedy"
         );
     }
     let rules = rules.unwrap_or_default();
     let watch = Watch::new(&status, rules.count);
     control.set_patience(CHECK_TIMEOUT);
     (Some(control), status.lost, watch, rules)
+}
+
+/// Whether a rule keeps the system calls of new processes from being recorded.
+fn has_never_task(rules: &Rules) -> bool {
+    let is_such = |rule: &Rule| rule.list == List::TASK && rule.action == Action::Never;
+    rules.loaded.iter().any(is_such)
 }
 
 #[cfg(test)]

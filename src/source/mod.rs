@@ -3,6 +3,7 @@
 mod backlog;
 mod control;
 mod decompress;
+mod hints;
 mod input;
 mod live;
 mod log;

@@ -304,6 +304,48 @@ fn an_unprivileged_listener_logs_that_auditing_was_turned_off() {
 }
 
 #[test]
+fn an_unprivileged_listener_logs_hints() {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    if count_rules() > 0 {
+        return skip("needs a system without audit rules");
+    }
+    let watched = directory();
+    audit.watch(watched.path());
+    let listen = || {
+        let socket = os::listening_socket().expect("root may listen");
+        Daemon::start_on_stdout(as_nobody(activated(socket)))
+    };
+    // The next record tells that it listens.
+    let daemon = listen();
+    os::send(0, USER_LOGIN, b"op=login acct=\"it\" res=success").expect("root may");
+    daemon.wait_for(1, "the login", |event| event["name"] == "user_event");
+    audit.rule(&["never,task"]);
+    daemon.wait_for_log("a rule for new processes was loaded");
+    audit.flush();
+    daemon.wait_for_log("audit rules were removed (2)");
+    let log = daemon.stop().stderr;
+    assert_eq!(count(&log, "auditrd check"), 2, "{log}");
+    assert_eq!(count(&log, "no record has come"), 0, "{log}");
+    audit.turn("0");
+    let daemon = listen();
+    daemon.wait_for_log("no record has come in the first 10 seconds");
+    assert_eq!(count(&daemon.stop().stderr, "auditrd check"), 1);
+}
+
+#[test]
+fn never_task_is_logged_at_the_start() {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    audit.rule(&["never,task"]);
+    let daemon = Daemon::listen(&MULTICAST);
+    daemon.wait_for_log("`-a never,task` is loaded");
+    daemon.stop();
+}
+
+#[test]
 fn flushing_and_reloading_the_rules_is_logged() {
     let Some(mut audit) = Audit::borrow() else {
         return;

@@ -357,7 +357,7 @@ fn the_warning_about_missing_rules_has_an_example() {
     }
     let daemon = Daemon::listen(&MULTICAST);
     daemon.wait_for_log("no audit rules are loaded");
-    assert!(daemon.stop().stderr.contains("auditctl -a always,exit"));
+    assert!(daemon.stop().stderr.contains("auditrd rules load default"));
     let watched = directory();
     audit.watch(watched.path());
     let daemon = Daemon::listen(&MULTICAST);
