@@ -3,14 +3,11 @@
 use bumpalo::Bump;
 
 use crate::{
-    classify::events,
+    classify::{calls::Names, claims::Namer, events},
     model::{
-        Actor, AuditDetail, AuditEvent, AuditMessageGroup, Detail, RecordType,
-        record_type::{
-            AUDIT_CWD, AUDIT_EOE, AUDIT_EXECVE, AUDIT_PATH, AUDIT_PROCTITLE, AUDIT_SOCKADDR,
-        },
+        Action, AuditDetail, AuditEvent, AuditMessageGroup, Detail, EventRecord, record_type::*,
     },
-    parse::Facts,
+    parse::{Facts, Value},
 };
 
 /// A call of no other kind.
@@ -21,28 +18,101 @@ pub(super) fn call<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Detail<'a> {
     })
 }
 
-/// Records without a call.
+/// A call of no other kind that was given a file. It teaches nothing, so that the paths of other
+/// events do not depend on the kinds that are wanted.
+pub(super) fn look<'a>(namer: &mut Namer<'a, '_>, names: Names) -> Detail<'a> {
+    let mut named = namer.file(Action::Opened, names);
+    if namer.facts.lacks_paths() {
+        named.doubt();
+    }
+    Detail::Audit(AuditDetail {
+        action: None,
+        commandline: events::title(namer.facts, namer.arena),
+        path: named.path,
+        real_path: named.real_path,
+        path_unresolved: named.unresolved && named.path.is_some(),
+    })
+}
+
+/// Records without a call. [`describe()`] adds what they say.
 pub(super) fn alone<'a>(
     group: &AuditMessageGroup<'a>,
     facts: &Facts<'a>,
     arena: &'a Bump,
 ) -> AuditEvent<'a> {
-    let detail = call(facts, arena);
     let mut types = group.messages().map(|message| message.record_type);
     let first = types.clone().next().unwrap_or(AUDIT_EOE);
-    let record_type = types.find(|record_type| !is_part(*record_type));
+    let record_type = types.find(|record_type| !record_type.is_part_of_call());
     AuditEvent {
-        actor: Actor::default(),
-        // Records of these types come with that of a call.
-        incomplete: group.incomplete && record_type.is_none(),
-        ..events::without_call(group, record_type.unwrap_or(first), facts, detail)
+        // The other records came with that of a call.
+        incomplete: record_type.is_none() || group.incomplete,
+        ..events::without_call(
+            group,
+            record_type.unwrap_or(first),
+            facts,
+            call(facts, arena),
+        )
     }
 }
 
-/// Whether a record of this type only tells more of a call.
-fn is_part(record_type: RecordType) -> bool {
-    matches!(
-        record_type,
-        AUDIT_CWD | AUDIT_PATH | AUDIT_PROCTITLE | AUDIT_EXECVE | AUDIT_SOCKADDR | AUDIT_EOE
-    )
+/// Takes the process, the outcome and the action from the records of an event without a call.
+pub(super) fn describe(event: &mut AuditEvent) {
+    let named = event.record_type;
+    let Some(record) = event
+        .records
+        .iter()
+        .find(|record| record.record_type == named)
+    else {
+        return;
+    };
+    let actor = &mut event.actor;
+    for (key, text) in record.fields {
+        let value = Value {
+            bytes: text,
+            quoted: false,
+        };
+        match *key {
+            b"comm" => actor.comm = Some(text),
+            b"exe" => actor.exe = Some(text),
+            b"tty" => actor.tty = Some(text),
+            b"subj" => actor.subj = Some(text),
+            b"res" => event.success = Some(events::outcome(text)),
+            // The ids of ANOM_ABEND and others are those of the process.
+            key => drop(actor.ids.set(key, value.id())),
+        }
+    }
+    if let Detail::Audit(detail) = &mut event.detail {
+        detail.action = action(record);
+    }
+}
+
+/// The operation that a record names, or the one that all records of its type are about.
+fn action<'a>(record: &EventRecord<'a>) -> Option<&'a [u8]> {
+    let field = |wanted: &[u8]| {
+        let mut fields = record.fields.iter();
+        fields
+            .find(|(key, _)| *key == wanted)
+            .map(|(_, text)| *text)
+    };
+    let decision = field(b"decision").or_else(|| match field(b"apparmor")? {
+        b"DENIED" => Some(&b"denied"[..]),
+        b"ALLOWED" => Some(b"allowed"),
+        b"AUDIT" => Some(b"audited"),
+        _ => None,
+    });
+    decision
+        .or_else(|| field(b"op"))
+        .or(match record.record_type {
+            AUDIT_DAEMON_START => Some(b"started"),
+            AUDIT_DAEMON_END => Some(b"ended"),
+            AUDIT_DAEMON_ABORT => Some(b"aborted"),
+            AUDIT_DAEMON_CONFIG => Some(b"configured"),
+            AUDIT_DAEMON_ROTATE => Some(b"rotated"),
+            AUDIT_DAEMON_RESUME => Some(b"resumed"),
+            AUDIT_MAC_POLICY_LOAD => Some(b"loaded"),
+            AUDIT_MAC_STATUS | AUDIT_FEATURE_CHANGE => Some(b"changed"),
+            AUDIT_TIME_INJOFFSET => Some(b"adjusted"),
+            AUDIT_TTY => Some(b"typed"),
+            _ => None,
+        })
 }

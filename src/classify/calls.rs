@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use crate::model::{Action, Arch, X32_SYSCALL_BIT, syscall_name};
+use crate::model::{Action, Arch, SocketAction, X32_SYSCALL_BIT, syscall_name};
 
 /// A call that makes an event.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,13 +14,21 @@ pub(crate) enum Call {
     Exec(Dir),
     /// A process is made; its id is the return value.
     Fork,
+    /// A process or thread ends; its status is the first argument.
+    Exit,
     /// A file is touched.
     File(Action, Names),
-    /// No event, but it changes descriptors or ends a process.
+    /// A call on a socket.
+    Socket(SocketAction),
+    /// The call on a socket that the first argument stands for.
+    Multiplexed,
+    /// No kind of its own, but it changes descriptors.
     Silent(Silent),
+    /// No kind of its own, but a file that it looks at.
+    Look(Names),
 }
 
-/// How a call that makes no event changes descriptors.
+/// How a call that has no kind of its own changes descriptors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Silent {
     /// It may copy one, or change its flags.
@@ -29,8 +37,6 @@ pub(crate) enum Silent {
     CloseRange,
     /// It returns one without a path, or two in an FD_PAIR record.
     Returns,
-    /// It ends the process.
-    Exit,
 }
 
 /// Where a relative name starts from.
@@ -100,10 +106,7 @@ fn by_name(name: &str) -> Option<Call> {
     match name {
         "fcntl" | "fcntl64" => Some(Call::Silent(Silent::Fcntl)),
         "close_range" => Some(Call::Silent(Silent::CloseRange)),
-        "exit" | "exit_group" => Some(Call::Silent(Silent::Exit)),
         "socket"
-        | "accept"
-        | "accept4"
         | "socketpair"
         | "pipe"
         | "pipe2"
@@ -129,11 +132,11 @@ fn by_name(name: &str) -> Option<Call> {
         | "fsmount"
         | "mq_open"
         | "landlock_create_ruleset"
-        | "bpf"
-        | "socketcall" => Some(Call::Silent(Silent::Returns)),
+        | "bpf" => Some(Call::Silent(Silent::Returns)),
         "execve" => Some(Call::Exec(Cwd)),
         "execveat" => Some(Call::Exec(Arg(0))),
         "fork" | "vfork" | "clone" | "clone3" => Some(Call::Fork),
+        "exit" | "exit_group" => Some(Call::Exit),
 
         "open" => file(Opened, Open(Cwd, Flags::Arg(1))),
         "openat" => file(Opened, Open(Arg(0), Flags::Arg(2))),
@@ -192,8 +195,58 @@ fn by_name(name: &str) -> Option<Call> {
         "mmap" | "mmap2" => file(Action::Mapped, Names::Mapped),
         "close" => file(Closed, Descriptor(0)),
         "dup" | "dup2" | "dup3" => file(Duplicated, Duplicate(0)),
-        _ => None,
+        _ => socket_call(name).or_else(|| look(name)),
     }
+}
+
+/// The calls on sockets, those of io_uring among them.
+fn socket_call(name: &str) -> Option<Call> {
+    use SocketAction::*;
+    Some(Call::Socket(match name {
+        "connect" => Connect,
+        "bind" => Bind,
+        "listen" => Listen,
+        "accept" | "accept4" => Accept,
+        "send" | "sendto" | "sendmsg" | "sendmmsg" | "send_zc" | "sendmsg_zc" => Send,
+        "recv" | "recvfrom" | "recvmsg" | "recvmmsg" | "recvmmsg_time64" | "recv_zc" => Receive,
+        "socketcall" => return Some(Call::Multiplexed),
+        _ => return None,
+    }))
+}
+
+/// The call that the first argument of socketcall stands for (linux/net.h, `SYS_*`).
+pub(crate) fn socketcall(number: u64) -> Option<Call> {
+    use SocketAction::*;
+    Some(match number {
+        1 | 8 => Call::Silent(Silent::Returns),
+        2 => Call::Socket(Bind),
+        3 => Call::Socket(Connect),
+        4 => Call::Socket(Listen),
+        5 | 18 => Call::Socket(Accept),
+        9 | 11 | 16 | 20 => Call::Socket(Send),
+        10 | 12 | 17 | 19 => Call::Socket(Receive),
+        _ => return None,
+    })
+}
+
+/// The calls of no kind that are given a file.
+fn look(name: &str) -> Option<Call> {
+    use Dir::{Arg, Cwd};
+    use Names::{Descriptor, Object};
+    Some(Call::Look(match name {
+        "access" | "acct" | "chdir" | "chroot" | "getxattr" | "inotify_add_watch" | "lgetxattr"
+        | "listxattr" | "llistxattr" | "lstat" | "lstat64" | "quotactl" | "readlink" | "stat"
+        | "stat64" | "statfs" | "statfs64" | "swapoff" | "swapon" | "uselib" => Object(Cwd),
+        "faccessat" | "faccessat2" | "file_getattr" | "fspick" | "fstatat64" | "getxattrat"
+        | "listxattrat" | "newfstatat" | "readlinkat" | "statx" => Object(Arg(0)),
+        "fanotify_mark" => Object(Dir::Untold),
+        "fadvise64" | "fchdir" | "fdatasync" | "fgetxattr" | "flistxattr" | "flock" | "fstat"
+        | "fstat64" | "fstatfs" | "fstatfs64" | "fsync" | "getdents" | "getdents64" | "ioctl"
+        | "quotactl_fd" | "sendfile" | "sendfile64" | "splice" | "tee" | "vmsplice" => {
+            Descriptor(0)
+        }
+        _ => return None,
+    }))
 }
 
 /// A syscall as its number stands for.
@@ -209,7 +262,7 @@ const TABLE: u32 = 1024;
 
 /// What a syscall number means on an architecture.
 pub(crate) fn known(arch: Arch, number: u32) -> Known {
-    static TABLES: [LazyLock<Box<[Known]>>; 9] = {
+    static TABLES: [LazyLock<Box<[Known]>>; 12] = {
         macro_rules! table {
             ($arch:expr) => {
                 LazyLock::new(|| (0..TABLE).map(|number| look_up($arch, number)).collect())
@@ -225,6 +278,9 @@ pub(crate) fn known(arch: Arch, number: u32) -> Known {
             table!(Arch::Ppc64),
             table!(Arch::Ppc64le),
             table!(Arch::S390x),
+            table!(Arch::Loongarch64),
+            table!(Arch::Ppc),
+            table!(Arch::Riscv32),
         ]
     };
     let index = if arch == Arch::X32 {
@@ -249,8 +305,10 @@ fn look_up(arch: Arch, number: u32) -> Known {
 /// What an io_uring operation of this name does. Its arguments are in no record.
 pub(crate) fn uring_call(name: &str) -> Option<Call> {
     let untold = |_| Dir::Untold;
-    let Call::File(action, names) = by_name(name)? else {
-        return None;
+    let (action, names) = match by_name(name)? {
+        Call::File(action, names) => (action, names),
+        call @ Call::Socket(_) => return Some(call),
+        _ => return None,
     };
     let names = match names {
         Names::Open(dir, _) => Names::Open(untold(dir), Flags::Untold),
@@ -309,6 +367,9 @@ mod tests {
             (Arch::Ppc64, 11),
             (Arch::Ppc64le, 11),
             (Arch::S390x, 11),
+            (Arch::Loongarch64, 221),
+            (Arch::Ppc, 11),
+            (Arch::Riscv32, 221),
         ] {
             assert_eq!(known(arch, execve).name, Some("execve"), "{arch:?}");
             assert!(is_exec_syscall(arch, execve));

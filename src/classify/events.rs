@@ -21,7 +21,14 @@ pub(super) fn call<'a>(
     syscall: &'a str,
     detail: Detail<'a>,
 ) -> AuditEvent<'a> {
-    let exit = call.exit.unwrap_or(0);
+    let exit = match &detail {
+        Detail::Process(process) if process.action == ProcessAction::Exited => {
+            // The parent gets eight bits of it (kernel/exit.c).
+            call.arg(0).map(|status| i64::from(status as u8))
+        }
+        _ => call.exit,
+    };
+    let exit = exit.unwrap_or(0);
     AuditEvent {
         id: group.id,
         node: node(group),
@@ -99,10 +106,10 @@ pub(super) fn exec<'a>(
     })
 }
 
-/// The creation of a process or thread.
-pub(super) fn fork<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Detail<'a> {
+/// The beginning or the end of a process or thread.
+pub(super) fn process<'a>(action: ProcessAction, facts: &Facts<'a>, arena: &'a Bump) -> Detail<'a> {
     Detail::Process(ProcessDetail {
-        action: ProcessAction::Forked,
+        action,
         commandline: title(facts, arena),
         path: None,
         real_path: None,
@@ -134,7 +141,7 @@ pub(super) fn file<'a>(named: &Named<'a>, facts: &Facts<'a>, arena: &'a Bump) ->
 }
 
 /// The attributes of a file in its record.
-fn attributes<'a>(record: &PathRecord<'a>) -> Attributes<'a> {
+pub(super) fn attributes<'a>(record: &PathRecord<'a>) -> Attributes<'a> {
     let some = |text: &'a [u8]| (!text.is_empty()).then_some(text);
     Attributes {
         inode: record.inode,
@@ -195,7 +202,7 @@ pub(super) fn user<'a>(
 }
 
 /// The outcome as `success` or `failed`, in whichever word the program reported it.
-fn outcome(res: &[u8]) -> &[u8] {
+pub(super) fn outcome(res: &[u8]) -> &[u8] {
     match res {
         b"1" | b"yes" | b"success" => b"success",
         b"0" | b"no" | b"failed" | b"failure" => b"failed",

@@ -9,8 +9,8 @@ use crate::{
         claims::{Namer, file_of},
         names::{Named, O_ACCMODE},
     },
-    model::{Action, FileId, FileType, record_type::AUDIT_URINGOP},
-    parse::{NameType, PathRecord},
+    model::{Action, Arch, FileId, FileType, record_type::AUDIT_URINGOP},
+    parse::{CallRecord, NameType, PathRecord},
     resolve::{Mode, Seen, Sighting, text},
 };
 
@@ -36,8 +36,7 @@ pub(crate) fn executed(namer: &mut Namer) {
 /// have the number of its process.
 pub(crate) fn forked(namer: &mut Namer) {
     if let (true, Some(child @ 1..)) = (namer.succeeded(), namer.returned_fd()) {
-        let is_clone = super::identify(namer.call).0 == Some("clone");
-        let flags = namer.call.arg(0).filter(|_| is_clone).unwrap_or(0);
+        let flags = clone_flags(namer.call);
         if flags & CLONE_THREAD == 0 {
             let is_shared = flags & CLONE_FILES != 0;
             namer.memory.forked(namer.caller, child, is_shared);
@@ -45,12 +44,32 @@ pub(crate) fn forked(namer: &mut Namer) {
     }
 }
 
+/// Whether a call makes a thread, as far as it tells.
+pub(crate) fn makes_thread(call: &CallRecord) -> bool {
+    clone_flags(call) & CLONE_THREAD != 0
+}
+
+/// The flags of clone. Those of clone3 are in memory, which no record has. On s390, they are the
+/// second argument (`CONFIG_CLONE_BACKWARDS2`).
+fn clone_flags(call: &CallRecord) -> u64 {
+    if super::identify(call).0 != Some("clone") {
+        return 0;
+    }
+    let arch = call.arch.and_then(|(arch, _)| Arch::of(arch, 0));
+    let flags = call.arg(usize::from(arch == Some(Arch::S390x)));
+    flags.unwrap_or(0)
+}
+
+/// A process ended.
+pub(crate) fn exited(namer: &mut Namer) {
+    namer.memory.ended(namer.caller.pid);
+}
+
 /// A call that touches no file, but descriptors.
 pub(crate) fn silent(namer: &mut Namer, call: Silent) {
     let pid = namer.caller.pid;
     match call {
         Silent::Fcntl => fcntl(namer),
-        Silent::Exit => namer.memory.ended(pid),
         Silent::CloseRange if namer.succeeded() => {
             let range = (namer.descriptor_argument(0), namer.descriptor_argument(1));
             if let (Some(first), Some(last)) = range {
@@ -58,15 +77,18 @@ pub(crate) fn silent(namer: &mut Namer, call: Silent) {
                 namer.memory.swept(pid, first, last);
             }
         }
-        Silent::Returns if namer.succeeded() => {
-            if let Some(fd) = namer.returned_fd() {
-                namer.memory.forget_descriptor(pid, fd);
-            }
-        }
-        Silent::CloseRange | Silent::Returns => {}
+        Silent::Returns => returned(namer),
+        Silent::CloseRange => {}
     }
     for fd in namer.facts.fd_pair.into_iter().flatten() {
         namer.memory.forget_descriptor(pid, fd);
+    }
+}
+
+/// A call returned a descriptor without a path, or failed.
+pub(crate) fn returned(namer: &mut Namer) {
+    if let (true, Some(fd)) = (namer.succeeded(), namer.returned_fd()) {
+        namer.memory.forget_descriptor(namer.caller.pid, fd);
     }
 }
 

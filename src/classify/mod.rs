@@ -10,6 +10,8 @@ mod learn;
 mod names;
 mod pairs;
 mod records;
+mod socket;
+mod subject;
 
 use std::{hash::BuildHasher, sync::LazyLock};
 
@@ -19,14 +21,18 @@ use hashbrown::DefaultHashBuilder;
 use crate::{
     model::{
         Action, Arch, Arena, AuditEvent, AuditMessageGroup, Detail, EventKind, FileId, FileType,
-        Kinds, record_type::AUDIT_URINGOP, uring_op_name,
+        Kinds, ProcessAction, SocketAction,
+        record_type::{AUDIT_SYSCALL, AUDIT_URINGOP},
+        uring_op_name,
     },
     parse::{CallRecord, Facts, NameType, facts},
     resolve::{Absent, Caller, Host, Memories, Resolver},
 };
-use calls::{Call, Dir, Names, known, uring_call};
+use calls::{Call, Dir, Names, Silent, known, socketcall, uring_call};
 pub use calls::{is_exec_syscall, is_fim_syscall};
 use claims::Namer;
+use names::Named;
+pub use subject::{Subject, unknown_arch};
 
 /// Turns the records of events into events, and remembers what they say of paths.
 pub struct Classifier {
@@ -96,6 +102,9 @@ impl Classifier {
         let has_records = facts.has_others || event.kind() == EventKind::Audit;
         if has_records && self.kinds.contains(event.kind()) {
             event.records = records::of(group, event.kind(), arena);
+            if event.kind() == EventKind::Audit && facts.call.is_none() {
+                audit::describe(&mut event);
+            }
         }
         Some(event)
     }
@@ -115,19 +124,37 @@ impl Classifier {
             return events::orphan(group, facts, arena)
                 .or_else(|| makes_audit.then(|| audit::alone(group, facts, arena)));
         };
-        let (name, meaning) = identify(call);
-        // A call that no table has yet may still execute programs and create files, and bind(2)
-        // creates one if the address is a name.
-        let meaning = match name {
-            Some("bind") => by_records(facts, Dir::Cwd),
-            Some(_) => meaning,
-            None => by_records(facts, Dir::Untold),
-        };
+        let (name, meaning) = self.identify(call, facts);
         let detail = self
             .detail(group, call, meaning, facts, arena)
             .or_else(|| makes_audit.then(|| audit::call(facts, arena)))?;
         let syscall = name.unwrap_or_else(|| unknown_syscall(call.number, arena));
         Some(events::call(group, call, facts, syscall, detail))
+    }
+
+    /// The name of a call, and what it means for the kinds that are wanted.
+    fn identify(&self, call: &CallRecord, facts: &Facts) -> (Option<&'static str>, Option<Call>) {
+        let (name, meaning) = identify(call);
+        let meaning = match meaning {
+            Some(Call::Multiplexed) => call.arg(0).and_then(socketcall),
+            meaning => meaning,
+        };
+        let is_wanted = |kind| self.kinds.contains(kind);
+        let meaning = match meaning {
+            // bind(2) creates a file if the address is a name.
+            Some(Call::Socket(SocketAction::Bind)) if !is_wanted(EventKind::Socket) => {
+                by_records(facts, Dir::Cwd)
+            }
+            Some(Call::Socket(action)) if !is_wanted(EventKind::Socket) => {
+                let returns = action == SocketAction::Accept && call.record_type == AUDIT_SYSCALL;
+                returns.then_some(Call::Silent(Silent::Returns))
+            }
+            Some(Call::Look(_)) if !is_wanted(EventKind::Audit) => None,
+            // A call that no table has yet may still execute programs and create files.
+            None if name.is_none() => by_records(facts, Dir::Untold),
+            meaning => meaning,
+        };
+        (name, meaning)
     }
 
     /// The detail of a call, or `None` if it makes no event. Either way the call may change what
@@ -167,23 +194,40 @@ impl Classifier {
             }
             Call::Fork => {
                 learn::forked(&mut namer);
-                Some(events::fork(facts, arena))
+                let action = match learn::makes_thread(call) {
+                    true => ProcessAction::Thread,
+                    false => ProcessAction::Forked,
+                };
+                Some(events::process(action, facts, arena))
+            }
+            Call::Exit => {
+                learn::exited(&mut namer);
+                Some(events::process(ProcessAction::Exited, facts, arena))
             }
             Call::File(action, names) => {
-                learn::new_file(&mut namer, names);
-                let mut named = namer.file(action, names);
-                if facts.lacks_paths() {
-                    named.doubt();
-                }
-                learn::file(&mut namer, &named, names);
+                let named = touched(&mut namer, action, names);
                 Some(events::file(&named, facts, arena))
             }
+            Call::Socket(action) => Some(socket::detail(&mut namer, group, action)),
             Call::Silent(call) => {
                 learn::silent(&mut namer, call);
                 None
             }
+            Call::Look(names) => Some(audit::look(&mut namer, names)),
+            Call::Multiplexed => None,
         }
     }
+}
+
+/// The names of a call on files, which teach the names of later ones.
+fn touched<'a>(namer: &mut Namer<'a, '_>, action: Action, names: Names) -> Named<'a> {
+    learn::new_file(namer, names);
+    let mut named = namer.file(action, names);
+    if namer.facts.lacks_paths() {
+        named.doubt();
+    }
+    learn::file(namer, &named, names);
+    named
 }
 
 /// The event that a group of records is, without any memory of events before it.

@@ -175,7 +175,7 @@ impl<'a, 'm> Namer<'a, 'm> {
     fn no_follow(&self) -> u64 {
         let arch = self.call.arch.and_then(|(arch, _)| Arch::of(arch, 0));
         match arch {
-            Some(Arch::Aarch64 | Arch::Arm | Arch::Ppc64 | Arch::Ppc64le) => 0o100_000,
+            Some(Arch::Aarch64 | Arch::Arm | Arch::Ppc | Arch::Ppc64 | Arch::Ppc64le) => 0o100_000,
             _ => 0o400_000,
         }
     }

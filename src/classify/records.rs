@@ -10,7 +10,7 @@ use crate::{
             AUDIT_SYSCALL, AUDIT_URINGOP,
         },
     },
-    parse::tokenize,
+    parse::{Sockaddr, decode, tokenize},
 };
 
 /// Decodes the records of an event of this kind, but for those that have keys of their own. Records
@@ -25,13 +25,18 @@ pub(super) fn of<'a>(
     for message in group.messages() {
         // Of several messages of programs, the first one is the event.
         let is_message = is_of_program(&message) && kind == EventKind::User;
-        if is_message && !std::mem::replace(&mut has_message, true) || has_keys(&message, kind) {
+        if is_message && !std::mem::replace(&mut has_message, true)
+            || has_keys(&message, kind, arena)
+        {
             continue;
         }
-        records.push(EventRecord {
-            record_type: message.record_type,
-            fields: decode(&message, arena),
-        });
+        let (record_type, fields) = (message.record_type, fields(&message, arena));
+        if !fields.is_empty() {
+            records.push(EventRecord {
+                record_type,
+                fields,
+            });
+        }
     }
     records.sort_by_key(|record| record.record_type);
     records.into_bump_slice()
@@ -42,18 +47,36 @@ fn is_of_program(message: &AuditMessage) -> bool {
 }
 
 /// Whether the line of an event of this kind has keys for a record.
-fn has_keys(message: &AuditMessage, kind: EventKind) -> bool {
+fn has_keys(message: &AuditMessage, kind: EventKind, arena: &Bump) -> bool {
     match message.record_type {
         AUDIT_CWD | AUDIT_PROCTITLE => true,
         AUDIT_SYSCALL | AUDIT_URINGOP | AUDIT_PATH | AUDIT_EXECVE => kind != EventKind::Audit,
-        AUDIT_SOCKADDR => kind == EventKind::Socket,
+        AUDIT_SOCKADDR => kind == EventKind::Socket && is_shown(message.data, arena),
         // The labels of several security modules, in `subj`.
         _ => message.data.starts_with(b"subj_"),
     }
 }
 
-fn decode<'a>(message: &AuditMessage<'a>, arena: &'a Bump) -> &'a [(&'a [u8], &'a [u8])] {
-    let tokens = tokenize(message.data).filter(|token| !token.key.is_empty());
-    let pairs = tokens.map(|token| (token.key, token.value.bytes));
+/// Whether the keys of a socket event tell all of an address.
+fn is_shown(record: &[u8], arena: &Bump) -> bool {
+    let hex = tokenize(record).find(|token| token.key == b"saddr");
+    let address = hex.and_then(|hex| Sockaddr::parse_on(None, hex.value.bytes, arena));
+    address.is_some_and(|address| {
+        let is_all = address.others.is_empty() && address.data.is_none();
+        is_all && address.scope.is_none() && !address.truncated
+    })
+}
+
+/// The fields of a record. Of a call, those that have no keys: its arguments and its personality.
+fn fields<'a>(message: &AuditMessage<'a>, arena: &'a Bump) -> &'a [(&'a [u8], &'a [u8])] {
+    if !matches!(message.record_type, AUDIT_SYSCALL | AUDIT_URINGOP) {
+        return decode(message.record_type, message.data, arena);
+    }
+    // Each once, whatever a forged record repeats.
+    let keys: [&[u8]; 5] = [b"a0", b"a1", b"a2", b"a3", b"per"];
+    let pairs = keys.into_iter().filter_map(|key| {
+        let token = tokenize(message.data).find(|token| token.key == key)?;
+        Some((token.key, token.value.bytes))
+    });
     Vec::from_iter_in(pairs, arena).into_bump_slice()
 }

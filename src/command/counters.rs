@@ -15,6 +15,8 @@ pub(crate) struct Counters {
     pub(crate) shortened: u64,
     /// Records of events without a line.
     pub(crate) no_line: u64,
+    /// Events of calls whose architecture has no table.
+    pub(crate) unknown_arch: u64,
 }
 
 /// A metric and its value.
@@ -50,6 +52,7 @@ impl Figures {
             ("ends", tally.ends, "EOE records, which only end an event."),
             ("left_out", tally.left_out, "Records left out of events that were too large."),
             ("no_line", counters.no_line, "Records of events without a line."),
+            ("unknown_arch", counters.unknown_arch, "Events of an architecture whose system calls are not known by name."),
             ("written", out.records, "Records of events whose lines were written."),
             ("unwritten_records", out.unwritten_records, "Records of events whose lines were dropped."),
             ("queue_dropped_records", totals.dropped.records, "Records of events dropped from the full queue."),

@@ -9,6 +9,7 @@ mod heartbeat;
 mod losses;
 mod metrics;
 mod notify;
+mod omitted;
 pub(crate) mod progress;
 pub(crate) mod rules;
 pub(crate) mod run;

@@ -22,6 +22,7 @@ use super::{
     losses::Losses,
     metrics::MetricsFile,
     notify::Notify,
+    omitted::Omitted,
     progress::Progress,
     trees::Trees,
 };
@@ -53,6 +54,7 @@ pub(crate) struct Marshaller {
     stats_interval: Option<Duration>,
     metrics: Option<MetricsFile>,
     counters: Counters,
+    omitted: Omitted,
     losses: Losses,
     heartbeat: Option<Heartbeat>,
     notify: Notify,
@@ -90,6 +92,7 @@ impl Marshaller {
             stats_interval: args.stats_interval,
             metrics: args.metrics_file.clone().map(MetricsFile::new),
             counters: Counters::default(),
+            omitted: Omitted::default(),
             losses: Losses::default(),
             heartbeat: Heartbeat::new(args, Instant::now(), now()),
             notify: Notify::from_environment(),
@@ -225,9 +228,12 @@ impl Marshaller {
                 if self.enricher.is_needed() {
                     self.enricher.observe(&group, &facts, event.as_ref());
                 }
+                self.counters.unknown_arch += u64::from(self.omitted.has_unknown_arch(&facts));
+                let kind = event.as_ref().map(|event| event.kind());
                 let Some(mut event) = event.filter(|event| self.kinds.contains(event.kind()))
                 else {
                     self.counters.no_line += u64::from(records);
+                    self.omitted.count(group, &facts, kind);
                     return Ok(());
                 };
                 event.who = self.enricher.who(&self.arena);
@@ -406,7 +412,8 @@ impl Marshaller {
 
     fn write_metrics(&mut self, reader: &AuditReader) {
         if let Some(file) = &mut self.metrics {
-            file.write(&Figures::now(&reader.totals(), &self.counters, &self.sink).prometheus());
+            let figures = Figures::now(&reader.totals(), &self.counters, &self.sink);
+            file.write(&(figures.prometheus() + &self.omitted.prometheus()));
         }
     }
 }

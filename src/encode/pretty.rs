@@ -43,7 +43,11 @@ pub fn line(event: &AuditEvent, view: View, out: &mut Vec<u8>) {
         row.add(DIM, &visible(node));
         row.add(PLAIN, " ");
     }
-    let failed = matches!(event.success, Some(b"no" | b"failed"));
+    let is_denied = match &event.detail {
+        Detail::Audit(detail) => detail.action == Some(b"denied"),
+        _ => false,
+    };
+    let failed = is_denied || matches!(event.success, Some(b"no" | b"failed"));
     let style = match event.detail {
         _ if failed => BAD,
         Detail::Process(_) => PROCESS,
@@ -64,7 +68,8 @@ pub fn line(event: &AuditEvent, view: View, out: &mut Vec<u8>) {
     }
     if failed {
         row.add(BAD, " ");
-        row.add(BAD, event.error.unwrap_or("failed"));
+        let word = if is_denied { "denied" } else { "failed" };
+        row.add(BAD, event.error.unwrap_or(word));
     }
     for (is_so, word) in [
         (is_unresolved(event), " (path unresolved)"),

@@ -17,6 +17,9 @@ const AUDIT_ARCH_RISCV64: u32 = 0xc000_00f3;
 const AUDIT_ARCH_PPC64: u32 = 0x8000_0015;
 const AUDIT_ARCH_PPC64LE: u32 = 0xc000_0015;
 const AUDIT_ARCH_S390X: u32 = 0x8000_0016;
+const AUDIT_ARCH_LOONGARCH64: u32 = 0xc000_0102;
+const AUDIT_ARCH_PPC: u32 = 0x0000_0014;
+const AUDIT_ARCH_RISCV32: u32 = 0x4000_00f3;
 
 /// An architecture whose syscall names are known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -40,6 +43,12 @@ pub enum Arch {
     Ppc64le,
     /// 64-bit S/390.
     S390x,
+    /// 64-bit LoongArch.
+    Loongarch64,
+    /// 32-bit PowerPC, big-endian.
+    Ppc,
+    /// 32-bit RISC-V.
+    Riscv32,
 }
 
 impl Arch {
@@ -56,6 +65,9 @@ impl Arch {
             AUDIT_ARCH_PPC64 => Some(Arch::Ppc64),
             AUDIT_ARCH_PPC64LE => Some(Arch::Ppc64le),
             AUDIT_ARCH_S390X => Some(Arch::S390x),
+            AUDIT_ARCH_LOONGARCH64 => Some(Arch::Loongarch64),
+            AUDIT_ARCH_PPC => Some(Arch::Ppc),
+            AUDIT_ARCH_RISCV32 => Some(Arch::Riscv32),
             _ => None,
         }
     }
@@ -80,6 +92,12 @@ impl Arch {
             Some(Arch::Ppc64)
         } else if cfg!(target_arch = "s390x") {
             Some(Arch::S390x)
+        } else if cfg!(target_arch = "loongarch64") {
+            Some(Arch::Loongarch64)
+        } else if cfg!(target_arch = "powerpc") {
+            Some(Arch::Ppc)
+        } else if cfg!(target_arch = "riscv32") {
+            Some(Arch::Riscv32)
         } else {
             None
         }
@@ -97,6 +115,9 @@ impl Arch {
             Arch::Ppc64 => "ppc64",
             Arch::Ppc64le => "ppc64le",
             Arch::S390x => "s390x",
+            Arch::Loongarch64 => "loongarch64",
+            Arch::Ppc => "ppc",
+            Arch::Riscv32 => "riscv32",
         }
     }
 
@@ -118,7 +139,6 @@ impl Arch {
             0xe000_0008 => Some("mipsel64n32"),
             0x0000_000f => Some("parisc"),
             0x8000_000f => Some("parisc64"),
-            0x0000_0014 => Some("ppc"),
             0x0000_0016 => Some("s390"),
             0x0000_0028 => Some("armeb"),
             0x0000_002a => Some("sh"),
@@ -132,10 +152,8 @@ impl Arch {
             0x0000_00bd => Some("microblaze"),
             0x4000_00c3 => Some("arcv2"),
             0x0000_00c3 => Some("arcv2be"),
-            0x4000_00f3 => Some("riscv32"),
             0x4000_00fc => Some("csky"),
             0x4000_0102 => Some("loongarch32"),
-            0xc000_0102 => Some("loongarch64"),
             0xc000_9026 => Some("alpha"),
             _ => None,
         }
@@ -157,6 +175,9 @@ mod tests {
             (0x8000_0015, "ppc64"),
             (0xc000_0015, "ppc64le"),
             (0x8000_0016, "s390x"),
+            (0xc000_0102, "loongarch64"),
+            (0x0000_0014, "ppc"),
+            (0x4000_00f3, "riscv32"),
         ] {
             assert_eq!(Arch::of(value, 59).map(Arch::name), Some(name));
             assert_eq!(Arch::name_of(value, 59), Some(name));
@@ -174,10 +195,9 @@ mod tests {
 
     #[test]
     fn architectures_with_unknown_syscalls_have_names() {
-        assert_eq!(Arch::of(0x14, 1), None);
-        assert_eq!(Arch::name_of(0x14, 1), Some("ppc"));
+        assert_eq!(Arch::of(0x16, 1), None);
         assert_eq!(Arch::name_of(0x16, 1), Some("s390"));
-        assert_eq!(Arch::name_of(0xc000_0102, 1), Some("loongarch64"));
+        assert_eq!(Arch::name_of(0x4000_0102, 1), Some("loongarch32"));
         assert_eq!(Arch::name_of(0, 0), None);
         assert_eq!(Arch::name_of(u32::MAX, 0), None);
     }

@@ -597,6 +597,34 @@ impl RecordType {
         matches!(self.0, 1200..=1299)
     }
 
+    /// Whether the kernel writes records of this type only beside that of the system call whose
+    /// details they have (kernel/auditsc.c, `audit_log_exit`).
+    pub fn is_part_of_call(self) -> bool {
+        matches!(
+            self,
+            AUDIT_PATH
+                | AUDIT_IPC
+                | AUDIT_SOCKETCALL
+                | AUDIT_SOCKADDR
+                | AUDIT_CWD
+                | AUDIT_EXECVE
+                | AUDIT_IPC_SET_PERM
+                | AUDIT_MQ_OPEN
+                | AUDIT_MQ_SENDRECV
+                | AUDIT_MQ_NOTIFY
+                | AUDIT_MQ_GETSETATTR
+                | AUDIT_FD_PAIR
+                | AUDIT_OBJ_PID
+                | AUDIT_EOE
+                | AUDIT_BPRM_FCAPS
+                | AUDIT_CAPSET
+                | AUDIT_MMAP
+                | AUDIT_PROCTITLE
+                | AUDIT_KERN_MODULE
+                | AUDIT_OPENAT2
+        )
+    }
+
     /// Whether a record of this type is a whole event by itself.
     ///
     /// This is the rule of libauparse (control messages, messages of programs and daemons, and

@@ -78,7 +78,8 @@ const ARM: &[(u32, &str)] = &[
     (0xf_0006, "get_tls"),
 ];
 
-/// The only syscall of 64-bit ARM whose name in the crate differs from the kernel's headers.
+/// The only syscall of 64-bit ARM and LoongArch whose name in the crate differs from the kernel's
+/// headers.
 const AARCH64: &[(u32, &str)] = &[(79, "newfstatat")];
 
 /// Other spellings and the kernel's name for the same syscall. Most are auditd's, and so occur in
@@ -106,7 +107,7 @@ const ALIASES: &[(&str, &str)] = &[
 fn own_tables(arch: Arch) -> [&'static [(u32, &'static str)]; 2] {
     match arch {
         Arch::Arm => [NEW, ARM],
-        Arch::Aarch64 => [NEW, AARCH64],
+        Arch::Aarch64 | Arch::Loongarch64 => [NEW, AARCH64],
         _ => [NEW, &[]],
     }
 }
@@ -123,10 +124,16 @@ fn crate_name(arch: Arch, nr: u32) -> Option<&'static str> {
             403..=423 => return None,
             _ => syscalls::aarch64::Sysno::new(id)?.name(),
         },
+        Arch::Loongarch64 => match nr {
+            403..=423 => return None,
+            _ => syscalls::loongarch64::Sysno::new(id)?.name(),
+        },
         Arch::Arm => syscalls::arm::Sysno::new(id)?.name(),
         Arch::Riscv64 => syscalls::riscv64::Sysno::new(id)?.name(),
         Arch::Ppc64 | Arch::Ppc64le => syscalls::powerpc64::Sysno::new(id)?.name(),
         Arch::S390x => syscalls::s390x::Sysno::new(id)?.name(),
+        Arch::Ppc => syscalls::powerpc::Sysno::new(id)?.name(),
+        Arch::Riscv32 => syscalls::riscv32::Sysno::new(id)?.name(),
     };
     // The crate's names are Rust identifiers, and `break` is a keyword.
     Some(name.strip_prefix("r#").unwrap_or(name))
@@ -149,6 +156,11 @@ fn crate_number(arch: Arch, name: &str) -> Option<u32> {
             .parse()
             .map(|call: syscalls::powerpc64::Sysno| call.id()),
         Arch::S390x => name.parse().map(|call: syscalls::s390x::Sysno| call.id()),
+        Arch::Loongarch64 => name
+            .parse()
+            .map(|call: syscalls::loongarch64::Sysno| call.id()),
+        Arch::Ppc => name.parse().map(|call: syscalls::powerpc::Sysno| call.id()),
+        Arch::Riscv32 => name.parse().map(|call: syscalls::riscv32::Sysno| call.id()),
     };
     u32::try_from(id.ok()?).ok()
 }
@@ -324,7 +336,7 @@ pub fn errno_name(exit: i64) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    const ALL: [Arch; 9] = [
+    const ALL: [Arch; 12] = [
         Arch::X86_64,
         Arch::I386,
         Arch::X32,
@@ -334,6 +346,9 @@ mod tests {
         Arch::Ppc64,
         Arch::Ppc64le,
         Arch::S390x,
+        Arch::Loongarch64,
+        Arch::Ppc,
+        Arch::Riscv32,
     ];
 
     /// All numbers that the tables can contain, with and without the bits of x32 and of ARM's

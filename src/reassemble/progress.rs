@@ -82,7 +82,8 @@ impl Progress {
 }
 
 /// Whether an event without an end has all records that its SYSCALL or URINGOP record announces:
-/// the PATH records and, if a program was started, EXECVE.
+/// the PATH records and, if a program was started, EXECVE. Records without either that are no part of
+/// a call announce nothing.
 pub(super) fn has_all<'a>(
     records: impl Iterator<Item = (RecordType, &'a [u8])> + Clone,
     kept: Kept,
@@ -90,7 +91,7 @@ pub(super) fn has_all<'a>(
     let count = |wanted| records.clone().filter(|(kind, _)| *kind == wanted).count();
     let first = |wanted| records.clone().find(|(kind, _)| *kind == wanted);
     let Some((_, call)) = first(AUDIT_SYSCALL).or(first(AUDIT_URINGOP)) else {
-        return false;
+        return !records.clone().any(|(kind, _)| kind.is_part_of_call());
     };
     let Some(items) = items(call) else {
         return false;
