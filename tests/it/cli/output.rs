@@ -122,7 +122,7 @@ fn a_pipe_without_a_reader_is_an_error_and_does_not_block() {
 #[test]
 fn a_full_device_is_a_one_line_error() {
     let full = File::options().write(true).open("/dev/full").unwrap();
-    let input = data("misc.log");
+    let input = data("fim.log");
     let output = run(auditrd().arg("-i").arg(&input).stdout(full));
     assert_one_line(
         &output,
@@ -150,7 +150,7 @@ fn stopped_while_failing(command: &mut Command) -> (String, Counters) {
 
 #[test]
 fn a_replay_waits_for_a_full_output_until_sigterm() {
-    let input = data("misc.log");
+    let input = data("fim.log");
     let mut command = auditrd();
     command.arg("-i").arg(&input).args(["-o", "/dev/full"]);
     let (last, counters) = stopped_while_failing(&mut command);
@@ -173,7 +173,7 @@ fn a_full_disk_holds_only_whole_lines() {
         let (_, counters) = stopped_while_failing(
             after(&limit)
                 .arg("-i")
-                .arg(data("misc.log"))
+                .arg(data("fim.log"))
                 .arg("-o")
                 .arg(&file),
         );
@@ -186,7 +186,7 @@ fn a_full_disk_holds_only_whole_lines() {
     assert!(
         run(auditrd()
             .arg("-i")
-            .arg(data("misc.log"))
+            .arg(data("fim.log"))
             .arg("-o")
             .arg(&file))
         .status
@@ -201,7 +201,7 @@ fn a_full_file_as_standard_output_holds_only_whole_lines() {
     let file = directory.path().join("events");
     let output = run(after("trap '' XFSZ; ulimit -f 4")
         .arg("-i")
-        .arg(data("misc.log"))
+        .arg(data("fim.log"))
         .stdout(File::create(&file).unwrap()));
     assert_eq!(output.status.code(), Some(1));
     assert!(!lines(&fs::read(&file).unwrap()).is_empty());
@@ -215,7 +215,7 @@ fn a_partial_line_of_a_killed_process_is_removed() {
     // SIGXFSZ is not ignored here, so the limit on the file's size kills the program.
     let output = run(after("ulimit -f 4")
         .arg("-i")
-        .arg(data("misc.log"))
+        .arg(data("fim.log"))
         .arg("-o")
         .arg(&file));
     assert_eq!(output.status.code(), None);

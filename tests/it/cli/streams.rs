@@ -22,7 +22,7 @@ fn a_closed_pipe_ends_the_program_without_a_message() {
 fn a_reader_that_closes_after_one_line_ends_the_program_without_a_message() {
     let directory = tempfile::tempdir().unwrap();
     let input = directory.path().join("audit.log");
-    fs::write(&input, fs::read(data("misc.log")).unwrap().repeat(50)).unwrap();
+    fs::write(&input, fs::read(data("fim.log")).unwrap().repeat(50)).unwrap();
     let pipeline = "{ \"$1\" -i \"$2\"; echo $? >&2; } | head -n 1";
     let output = Command::new("sh")
         .args(["-c", pipeline, "sh", env!("CARGO_BIN_EXE_auditrd")])

@@ -215,7 +215,7 @@ fn an_empty_variable_is_the_same_as_none() {
     ] {
         check(&[], &[(name, "")], &["process", "fim", "user"]);
     }
-    let file = data("misc.log");
+    let file = data("fim.log");
     let output = run(auditrd().env("AUDITRD_INPUT", "").arg("-i").arg(file));
     assert!(output.status.success() && log(&output).is_empty());
 }

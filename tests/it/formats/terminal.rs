@@ -84,7 +84,7 @@ fn there_is_no_progress_bar_if_it_would_disturb() {
     // Events are written to the same terminal.
     assert_eq!(on_terminal("12", &["--events", "fim"], &log, &[]).0, "");
     // A short log, and a stream of unknown length.
-    assert_eq!(on_terminal("2", &[], &data("misc.log"), &[]).0, "");
+    assert_eq!(on_terminal("2", &[], &data("fim.log"), &[]).0, "");
     assert_eq!(on_terminal("2", &[], Path::new("-"), &[]).0, "");
 }
 
