@@ -233,7 +233,7 @@ impl Marshaller {
                 let Some(mut event) = event.filter(|event| self.kinds.contains(event.kind()))
                 else {
                     self.counters.no_line += u64::from(records);
-                    self.omitted.count(group, &facts, kind);
+                    self.omitted.count(&group, &facts, kind);
                     return Ok(());
                 };
                 event.who = self.enricher.who(&self.arena);
