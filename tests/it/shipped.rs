@@ -175,6 +175,8 @@ fn every_named_file_is_installed() {
         "usr/lib/systemd/system/auditrd.service",
         "usr/lib/systemd/system/auditrd-multicast.service",
         "usr/lib/systemd/system/auditrd-unicast.service",
+        "usr/lib/systemd/system/auditrd-rules.service",
+        "usr/share/auditrd/enable.rules",
         "usr/lib/systemd/system-preset/90-auditrd.preset",
         "usr/lib/sysusers.d/auditrd.conf",
         "usr/share/man/man8/auditrd.8.gz",

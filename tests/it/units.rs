@@ -10,7 +10,7 @@ use std::{
 use crate::{
     common::auditrd,
     live::{
-        audit::{Audit, registered, skip, wait_until},
+        audit::{Audit, count_rules, registered, settings, skip, wait_until},
         daemon::{Daemon, audit_sockets},
     },
 };
@@ -21,6 +21,9 @@ const SERVICES: &[(&str, &str)] = &[
     ("auditrd-multicast.service", "13"),
     ("auditrd-unicast.service", "13"),
 ];
+
+/// Not one of the services that write events: it loads rules once.
+const RULES: &str = "auditrd-rules.service";
 
 fn units() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd")
@@ -55,7 +58,7 @@ fn directives(service: &str) -> Vec<String> {
 fn systemd_accepts_the_units() {
     let directory = tempfile::tempdir().unwrap();
     let mut args = vec!["verify", "--man=no", "--recursive-errors=no"];
-    let names = ["auditrd.socket"];
+    let names = ["auditrd.socket", RULES];
     let names: Vec<_> = SERVICES
         .iter()
         .map(|(name, _)| *name)
@@ -76,7 +79,7 @@ fn systemd_accepts_the_units() {
 
 #[test]
 fn the_services_stay_below_an_exposure_level() {
-    for (service, threshold) in SERVICES {
+    for (service, threshold) in SERVICES.iter().chain([&(RULES, "9")]) {
         let threshold = format!("--threshold={threshold}");
         let args = ["security", "--offline=true", "--no-pager", &threshold];
         let path = format!("./{service}");
@@ -161,6 +164,57 @@ fn the_default_service_is_given_the_names_that_it_may_not_read() {
     ] {
         assert!(directives.contains(&line), "{line}");
     }
+}
+
+/// The command of the service that loads rules, with other paths, and with no more capabilities than
+/// the service has.
+fn load_rules(administrators: &Path, enable: &Path) -> Command {
+    let directives = directives(RULES);
+    assert!(directives.contains(&"CapabilityBoundingSet=CAP_AUDIT_CONTROL".to_owned()));
+    let line = directives
+        .iter()
+        .find_map(|line| line.strip_prefix("ExecStart=/bin/sh -c '"));
+    let script = line.and_then(|line| line.strip_suffix('\'')).unwrap();
+    // systemd's way to write a dollar sign.
+    let script = script
+        .replace("$$", "$")
+        .replace("/usr/bin/auditrd", env!("CARGO_BIN_EXE_auditrd"))
+        .replace("/etc/audit/rules.d", administrators.to_str().unwrap())
+        .replace("/usr/share/auditrd/enable.rules", enable.to_str().unwrap());
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--bounding-set=-all,+audit_control", "--inh-caps=-all"])
+        .args(["/bin/sh", "-c", &script]);
+    command
+}
+
+#[test]
+fn the_rules_service_turns_auditing_on_and_loads_the_rules_of_this_host() {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    if count_rules() > 0 {
+        return skip("needs a system without audit rules");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let enable = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/enable.rules");
+    let missing = directory.path().join("missing");
+    let rule = "-a always,exit -F arch=b64 -S acct -k administrator\n";
+    fs::write(directory.path().join("10-it.rules"), rule).unwrap();
+    let mut load = |administrators: &Path| {
+        audit.turn("0");
+        let output = load_rules(administrators, &enable).output();
+        let loaded = (settings()["enabled"].clone(), count_rules());
+        audit.flush();
+        let output = output.expect("setpriv runs");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{error}");
+        loaded
+    };
+    assert_eq!(load(directory.path()), ("1".to_owned(), 1));
+    let (enabled, count) = load(&missing);
+    assert_eq!(enabled, "1");
+    assert!(count > 10, "{count} rules come with auditrd");
 }
 
 #[test]

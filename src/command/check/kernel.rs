@@ -150,7 +150,8 @@ fn answered(kernel: &Kernel, status: &AuditStatus) -> Vec<Finding> {
         0 => findings.push(Finding::error(
             "auditing_off",
             "auditing is off (enabled 0), so the kernel makes no records of system calls",
-            "sudo auditctl -e 1; for every boot, put audit=1 on the kernel command line",
+            "sudo systemctl enable --now auditrd-rules.service, or `sudo auditctl -e 1` until the next \
+             boot",
         )),
         2 => findings.push(Finding::note(
             "locked",

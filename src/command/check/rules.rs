@@ -34,7 +34,8 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
             "no_rules",
             "no audit rules are loaded, so the kernel reports only messages from programs, such \
              as logins",
-            "load the shipped rules: sudo auditctl -R /usr/share/auditrd/rules/30-auditrd.rules",
+            "`sudo auditrd rules load default` loads those that come with auditrd; for every boot, \
+             sudo systemctl enable --now auditrd-rules.service, or augenrules if auditd is installed",
         )];
     }
     let runs_32_bit = SETTINGS_OF_32_BIT
