@@ -100,19 +100,18 @@ fn action<'a>(record: &EventRecord<'a>) -> Option<&'a [u8]> {
         b"AUDIT" => Some(b"audited"),
         _ => None,
     });
-    decision
-        .or_else(|| field(b"op"))
-        .or(match record.record_type {
-            AUDIT_DAEMON_START => Some(b"started"),
-            AUDIT_DAEMON_END => Some(b"ended"),
-            AUDIT_DAEMON_ABORT => Some(b"aborted"),
-            AUDIT_DAEMON_CONFIG => Some(b"configured"),
-            AUDIT_DAEMON_ROTATE => Some(b"rotated"),
-            AUDIT_DAEMON_RESUME => Some(b"resumed"),
-            AUDIT_MAC_POLICY_LOAD => Some(b"loaded"),
-            AUDIT_MAC_STATUS | AUDIT_FEATURE_CHANGE => Some(b"changed"),
-            AUDIT_TIME_INJOFFSET => Some(b"adjusted"),
-            AUDIT_TTY => Some(b"typed"),
-            _ => None,
-        })
+    decision.or_else(|| match record.record_type {
+        AUDIT_DAEMON_START => Some(b"started"),
+        AUDIT_DAEMON_END => Some(b"ended"),
+        AUDIT_DAEMON_ABORT => Some(b"aborted"),
+        AUDIT_DAEMON_CONFIG => Some(b"configured"),
+        AUDIT_DAEMON_ROTATE => Some(b"rotated"),
+        AUDIT_DAEMON_RESUME => Some(b"resumed"),
+        AUDIT_MAC_POLICY_LOAD => Some(b"loaded"),
+        AUDIT_MAC_STATUS | AUDIT_FEATURE_CHANGE => Some(b"changed"),
+        // Their `op` is the name of a value.
+        AUDIT_TIME_ADJNTPVAL | AUDIT_TIME_INJOFFSET => Some(b"adjusted"),
+        AUDIT_TTY => Some(b"typed"),
+        _ => field(b"op"),
+    })
 }

@@ -5,6 +5,7 @@ use crate::common::{Value, replay};
 
 mod argv;
 mod calls;
+mod kinds;
 mod names;
 mod paths;
 mod stream;
