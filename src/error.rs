@@ -40,6 +40,17 @@ impl Error {
         }
     }
 
+    /// What was tried, and why it failed with what would help, for another process.
+    #[cfg(feature = "confine")]
+    pub(crate) fn parts(&self) -> (&str, String) {
+        let reason = reason(&self.cause);
+        let reason = match self.help {
+            Some(help) => format!("{reason}; {help}"),
+            None => reason,
+        };
+        (&self.tried, reason)
+    }
+
     /// The underlying error. It is part of the message already, so it is not the `source()`.
     pub fn cause(&self) -> &io::Error {
         &self.cause

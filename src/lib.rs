@@ -63,6 +63,8 @@ pub mod reassemble;
 pub mod redact;
 pub mod resolve;
 pub mod rules;
+#[cfg(feature = "confine")]
+pub mod session;
 pub mod sink;
 pub mod source;
 mod sys;

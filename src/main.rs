@@ -15,9 +15,11 @@ use std::{
 use anyhow::{Context, Result};
 use auditrd::{
     AuditReader, Classifier, Error,
+    confine::Confinement,
     inspector::Inspector,
     reader::Interrupter,
     resolve::{Absent, Host},
+    session::Session,
     sink::Sink,
     source::{ClientConfig, EXCERPTS, LiveSource, LogSource, Source, Stop},
 };
@@ -116,6 +118,7 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
     if let Some(file) = &args.prime_snapshot {
         return Ok(trees.save(file)?);
     }
+    let _session = start_session(args, &confinement)?;
     let mut signals =
         Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1]).context("cannot wait for signals")?;
     // Before the input: a bad output path must fail before any standard input is consumed.
@@ -167,7 +170,7 @@ fn open(args: &Args, stop: Stop, progress: &mut Progress) -> Result<Box<dyn Sour
         let mut client = ClientConfig::new(args.membership());
         client.receive_buffer = args.recv_buffer;
         client.backlog_limit = args.backlog_limit;
-        client.backlog_note = Some(backlog_note());
+        client.backlog_note = Some(note("backlog"));
         return Ok(Box::new(LiveSource::open(&client, stop)?));
     }
     let source = LogSource::open(&args.input, stop)?;
@@ -175,13 +178,24 @@ fn open(args: &Args, stop: Stop, progress: &mut Progress) -> Result<Box<dyn Sour
     Ok(Box::new(source))
 }
 
-/// The file in which to note the kernel's backlog settings: in the runtime directory of the service
-/// (`RuntimeDirectory=`, systemd.exec(5)), or else where only root can write.
-fn backlog_note() -> PathBuf {
+/// Loads the rules of `--rules`. They are put back when the session is dropped, and so after the
+/// source has been closed.
+fn start_session(args: &Args, confinement: &Confinement) -> Result<Option<Session>> {
+    if args.rules.is_empty() {
+        return Ok(None);
+    }
+    let rules = rules::read(&args.rules, &auditrd::rules::Host::current())?;
+    Ok(Some(Session::start(&rules, note("rules"), confinement)?))
+}
+
+/// A file in which to note settings of the kernel, in case this process is killed: in the runtime
+/// directory of the service (`RuntimeDirectory=`, systemd.exec(5)), or else where only root can
+/// write.
+fn note(name: &str) -> PathBuf {
     let directories = env::var_os("RUNTIME_DIRECTORY").unwrap_or_default();
     match env::split_paths(&directories).next() {
-        Some(directory) if directory.is_absolute() => directory.join("backlog"),
-        _ => PathBuf::from("/run/auditrd-backlog"),
+        Some(directory) if directory.is_absolute() => directory.join(name),
+        _ => PathBuf::from(format!("/run/auditrd-{name}")),
     }
 }
 

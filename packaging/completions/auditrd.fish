@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_auditrd_global_optspecs
-    string join \n i/input= unicast prime= prime-from= prime-snapshot= recv-buffer= backlog-limit= min= max= events= enrich= redact= no-args o/output= max-size= max-files= fsync= format= pretty max-line= queue= event-timeout= max-out-of-order= user= group= no-confine stats-interval= heartbeat= metrics-file= v/verbose q/quiet h/help V/version
+    string join \n i/input= unicast prime= prime-from= prime-snapshot= rules= recv-buffer= backlog-limit= min= max= events= enrich= redact= no-args o/output= max-size= max-files= fsync= format= pretty max-line= queue= event-timeout= max-out-of-order= user= group= no-confine stats-interval= heartbeat= metrics-file= v/verbose q/quiet h/help V/version
 end
 
 function __fish_auditrd_needs_command
@@ -28,6 +28,7 @@ complete -c auditrd -n "__fish_auditrd_needs_command" -s i -l input -d 'Replay a
 complete -c auditrd -n "__fish_auditrd_needs_command" -l prime -d 'Read the names of all files below a directory at the start, so that paths can be resolved by them; repeatable' -r -F
 complete -c auditrd -n "__fish_auditrd_needs_command" -l prime-from -d 'Take the names from a file that --prime-snapshot wrote, instead of reading the directories' -r -F
 complete -c auditrd -n "__fish_auditrd_needs_command" -l prime-snapshot -d 'Write the names that --prime reads to a file, and exit' -r -F
+complete -c auditrd -n "__fish_auditrd_needs_command" -l rules -d 'Turn auditing on and load these rules for as long as auditrd runs; default stands for those that come with it' -r -F
 complete -c auditrd -n "__fish_auditrd_needs_command" -l recv-buffer -d 'Size of the socket\'s receive buffer; accepts the suffixes K, M and G' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -l backlog-limit -d 'Raise the kernel\'s backlog limit to at least this many records while registered (--unicast)' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -l min -d 'Lowest record type to keep, by number or name [USER_AUTH; all with --events audit]' -r

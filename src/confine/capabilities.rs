@@ -28,6 +28,8 @@ fn needed(duty: Duty) -> CapabilitySet {
         Duty::Inspect => CapabilitySet::SYS_PTRACE | CapabilitySet::DAC_READ_SEARCH,
         // To read directories that are closed to others.
         Duty::List => CapabilitySet::DAC_READ_SEARCH,
+        // The kernel looks up the paths of some rules, in directories that are closed to others.
+        Duty::Restore => CapabilitySet::AUDIT_CONTROL | CapabilitySet::DAC_READ_SEARCH,
     }
 }
 

@@ -9,7 +9,8 @@
 //! Reading the descriptors of other processes, and directories that are closed to others, needs
 //! strong privileges, which an attacker who takes over the parser must not get. Only separate
 //! processes have them, the [inspector](crate::inspector::Inspector) and the
-//! [primer](crate::prime::Primer).
+//! [primer](crate::prime::Primer). The one that puts [rules](crate::session::Session) back is
+//! separate because it has to outlive this one.
 
 mod capabilities;
 mod landlock;
@@ -33,6 +34,8 @@ pub enum Duty {
     Inspect,
     /// Reads directories.
     List,
+    /// Takes changes of audit rules and settings back.
+    Restore,
 }
 
 impl Duty {
@@ -40,7 +43,7 @@ impl Duty {
     fn level(self) -> log::Level {
         match self {
             Duty::Replay | Duty::Listen => log::Level::Info,
-            Duty::Inspect | Duty::List => log::Level::Debug,
+            Duty::Inspect | Duty::List | Duty::Restore => log::Level::Debug,
         }
     }
 }

@@ -185,6 +185,9 @@ const INSPECTOR: &[&str] = &["lstat", "readlink", "readlinkat", "stat"];
 /// Further calls of the process that reads directories. It can open them, and nothing else.
 const LISTER: &[&str] = &["getdents64", "pread64", "readlink", "readlinkat"];
 
+/// Further calls of the process that puts rules back. Its socket and its file are open.
+const RESTORER: &[&str] = &["ftruncate", "lseek"];
+
 /// prctl(2) option with which newer C libraries name memory mappings (linux/prctl.h).
 const PR_SET_VMA: u64 = 0x5356_4d41;
 /// ioctl(2) requests for non-blocking mode, close-on-exec and isatty(3) (asm-generic/ioctls.h).
@@ -254,6 +257,7 @@ fn allowed(duty: Duty, arch: Arch) -> Result<Rules, BackendError> {
         Duty::Replay | Duty::Listen => WRITER,
         Duty::Inspect => INSPECTOR,
         Duty::List => LISTER,
+        Duty::Restore => RESTORER,
     };
     let names = COMMON.iter().chain(own);
     let mut rules: Rules = names
@@ -297,7 +301,7 @@ fn by_argument(duty: Duty) -> Result<Vec<(&'static str, Vec<SeccompCondition>)>,
         let others = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC;
         calls.push(("openat", vec![has(2, flags | others, flags)?]));
     }
-    if matches!(duty, Duty::Inspect | Duty::List) {
+    if matches!(duty, Duty::Inspect | Duty::List | Duty::Restore) {
         return Ok(calls);
     }
     const KIND: i32 = 0xf;

@@ -33,6 +33,7 @@ fn warning(place: &Place, text: String) -> Problem {
         column: 1,
         severity: Severity::Warning,
         text,
+        is_expected: false,
     }
 }
 

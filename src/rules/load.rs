@@ -4,7 +4,10 @@ use std::{io, path::Path};
 
 use crate::{
     error::Error,
-    rules::{Command, List, Place, Rule, Ruleset, Setting, Statement},
+    rules::{
+        Command, Errors, Host, List, Place, Problem, Rule, Ruleset, Setting, Severity, Statement,
+        parse, ruleset::LEFT_OUT,
+    },
 };
 
 /// The settings of the kernel that rules change.
@@ -109,8 +112,8 @@ pub struct Loaded {
     pub added: usize,
     /// How many were loaded already.
     pub already: usize,
-    /// The lines that the kernel refused and that `-i` or `-c` leaves out, with its reasons.
-    pub refused: Vec<String>,
+    /// The lines that the kernel refused, and that are left out.
+    pub refused: Vec<Problem>,
     undo: Vec<Undo>,
 }
 
@@ -151,11 +154,16 @@ impl Ruleset {
         for statement in first.into_iter().chain(last) {
             match loaded.apply(&statement.command, kernel) {
                 Ok(()) => {}
-                Err(error) if statement.is_optional => {
-                    let error = refused(&statement.place, &statement.command, error);
-                    loaded.refused.push(error.to_string());
+                Err(error) if statement.errors == Errors::Fatal => {
+                    return Err(refused(&statement.place, &statement.command, error));
                 }
-                Err(error) => return Err(refused(&statement.place, &statement.command, error)),
+                Err(error) => loaded.refused.push(Problem {
+                    place: statement.place.clone(),
+                    column: 1,
+                    severity: Severity::Warning,
+                    text: format!("{}{LEFT_OUT}", reason(&statement.command, error)),
+                    is_expected: statement.errors == Errors::Expected,
+                }),
             }
         }
         Ok(())
@@ -263,6 +271,52 @@ impl Loaded {
         Ok(())
     }
 
+    /// The changes as text, so that another process can take them back:
+    /// [`from_text`](Self::from_text). Each line is what takes one back, in the language of rules;
+    /// before a setting is the one that it replaces.
+    pub fn to_text(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        for undo in &self.undo {
+            match undo {
+                Undo::Delete(rule) => {
+                    text.extend_from_slice(b"-d");
+                    text.extend_from_slice(&rule.to_line()[2..]);
+                    text.push(b'\n');
+                }
+                Undo::Add(rules) => {
+                    for rule in rules {
+                        text.extend_from_slice(&rule.to_line());
+                        text.push(b'\n');
+                    }
+                }
+                Undo::Set(before, set) => {
+                    text.extend_from_slice(format!("{set} {before}\n").as_bytes());
+                }
+            }
+        }
+        text
+    }
+
+    /// Reads changes that another process wrote as text. Lines that make no sense are left out.
+    pub fn from_text(text: &[u8], host: &Host) -> Loaded {
+        let mut loaded = Loaded::default();
+        for line in text.split(|byte| *byte == b'\n') {
+            let commands = parse::line(line, host).unwrap_or_default();
+            match (<[Command; 1]>::try_from(commands), loaded.undo.last_mut()) {
+                (Ok([Command::Delete(rule)]), _) => loaded.undo.push(Undo::Delete(Box::new(rule))),
+                (Ok([Command::Add { rule, .. }]), Some(Undo::Add(rules))) => rules.push(rule),
+                (Ok([Command::Add { rule, .. }]), _) => loaded.undo.push(Undo::Add(vec![rule])),
+                (Ok(_), _) => {}
+                (Err(commands), _) => {
+                    if let [Command::Set(set), Command::Set(before)] = *commands {
+                        loaded.undo.push(Undo::Set(before, set));
+                    }
+                }
+            }
+        }
+        loaded
+    }
+
     /// Takes the changes back, the last one first, as far as others have not changed the same again.
     pub fn take_back(&mut self, kernel: &mut impl Kernel) {
         while let Some(undo) = self.undo.pop() {
@@ -304,15 +358,20 @@ fn failed(tried: &str, error: io::Error) -> Error {
 
 /// The kernel's refusal of a line.
 fn refused(place: &Place, command: &Command, error: io::Error) -> Error {
+    failed(&format!("load {place}"), reason(command, error))
+}
+
+/// Why the kernel refused a line, in words that fit rules.
+fn reason(command: &Command, error: io::Error) -> io::Error {
     let is_added = matches!(command, Command::Add { .. });
     let kind = error.kind();
     let reason = match kind {
         io::ErrorKind::NotFound if is_added => "the kernel finds no such file or directory",
         io::ErrorKind::NotFound => "no such rule is loaded",
         io::ErrorKind::InvalidInput => "the kernel does not know this, or not in this combination",
-        _ => return failed(&format!("load {place}"), error),
+        _ => return error,
     };
-    Error::new(format!("load {place}"), io::Error::new(kind, reason))
+    io::Error::new(kind, reason)
 }
 
 /// What tells the loaded rules from those of a set.
@@ -350,4 +409,186 @@ pub fn differences<'r>(
     let extra = loaded.iter().filter(|rule| !is_expected(rule));
     found.extend(extra.map(Difference::Extra));
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A kernel that refuses rules with a key `refused`.
+    #[derive(Clone, Debug, Default, Eq, PartialEq)]
+    struct Fake {
+        rules: Vec<Rule>,
+        enabled: u32,
+        backlog_limit: u32,
+        resets: u32,
+    }
+
+    impl Kernel for Fake {
+        fn rules(&mut self) -> io::Result<Vec<Rule>> {
+            Ok(self.rules.clone())
+        }
+
+        fn add(&mut self, rule: &Rule, at_front: bool) -> io::Result<()> {
+            if rule.has_key_with(b"refused") {
+                return Err(io::ErrorKind::InvalidInput.into());
+            } else if self.rules.contains(rule) {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            let index = if at_front { 0 } else { self.rules.len() };
+            self.rules.insert(index, rule.clone());
+            Ok(())
+        }
+
+        fn delete(&mut self, rule: &Rule) -> io::Result<()> {
+            let index = self.rules.iter().position(|own| own == rule);
+            self.rules.remove(index.ok_or(io::ErrorKind::NotFound)?);
+            Ok(())
+        }
+
+        fn settings(&mut self) -> io::Result<Settings> {
+            Ok(Settings {
+                enabled: self.enabled,
+                failure: 1,
+                rate_limit: 0,
+                backlog_limit: self.backlog_limit,
+                backlog_wait_time: None,
+            })
+        }
+
+        fn set(&mut self, setting: Setting) -> io::Result<()> {
+            match setting {
+                Setting::Enabled(value) => self.enabled = value,
+                Setting::BacklogLimit(value) => self.backlog_limit = value,
+                Setting::ResetLost => self.resets += 1,
+                _ => return Err(io::ErrorKind::Unsupported.into()),
+            }
+            Ok(())
+        }
+
+        fn trim(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn make_equivalent(&mut self, _: &Path, _: &Path) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn ruleset(text: &str) -> Ruleset {
+        let mut rules = Ruleset::default();
+        rules.add_text(Path::new("r"), text.as_bytes(), &Host::current());
+        rules
+    }
+
+    fn kernel(text: &str) -> Fake {
+        let mut kernel = Fake::default();
+        ruleset(text).load(&mut kernel).unwrap();
+        kernel
+    }
+
+    const OTHERS: &str = "-b 64\n-w /a -k a\n-w /b -k b\n-w /c -k ab\n";
+
+    #[test]
+    fn nothing_is_left_of_rules_of_which_one_is_refused() {
+        let before = kernel(OTHERS);
+        for delete in [
+            "",
+            "-D\n",
+            "-D -k a\n",
+            "-d always,exit -F path=/b -F perm=rwxa -k b\n",
+        ] {
+            let mut kernel = before.clone();
+            let text = format!("--reset-lost\n{delete}-e 1\n-b 8192\n-w /d\n-w /e -k refused\n");
+            let error = ruleset(&text).load(&mut kernel).unwrap_err();
+            let line = text.lines().count();
+            let expected = format!("cannot load r:{line}: the kernel does not know this");
+            assert!(error.to_string().starts_with(&expected), "{error}");
+            // Others in a list may have moved to its end.
+            kernel.rules.sort_by_key(Rule::to_line);
+            assert_eq!(kernel, before, "{delete}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_changes_nothing() {
+        let mut kernel = kernel(OTHERS);
+        let before = kernel.clone();
+        let error = ruleset("-D\n-w x\n").load(&mut kernel).unwrap_err();
+        assert!(error.to_string().contains("r:2:4: error: "), "{error}");
+        assert_eq!(kernel, before);
+    }
+
+    #[test]
+    fn refused_lines_are_left_out_after_an_option_that_says_so() {
+        let rules = ruleset("-c\n-w /d -k refused\n-w /e\n");
+        let mut kernel = Fake::default();
+        let loaded = rules.load(&mut kernel).unwrap();
+        assert_eq!((loaded.added, loaded.refused.len()), (1, 1));
+        assert!(rules.reports_errors() && loaded.refused[0].place.line == 2);
+    }
+
+    #[test]
+    fn rules_that_are_loaded_already_stay_when_the_others_are_taken_back() {
+        let mut kernel = kernel(OTHERS);
+        let before = kernel.clone();
+        let mut loaded = ruleset("-w /a -k a\n-A never,exit -S 1\n-e 1\n")
+            .load(&mut kernel)
+            .unwrap();
+        assert_eq!((loaded.added, loaded.already), (1, 1));
+        loaded.take_back(&mut kernel);
+        assert_eq!(kernel, before);
+    }
+
+    #[test]
+    fn settings_that_others_have_changed_are_kept() {
+        let mut kernel = kernel(OTHERS);
+        let mut loaded = ruleset("-e 1\n-b 8192\n").load(&mut kernel).unwrap();
+        kernel.backlog_limit = 999;
+        loaded.take_back(&mut kernel);
+        assert_eq!((kernel.enabled, kernel.backlog_limit), (0, 999));
+    }
+
+    #[test]
+    fn another_process_can_take_changes_back() {
+        let mut kernel = kernel(OTHERS);
+        let before = kernel.clone();
+        let text = "-D\n-w /x\\ y -k a\\\\b\n-a never,exclude -F msgtype=CWD\n-e 1\n-b 8192\n";
+        let loaded = ruleset(text).load(&mut kernel).unwrap();
+        assert_ne!(kernel, before);
+        let text = loaded.to_text();
+        drop(loaded);
+        let mut loaded = Loaded::from_text(&text, &Host::current());
+        assert_eq!(loaded.to_text(), text);
+        loaded.take_back(&mut kernel);
+        assert_eq!(kernel, before);
+    }
+
+    #[test]
+    fn what_locks_the_configuration_comes_last() {
+        let rules = ruleset("-e 2\n-w /a\n");
+        let lock = rules.lock().unwrap();
+        assert_eq!(lock.place.line, 1);
+        let mut locked = kernel(OTHERS);
+        rules.load(&mut locked).unwrap();
+        assert_eq!((locked.enabled, locked.rules.len()), (2, 4));
+        let error = ruleset("-D\n").load(&mut locked).unwrap_err();
+        assert!(error.to_string().contains("locked"), "{error}");
+        let problems = rules.check(&Host::current());
+        assert!(problems.iter().any(|one| one.severity == Severity::Error));
+    }
+
+    #[test]
+    fn differences_are_missing_extra_and_late_rules() {
+        let rules = ruleset("-w /a\n-w /b\n-w /c\n-a never,task\n");
+        let expected = rules.rules();
+        let loaded = kernel("-w /c\n-w /b\n-w /x\n-a never,task\n").rules;
+        let line = |difference: &Difference<'_>| match difference {
+            Difference::Missing(place, _) => format!("missing {place}"),
+            Difference::Late(place, _) => format!("late {place}"),
+            Difference::Extra(rule) => format!("extra {rule}"),
+        };
+        let found: Vec<String> = differences(&expected, &loaded).iter().map(line).collect();
+        assert_eq!(found, ["missing r:1", "late r:3", "extra -w /x -p rwxa"]);
+    }
 }

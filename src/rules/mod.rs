@@ -22,7 +22,7 @@ pub use host::{Host, PathKind};
 pub use load::{Difference, Kernel, Loaded, Settings, differences};
 pub use parse::{Command, Setting};
 pub use rule::{Action, Condition, List, Rule, Syscalls, Value, Watched};
-pub use ruleset::{Place, Problem, Ruleset, Severity, Statement};
+pub use ruleset::{Errors, Place, Problem, Ruleset, Severity, Statement};
 
 impl Rule {
     /// Reads a line that adds a rule.

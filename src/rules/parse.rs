@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsStr,
+    fmt,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
@@ -63,6 +64,21 @@ pub enum Setting {
     ResetLost,
     /// `--reset_backlog_wait_time_actual`
     ResetBacklogWaitTimeActual,
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Setting::Enabled(value) => write!(f, "-e {value}"),
+            Setting::Failure(value) => write!(f, "-f {value}"),
+            Setting::RateLimit(value) => write!(f, "-r {value}"),
+            Setting::BacklogLimit(value) => write!(f, "-b {value}"),
+            Setting::BacklogWaitTime(value) => write!(f, "--backlog_wait_time {value}"),
+            Setting::LoginuidImmutable => f.write_str("--loginuid-immutable"),
+            Setting::ResetLost => f.write_str("--reset-lost"),
+            Setting::ResetBacklogWaitTimeActual => f.write_str("--reset_backlog_wait_time_actual"),
+        }
+    }
 }
 
 /// What is known of a rule while its line is read.

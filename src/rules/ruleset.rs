@@ -44,6 +44,19 @@ pub struct Problem {
     pub severity: Severity,
     /// What is wrong.
     pub text: String,
+    /// Whether such problems are expected on some hosts: [`Ruleset::expect_errors`].
+    pub is_expected: bool,
+}
+
+impl Problem {
+    /// Logs the problem.
+    pub fn log(&self) {
+        let level = match self.is_expected {
+            true => log::Level::Info,
+            false => log::Level::Warn,
+        };
+        log::log!(level, "{self}");
+    }
 }
 
 impl fmt::Display for Problem {
@@ -65,9 +78,24 @@ pub struct Statement {
     pub place: Place,
     /// What it asks for.
     pub command: Command,
-    /// Whether an error of it is ignored, because of an earlier `-i` or `-c`.
-    pub is_optional: bool,
+    /// What an error of it means.
+    pub errors: Errors,
 }
+
+/// What an error in a line means for the others.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Errors {
+    /// No line is loaded.
+    #[default]
+    Fatal,
+    /// The line is left out, because of an earlier `-i` or `-c`.
+    Ignored,
+    /// The line is left out, because not every host can have it.
+    Expected,
+}
+
+/// What is said of a line that is left out.
+pub(crate) const LEFT_OUT: &str = "; the line is left out";
 
 /// Rules and settings, in the order in which they are to be loaded.
 ///
@@ -90,8 +118,8 @@ pub struct Ruleset {
     pub problems: Vec<Problem>,
     /// The files, in the order in which they were read.
     files: Vec<Arc<Path>>,
-    /// Whether errors are ignored from now on: `-i` or `-c` came.
-    ignores_errors: bool,
+    /// What errors of the lines mean that are added from now on.
+    errors: Errors,
     /// Whether ignored errors are reported at the end: `-c` came.
     reports_errors: bool,
 }
@@ -154,38 +182,38 @@ impl Ruleset {
             Ok(commands) => {
                 for command in commands {
                     if let Command::IgnoreErrors(reports_errors) = command {
-                        self.ignores_errors = true;
+                        if self.errors == Errors::Fatal {
+                            self.errors = Errors::Ignored;
+                        }
                         self.reports_errors |= reports_errors;
                     }
                     self.statements.push(Statement {
                         place: place.clone(),
                         command,
-                        is_optional: self.ignores_errors,
+                        errors: self.errors,
                     });
                 }
             }
             Err(fault) => {
                 let before = line.text.get(..fault.at).unwrap_or(line.text);
-                let ignored = match self.ignores_errors {
-                    true => "; the line is left out because of -i or -c",
-                    false => "",
+                let (severity, ignored) = match self.errors {
+                    Errors::Fatal => (Severity::Error, ""),
+                    Errors::Ignored | Errors::Expected => (Severity::Warning, LEFT_OUT),
                 };
                 self.problems.push(Problem {
                     place,
                     column: String::from_utf8_lossy(before).chars().count() + 1,
-                    severity: match self.ignores_errors {
-                        true => Severity::Warning,
-                        false => Severity::Error,
-                    },
+                    severity,
                     text: format!("{}{ignored}", fault.text),
+                    is_expected: self.errors == Errors::Expected,
                 });
             }
         }
     }
 
-    /// Ignores the errors of lines that are added from now on, as after a line `-i`.
-    pub fn ignore_errors(&mut self) {
-        self.ignores_errors = true;
+    /// Leaves lines with errors out that are added from now on, as after a line `-i`.
+    pub fn expect_errors(&mut self) {
+        self.errors = Errors::Expected;
     }
 
     /// Whether ignored errors are to be reported at the end, because of `-c`.
@@ -362,7 +390,7 @@ mod tests {
         rules.add_text(Path::new("a.rules"), text, &host());
         assert!(!rules.has_errors());
         assert!(texts(&rules)[0].starts_with("a.rules:2:4: warning: "));
-        assert!(rules.statements[1].is_optional);
+        assert!(rules.statements[1].errors == Errors::Ignored);
     }
 
     #[test]

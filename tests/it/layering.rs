@@ -36,6 +36,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["confine", "error", "helper", "model", "resolve", "sys"],
     ),
     ("prime", &["confine", "error", "helper", "model"]),
+    (
+        "session",
+        &["confine", "error", "helper", "rules", "source", "sys"],
+    ),
     ("lib", &[]),
     // The command uses the library's public names.
     ("command", &[]),

@@ -1,8 +1,9 @@
 //! Tests of the whole program, each named for the promise that it checks.
 //!
-//! `cli` runs the binary as a process, and `check` its command of this name;
-//! `heartbeat` checks its status events. `golden` replays the captures in `tests/data` through the
-//! real pipeline; `formats` checks the other formats and the programs that read them. `hostile`
+//! `cli` runs the binary as a process, and `check` and `language` its commands for finding causes and
+//! for rules; the latter compares the rules with auditctl. `heartbeat` checks its status events.
+//! `golden` replays the captures in `tests/data` through the real pipeline; `formats` checks the
+//! other formats and the programs that read them. `hostile`
 //! feeds it malformed and excessive input. `traps` has one test for each real-world record that is
 //! easily misread, and `inputs` one for each form of a log. `disk` makes the output fail while it is
 //! written. `oracle` compares with libauparse and with shells. `layering` checks the imports against
@@ -27,6 +28,7 @@ mod heartbeat;
 mod hostile;
 mod inputs;
 mod known;
+mod language;
 mod layering;
 mod live;
 mod logins;

@@ -17,7 +17,7 @@ const PREFIX: &str = "AUDITRD_";
 
 impl Args {
     /// Parses the command line and the environment. An empty variable is as good as none, and
-    /// `AUDITRD_INPUT` and `AUDITRD_PRIME` may list several paths, separated by colons as in `PATH`.
+    /// `AUDITRD_INPUT`, `AUDITRD_PRIME` and `AUDITRD_RULES` may list several paths, separated by colons as in `PATH`.
     /// Files without an option are inputs too.
     ///
     /// # Errors
@@ -26,7 +26,11 @@ impl Args {
     pub(crate) fn from_environment() -> clap::error::Result<Args> {
         let matches = without_empty_variables(Args::command()).try_get_matches()?;
         let mut args = Args::from_arg_matches(&matches)?;
-        for (name, list) in [("input", &mut args.input), ("prime", &mut args.prime)] {
+        for (name, list) in [
+            ("input", &mut args.input),
+            ("prime", &mut args.prime),
+            ("rules", &mut args.rules),
+        ] {
             if matches.value_source(name) == Some(ValueSource::EnvVariable) {
                 *list = split(list);
             }

@@ -83,6 +83,17 @@ pub(crate) struct Args {
     )]
     pub(crate) prime_snapshot: Option<PathBuf>,
 
+    /// Turn auditing on and load these rules for as long as auditrd runs; default stands for those
+    /// that come with it
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 1..,
+        env = "AUDITRD_RULES",
+        help_heading = "Source"
+    )]
+    pub(crate) rules: Vec<PathBuf>,
+
     /// Size of the socket's receive buffer; accepts the suffixes K, M and G
     #[arg(
         long,
@@ -363,6 +374,7 @@ SIGHUP reopens the output file; SIGUSR1 prints the counters.
 
 Examples:
   Source:       sudo auditrd                              live events
+                sudo auditrd --rules default --pretty     the same, with rules, for people to read
                 auditrd -i /var/log/audit/audit.log*      the events of a log and its old files
                 zgrep -h x /var/log/a*.gz | auditrd -i -  the events of a stream
   Filter:       sudo auditrd --min 1006 --events process,user

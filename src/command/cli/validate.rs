@@ -26,6 +26,10 @@ impl Args {
             let text = "--unicast cannot be used with --input: a log has no audit daemon";
             return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
         }
+        if !self.is_live() && !self.rules.is_empty() {
+            let text = "--rules cannot be used with --input: a log needs no rules";
+            return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
+        }
         if !self.is_live()
             && let Some(option) = self.prime_option()
         {

@@ -12,7 +12,7 @@ use anyhow::Result;
 use auditrd::{
     Error,
     model::Arch,
-    rules::{Difference, Host, Kernel, Loaded, Rule, Ruleset, Severity, differences},
+    rules::{Difference, Host, Kernel, Loaded, Problem, Rule, Ruleset, Severity, differences},
     source::NetlinkClient,
 };
 
@@ -63,7 +63,7 @@ fn add_default(rules: &mut Ruleset, host: &Host) {
         Some(Arch::Aarch64 | Arch::Riscv64) => AARCH64,
         _ => X86_64,
     };
-    rules.ignore_errors();
+    rules.expect_errors();
     rules.add_text(Path::new("default"), calls.as_bytes(), host);
     rules.add_text(Path::new("default-io_uring"), IO_URING.as_bytes(), host);
 }
@@ -94,23 +94,17 @@ fn load(files: &[PathBuf], immutable: bool) -> Result<ExitCode> {
             .into());
     }
     let loaded = rules.load(&mut NetlinkClient::control()?)?;
-    report_refused(&rules, &loaded);
+    rules
+        .problems
+        .iter()
+        .chain(&loaded.refused)
+        .for_each(Problem::log);
     let Loaded { added, already, .. } = loaded;
     log::info!("added {added} rules; {already} were loaded already");
     Ok(match rules.reports_errors() && !loaded.refused.is_empty() {
         true => ExitCode::FAILURE,
         false => ExitCode::SUCCESS,
     })
-}
-
-/// Logs the lines that are left out because `-i` or `-c` ignores their errors.
-pub(crate) fn report_refused(rules: &Ruleset, loaded: &Loaded) {
-    for problem in &rules.problems {
-        log::warn!("{problem}");
-    }
-    for refused in &loaded.refused {
-        log::warn!("{refused}; the line is left out because of -i or -c");
-    }
 }
 
 fn list() -> Result<ExitCode> {
@@ -121,7 +115,7 @@ fn list() -> Result<ExitCode> {
 
 fn diff(files: &[PathBuf]) -> Result<ExitCode> {
     let rules = read(files, &Host::current())?;
-    report_refused(&rules, &Loaded::default());
+    rules.problems.iter().for_each(Problem::log);
     let loaded = loaded_rules()?;
     let expected = rules.rules();
     let differences: Vec<Difference<'_>> = differences(&expected, &loaded);

@@ -31,7 +31,12 @@ pub(super) fn missing(rule: &Rule, loaded: &[Placed<'_>], host: &Host) -> Option
     twin.syscalls = translated(&rule.syscalls, wide, narrow)?;
     let mut seen = Syscalls::NONE;
     for (_, other) in loaded {
-        let covers = |condition: &Condition| is_met(condition, &twin);
+        // Permissions and arguments select calls that write, for example, in ways that differ
+        // between architectures.
+        let covers = |condition: &Condition| {
+            let selects_calls = condition.field == Field::PERM || condition.field.is_argument();
+            selects_calls || is_met(condition, &twin)
+        };
         if other.list == List::EXIT && other.conditions.iter().all(covers) {
             seen.add(&other.syscalls);
         }
