@@ -25,6 +25,7 @@ pub(super) fn look<'a>(namer: &mut Namer<'a, '_>, names: Names) -> Detail<'a> {
     if namer.facts.lacks_paths() {
         named.doubt();
     }
+    namer.add_accessed(&mut named, names);
     Detail::Audit(AuditDetail {
         action: None,
         commandline: events::title(namer.facts, namer.arena),

@@ -227,6 +227,7 @@ fn touched<'a>(namer: &mut Namer<'a, '_>, action: Action, names: Names) -> Named
         named.doubt();
     }
     learn::file(namer, &named, names);
+    namer.add_accessed(&mut named, names);
     named
 }
 

@@ -101,6 +101,27 @@ impl<'a, 'm> Namer<'a, 'm> {
         }
     }
 
+    /// Adds the path of the file of a descriptor, if only SELinux's decision about it has one.
+    ///
+    /// It must be the only descriptor of the call, since the decision does not say which it is about.
+    pub(super) fn add_accessed(&self, named: &mut Named<'a>, names: Names) {
+        let is_about_one = match names {
+            Names::Descriptor(0) => {
+                let name = super::identify(self.call).0;
+                !matches!(name, Some("sendfile" | "sendfile64" | "splice" | "tee"))
+            }
+            Names::Mapped => true,
+            _ => false,
+        };
+        if is_about_one
+            && named.path.is_none()
+            && self.facts.paths.is_empty()
+            && let Some(path) = self.facts.accessed.path_by(self.call.subj)
+        {
+            (named.path, named.unresolved) = (Some(path), false);
+        }
+    }
+
     /// The file that an execve was asked to run, and its record.
     pub(crate) fn program(&mut self, dir: Dir) -> (Located<'a>, Option<PathRecord<'a>>) {
         let program = self.object();

@@ -7,13 +7,15 @@ use crate::{
     model::{
         Arena, AuditMessageGroup, Identity, RecordType,
         record_type::{
-            AUDIT_CWD, AUDIT_EXECVE, AUDIT_FD_PAIR, AUDIT_IPE_ACCESS, AUDIT_LOGIN,
-            AUDIT_MAC_TASK_CONTEXTS, AUDIT_MMAP, AUDIT_OPENAT2, AUDIT_PATH, AUDIT_PROCTITLE,
-            AUDIT_SYSCALL, AUDIT_URINGOP,
+            AUDIT_AVC, AUDIT_AVC_PATH, AUDIT_CWD, AUDIT_EXECVE, AUDIT_FD_PAIR, AUDIT_IPE_ACCESS,
+            AUDIT_LOGIN, AUDIT_MAC_TASK_CONTEXTS, AUDIT_MMAP, AUDIT_OPENAT2, AUDIT_PATH,
+            AUDIT_PROCTITLE, AUDIT_SYSCALL, AUDIT_URINGOP,
         },
     },
     parse::{
-        Argv, PathRecord, UserRecord, Value, enriched,
+        Argv, PathRecord, UserRecord, Value,
+        accessed::Accessed,
+        enriched,
         execve::Pieces,
         keys,
         layout::{Fields, take},
@@ -51,6 +53,8 @@ pub struct Facts<'a> {
     /// The labels of several LSMs, `subj_selinux=… subj_apparmor=…`, if SYSCALL has `subj=?`.
     /// Mainline kernels have a record type for them; Ubuntu's kernels reuse the number of another.
     pub contexts: Option<&'a [u8]>,
+    /// The file that SELinux decided about.
+    pub(crate) accessed: Accessed<'a>,
     /// The record from user space, or LOGIN.
     pub user: Option<&'a UserRecord<'a>>,
     /// Whether there are records that nothing above tells of, or not all of their fields.
@@ -106,6 +110,7 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Arena) -> Facts<'a> {
         mmap_fd: None,
         fd_pair: [None; 2],
         contexts: None,
+        accessed: Accessed::default(),
         user: None,
         has_others: false,
     };
@@ -148,6 +153,10 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Arena) -> Facts<'a> {
             AUDIT_MMAP => {
                 facts.has_others = true;
                 facts.mmap_fd = only(body(), b"fd").and_then(|v| v.id()).map(u64::from);
+            }
+            AUDIT_AVC | AUDIT_AVC_PATH => {
+                facts.has_others = true;
+                facts.accessed.add(record_type, message.data, arena);
             }
             _ => facts.has_others = true,
         }

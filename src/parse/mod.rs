@@ -4,6 +4,7 @@
 //! zero. Nothing is decoded by how it looks: only the field and record type decide whether bare hex
 //! is text.
 
+mod accessed;
 mod distinct;
 pub(crate) mod enriched;
 mod execve;

@@ -360,6 +360,38 @@ fn the_target_of_a_symbolic_link_is_not_resolved() {
 }
 
 #[test]
+fn the_file_of_a_descriptor_that_only_selinux_names_is_the_path() {
+    let label = "user_u:user_r:user_t:s0";
+    let with_label =
+        |call: String| call.replace(" key=(null)", &format!(" subj={label} key=(null)"));
+    let avc = |what: &str| format!("AVC avc:  denied  {{ write }} for  pid=2 {what} tclass=file");
+    let named = avc(&format!(
+        "path=\"/run/box.pid\" dev=\"vda1\" ino=7 scontext={label}"
+    ));
+    let write = with_label(call(1, "a0=5 a1=1 a2=4 a3=0 items=0"));
+    let new = event(&[&named, &write, "PROCTITLE proctitle=\"x\""]);
+    let old = event(&[
+        &avc(&format!("name=\"box.pid\" dev=vda1 ino=7 scontext={label}")),
+        &write,
+        "AVC_PATH  path=\"/run/box.pid\"",
+    ]);
+    for event in [new, old] {
+        assert_eq!(event["path"], "/run/box.pid");
+        assert!(event.get("path_unresolved").is_none());
+    }
+    // A call on two descriptors, and a decision about another process.
+    let copy = with_label(call(326, "a0=5 a1=0 a2=6 a3=0 items=0"));
+    let of_another = avc("path=\"/upper/box.pid\" scontext=system_u:system_r:kernel_t:s0");
+    for records in [[&named, &copy], [&of_another, &write]] {
+        let event = event(&records.map(String::as_str));
+        assert_eq!(
+            (event.get("path"), &event["path_unresolved"]),
+            (None, &json!(true))
+        );
+    }
+}
+
+#[test]
 fn the_source_of_a_hard_link_is_the_existing_file() {
     for old_item in [0, 1] {
         let old = format!("PATH item={old_item} name=\"old\" inode=3 dev=fe:00 nametype=NORMAL");
