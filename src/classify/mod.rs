@@ -31,6 +31,7 @@ use crate::{
 use calls::{Call, Dir, Names, Silent, known, socketcall, uring_call};
 pub use calls::{is_exec_syscall, is_fim_syscall};
 use claims::Namer;
+pub(crate) use commandline::join;
 use names::Named;
 pub use subject::{Subject, unknown_arch};
 
@@ -303,6 +304,11 @@ fn identify(call: &CallRecord) -> (Option<&'static str>, Option<Call>) {
     let arch = call.arch.and_then(|(arch, _)| Arch::of(arch, number));
     let known = arch.map(|arch| known(arch, number)).unwrap_or_default();
     (known.name, known.call)
+}
+
+/// Whether a call ends the whole process.
+pub(crate) fn ends_process(call: &CallRecord) -> bool {
+    identify(call).0 == Some("exit_group")
 }
 
 /// What a call did by the records that it left, whose names are relative to `dir`.

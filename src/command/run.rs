@@ -205,7 +205,7 @@ impl Marshaller {
         if group.for_context {
             self.arena.reset();
             let facts = parse::facts(group, &self.arena);
-            self.enricher.observe(group, &facts, None);
+            self.enricher.observe(group, &facts, None, None);
             return Ok(());
         }
         let records = u32::try_from(group.len()).unwrap_or(u32::MAX);
@@ -226,7 +226,9 @@ impl Marshaller {
                 }
                 let event = self.classifier.classify_facts(&group, &facts, &self.arena);
                 if self.enricher.is_needed() {
-                    self.enricher.observe(&group, &facts, event.as_ref());
+                    let is_live = self.enricher.is_live();
+                    let now = is_live.then(|| Timestamp::from_system(SystemTime::now()));
+                    self.enricher.observe(&group, &facts, event.as_ref(), now);
                 }
                 self.counters.unknown_arch += u64::from(self.omitted.has_unknown_arch(&facts));
                 let kind = event.as_ref().map(|event| event.kind());

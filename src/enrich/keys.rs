@@ -71,6 +71,19 @@ impl Keys {
         self.0 & 1 << key as u8 != 0
     }
 
+    /// Whether facts about processes are needed.
+    pub(crate) fn need_processes(self) -> bool {
+        let of_processes = [
+            Key::Parent,
+            Key::EntityId,
+            Key::Ancestors,
+            Key::Container,
+            Key::Unit,
+            Key::Script,
+        ];
+        of_processes.into_iter().any(|key| self.has(key))
+    }
+
     /// Whether there is no key.
     pub fn is_empty(self) -> bool {
         self == Keys::NONE

@@ -7,20 +7,34 @@
 //! The memory of each host is bounded, and forgets what has not been used for longest.
 
 pub mod cgroup;
+mod cycle;
+mod doubt;
 mod keys;
+mod life;
 mod login;
+mod memory;
+mod processes;
+mod script;
 mod sessions;
+mod table;
 
-pub use keys::{Key, Keys};
-pub use login::LOGIN_RECORDS;
-pub use sessions::{OpenSession, open_sessions};
+use std::fmt;
+
+use bumpalo::{Bump, collections::Vec as ArenaVec};
 
 use crate::{
-    model::{Arena, AuditEvent, AuditMessageGroup, Identity, Timestamp, Who},
+    bytes::Decimal,
+    model::{Arena, AuditEvent, AuditMessageGroup, Identity, Parent, Timestamp, Who},
     parse::Facts,
-    resolve::{Memories, Memory},
+    resolve::Memories,
 };
-use login::Logins;
+pub use keys::{Key, Keys};
+use life::{Birth, Life};
+pub use login::LOGIN_RECORDS;
+use memory::Memory;
+pub use processes::{Answer, Found, Kernel};
+use processes::{Live, Processes, Subject};
+pub use sessions::{OpenSession, open_sessions};
 
 /// Adds context to events, from what it has learned of earlier ones.
 ///
@@ -31,23 +45,28 @@ use login::Logins;
 /// let mut groups = Groups::default();
 /// groups
 ///     .begin(EventId::default(), b"")
-///     .push(AUDIT_SYSCALL, b"arch=c000003e syscall=59 success=yes exit=0 ppid=1 pid=7")
+///     .push(AUDIT_SYSCALL, b"arch=c000003e syscall=59 success=yes exit=0 ppid=1 pid=7 uid=0 euid=0")
+///     .push(AUDIT_EXECVE, b"argc=1 a0=\"sh\"");
+/// groups
+///     .begin(EventId::default(), b"")
+///     .push(AUDIT_SYSCALL, b"arch=c000003e syscall=59 success=yes exit=0 ppid=7 pid=8 uid=0 euid=0")
 ///     .push(AUDIT_EXECVE, b"argc=1 a0=\"id\"");
 ///
-/// let mut classifier = Classifier::new(Box::new(Absent));
+/// let (arena, mut classifier) = (Arena::new(), Classifier::new(Box::new(Absent)));
 /// let mut enricher = Enricher::new(Keys::ALL);
-/// let (group, arena) = (groups.last().unwrap(), Arena::new());
-/// let facts = parse::facts(&group, &arena);
-/// let event = classifier.classify_facts(&group, &facts, &arena);
-/// enricher.observe(&group, &facts, event.as_ref());
-/// if let Some(mut event) = event {
-///     event.who = enricher.who(&arena);
+/// for group in groups.iter() {
+///     let facts = parse::facts(&group, &arena);
+///     let event = classifier.classify_facts(&group, &facts, &arena);
+///     enricher.observe(&group, &facts, event.as_ref(), None);
 /// }
 /// ```
-#[derive(Debug)]
 pub struct Enricher {
     keys: Keys,
-    hosts: Memories<Known>,
+    memories: Memories<Memory>,
+    /// How often the caller said that something was lost.
+    losses: u32,
+    /// The live system that the records come from.
+    system: Option<System>,
     last: Last,
 }
 
@@ -57,21 +76,36 @@ struct Last {
     node: Vec<u8>,
     session: u32,
     time: Timestamp,
+    subject: Subject,
 }
 
-/// All that is known of one host.
-#[derive(Debug, Default)]
-struct Known {
-    logins: Logins,
+/// The live system.
+struct System {
+    kernel: Box<dyn Kernel + Send>,
+    /// Tells its boots apart.
+    boot_id: Vec<u8>,
 }
 
-impl Memory for Known {
-    fn empty() -> Known {
-        Known::default()
-    }
+/// What is known of the live system at the start.
+pub struct Start {
+    /// Answers questions about processes.
+    pub kernel: Box<dyn Kernel + Send>,
+    /// The id of the boot (`/proc/sys/kernel/random/boot_id`).
+    pub boot_id: Vec<u8>,
+    /// The processes.
+    pub processes: Vec<Found>,
+    /// The highest pid that the kernel gives out (`/proc/sys/kernel/pid_max`), and the last one.
+    pub pids: (u32, u32),
+    /// When the processes were read.
+    pub time: Timestamp,
+}
 
-    fn size(&self) -> usize {
-        self.logins.size()
+impl fmt::Debug for Enricher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let memories = &self.memories;
+        f.debug_struct("Enricher")
+            .field("memories", memories)
+            .finish_non_exhaustive()
     }
 }
 
@@ -80,9 +114,31 @@ impl Enricher {
     pub fn new(keys: Keys) -> Enricher {
         Enricher {
             keys,
-            hosts: Memories::default(),
+            memories: Memories::default(),
+            losses: 0,
+            system: None,
             last: Last::default(),
         }
+    }
+
+    /// Takes in the live system that the records come from, before the first event.
+    pub fn start(&mut self, start: Start) {
+        let memory = self.memories.of(b"");
+        let now = start.time.as_millis();
+        let (highest, last) = start.pids;
+        memory.processes.start(&start.processes, highest, last, now);
+        self.system = Some(System {
+            kernel: start.kernel,
+            boot_id: start.boot_id,
+        });
+    }
+
+    /// Takes in the sessions that were open before the first record, of the local host.
+    pub fn prime_sessions(&mut self, sessions: Vec<OpenSession>) {
+        let logins = &mut self.memories.of(b"").logins;
+        sessions
+            .into_iter()
+            .for_each(|session| logins.prime(session));
     }
 
     /// Whether it adds anything.
@@ -90,46 +146,131 @@ impl Enricher {
         !self.keys.is_empty()
     }
 
-    /// Takes in the sessions that were open before the first record, of the local host.
-    pub fn prime_sessions(&mut self, sessions: Vec<OpenSession>) {
-        let logins = &mut self.hosts.of(b"").logins;
-        sessions
-            .into_iter()
-            .for_each(|session| logins.prime(session));
+    /// Whether it asks a live system, and so has to be told the time.
+    pub fn is_live(&self) -> bool {
+        self.system.is_some()
     }
 
     /// Takes in that something was lost: events were dropped, or the kernel lost records.
-    pub fn lost(&mut self) {}
+    pub fn lost(&mut self) {
+        self.losses = self.losses.wrapping_add(1);
+    }
 
     /// Learns from an event. `event` is what [`Classifier`](crate::Classifier) made of it, if
-    /// anything. Events must come in the order in which the kernel finished them.
+    /// anything. `now` is the time if the event is live. Events must come in the order in which the
+    /// kernel finished them.
     pub fn observe(
         &mut self,
         group: &AuditMessageGroup<'_>,
         facts: &Facts<'_>,
         event: Option<&AuditEvent<'_>>,
+        now: Option<Timestamp>,
     ) {
-        let known = self.hosts.of(group.node);
-        self.last.node.clear();
-        self.last.node.extend_from_slice(group.node);
-        self.last.time = group.id.time;
-        self.last.session = event.map_or(Identity::UNSET, |event| event.actor.ids.session);
+        let last = &mut self.last;
+        if last.node != group.node {
+            last.node.clear();
+            last.node.extend_from_slice(group.node);
+        }
+        last.time = group.id.time;
+        last.session = event.map_or(Identity::UNSET, |event| event.actor.ids.session);
+        let live = now.zip(self.system.as_ref()).map(|(now, system)| Live {
+            kernel: &*system.kernel,
+            now: now.as_millis(),
+        });
+        let losses = self.losses.saturating_add(group.gaps);
+        let memory = self.memories.of(group.node);
         if self.keys.has(Key::Login) {
-            known.logins.observe(group, facts);
-            known.logins.touch(self.last.session);
+            memory.logins.observe(group, facts);
+            memory.logins.touch(last.session);
+        }
+        if self.keys.need_processes() {
+            last.subject = memory.observe(group, facts, event, losses, live);
         }
     }
 
     /// The context of the event that was observed last.
     pub fn who<'a>(&'a self, arena: &'a Arena) -> Who<'a> {
-        let _ = arena;
         let mut who = Who::default();
-        let Some(known) = self.hosts.known(&self.last.node) else {
+        let Some(memory) = self.memories.known(&self.last.node) else {
             return who;
         };
+        self.process(&memory.processes, &mut who, arena.bump());
         if self.keys.has(Key::Login) {
-            who.login = known.logins.of(self.last.session, self.last.time);
+            who.login = memory.logins.of(self.last.session, self.last.time);
         }
         who
+    }
+
+    /// Adds what is known of the process.
+    fn process<'a>(&'a self, processes: &'a Processes, who: &mut Who<'a>, arena: &'a Bump) {
+        let Some((life, texts)) = processes.life(self.last.subject) else {
+            return;
+        };
+        if self.keys.has(Key::EntityId) {
+            who.entity_id = self.entity_id(life, arena);
+        }
+        if self.keys.has(Key::Script) && processes.is_certain(life, self.last.subject) {
+            who.script = Some(texts.script).filter(|script| !script.is_empty());
+        }
+        if self.keys.has(Key::Parent) {
+            who.parent = self.parent(processes, life);
+        }
+        if self.keys.has(Key::Ancestors) {
+            who.ancestors = self.ancestors(processes, *life, arena);
+        }
+    }
+
+    fn parent<'a>(&self, processes: &'a Processes, life: &Life) -> Option<Parent<'a>> {
+        let (parent, texts) = processes.parent(life)?;
+        let is_known = !texts.exe.is_empty() && processes.is_certain(parent, self.last.subject);
+        is_known.then_some(Parent {
+            pid: life.ppid,
+            exe: texts.exe,
+            commandline: Some(texts.commandline).filter(|text| !text.is_empty()),
+            origin: parent.program.origin,
+        })
+    }
+
+    /// The executables of the ancestors, up to the first that is not known.
+    fn ancestors<'a>(
+        &self,
+        processes: &'a Processes,
+        mut life: Life,
+        arena: &'a Bump,
+    ) -> Option<&'a [&'a [u8]]> {
+        let mut ancestors = ArenaVec::new_in(arena);
+        while ancestors.len() < Who::MAX_ANCESTORS
+            && let Some((parent, texts)) = processes.parent(&life)
+            && !texts.exe.is_empty()
+            && processes.is_certain(parent, self.last.subject)
+        {
+            if ancestors.is_empty() {
+                ancestors.reserve_exact(Who::MAX_ANCESTORS);
+            }
+            ancestors.push(texts.exe);
+            life = *parent;
+        }
+        (!ancestors.is_empty()).then(|| ancestors.into_bump_slice())
+    }
+
+    /// The name of a process: the boot, where it is known, the pid, and the beginning.
+    fn entity_id<'a>(&self, life: &Life, arena: &'a Bump) -> Option<&'a [u8]> {
+        let mut id = ArenaVec::with_capacity_in(80, arena);
+        if let Some(system) = &self.system {
+            id.extend_from_slice_copy(&system.boot_id);
+            id.push(b'-');
+        }
+        id.extend_from_slice_copy(Decimal::new(self.last.subject.pid).as_bytes());
+        id.push(b'-');
+        match life.birth {
+            Birth::Unknown => return None,
+            Birth::Kernel(number) => id.extend_from_slice_copy(Decimal::new(number).as_bytes()),
+            Birth::Recorded(time, serial) => {
+                id.extend_from_slice_copy(Decimal::new(time).as_bytes());
+                id.push(b':');
+                id.extend_from_slice_copy(Decimal::new(serial).as_bytes());
+            }
+        }
+        Some(id.into_bump_slice())
     }
 }

@@ -1,0 +1,71 @@
+//! One life of a pid: a process from its birth to its end.
+
+use crate::{
+    enrich::{cycle::Sighting, doubt::Tick, processes::User},
+    model::{Identity, Origin},
+};
+
+/// What is known of one process. Times are in milliseconds since 1970-01-01.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Life {
+    /// Tells this life from all others of the same host.
+    pub(super) number: u64,
+    pub(super) ppid: u32,
+    /// The life of the parent; 0 if it is not known.
+    pub(super) parent: u64,
+    /// The audit session.
+    pub(super) session: u32,
+    pub(super) user: User,
+    /// The stamp of its first record, or that of the fork that began it.
+    pub(super) since: u64,
+    /// It was gone after this time.
+    pub(super) until: u64,
+    pub(super) birth: Birth,
+    /// When it was last seen alive.
+    pub(super) seen: Sighting,
+    pub(super) program: Program,
+}
+
+/// Which program a process runs. Its texts are in the table.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Program {
+    /// Since when it is known.
+    pub(super) since: u64,
+    pub(super) origin: Origin,
+    /// When it was last confirmed.
+    pub(super) confirmed: Tick,
+}
+
+/// The beginning of a life, which names the process.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Birth {
+    /// Another process may have been taken for this one.
+    #[default]
+    Unknown,
+    /// The stamp and the serial of the fork, or of the first record of a process that was born
+    /// while records were read.
+    Recorded(u64, u32),
+    /// The number that the kernel gave the process; unique until the next boot.
+    Kernel(u64),
+}
+
+impl Default for Life {
+    fn default() -> Life {
+        Life {
+            number: 0,
+            ppid: 0,
+            parent: 0,
+            session: Identity::UNSET,
+            user: User::default(),
+            since: 0,
+            until: u64::MAX,
+            birth: Birth::Unknown,
+            seen: Sighting::default(),
+            program: Program {
+                since: 0,
+                origin: Origin::Records,
+                confirmed: 0,
+            },
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What is remembered of one host.
+
+use crate::{
+    classify::ends_process,
+    enrich::{
+        login::Logins,
+        processes::{Act, Live, Processes, Sight, Subject, User},
+        script,
+    },
+    model::{
+        AuditEvent, AuditMessageGroup, Detail, ProcessAction, record_type::AUDIT_CONFIG_CHANGE,
+    },
+    parse::{CallRecord, Facts},
+    resolve,
+};
+
+/// Flags of clone(2) (linux/sched.h).
+const CLONE_PARENT: u64 = 0x8000;
+const CLONE_THREAD: u64 = 0x10000;
+
+/// The memory of one host.
+#[derive(Debug)]
+pub(super) struct Memory {
+    pub(super) processes: Processes,
+    pub(super) logins: Logins,
+    /// How often auditing or its rules were changed, but for rules that were added. Until then,
+    /// processes may have started programs without a record.
+    changes: u32,
+}
+
+impl resolve::Memory for Memory {
+    fn empty() -> Memory {
+        Memory {
+            processes: Processes::new(),
+            logins: Logins::default(),
+            changes: 0,
+        }
+    }
+
+    fn size(&self) -> usize {
+        self.processes.size() + self.logins.size()
+    }
+}
+
+impl Memory {
+    /// Learns from an event. `losses` counts how often something was lost until then.
+    pub(super) fn observe(
+        &mut self,
+        group: &AuditMessageGroup<'_>,
+        facts: &Facts<'_>,
+        event: Option<&AuditEvent<'_>>,
+        losses: u32,
+        live: Option<Live>,
+    ) -> Subject {
+        self.changes += u32::from(changes_rules(group));
+        let Some(sight) = sight(group, facts, event) else {
+            return Subject::default();
+        };
+        let losses = losses.saturating_add(self.changes);
+        self.processes.see(&sight, losses, live)
+    }
+}
+
+/// Whether an event changes what is recorded, other than to record more.
+fn changes_rules(group: &AuditMessageGroup<'_>) -> bool {
+    let mut messages = group.messages();
+    messages.any(|message| {
+        let is_change = message.record_type == AUDIT_CONFIG_CHANGE;
+        is_change && memchr::memmem::find(message.data, b"op=add_rule").is_none()
+    })
+}
+
+/// The process of an event, as its records show it.
+fn sight<'a>(
+    group: &AuditMessageGroup<'_>,
+    facts: &Facts<'a>,
+    event: Option<&AuditEvent<'a>>,
+) -> Option<Sight<'a>> {
+    let call = facts.call.or(facts.uring);
+    let ids = match (call, facts.user) {
+        (Some(call), _) => call.ids,
+        (None, user) => user?.ids,
+    };
+    Some(Sight {
+        pid: ids.pid,
+        ppid: ids.ppid,
+        session: ids.session,
+        user: User::of(ids.auid, ids.uid),
+        time: group.id.time.as_millis(),
+        serial: group.id.serial,
+        exe: call.and_then(|call| call.exe).unwrap_or_default(),
+        act: call.map_or(Act::Other, |call| act(call, facts, event)),
+    })
+}
+
+fn act<'a>(call: &CallRecord<'a>, facts: &Facts<'a>, event: Option<&AuditEvent<'a>>) -> Act<'a> {
+    let Some(event) = event else {
+        return match ends_process(call) {
+            true => Act::Exited,
+            false => Act::Other,
+        };
+    };
+    let Detail::Process(detail) = &event.detail else {
+        return Act::Other;
+    };
+    let has_succeeded = call.success == Some(b"yes");
+    match detail.action {
+        ProcessAction::Executed if has_succeeded => Act::Executed {
+            commandline: detail.commandline.unwrap_or_default(),
+            script: script::of(facts, detail).unwrap_or_default(),
+            is_plain: call.ids.uid == call.ids.euid,
+        },
+        ProcessAction::Forked if has_succeeded => forked(call, event),
+        // A single thread may also end, with exit.
+        ProcessAction::Exited if event.syscall == "exit_group" => Act::Exited,
+        ProcessAction::Executed
+        | ProcessAction::Forked
+        | ProcessAction::Thread
+        | ProcessAction::Exited => Act::Other,
+    }
+}
+
+fn forked<'a>(call: &CallRecord<'a>, event: &AuditEvent<'a>) -> Act<'a> {
+    let flags = match event.syscall {
+        "clone" => call.arg(0).unwrap_or(0),
+        _ => 0,
+    };
+    match u32::try_from(event.exit) {
+        Ok(child @ 1..) if flags & CLONE_THREAD == 0 => Act::Forked {
+            child,
+            is_sibling: flags & CLONE_PARENT != 0,
+        },
+        _ => Act::Other,
+    }
+}

@@ -1,0 +1,580 @@
+//! The processes of one host: which process a record is of, its parent, and what both run.
+//!
+//! A record names processes by pid, and pids are used again. Nothing behind this stage would notice
+//! a wrong answer, so a process counts as the same only while its pid cannot have been given out
+//! again (see [`cycle`](super::cycle)), and its program as the same only while rules record every
+//! program that its user starts. In doubt there is no answer.
+//!
+//! `resolve::processes` follows lives too, but only to find descriptors, which inodes then prove; so
+//! it may take more for granted.
+
+use crate::{
+    enrich::{
+        cycle::{Cycle, Sighting},
+        doubt::{Doubt, Tick},
+        life::{Birth, Life, Program},
+        table::{Table, Texts},
+    },
+    model::{Identity, Origin},
+};
+
+/// Lives of one host, and bytes of their texts.
+const MAX_LIVES: usize = 16_384;
+const MAX_TEXT_BYTES: usize = 2 << 20;
+/// Forks whose children have not been seen, and bytes of their texts.
+const MAX_FORKS: usize = 1024;
+const MAX_FORK_BYTES: usize = 128 << 10;
+/// A longer command line is not remembered.
+const MAX_COMMANDLINE_BYTES: usize = 16 << 10;
+/// The kernel is not asked about records that are older than this, in milliseconds: their process
+/// may be gone, and its pid given out again.
+const MAX_AGE: u64 = 1000;
+
+/// A process, as one record shows it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sight<'a> {
+    pub(super) pid: u32,
+    /// Unset in a record from user space.
+    pub(super) ppid: u32,
+    pub(super) session: u32,
+    pub(super) user: User,
+    /// The stamp, in milliseconds since 1970-01-01.
+    pub(super) time: u64,
+    pub(super) serial: u32,
+    /// The path of the program that runs; empty if the record does not say.
+    pub(super) exe: &'a [u8],
+    pub(super) act: Act<'a>,
+}
+
+/// What a process did to itself or to others.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Act<'a> {
+    /// Nothing of this.
+    Other,
+    /// It started a program, with its own rights (`is_plain`) or with others.
+    Executed {
+        commandline: &'a [u8],
+        script: &'a [u8],
+        is_plain: bool,
+    },
+    /// It made a process, perhaps as a child of its own parent (CLONE_PARENT in clone(2)).
+    Forked { child: u32, is_sibling: bool },
+    /// It ended.
+    Exited,
+}
+
+/// The kind of user that rules tell apart: logged in or not, root or not.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct User(u8);
+
+impl User {
+    pub(super) fn of(auid: u32, uid: u32) -> User {
+        let is_logged_in = auid != Identity::UNSET;
+        User(1 << (2 * u8::from(is_logged_in) + u8::from(uid == 0)))
+    }
+}
+
+/// The live system's answer about a pid.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Answer {
+    /// The system cannot tell.
+    Silence,
+    /// No process has this pid.
+    Gone,
+    /// The number that the kernel gave to the process that has this pid now. No other process has
+    /// it, until the next boot.
+    Process(u64),
+}
+
+/// The questions that may be asked of a live system. They are answered at once.
+pub trait Kernel {
+    /// The process that has a pid now.
+    fn process(&self, pid: u32) -> Answer;
+}
+
+/// The live system, at a time.
+#[derive(Clone, Copy)]
+pub(super) struct Live<'k> {
+    pub(super) kernel: &'k dyn Kernel,
+    /// In milliseconds since 1970-01-01.
+    pub(super) now: u64,
+}
+
+/// A process that was found at the start.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Found {
+    /// Its process id.
+    pub pid: u32,
+    /// Process id of the parent.
+    pub ppid: u32,
+    /// Real user id.
+    pub uid: u32,
+    /// Login user id.
+    pub auid: u32,
+    /// Audit session.
+    pub session: u32,
+    /// What [`Kernel::process`] says of it.
+    pub answer: Answer,
+    /// The path of its executable; empty if it is not known.
+    pub exe: Vec<u8>,
+    /// Its arguments, each ended by NUL (`/proc/PID/cmdline`).
+    pub cmdline: Vec<u8>,
+    /// The groups of its resources (`/proc/PID/cgroup`).
+    pub cgroup: Vec<u8>,
+}
+
+/// Whether a record is of the life that is known of its pid.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Likeness {
+    Same,
+    /// Perhaps; or the pid may have been given out again.
+    Doubtful {
+        may_be_new: bool,
+    },
+    /// It is of another one.
+    Other,
+}
+
+/// Which process a record is of.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Subject {
+    pub(super) pid: u32,
+    /// The number of its life; 0 if nothing is known of it.
+    pub(super) number: u64,
+    /// The stamp of the record, in milliseconds.
+    time: u64,
+    user: User,
+}
+
+/// The processes of one host.
+#[derive(Debug)]
+pub(super) struct Processes {
+    lives: Table,
+    /// Lives that a fork began and that have no record of their own yet.
+    forks: Table,
+    cycle: Cycle,
+    /// The users whose programs rules record, as far as was seen.
+    covered: u8,
+    /// The number of the last life.
+    last: u64,
+    doubt: Doubt,
+    /// Counts the events.
+    tick: Tick,
+    /// When the processes were read from the live system; 0 for a log.
+    started: u64,
+}
+
+impl Processes {
+    pub(super) fn new() -> Processes {
+        Processes {
+            lives: Table::new(MAX_LIVES, MAX_TEXT_BYTES),
+            forks: Table::new(MAX_FORKS, MAX_FORK_BYTES),
+            cycle: Cycle::new(),
+            covered: 0,
+            last: 0,
+            doubt: Doubt::default(),
+            tick: 0,
+            started: 0,
+        }
+    }
+
+    /// How much memory it takes, in bytes, about.
+    pub(super) fn size(&self) -> usize {
+        self.lives.size() + self.forks.size()
+    }
+
+    /// Takes in the processes of the live system, the highest pid and the last one given out.
+    pub(super) fn start(&mut self, found: &[Found], highest: u32, last: u32, now: u64) {
+        self.cycle.start(highest, last, now);
+        self.started = now;
+        for process in found {
+            self.add(process, now);
+        }
+        for process in found {
+            let parent = self.lives.peek(process.ppid);
+            let number = parent.map_or(0, |(life, _)| life.number);
+            if let Some(life) = self.lives.get(process.pid) {
+                life.parent = number;
+            }
+        }
+    }
+
+    fn add(&mut self, process: &Found, now: u64) {
+        self.last += 1;
+        let life = Life {
+            number: self.last,
+            ppid: process.ppid,
+            session: process.session,
+            user: User::of(process.auid, process.uid),
+            since: 0,
+            birth: match process.answer {
+                Answer::Process(number) => Birth::Kernel(number),
+                Answer::Gone | Answer::Silence => Birth::Unknown,
+            },
+            seen: self.cycle.sight(process.pid, Sighting::default(), now),
+            program: Program {
+                since: now,
+                origin: Origin::Proc,
+                confirmed: 0,
+            },
+            ..Life::default()
+        };
+        let words: Vec<&[u8]> = arguments(&process.cmdline).collect();
+        let arena = bumpalo::Bump::new();
+        let texts = Texts {
+            exe: &process.exe,
+            commandline: crate::classify::join(&words, &arena),
+            script: b"",
+        };
+        self.lives.put(process.pid, life, within_bounds(texts));
+    }
+
+    /// Notes a process that a record is of. `losses` counts how often something was lost until then.
+    pub(super) fn see(&mut self, sight: &Sight, losses: u32, live: Option<Live>) -> Subject {
+        self.tick += 1;
+        if self.doubt.note(losses, self.tick) {
+            self.cycle.lost();
+        }
+        if sight.pid == 0 || sight.pid == Identity::UNSET {
+            return Subject::default();
+        }
+        let live = live.filter(|live| live.now.saturating_sub(sight.time) <= MAX_AGE);
+        match self.compare(sight, live) {
+            Likeness::Same => self.follow(sight),
+            likeness => self.begin(sight, likeness, live),
+        }
+        self.link(sight, live);
+        self.act(sight);
+        let number = self
+            .lives
+            .peek(sight.pid)
+            .map_or(0, |(life, _)| life.number);
+        Subject {
+            pid: sight.pid,
+            number,
+            time: sight.time,
+            user: sight.user,
+        }
+    }
+
+    /// Whether a record is of the life that is known of its pid.
+    fn compare(&self, sight: &Sight, live: Option<Live>) -> Likeness {
+        let Some((known, texts)) = self.lives.peek(sight.pid) else {
+            return Likeness::Other;
+        };
+        if sight.time > known.until {
+            return Likeness::Other;
+        }
+        let has_forked = !self.forks.is_empty() && self.fork_of(sight).is_some();
+        if self.cycle.has_passed(sight.pid, known.seen, sight.time) {
+            let answer = live.map_or(Answer::Silence, |live| live.kernel.process(sight.pid));
+            return match (known.birth, answer) {
+                (Birth::Kernel(number), Answer::Process(now)) if number == now => Likeness::Same,
+                (Birth::Kernel(_), Answer::Process(_)) => Likeness::Other,
+                _ if has_forked => Likeness::Other,
+                _ => Likeness::Doubtful { may_be_new: true },
+            };
+        }
+        let is_unset = sight.ppid == Identity::UNSET || known.ppid == Identity::UNSET;
+        let has_same_parent = is_unset || sight.ppid == known.ppid;
+        // Its parent may have ended.
+        let is_same_program = sight.exe.is_empty() || is_same_file(sight.exe, texts.exe);
+        let is_orphan = is_same_program && sight.session == known.session && known.ppid != 1;
+        match !has_forked && (has_same_parent || is_orphan) {
+            true => Likeness::Same,
+            false => Likeness::Doubtful { may_be_new: false },
+        }
+    }
+
+    /// The life that a fork began, if a record can be its first.
+    fn fork_of(&self, sight: &Sight) -> Option<&Life> {
+        let (life, _) = self.forks.peek(sight.pid)?;
+        let is_of_then = !self.cycle.has_passed(sight.pid, life.seen, sight.time);
+        let is_it = life.ppid == sight.ppid && life.since <= sight.time && is_of_then;
+        is_it.then_some(life)
+    }
+
+    /// Goes on with a life.
+    fn follow(&mut self, sight: &Sight) {
+        let (cycle, doubt) = (self.cycle, self.doubt.since());
+        let Some(life) = self.lives.get(sight.pid) else {
+            return;
+        };
+        life.seen = cycle.sight(sight.pid, life.seen, sight.time);
+        life.session = sight.session;
+        life.user = sight.user;
+        if sight.ppid != Identity::UNSET && sight.ppid != life.ppid {
+            (life.ppid, life.parent) = (sight.ppid, 0);
+        }
+        if sight.exe.is_empty() || matches!(sight.act, Act::Executed { .. }) {
+            return;
+        }
+        let is_certain = life.program.confirmed >= doubt;
+        let Some((life, texts)) = self.lives.peek(sight.pid) else {
+            return;
+        };
+        let is_same = is_same_file(sight.exe, texts.exe);
+        if is_same && is_certain {
+            return;
+        }
+        if !is_same && !texts.exe.is_empty() && is_certain {
+            // A program that no record tells of.
+            self.covered &= !sight.user.0;
+        }
+        let life = Life {
+            program: self.program(sight),
+            ..*life
+        };
+        let texts = Texts {
+            exe: sight.exe,
+            ..Texts::default()
+        };
+        self.lives.put(sight.pid, life, texts);
+    }
+
+    /// Begins a life.
+    fn begin(&mut self, sight: &Sight, likeness: Likeness, live: Option<Live>) {
+        self.last += 1;
+        let is_exec = matches!(sight.act, Act::Executed { .. });
+        let fork = self.fork_of(sight).copied();
+        // A fork of which it cannot be told whether it is that of this process.
+        let has_other_fork = fork.is_none() && self.forks.peek(sight.pid).is_some();
+        let is_doubtful = likeness != Likeness::Other || has_other_fork;
+        let is_new = fork.is_some() || is_exec && !is_doubtful;
+        let may_be_new = likeness == Likeness::Doubtful { may_be_new: true };
+        if is_new || is_exec && may_be_new {
+            self.cycle.born(sight.pid, sight.time);
+        }
+        let answer = live.map_or(Answer::Silence, |live| live.kernel.process(sight.pid));
+        let mut life = Life {
+            number: self.last,
+            ppid: sight.ppid,
+            parent: fork.map_or(0, |fork| fork.parent),
+            session: sight.session,
+            user: sight.user,
+            since: fork.map_or(sight.time, |fork| fork.since),
+            birth: self.birth(sight, fork, is_doubtful, answer),
+            seen: match is_new {
+                true => self.cycle.sight_new(sight.time),
+                false => self.cycle.sight(sight.pid, Sighting::default(), sight.time),
+            },
+            program: self.program(sight),
+            ..Life::default()
+        };
+        if let (Answer::Gone, Some(live)) = (answer, live) {
+            life.until = live.now;
+        }
+        let mut texts = Texts {
+            exe: sight.exe,
+            ..Texts::default()
+        };
+        if fork.is_some()
+            && let Some((forked, known)) = self.forks.peek(sight.pid)
+            && is_same_file(sight.exe, known.exe)
+            && forked.program.confirmed >= self.doubt.since()
+        {
+            (life.program, texts) = (forked.program, known);
+        }
+        self.lives.put(sight.pid, life, texts);
+        self.forks.remove(sight.pid);
+    }
+
+    /// The name of a process whose first record this is.
+    fn birth(&self, sight: &Sight, fork: Option<Life>, is_doubtful: bool, answer: Answer) -> Birth {
+        let first = fork.map_or(Birth::Recorded(sight.time, sight.serial), |fork| fork.birth);
+        match answer {
+            Answer::Process(number) => Birth::Kernel(number),
+            _ if is_doubtful => Birth::Unknown,
+            // It is gone, so it will not be named by its number after a restart; and it was born
+            // after the start, so it was not named before.
+            Answer::Gone if sight.time > self.started => first,
+            Answer::Silence if self.started == 0 && self.is_new(sight.pid, fork) => first,
+            Answer::Gone | Answer::Silence => Birth::Unknown,
+        }
+    }
+
+    /// Whether a pid without a life cannot be one whose life was forgotten.
+    fn is_new(&self, pid: u32, fork: Option<Life>) -> bool {
+        fork.is_some() || !self.lives.has_forgotten() || self.cycle.is_near(pid)
+    }
+
+    fn program(&self, sight: &Sight) -> Program {
+        Program {
+            since: sight.time,
+            origin: Origin::Records,
+            confirmed: self.tick,
+        }
+    }
+
+    /// Finds the life of the parent, if it is not known yet.
+    fn link(&mut self, sight: &Sight, live: Option<Live>) {
+        let is_missing = |life: &Life| life.parent == 0 && life.ppid != Identity::UNSET;
+        let Some((life, _)) = self.lives.peek(sight.pid) else {
+            return;
+        };
+        if !is_missing(life) || sight.ppid == 0 {
+            return;
+        }
+        let number = self.parent_of(sight, live).unwrap_or(0);
+        if let Some(life) = self.lives.get(sight.pid) {
+            life.parent = number;
+        }
+    }
+
+    /// The life of the process that has the pid of the parent.
+    fn parent_of(&mut self, sight: &Sight, live: Option<Live>) -> Option<u64> {
+        let (cycle, pid) = (self.cycle, sight.ppid);
+        if !self.forks.is_empty() && self.forks.peek(pid).is_some() {
+            // It may be this one, which has no record of its own yet.
+            return None;
+        }
+        let life = self.lives.get(pid)?;
+        let is_lost = life.session != Identity::UNSET && sight.session == Identity::UNSET;
+        if sight.time > life.until || is_lost {
+            return None;
+        }
+        let answer = live.map_or(Answer::Silence, |live| live.kernel.process(pid));
+        match (life.birth, answer) {
+            (Birth::Kernel(number), Answer::Process(now)) if number == now => {
+                life.seen = cycle.sight(pid, life.seen, sight.time);
+                return Some(life.number);
+            }
+            (Birth::Kernel(_), Answer::Process(_)) => {
+                self.lives.remove(pid);
+                return None;
+            }
+            (_, Answer::Gone) => life.until = live.map_or(life.until, |live| live.now),
+            _ => {}
+        }
+        // Another process would have to be of the same session.
+        let is_of_session = life.session != Identity::UNSET && life.session == sight.session;
+        let may_be_another = match is_of_session {
+            true => cycle.has_passed(pid, life.seen, sight.time),
+            false => cycle.may_have_passed(pid, life.seen, sight.time),
+        };
+        if may_be_another {
+            return None;
+        }
+        life.seen = cycle.sight(pid, life.seen, sight.time);
+        Some(life.number)
+    }
+
+    /// Notes what the process of a record did.
+    fn act(&mut self, sight: &Sight) {
+        match sight.act {
+            Act::Other => {}
+            Act::Executed {
+                commandline,
+                script,
+                is_plain,
+            } => {
+                if is_plain {
+                    self.covered |= sight.user.0;
+                }
+                let texts = Texts {
+                    exe: sight.exe,
+                    commandline,
+                    script,
+                };
+                let program = self.program(sight);
+                if let Some((life, _)) = self.lives.peek(sight.pid) {
+                    let life = Life { program, ..*life };
+                    self.lives.put(sight.pid, life, within_bounds(texts));
+                }
+            }
+            Act::Forked { child, is_sibling } => self.forked(sight, child, is_sibling),
+            Act::Exited => {
+                if let Some(life) = self.lives.get(sight.pid) {
+                    life.until = life.until.min(sight.time);
+                }
+            }
+        }
+    }
+
+    /// Notes that a process made another one. In a pid namespace, `child` may be the number of
+    /// another process out here, so it counts only for a process that has this parent.
+    fn forked(&mut self, sight: &Sight, child: u32, is_sibling: bool) {
+        let Some((parent, texts)) = self.lives.peek(sight.pid) else {
+            return;
+        };
+        let (ppid, number) = match is_sibling {
+            true => (parent.ppid, parent.parent),
+            false => (sight.pid, parent.number),
+        };
+        let life = Life {
+            ppid,
+            parent: number,
+            session: sight.session,
+            user: sight.user,
+            since: sight.time,
+            birth: Birth::Recorded(sight.time, sight.serial),
+            seen: self.cycle.sight_new(sight.time),
+            program: parent.program,
+            ..Life::default()
+        };
+        // The stamp of a call is that of its entry, and the child may be faster than its parent.
+        if let Some((known, _)) = self.lives.peek(child)
+            && (known.ppid, sight.time <= known.since) == (ppid, true)
+        {
+            if let Some(known) = self.lives.get(child) {
+                known.parent = number;
+            }
+            return;
+        }
+        self.forks.put(child, life, texts);
+    }
+
+    /// The life of a process, if it is still known.
+    pub(super) fn life(&self, subject: Subject) -> Option<(&Life, Texts<'_>)> {
+        self.find(subject.pid, subject.number)
+    }
+
+    /// The parent of a process.
+    pub(super) fn parent(&self, life: &Life) -> Option<(&Life, Texts<'_>)> {
+        self.find(life.ppid, life.parent)
+    }
+
+    fn find(&self, pid: u32, number: u64) -> Option<(&Life, Texts<'_>)> {
+        let found = self.lives.peek(pid);
+        found.filter(|(life, _)| number != 0 && life.number == number)
+    }
+
+    /// Whether it is certain what a life runs, at the time of an event.
+    pub(super) fn is_certain(&self, life: &Life, subject: Subject) -> bool {
+        let is_covered = self.covered & (life.user.0 | subject.user.0) != 0;
+        let is_of_then = match life.program.origin {
+            Origin::Records => true,
+            Origin::Proc => subject.time >= life.program.since,
+        };
+        is_covered && is_of_then && life.program.confirmed >= self.doubt.since()
+    }
+}
+
+/// Whether two paths of programs are those of one file, which may have been removed in between.
+fn is_same_file(one: &[u8], other: &[u8]) -> bool {
+    let path = |exe: &'_ [u8]| {
+        exe.strip_suffix(b" (deleted)")
+            .map_or(exe.len(), <[u8]>::len)
+    };
+    one.get(..path(one)) == other.get(..path(other))
+}
+
+/// The arguments in `/proc/PID/cmdline`. A process may have written other text there.
+fn arguments(cmdline: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let text = cmdline.strip_suffix(b"\0").unwrap_or(cmdline);
+    text.split(|byte| *byte == 0)
+}
+
+fn within_bounds(texts: Texts<'_>) -> Texts<'_> {
+    match texts.commandline.len() {
+        0..=MAX_COMMANDLINE_BYTES => texts,
+        _ => Texts {
+            commandline: b"",
+            ..texts
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! The lives of processes, with their texts, in bounded memory.
+
+use std::mem;
+
+use hashbrown::HashMap;
+
+use crate::enrich::life::Life;
+
+/// The texts of a life. One that is not known is empty.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Texts<'t> {
+    /// The path of the program that runs.
+    pub(super) exe: &'t [u8],
+    /// The arguments that it was started with, joined.
+    pub(super) commandline: &'t [u8],
+    /// The file that it interprets.
+    pub(super) script: &'t [u8],
+}
+
+impl Texts<'_> {
+    fn len(&self) -> usize {
+        self.exe.len() + self.commandline.len() + self.script.len()
+    }
+}
+
+/// Where the texts of a life are in the buffer of its half: one behind the other.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    start: usize,
+    exe: u32,
+    commandline: u32,
+    script: u32,
+}
+
+impl Place {
+    fn write(texts: Texts<'_>, buffer: &mut Vec<u8>) -> Place {
+        let start = buffer.len();
+        for text in [texts.exe, texts.commandline, texts.script] {
+            buffer.extend_from_slice(text);
+        }
+        let length = |text: &[u8]| u32::try_from(text.len()).unwrap_or_default();
+        Place {
+            start,
+            exe: length(texts.exe),
+            commandline: length(texts.commandline),
+            script: length(texts.script),
+        }
+    }
+
+    fn read(self, buffer: &[u8]) -> Texts<'_> {
+        let mut rest = buffer.get(self.start..).unwrap_or_default();
+        let mut cut = |length: u32| {
+            let (text, tail) = rest.split_at_checked(length as usize).unwrap_or_default();
+            rest = tail;
+            text
+        };
+        Texts {
+            exe: cut(self.exe),
+            commandline: cut(self.commandline),
+            script: cut(self.script),
+        }
+    }
+}
+
+/// A map from pid to life that forgets the lives that have not been used for longest.
+///
+/// It has two halves, as `resolve::recent` has: new and used lives are in the young one; when that
+/// is full, it becomes the old one, and the lives that were still in the old one are forgotten. The
+/// texts of a life are in the buffer of its half, so nothing is allocated once both have grown.
+#[derive(Debug)]
+pub(super) struct Table {
+    young: Half,
+    old: Half,
+    /// Bounds on each half.
+    max_lives: usize,
+    max_bytes: usize,
+    /// Texts on their way from one place to another.
+    moved: Vec<u8>,
+    has_forgotten: bool,
+}
+
+#[derive(Debug, Default)]
+struct Half {
+    lives: HashMap<u32, (Life, Place)>,
+    texts: Vec<u8>,
+}
+
+impl Half {
+    fn get(&self, pid: u32) -> Option<(&Life, Texts<'_>)> {
+        let (life, place) = self.lives.get(&pid)?;
+        Some((life, place.read(&self.texts)))
+    }
+
+    fn size(&self) -> usize {
+        self.lives.capacity() * size_of::<(u32, (Life, Place))>() + self.texts.capacity()
+    }
+
+    fn clear(&mut self) {
+        self.lives.clear();
+        self.texts.clear();
+    }
+}
+
+impl Table {
+    /// A table of at most this many lives, and bytes of text.
+    pub(super) fn new(max_lives: usize, max_bytes: usize) -> Table {
+        Table {
+            young: Half::default(),
+            old: Half::default(),
+            max_lives: max_lives.div_ceil(2),
+            max_bytes: max_bytes.div_ceil(2),
+            moved: Vec::new(),
+            has_forgotten: false,
+        }
+    }
+
+    /// How much memory it takes, in bytes, about.
+    pub(super) fn size(&self) -> usize {
+        self.young.size() + self.old.size() + self.moved.capacity()
+    }
+
+    /// Whether there is nothing in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.young.lives.is_empty() && self.old.lives.is_empty()
+    }
+
+    /// Whether a life was forgotten to make room.
+    pub(super) fn has_forgotten(&self) -> bool {
+        self.has_forgotten
+    }
+
+    /// Looks a life up, without marking it as used.
+    pub(super) fn peek(&self, pid: u32) -> Option<(&Life, Texts<'_>)> {
+        self.young.get(pid).or_else(|| self.old.get(pid))
+    }
+
+    /// Looks a life up, to change it, and marks it as used, with the ancestors that it is linked to.
+    pub(super) fn get(&mut self, pid: u32) -> Option<&mut Life> {
+        if !self.young.lives.contains_key(&pid) {
+            self.refresh(pid);
+        }
+        self.young.lives.get_mut(&pid).map(|(life, _)| life)
+    }
+
+    /// Adds a life, or replaces the one with this pid.
+    pub(super) fn put(&mut self, pid: u32, life: Life, texts: Texts<'_>) {
+        let is_full = self.young.lives.len() >= self.max_lives;
+        if is_full || self.young.texts.len() + texts.len() > self.max_bytes {
+            mem::swap(&mut self.young, &mut self.old);
+            self.has_forgotten |= !self.young.lives.is_empty();
+            self.young.clear();
+        }
+        self.old.lives.remove(&pid);
+        let place = Place::write(texts, &mut self.young.texts);
+        self.young.lives.insert(pid, (life, place));
+    }
+
+    /// Takes a life out.
+    pub(super) fn remove(&mut self, pid: u32) {
+        self.young.lives.remove(&pid);
+        self.old.lives.remove(&pid);
+    }
+
+    /// Moves a life out of the old half, and the ancestors that it is linked to.
+    #[cold]
+    fn refresh(&mut self, pid: u32) {
+        let (mut pid, mut number) = (pid, None);
+        while let Some((life, texts)) = self.old.get(pid)
+            && number.is_none_or(|number| number == life.number)
+        {
+            let life = *life;
+            let mut moved = mem::take(&mut self.moved);
+            moved.clear();
+            let place = Place::write(texts, &mut moved);
+            self.put(pid, life, place.read(&moved));
+            self.moved = moved;
+            (pid, number) = (life.ppid, Some(life.parent));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(pid: u32, buffer: &mut Vec<u8>) -> Texts<'_> {
+        buffer.clear();
+        buffer.extend_from_slice(format!("/bin/{pid}").as_bytes());
+        Texts {
+            exe: buffer,
+            commandline: b"a b",
+            script: b"",
+        }
+    }
+
+    fn life(number: u64, ppid: u32, parent: u64) -> Life {
+        Life {
+            number,
+            ppid,
+            parent,
+            ..Life::default()
+        }
+    }
+
+    #[test]
+    fn a_life_that_is_used_stays_and_so_do_its_ancestors() {
+        let (mut table, mut buffer) = (Table::new(64, 1 << 16), Vec::new());
+        for (pid, parent) in [(1, 0), (2, 1), (3, 2)] {
+            let life = life(u64::from(pid), parent, u64::from(parent));
+            table.put(pid, life, texts(pid, &mut buffer));
+        }
+        for pid in 100..1000 {
+            table.put(pid, life(7, 0, 0), texts(pid, &mut buffer));
+            assert!(table.get(3).is_some(), "{pid}");
+            for known in 1..=3 {
+                let (life, known_texts) = table.peek(known).unwrap();
+                assert_eq!(life.number, u64::from(known));
+                assert_eq!(known_texts, texts(known, &mut buffer));
+            }
+        }
+        assert!(table.peek(100).is_none());
+    }
+
+    #[test]
+    fn lives_and_texts_stay_within_their_bounds() {
+        let long = vec![b'x'; 1000];
+        let mut table = Table::new(1024, 64 << 10);
+        for pid in 0..100_000 {
+            let texts = Texts {
+                exe: b"/bin/sh",
+                commandline: &long,
+                script: b"",
+            };
+            table.put(pid, life(u64::from(pid), 0, 0), texts);
+        }
+        assert!(table.size() < 512 << 10, "{}", table.size());
+    }
+}
