@@ -14,6 +14,7 @@ mod life;
 mod login;
 mod memory;
 mod processes;
+mod runtime;
 mod script;
 mod sessions;
 mod table;
