@@ -13,6 +13,7 @@ mod keys;
 mod life;
 mod login;
 mod memory;
+mod places;
 mod processes;
 mod runtime;
 mod script;

@@ -33,11 +33,11 @@ pub(crate) use descriptors::Mode;
 pub use host::{Absent, Host, Proc};
 pub(crate) use memories::{Memories, Memory};
 pub(crate) use processes::Caller;
+pub(crate) use recent::Recent;
 
 use crate::model::FileId;
 use descriptors::Descriptors;
 use processes::{Processes, Tick};
-use recent::Recent;
 use tree::{Name, Tree};
 
 /// Entries in each of the tables. At some 150 bytes each with their names, the memory stays around

@@ -14,7 +14,7 @@ pub(crate) struct Recent<K, V> {
     half: usize,
 }
 
-impl<K: Eq + Hash + Copy, V: Copy> Recent<K, V> {
+impl<K: Eq + Hash + Copy, V: Clone> Recent<K, V> {
     /// A map of at most `bound` entries.
     pub(crate) fn new(bound: usize) -> Recent<K, V> {
         Recent {
@@ -27,11 +27,16 @@ impl<K: Eq + Hash + Copy, V: Copy> Recent<K, V> {
     /// Looks an entry up and marks it as used. What is forgotten for it goes to `forget`.
     pub(crate) fn get(&mut self, key: K, forget: impl FnMut(V)) -> Option<V> {
         if let Some(value) = self.young.get(&key) {
-            return Some(*value);
+            return Some(value.clone());
         }
         let value = self.old.remove(&key)?;
-        self.put(key, value, forget);
+        self.put(key, value.clone(), forget);
         Some(value)
+    }
+
+    /// Looks an entry up without marking it as used.
+    pub(crate) fn peek(&self, key: &K) -> Option<&V> {
+        self.young.get(key).or_else(|| self.old.get(key))
     }
 
     /// Adds an entry. The one that it replaces and those that are forgotten go to `forget`.
