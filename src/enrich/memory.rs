@@ -3,8 +3,10 @@
 use crate::{
     classify::ends_process,
     enrich::{
+        life::{Birth, Life},
         login::Logins,
-        processes::{Act, Live, Processes, Sight, Subject, User},
+        places::{Places, Step, Visit},
+        processes::{Act, Answer, Live, Processes, Sight, Subject, User},
         script,
     },
     model::{
@@ -23,6 +25,7 @@ const CLONE_THREAD: u64 = 0x10000;
 pub(super) struct Memory {
     pub(super) processes: Processes,
     pub(super) logins: Logins,
+    pub(super) places: Places,
     /// How often auditing or its rules were changed, but for rules that were added. Until then,
     /// processes may have started programs without a record.
     changes: u32,
@@ -33,12 +36,13 @@ impl resolve::Memory for Memory {
         Memory {
             processes: Processes::new(),
             logins: Logins::default(),
+            places: Places::default(),
             changes: 0,
         }
     }
 
     fn size(&self) -> usize {
-        self.processes.size() + self.logins.size()
+        self.processes.size() + self.logins.size() + self.places.size()
     }
 }
 
@@ -57,8 +61,46 @@ impl Memory {
             return Subject::default();
         };
         let losses = losses.saturating_add(self.changes);
-        self.processes.see(&sight, losses, live)
+        let subject = self.processes.see(&sight, losses, live);
+        if let Some((life, _)) = self.processes.life(subject) {
+            let live = live.filter(|live| live.is_near(sight.time));
+            let visit = visit(life, &sight, facts);
+            self.places.see(&visit, || cgroup(life, sight.pid, live?));
+        }
+        subject
     }
+}
+
+/// The life in an event, for its place.
+fn visit<'a>(life: &Life, sight: &Sight<'a>, facts: &Facts<'a>) -> Visit<'a> {
+    Visit {
+        number: life.number,
+        parent: life.parent,
+        pid: sight.pid,
+        ppid: life.ppid,
+        session: sight.session,
+        step: match sight.act {
+            Act::Executed { .. } => Step::Executed {
+                exe: sight.exe,
+                argv: facts.argv.map(|argv| argv.args).unwrap_or_default(),
+                is_root: facts.call.is_some_and(|call| call.ids.euid == 0),
+            },
+            Act::Forked { child, .. } => Step::Forked { child },
+            _ => Step::Other,
+        },
+    }
+}
+
+/// The cgroup of a process, if the process with its pid is still the same.
+fn cgroup(life: &Life, pid: u32, live: Live) -> Option<Vec<u8>> {
+    let text = live.kernel.cgroup(pid)?;
+    let is_same = match (life.birth, live.kernel.process(pid)) {
+        (_, Answer::Gone) => false,
+        (Birth::Kernel(known), Answer::Process(now)) => known == now,
+        // The record is too new for another one.
+        _ => true,
+    };
+    is_same.then_some(text)
 }
 
 /// Whether an event changes what is recorded, other than to record more.

@@ -129,6 +129,10 @@ impl Enricher {
         let now = start.time.as_millis();
         let (highest, last) = start.pids;
         memory.processes.start(&start.processes, highest, last, now);
+        for found in &start.processes {
+            let number = memory.processes.number_of(found.pid);
+            memory.places.start(number, found.session, &found.cgroup);
+        }
         self.system = Some(System {
             kernel: start.kernel,
             boot_id: start.boot_id,
@@ -197,6 +201,9 @@ impl Enricher {
             return who;
         };
         self.process(&memory.processes, &mut who, arena.bump());
+        let (container, unit) = memory.places.of(self.last.subject.number);
+        who.container = container.filter(|_| self.keys.has(Key::Container));
+        who.unit = unit.filter(|_| self.keys.has(Key::Unit));
         if self.keys.has(Key::Login) {
             who.login = memory.logins.of(self.last.session, self.last.time);
         }

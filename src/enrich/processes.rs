@@ -90,6 +90,12 @@ pub enum Answer {
 pub trait Kernel {
     /// The process that has a pid now.
     fn process(&self, pid: u32) -> Answer;
+
+    /// The cgroups of a process (`/proc/PID/cgroup`).
+    fn cgroup(&self, pid: u32) -> Option<Vec<u8>> {
+        let _ = pid;
+        None
+    }
 }
 
 /// The live system, at a time.
@@ -98,6 +104,13 @@ pub(super) struct Live<'k> {
     pub(super) kernel: &'k dyn Kernel,
     /// In milliseconds since 1970-01-01.
     pub(super) now: u64,
+}
+
+impl Live<'_> {
+    /// Whether a record is so new that the system can be asked about it.
+    pub(super) fn is_near(&self, time: u64) -> bool {
+        self.now.saturating_sub(time) <= MAX_AGE
+    }
 }
 
 /// A process that was found at the start.
@@ -239,7 +252,7 @@ impl Processes {
         if sight.pid == 0 || sight.pid == Identity::UNSET {
             return Subject::default();
         }
-        let live = live.filter(|live| live.now.saturating_sub(sight.time) <= MAX_AGE);
+        let live = live.filter(|live| live.is_near(sight.time));
         match self.compare(sight, live) {
             Likeness::Same => self.follow(sight),
             likeness => self.begin(sight, likeness, live),
@@ -523,6 +536,11 @@ impl Processes {
             return;
         }
         self.forks.put(child, life, texts);
+    }
+
+    /// The number of the life that has a pid now; 0 if it is not known.
+    pub(super) fn number_of(&self, pid: u32) -> u64 {
+        self.lives.peek(pid).map_or(0, |(life, _)| life.number)
     }
 
     /// The life of a process, if it is still known.
