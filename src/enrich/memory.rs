@@ -5,8 +5,8 @@ use crate::{
     enrich::{
         life::{Birth, Life},
         login::Logins,
-        places::{Places, Step, Visit},
-        processes::{Act, Answer, Live, Processes, Sight, Subject, User},
+        places::{Cgroups, Places, Step, Visit},
+        processes::{Act, Answer, Live, Processes, Sight, Subject, User, is_near},
         script,
     },
     model::{
@@ -47,7 +47,8 @@ impl resolve::Memory for Memory {
 }
 
 impl Memory {
-    /// Learns from an event. `losses` counts how often something was lost until then.
+    /// Learns from an event. `losses` counts how often something was lost until then. `cgroups` is
+    /// the live system, at a time in milliseconds since 1970-01-01.
     pub(super) fn observe(
         &mut self,
         group: &AuditMessageGroup<'_>,
@@ -55,6 +56,7 @@ impl Memory {
         event: Option<&AuditEvent<'_>>,
         losses: u32,
         live: Option<Live>,
+        cgroups: Option<(&dyn Cgroups, u64)>,
     ) -> Subject {
         self.changes += u32::from(changes_rules(group));
         let Some(sight) = sight(group, facts, event) else {
@@ -63,9 +65,11 @@ impl Memory {
         let losses = losses.saturating_add(self.changes);
         let subject = self.processes.see(&sight, losses, live);
         if let Some((life, _)) = self.processes.life(subject) {
-            let live = live.filter(|live| live.is_near(sight.time));
             let visit = visit(life, &sight, facts);
-            self.places.see(&visit, || cgroup(life, sight.pid, live?));
+            self.places.see(&visit, || {
+                let (cgroups, _) = cgroups.filter(|(_, now)| is_near(sight.time, *now))?;
+                cgroup(life, sight.pid, cgroups, live)
+            });
         }
         subject
     }
@@ -92,9 +96,10 @@ fn visit<'a>(life: &Life, sight: &Sight<'a>, facts: &Facts<'a>) -> Visit<'a> {
 }
 
 /// The cgroup of a process, if the process with its pid is still the same.
-fn cgroup(life: &Life, pid: u32, live: Live) -> Option<Vec<u8>> {
-    let text = live.kernel.cgroup(pid)?;
-    let is_same = match (life.birth, live.kernel.process(pid)) {
+fn cgroup(life: &Life, pid: u32, cgroups: &dyn Cgroups, live: Option<Live>) -> Option<Vec<u8>> {
+    let text = cgroups.of(pid)?;
+    let answer = live.map_or(Answer::Silence, |live| live.kernel.process(pid));
+    let is_same = match (life.birth, answer) {
         (_, Answer::Gone) => false,
         (Birth::Kernel(known), Answer::Process(now)) => known == now,
         // The record is too new for another one.

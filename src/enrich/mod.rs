@@ -34,6 +34,7 @@ pub use keys::{Key, Keys};
 use life::{Birth, Life};
 pub use login::LOGIN_RECORDS;
 use memory::Memory;
+pub use places::{Cgroups, ProcCgroups};
 pub use processes::{Answer, Found, Kernel};
 use processes::{Live, Processes, Subject};
 pub use sessions::{OpenSession, open_sessions};
@@ -69,6 +70,7 @@ pub struct Enricher {
     losses: u32,
     /// The live system that the records come from.
     system: Option<System>,
+    cgroups: Option<Box<dyn Cgroups + Send>>,
     last: Last,
 }
 
@@ -119,6 +121,7 @@ impl Enricher {
             memories: Memories::default(),
             losses: 0,
             system: None,
+            cgroups: None,
             last: Last::default(),
         }
     }
@@ -147,6 +150,11 @@ impl Enricher {
             .for_each(|session| logins.prime(session));
     }
 
+    /// Takes in the live system that tells the cgroups of processes.
+    pub fn ask_cgroups(&mut self, cgroups: Box<dyn Cgroups + Send>) {
+        self.cgroups = Some(cgroups);
+    }
+
     /// Whether it adds anything.
     pub fn is_needed(&self) -> bool {
         !self.keys.is_empty()
@@ -154,7 +162,7 @@ impl Enricher {
 
     /// Whether it asks a live system, and so has to be told the time.
     pub fn is_live(&self) -> bool {
-        self.system.is_some()
+        self.system.is_some() || self.cgroups.is_some()
     }
 
     /// Takes in that something was lost: events were dropped, or the kernel lost records.
@@ -190,7 +198,12 @@ impl Enricher {
             memory.logins.touch(last.session);
         }
         if self.keys.need_processes() {
-            last.subject = memory.observe(group, facts, event, losses, live);
+            let now = now.map(Timestamp::as_millis);
+            let cgroups = self
+                .cgroups
+                .as_deref()
+                .map(|cgroups| cgroups as &dyn Cgroups);
+            last.subject = memory.observe(group, facts, event, losses, live, cgroups.zip(now));
         }
     }
 

@@ -8,7 +8,7 @@
 //! The [command lines](super::runtime) of runtimes tell containers where nobody can be asked. They
 //! count only from root outside containers: everybody else could make up one.
 
-use std::sync::Arc;
+use std::{fs, sync::Arc};
 
 use hashbrown::HashMap;
 
@@ -27,6 +27,22 @@ const MAX_LIVES: usize = 16_384;
 const MAX_CHILDREN: usize = 512;
 /// Different texts of cgroups whose meaning is kept.
 const MAX_TEXTS: usize = 256;
+
+/// A live system that tells the cgroups of its processes.
+pub trait Cgroups {
+    /// The text of `/proc/PID/cgroup`; `None` if it cannot be read, as when the process is gone.
+    fn of(&self, pid: u32) -> Option<Vec<u8>>;
+}
+
+/// This system. Any user may read the cgroups of all processes that it can see (proc(5), `hidepid`).
+#[derive(Clone, Copy, Debug)]
+pub struct ProcCgroups;
+
+impl Cgroups for ProcCgroups {
+    fn of(&self, pid: u32) -> Option<Vec<u8>> {
+        fs::read(format!("/proc/{pid}/cgroup")).ok()
+    }
+}
 
 /// The places of the processes of one host.
 #[derive(Debug)]

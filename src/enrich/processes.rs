@@ -90,12 +90,6 @@ pub enum Answer {
 pub trait Kernel {
     /// The process that has a pid now.
     fn process(&self, pid: u32) -> Answer;
-
-    /// The cgroups of a process (`/proc/PID/cgroup`).
-    fn cgroup(&self, pid: u32) -> Option<Vec<u8>> {
-        let _ = pid;
-        None
-    }
 }
 
 /// The live system, at a time.
@@ -104,13 +98,6 @@ pub(super) struct Live<'k> {
     pub(super) kernel: &'k dyn Kernel,
     /// In milliseconds since 1970-01-01.
     pub(super) now: u64,
-}
-
-impl Live<'_> {
-    /// Whether a record is so new that the system can be asked about it.
-    pub(super) fn is_near(&self, time: u64) -> bool {
-        self.now.saturating_sub(time) <= MAX_AGE
-    }
 }
 
 /// A process that was found at the start.
@@ -252,7 +239,7 @@ impl Processes {
         if sight.pid == 0 || sight.pid == Identity::UNSET {
             return Subject::default();
         }
-        let live = live.filter(|live| live.is_near(sight.time));
+        let live = live.filter(|live| is_near(sight.time, live.now));
         match self.compare(sight, live) {
             Likeness::Same => self.follow(sight),
             likeness => self.begin(sight, likeness, live),
@@ -567,6 +554,11 @@ impl Processes {
         };
         is_covered && is_of_then && life.program.confirmed >= self.doubt.since()
     }
+}
+
+/// Whether a record is so new that a live system can be asked about its process.
+pub(super) fn is_near(time: u64, now: u64) -> bool {
+    now.saturating_sub(time) <= MAX_AGE
 }
 
 /// Whether two paths of programs are those of one file, which may have been removed in between.

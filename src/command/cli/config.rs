@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use auditrd::{
     Error, EventKind, Kinds, ReaderConfig, ReassemblyConfig, RecordType,
     confine::{Confinement, Duty, User},
-    enrich::{Enricher, Key, LOGIN_RECORDS, open_sessions},
+    enrich::{Enricher, Key, LOGIN_RECORDS, ProcCgroups, open_sessions},
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
     redact::Redactor,
     sink::{Fsync, Rotation, SinkConfig},
@@ -118,6 +118,9 @@ impl Args {
         let mut enricher = Enricher::new(keys);
         if self.is_live() && keys.has(Key::Login) {
             enricher.prime_sessions(open_sessions());
+        }
+        if self.is_live() && (keys.has(Key::Container) || keys.has(Key::Unit)) {
+            enricher.ask_cgroups(Box::new(ProcCgroups));
         }
         enricher
     }
