@@ -5,7 +5,7 @@ mod noise;
 mod ocsf;
 mod pretty;
 mod raw;
-mod schema;
+pub(crate) mod schema;
 mod shippers;
 mod spark;
 mod stores;

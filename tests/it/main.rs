@@ -19,6 +19,7 @@ mod cli;
 mod coexist;
 mod common;
 mod confine;
+mod detections;
 mod disk;
 mod docs;
 mod forge;

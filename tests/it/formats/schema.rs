@@ -30,7 +30,7 @@ fn verdicts(input: &[u8]) -> Option<Vec<String>> {
 }
 
 /// The lines that a Python script prints for the lines of its input.
-pub(super) fn verdicts_of(python: &str, script: &[&Path], input: &[u8]) -> Vec<String> {
+pub(crate) fn verdicts_of(python: &str, script: &[&Path], input: &[u8]) -> Vec<String> {
     let mut child = Command::new(python)
         .args(script)
         .stdin(Stdio::piped())

@@ -105,6 +105,20 @@ fn the_other_configurations_parse() {
     let script = "import json, sys, tomllib\n\
                   tomllib.load(open(sys.argv[1] + '/shippers/vector.toml', 'rb'))\n\
                   json.load(open(sys.argv[1] + '/elasticsearch/index-template.json'))";
+    let status = Command::new(python)
+        .args(["-c", script])
+        .arg(&root)
+        .status();
+    assert!(status.unwrap().success());
+    let Some(python) = python_with("import yaml") else {
+        return;
+    };
+    // Each part of a pipeline of the collector is declared.
+    let script = "import sys, yaml\n\
+                  yaml.safe_load(open(sys.argv[1] + '/shippers/filebeat.yml'))\n\
+                  c = yaml.safe_load(open(sys.argv[1] + '/shippers/otel-collector.yaml'))\n\
+                  [c[part][name] for pipeline in c['service']['pipelines'].values()\n\
+                  \x20for part, names in pipeline.items() for name in names]";
     let status = Command::new(python).args(["-c", script]).arg(root).status();
     assert!(status.unwrap().success());
 }
