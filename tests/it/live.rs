@@ -6,6 +6,7 @@
 pub(crate) mod audit;
 pub(crate) mod daemon;
 pub(crate) mod os;
+mod sockets;
 
 use std::{
     collections::BTreeMap,
