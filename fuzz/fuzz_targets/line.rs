@@ -6,7 +6,7 @@ use std::io::Write;
 
 use arbitrary::Arbitrary;
 use auditrd::{
-    Arena, Classifier, ReassemblyConfig, RecordType, encode,
+    Arena, Classifier, Kinds, ReassemblyConfig, RecordType, encode,
     model::{Batch, Groups},
     reassemble::Reassembler,
     record_type::AUDIT_GET,
@@ -61,7 +61,7 @@ fn events(parts: &[&[u8]]) -> Events {
     let mut config = ReassemblyConfig::new(AUDIT_GET, RecordType(2999));
     config.ends_at_proctitle = true;
     let mut reassembler = Reassembler::new(config);
-    let mut classifier = Classifier::new(Box::new(Absent));
+    let mut classifier = Classifier::new(Box::new(Absent)).with_kinds(Kinds::ALL);
     let (mut arena, mut batch) = (Arena::new(), Batch::default());
     let (mut events, mut groups) = (Events::default(), Groups::default());
     let mut take = |reassembler: &mut Reassembler| {

@@ -31,6 +31,7 @@ const NATIVE: &str = match cfg!(target_arch = "aarch64") {
     false => "30-auditrd.rules",
 };
 const IO_URING: &str = "31-auditrd-io_uring.rules";
+const CONNECT: &str = "32-auditrd-connect.rules";
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -167,6 +168,31 @@ fn the_rules_load_and_record_the_intended_changes() {
     let started: Vec<&Value> = events.iter().filter(started).collect();
     assert_eq!(started.len(), 1, "{started:?}");
     assert_eq!(started[0]["key"], "process");
+}
+
+#[test]
+fn the_rules_for_connections_record_those_over_ip() {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    if os::kernel() < (5, 3) || auditctl_version() < Some((3, 0)) {
+        return skip("they need Linux 5.3 and auditctl 3.0");
+    }
+    audit.load(&path(CONNECT)).unwrap();
+    let daemon = Daemon::listen(&["--events", "socket"]);
+    let unix = std::os::unix::net::UnixDatagram::unbound().unwrap();
+    let child = os::fork(|| {
+        assert!(unix.connect("/nonexistent").is_err());
+        for address in ["127.0.0.1:1", "[::1]:1"] {
+            assert!(std::net::TcpStream::connect(address).is_err());
+        }
+    });
+    assert!(os::wait(child));
+    daemon.wait_until_all_is_read();
+    let events = daemon.stop().events;
+    let own = events.iter().filter(|event| event["pid"] == child);
+    let addresses: Vec<&Value> = own.map(|event| &event["remote_address"]).collect();
+    assert_eq!(addresses, ["127.0.0.1", "::1"]);
 }
 
 #[test]

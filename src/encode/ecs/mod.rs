@@ -438,6 +438,14 @@ fn rest(event: &AuditEvent, object: &mut Nested) {
         object.fields("fields", detail.fields);
     }
     object.text("subj", event.actor.subj);
+    if let Some([user, role, domain, level]) = event.actor.subj.and_then(selinux) {
+        object.object("selinux", |context| {
+            context.text("user", Some(user));
+            context.text("role", Some(role));
+            context.text("domain", Some(domain));
+            context.text("level", Some(level).filter(|level| !level.is_empty()));
+        });
+    }
     if !event.records.is_empty() {
         object.value("records", |out| by_type(event.records, out, readable));
     }
@@ -487,6 +495,23 @@ fn rest_of_who(who: &Who, object: &mut Nested) {
         object.text("pod_uid", pod_uid);
     });
     object.text("script", who.script);
+}
+
+/// The user, role, type and level of an SELinux context; without MLS, the level is empty. `None` for
+/// the labels of other modules.
+fn selinux(label: &[u8]) -> Option<[&[u8]; 4]> {
+    let mut parts = label.splitn(4, |byte| *byte == b':');
+    let context = [parts.next()?, parts.next()?, parts.next()?];
+    let is_name = |part: &[u8]| {
+        let is_in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
+        !part.is_empty() && part.iter().all(is_in_name)
+    };
+    let [user, role, domain] = context;
+    let level = parts.next().unwrap_or_default();
+    context
+        .into_iter()
+        .all(is_name)
+        .then_some([user, role, domain, level])
 }
 
 /// The first of two names. That of a symbolic link is its target, which has a field.

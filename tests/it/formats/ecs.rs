@@ -241,3 +241,40 @@ fn a_long_line_is_truncated_and_marked() {
         assert!(event.to_string().len() < 4096);
     }
 }
+
+#[test]
+fn a_connection_has_its_peer_in_the_words_of_auditbeat() {
+    let log = "type=SYSCALL msg=audit(1700000000.123:7): arch=c000003e syscall=42 success=no \
+               exit=-115 a0=3 items=0 pid=7 uid=0 subj=system_u:system_r:httpd_t:s0:c1\n\
+               type=SOCKADDR msg=audit(1700000000.123:7): saddr=020001BBC00002160000000000000000\n\
+               type=EOE msg=audit(1700000000.123:7): \n";
+    let args = ["--format", "ecs", "--events", "socket"];
+    let event = replay(log, &args).remove(0);
+    Schema::read().check(&event);
+    assert_eq!(event["event"]["action"], "connected-to");
+    assert_eq!(event["event"]["category"], serde_json::json!(["network"]));
+    assert_eq!(event["event"]["outcome"], "unknown");
+    let peer = serde_json::json!({"address": "192.0.2.22", "ip": "192.0.2.22", "port": 443});
+    assert_eq!(event["destination"], peer);
+    let network = serde_json::json!({"type": "ipv4", "direction": "egress"});
+    assert_eq!(event["network"], network);
+    assert_eq!(event["related"]["ip"], serde_json::json!(["192.0.2.22"]));
+    let context = serde_json::json!({
+        "user": "system_u", "role": "system_r", "domain": "httpd_t", "level": "s0:c1",
+    });
+    assert_eq!(event["auditrd"]["selinux"], context);
+}
+
+#[test]
+fn every_kind_of_event_has_only_known_fields() {
+    let schema = Schema::read();
+    for name in ["misc", "records"] {
+        let events = lines(&output(&log(name), &["--format", "ecs", "--events", "all"]));
+        assert!(
+            events
+                .iter()
+                .any(|event| event["auditrd"]["records"].is_object())
+        );
+        events.iter().for_each(|event| schema.check(event));
+    }
+}

@@ -3,7 +3,7 @@
 //! The tests drive the library without its threads, from records to lines.
 
 use auditrd::{
-    Arena, Classifier, ReassemblyConfig, RecordType, encode,
+    Arena, Classifier, Kinds, ReassemblyConfig, RecordType, encode,
     model::{Detail, EventId, Groups, Record, Timestamp},
     parse_audit_event,
     reassemble::Reassembler,
@@ -137,7 +137,7 @@ fn groups(records: &[Given]) -> Groups {
 
 /// The line of each event, and its line cut to `max` bytes.
 fn lines(records: &[Given], max: usize) -> Vec<(String, String)> {
-    let mut classifier = Classifier::new(Box::new(Absent));
+    let mut classifier = Classifier::new(Box::new(Absent)).with_kinds(Kinds::ALL);
     let mut lines = Vec::new();
     for group in groups(records).iter() {
         let arena = Arena::new();
