@@ -99,9 +99,16 @@ fn action<'a>(record: &EventRecord<'a>) -> Option<&'a [u8]> {
         b"DENIED" => Some(&b"denied"[..]),
         b"ALLOWED" => Some(b"allowed"),
         b"AUDIT" => Some(b"audited"),
+        b"KILLED" => Some(b"killed"),
         _ => None,
     });
     decision.or_else(|| match record.record_type {
+        // Smack's decision, and that of a seccomp filter.
+        AUDIT_AVC | AUDIT_SECCOMP => field(b"action").or_else(|| field(b"op")),
+        AUDIT_LANDLOCK_ACCESS | AUDIT_APPARMOR_DENIED => Some(b"denied"),
+        AUDIT_APPARMOR_ALLOWED => Some(b"allowed"),
+        AUDIT_APPARMOR_AUDIT => Some(b"audited"),
+        AUDIT_APPARMOR_KILL => Some(b"killed"),
         AUDIT_DAEMON_START => Some(b"started"),
         AUDIT_DAEMON_END => Some(b"ended"),
         AUDIT_DAEMON_ABORT => Some(b"aborted"),

@@ -277,6 +277,27 @@ fn a_record_that_stands_alone_is_a_whole_event() {
             Some("denied"),
             None,
         ),
+        (
+            "AVC lsm=SMACK fn=smack_inode_permission action=denied subject=\"_\" object=\"x\" pid=7",
+            Some("denied"),
+            None,
+        ),
+        (
+            "SECCOMP auid=0 uid=0 gid=0 ses=1 pid=7 comm=\"x\" exe=\"/x\" sig=31 arch=c000003e \
+             syscall=41 compat=0 ip=0x7f code=0x80000000",
+            Some("kill_process"),
+            None,
+        ),
+        (
+            "LANDLOCK_ACCESS domain=19da2c5b7 blockers=fs.write_file path=\"/x\" dev=\"vda1\" ino=7",
+            Some("denied"),
+            None,
+        ),
+        (
+            "APPARMOR_DENIED operation=\"inode_permission\" name=\"/x\" pid=7 profile=\"p\"",
+            Some("denied"),
+            None,
+        ),
         ("UNKNOWN[1999] a=b", None, None),
         ("TIME_ADJNTPVAL op=freq old=1 new=2", Some("adjusted"), None),
     ] {
