@@ -99,6 +99,31 @@ fn a_kernel_that_does_not_audit_is_found() {
 }
 
 #[test]
+#[ignore = "needs a kernel that was started with audit=0; tests/kernels/run boots one"]
+fn a_kernel_without_auditing_since_its_start_is_found() {
+    check().assert("error", "disabled_at_boot", "audit=0");
+}
+
+#[test]
+#[ignore = "only a reboot unlocks auditing; tests/kernels/run runs it in a virtual machine"]
+fn a_locked_configuration_and_a_kernel_that_may_panic_are_found() {
+    let Some(_audit) = Audit::borrow() else {
+        return;
+    };
+    let set = |args: &[&str]| {
+        let output = Command::new("auditctl").args(args).output();
+        assert!(output.expect("auditctl runs").status.success(), "{args:?}");
+    };
+    set(&["-f", "2"]);
+    check().assert("warning", "panics_on_failure", "panics");
+    set(&["-f", "1"]);
+    set(&["-e", "2"]);
+    let checked = check();
+    checked.assert("note", "locked", "until the next boot");
+    assert!(checked.find("panics_on_failure").is_none());
+}
+
+#[test]
 fn rules_that_record_nothing_or_not_all_are_found() {
     let Some(mut audit) = Audit::borrow() else {
         return;
@@ -327,6 +352,23 @@ fn an_output_that_cannot_be_written_is_found() {
     let everybody = fs::Permissions::from_mode(0o777);
     fs::set_permissions(directory.path(), everybody).unwrap();
     check_with(&["-o", &file]).assert("error", "output_unwritable", "other users can write");
+}
+
+#[test]
+fn an_output_without_room_is_found() {
+    if !os::is_root() {
+        return skip("needs root");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let script = "mount -t tmpfs -o size=4k,mode=700 it \"$1\" && echo x >\"$1/x\" && shift && \
+                  exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script, "sh"]);
+    command.arg(directory.path()).arg(auditrd().get_program());
+    command.args(["check", "--json", "-o"]);
+    command.arg(directory.path().join("events"));
+    let checked = checking(command);
+    checked.assert("error", "output_full", "no room");
 }
 
 #[test]

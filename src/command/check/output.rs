@@ -1,14 +1,16 @@
 //! The output file: whether lines could be written to it.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use auditrd::sink;
 
 use super::finding::Finding;
 
 pub(super) fn judge(file: &Path) -> Option<Finding> {
-    let error = sink::check(file).err()?;
-    let (cause, remedy) = if error.cause().kind() == std::io::ErrorKind::WouldBlock {
+    let Err(error) = sink::check(file) else {
+        return is_full(file).then(|| full(file));
+    };
+    let (cause, remedy) = if error.cause().kind() == io::ErrorKind::WouldBlock {
         (
             "output_in_use",
             "stop that process, or choose another output",
@@ -20,4 +22,21 @@ pub(super) fn judge(file: &Path) -> Option<Finding> {
         )
     };
     Some(Finding::error(cause, error.to_string(), remedy))
+}
+
+/// Whether the file system has no room. One that does not tell has some.
+fn is_full(file: &Path) -> bool {
+    let directory = file
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let statistics = rustix::fs::statvfs(directory.unwrap_or(Path::new(".")));
+    statistics.is_ok_and(|found| found.f_blocks > 0 && found.f_bavail == 0)
+}
+
+fn full(file: &Path) -> Finding {
+    Finding::error(
+        "output_full",
+        format!("there is no room on the file system of {}", file.display()),
+        "make room, or choose another --output; --max-size and --max-files limit the output",
+    )
 }
