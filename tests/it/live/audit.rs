@@ -17,12 +17,15 @@ use super::os;
 const ADD_RULE: u16 = 1011;
 const DEL_RULE: u16 = 1012;
 
-/// The time limit of [`wait_until`].
-const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
+/// The time limit of [`wait_until`]. In an emulator, TEST_SLOW is set.
+fn wait_timeout() -> Duration {
+    let is_slow = env::var_os("TEST_SLOW").is_some();
+    Duration::from_secs(if is_slow { 120 } else { 20 })
+}
 
 /// Polls until `is` returns a value, and panics with `what` after a timeout.
 pub(crate) fn wait_until<T>(what: &str, mut is: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + WAIT_TIMEOUT;
+    let deadline = Instant::now() + wait_timeout();
     loop {
         if let Some(found) = is() {
             return found;
