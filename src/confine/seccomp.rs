@@ -298,7 +298,8 @@ fn by_argument(duty: Duty) -> Result<Vec<(&'static str, Vec<SeccompCondition>)>,
     ];
     if duty == Duty::List {
         let flags = libc::O_DIRECTORY | libc::O_NOFOLLOW;
-        let others = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC;
+        // Not O_ACCMODE, which includes O_PATH in musl.
+        let others = libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC;
         calls.push(("openat", vec![has(2, flags | others, flags)?]));
     }
     if matches!(duty, Duty::Inspect | Duty::List | Duty::Restore) {
