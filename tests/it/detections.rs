@@ -45,7 +45,7 @@ fn queries_in_the_shapes_of_elastics_rules_find_what_they_describe() {
             json!([["rm -r /srv/day/reports/2026"]]),
         ),
         (
-            r#"process where process.name == "base64" and process.args_count == 2"#.to_owned(),
+            r#"process where process.name == "base64" and process.parent.name : "dash" and process.args_count == 2"#.to_owned(),
             json!([["base64 -d"]]),
         ),
         // A program that is not there does not start.

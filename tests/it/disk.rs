@@ -501,7 +501,13 @@ fn prometheus_parses_the_metrics() {
         };
         assert_eq!(sample[0], kind, "{sample}");
         let value = sample[4].as_f64().unwrap();
-        assert_eq!(value, counters[name.trim_end_matches("_total")] as f64);
+        let labels = sample[3].as_object().unwrap().iter();
+        let labels: Vec<String> = labels.map(|(key, text)| format!("{key}={text}")).collect();
+        let key = match labels.is_empty() {
+            true => name.trim_end_matches("_total").to_owned(),
+            false => format!("{name}{{{}}}", labels.join(",")),
+        };
+        assert_eq!(value, counters[&key] as f64);
         compared += 1;
     }
     let values = ours.lines().filter(|line| !line.starts_with('#')).count();
