@@ -17,6 +17,13 @@ RECORD = re.compile(rb"(?:.*?)type=(\S+) msg=(audit\([^)]*\)): ?(.*)", re.S)
 TYPES = {name: int(number) for number, name in re.findall(
     rb'AUDIT_\w+ = (\d+) "(\w+)";', (HERE.parent / "src/model/record_type.rs").read_bytes())}
 SMALL = 8192
+RULES = [
+    b"-w /etc/a\\ b -p wa -k x -k y\n", b"-D -k x\n-e 1\n-b 0x40\n--backlog_wait_time=0\n-q /a,/b\n-t\n",
+    b"-i\n-a never,exit -C auid!=obj_uid -F a0&=0x1 -F exit=-EPERM -F filetype=dir -F inode=5\n",
+    b"-a never,exclude -F msgtype>=CWD -F subj_type=a_t\n-A never,task\n-a never,user -F auid=unset\n",
+    b"-a never,filesystem -F fstype=tracefs -k x\n-d always,exit -S all -F dir=/etc -F perm=r\n",
+    b"-e 1 -e 0\n-d always,exit -F arch=b64 -S 59\n-a always,io_uring -S openat -F exe=/bin/a\n",
+]
 
 
 def keep(target, seed):
@@ -66,6 +73,11 @@ def main():
                 keep("header", stamp + b": " + body[:40])
                 if kind == b"SOCKADDR" and (address := re.match(rb"saddr=((?:[0-9A-F]{2})+)", body)):
                     keep("sockaddr", bytes.fromhex(address[1].decode()))
+    for file in (HERE.parent / "packaging/rules").glob("*.rules"):
+        for line in file.read_bytes().splitlines():
+            keep("rules", line + b"\n")
+    for line in RULES:
+        keep("rules", line)
     for wrapped in wrappers():
         keep("wrap", wrapped)
     known = set()

@@ -339,7 +339,13 @@ mod tests {
 
     use super::*;
 
-    const DUTIES: [Duty; 4] = [Duty::Replay, Duty::Listen, Duty::Inspect, Duty::List];
+    const DUTIES: [Duty; 5] = [
+        Duty::Replay,
+        Duty::Listen,
+        Duty::Inspect,
+        Duty::List,
+        Duty::Restore,
+    ];
 
     /// Whether a process with this duty reads records and writes lines.
     fn writes(duty: Duty) -> bool {
@@ -528,13 +534,13 @@ mod tests {
     #[test]
     fn every_name_is_a_call_of_some_architecture_and_none_is_both_allowed_and_hostile() {
         let archs = [Arch::X86_64, Arch::Aarch64, Arch::Riscv64];
-        let names = [HOSTILE, COMMON, WRITER, INSPECTOR, LISTER].concat();
+        let names = [HOSTILE, COMMON, WRITER, INSPECTOR, LISTER, RESTORER].concat();
         for name in names {
             // A 32-bit name would do nothing.
             let is_known = archs.iter().any(|arch| number(*arch, name).is_some());
             assert!(is_known, "{name}");
         }
-        for name in [COMMON, WRITER, INSPECTOR, LISTER].concat() {
+        for name in [COMMON, WRITER, INSPECTOR, LISTER, RESTORER].concat() {
             assert!(!HOSTILE.contains(&name), "{name}");
         }
     }
@@ -542,9 +548,19 @@ mod tests {
     #[test]
     fn there_are_filters_for_each_architecture() {
         each(&DUTIES, |kernel, duty, process| {
-            for number in [kernel.read, kernel.write, kernel.readlinkat] {
+            for number in [kernel.read, kernel.write] {
                 assert_eq!(process.calls(number, &[]), Allowed, "{number} {duty:?}");
             }
+            let reads_links = if duty == Duty::Restore {
+                Missing
+            } else {
+                Allowed
+            };
+            assert_eq!(
+                process.calls(kernel.readlinkat, &[]),
+                reads_links,
+                "{duty:?}"
+            );
             for number in kernel.hostile {
                 assert_eq!(process.calls(number, &[]), Killed, "{number} {duty:?}");
             }
@@ -700,7 +716,7 @@ mod tests {
             }
         });
         // These are of x86_64 alone: open, creat, fork, vfork.
-        for duty in [Duty::Inspect, Duty::List] {
+        for duty in [Duty::Inspect, Duty::List, Duty::Restore] {
             let process = Process::new(&X86_64, duty);
             for number in [2, 85, 57, 58] {
                 assert_eq!(process.calls(number, &[0; 6]), Missing, "{number} {duty:?}");

@@ -45,7 +45,7 @@ pub(crate) fn abis(host: Arch) -> (Option<u32>, Option<u32>) {
         Arch::Aarch64 => "arm",
         Arch::Ppc64 => "ppc",
         Arch::S390x => "s390",
-        Arch::I386 | Arch::Arm => return (None, machine(host.name())),
+        Arch::I386 | Arch::Arm | Arch::Ppc => return (None, machine(host.name())),
         _ => return (machine(host.name()), None),
     };
     let wide = if host == Arch::X32 {
@@ -105,8 +105,8 @@ fn spelling(arch: Arch, name: &'static str) -> &'static str {
         (Arch::I386, "kexec_load") => "sys_kexec_load",
         (Arch::I386 | Arch::Arm, "sched_rr_get_interval_time64") => "sched_rr_get_interval64",
         (Arch::Ppc64 | Arch::Ppc64le, "newfstatat") => "fstatat64",
-        (Arch::Ppc64 | Arch::Ppc64le, "timerfd_create") => "timerfd",
-        (Arch::Ppc64 | Arch::Ppc64le, "perf_event_open") => "perf_counter_open",
+        (Arch::Ppc | Arch::Ppc64 | Arch::Ppc64le, "timerfd_create") => "timerfd",
+        (Arch::Ppc | Arch::Ppc64 | Arch::Ppc64le, "perf_event_open") => "perf_counter_open",
         (Arch::Arm, "_llseek") => "llseek",
         (Arch::Arm, "_newselect") => "newselect",
         (Arch::Arm, "_sysctl") => "sysctl",
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(call_name(List::EXIT, wide, 17), Some("pread"));
         assert_eq!(call_name(List::EXIT, narrow, 180), Some("pread64"));
         assert_eq!(call_number(List::EXIT, wide, "PREAD64"), Some(17));
-        assert_eq!(call_number(List::EXIT, Some(0x14), "open"), None);
+        assert_eq!(call_number(List::EXIT, Some(0x16), "open"), None);
         assert_eq!(call_number(List::IO_URING, wide, "openat"), Some(18));
     }
 }

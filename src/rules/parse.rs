@@ -552,3 +552,131 @@ fn number(name: &[u8], list: List, arch: Option<u32>) -> Result<u32, String> {
         (_, None) => format!("no syscalls are known for this host, so {name} needs its number"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Arch;
+
+    fn host() -> Host {
+        Host {
+            arch: Some(Arch::X86_64),
+            user: |name| (name == "alice").then_some(1000),
+            group: |name| (name == "staff").then_some(50),
+            kind: |path| match path.starts_with("/dir") {
+                true => PathKind::Directory,
+                false => PathKind::Other,
+            },
+            kernel: None,
+        }
+    }
+
+    #[test]
+    fn lines_are_read_as_auditctl_lists_them() {
+        for (text, listed) in [
+            ("-w /f", "-w /f -p rwxa"),
+            ("-w /dir/// -p w -k a -k b", "-w /dir -p w -k a -k b"),
+            ("-a exit,always -S 59", "-a always,exit -S execve"),
+            (
+                "-a always,exit -F uid=alice -F gid=staff",
+                "-a always,exit -S all -F uid=1000 -F gid=50",
+            ),
+            (
+                "-a always,exit -F arch=b32 -S stime,2 -F exit=-EPERM -F key=k",
+                "-a always,exit -F arch=b32 -S fork,stime -F exit=-EPERM -F key=k",
+            ),
+            (
+                "-a never,exclude -F msgtype>=CWD",
+                "-a never,exclude -F msgtype>=CWD",
+            ),
+            ("-a never,task", "-a never,task"),
+            (
+                "-a always,exit -C euid!=uid",
+                "-a always,exit -S all -C uid!=euid",
+            ),
+            (
+                "-a always,io_uring -S openat,9 -F dir=/dir",
+                "-a always,io_uring -S sendmsg,openat -F dir=/dir",
+            ),
+            (
+                "-a never,filesystem -F fstype=0x74726163",
+                "-a never,filesystem -F fstype=tracefs",
+            ),
+            (
+                "-a always,exit -F a0&=0x1f -F inode=7",
+                "-a always,exit -S all -F a0&=0x1F -F inode=7",
+            ),
+            (
+                "-a always,exit -F filetype=dir -F sessionid=unset",
+                "-a always,exit -S all -F filetype=16384 -F sessionid=-1",
+            ),
+            ("-a always,exit -F path=/f -p r", "-w /f -p r"),
+        ] {
+            let rule = Rule::parse(text.as_bytes(), &host());
+            assert_eq!(
+                rule.map(|rule| rule.to_string()).as_deref(),
+                Ok(listed),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn mistakes_have_their_column() {
+        for (text, at) in [
+            ("-a always,exit -S open -F arch=b64", 26),
+            ("-a always,exit -F arch=b64 -S open,nosuch", 35),
+            ("-a always,exit -S 2040", 18),
+            ("-a always,exit -F gid=12abc", 22),
+            ("-a always,exit -F uid=4294967296", 22),
+            ("-a always,exit -F gid=-1", 22),
+            ("-a always,exit -F success=yes", 26),
+            ("-a always,exit -F uid&1", 18),
+            ("-a always,exit -F perm!=w", 18),
+            ("-a always,exit -F path=f", 23),
+            ("-a always,exit -F path=/f -F dir=/dir", 29),
+            ("-a always,exit -F msgtype=CWD", 18),
+            ("-a always,exit -F fstype=tracefs", 18),
+            ("-a never,filesystem -F uid=0", 23),
+            ("-a never,user -F exit=0", 17),
+            ("-a never,task -F sessionid=5", 17),
+            ("-a always,io_uring -F perm=w", 22),
+            ("-a always,exit -k x", 15),
+            ("-a always,exit -C uid=gid", 18),
+            ("-a always,entry -S 1", 10),
+            ("-a always,exit -w /f", 15),
+            ("-w /f -p q", 9),
+            ("-b x", 3),
+            ("-e 3", 3),
+            ("-D -S 1", 0),
+            ("-q /a", 3),
+            ("-l", 0),
+            ("-S open", 0),
+        ] {
+            let fault = line(text.as_bytes(), &host()).unwrap_err();
+            assert_eq!(fault.at, at, "{text}: {}", fault.text);
+        }
+    }
+
+    #[test]
+    fn settings_are_commands() {
+        let commands = |text: &str| line(text.as_bytes(), &host()).unwrap();
+        let set = |setting| vec![Command::Set(setting)];
+        assert_eq!(commands("-e 1"), set(Setting::Enabled(1)));
+        assert_eq!(commands("-b 0x40"), set(Setting::BacklogLimit(64)));
+        assert_eq!(
+            commands("--backlog_wait_time=7"),
+            set(Setting::BacklogWaitTime(7))
+        );
+        assert_eq!(commands("--loginuid-imm"), set(Setting::LoginuidImmutable));
+        assert_eq!(commands("-D"), [Command::DeleteAll(None)]);
+        assert_eq!(commands("-D -k x"), [Command::DeleteAll(Some(b"x".into()))]);
+        assert_eq!(commands("-c"), [Command::IgnoreErrors(true)]);
+        assert_eq!(commands("-t"), [Command::Trim]);
+        assert_eq!(
+            commands("-q /a,/b"),
+            [Command::Equivalent("/a".into(), "/b".into())]
+        );
+        assert_eq!(commands("-f 1 -r 5").len(), 2);
+    }
+}

@@ -25,7 +25,13 @@ use crate::live::{
     os,
 };
 
-const DUTIES: [Duty; 4] = [Duty::Replay, Duty::Listen, Duty::Inspect, Duty::List];
+const DUTIES: [Duty; 5] = [
+    Duty::Replay,
+    Duty::Listen,
+    Duty::Inspect,
+    Duty::List,
+    Duty::Restore,
+];
 
 /// The exit status of a confined process that exits with the errno of `act`, or with 0.
 fn attempt(confinement: &Confinement, act: impl FnOnce() -> io::Result<()>) -> ExitStatus {
