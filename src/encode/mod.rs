@@ -420,8 +420,12 @@ impl Object<'_> {
 fn by_type(records: &[EventRecord], out: &mut Vec<u8>, write: impl Fn(&EventRecord, &mut Vec<u8>)) {
     let types = records.chunk_by(|a, b| a.record_type == b.record_type);
     list(b"{}", types, out, |records, out| {
-        let name = records.first().map(|record| record.record_type.to_string());
-        string(name.unwrap_or_default().as_bytes(), out);
+        if let Some(EventRecord { record_type, .. }) = records.first() {
+            match record_type.name() {
+                Some(name) => string(name.as_bytes(), out),
+                None => string(record_type.to_string().as_bytes(), out),
+            };
+        }
         out.push(b':');
         list(b"[]", records.iter(), out, &write);
     });
