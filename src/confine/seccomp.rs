@@ -179,6 +179,9 @@ const WRITER: &[&str] = &[
     "wait4",
 ];
 
+/// Further calls of a listener, which asks the kernel which process has a pid.
+const LISTENER: &[&str] = &["pidfd_open"];
+
 /// Further calls of the inspector: it can look up names, but not open files.
 const INSPECTOR: &[&str] = &["lstat", "readlink", "readlinkat", "stat"];
 
@@ -259,7 +262,11 @@ fn allowed(duty: Duty, arch: Arch) -> Result<Rules, BackendError> {
         Duty::List => LISTER,
         Duty::Restore => RESTORER,
     };
-    let names = COMMON.iter().chain(own);
+    let more = match duty {
+        Duty::Listen => LISTENER,
+        Duty::Replay | Duty::Inspect | Duty::List | Duty::Restore => &[],
+    };
+    let names = COMMON.iter().chain(own).chain(more);
     let mut rules: Rules = names
         .filter_map(|name| Some((number(arch, name)?, Vec::new())))
         .collect();

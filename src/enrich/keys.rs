@@ -72,7 +72,7 @@ impl Keys {
     }
 
     /// Whether facts about processes are needed.
-    pub(crate) fn need_processes(self) -> bool {
+    pub fn need_processes(self) -> bool {
         let of_processes = [
             Key::Parent,
             Key::EntityId,

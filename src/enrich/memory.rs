@@ -5,6 +5,7 @@ use crate::{
     enrich::{
         life::{Birth, Life},
         login::Logins,
+        names::Names,
         places::{Cgroups, Places, Step, Visit},
         processes::{Act, Answer, Live, Processes, Sight, Subject, User, is_near},
         script,
@@ -26,6 +27,7 @@ pub(super) struct Memory {
     pub(super) processes: Processes,
     pub(super) logins: Logins,
     pub(super) places: Places,
+    pub(super) names: Names,
     /// How often auditing or its rules were changed, but for rules that were added. Until then,
     /// processes may have started programs without a record.
     changes: u32,
@@ -37,12 +39,14 @@ impl resolve::Memory for Memory {
             processes: Processes::new(),
             logins: Logins::default(),
             places: Places::default(),
+            names: Names::default(),
             changes: 0,
         }
     }
 
     fn size(&self) -> usize {
-        self.processes.size() + self.logins.size() + self.places.size()
+        let processes = self.processes.size() + self.places.size();
+        processes + self.logins.size() + self.names.size()
     }
 }
 

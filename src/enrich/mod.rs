@@ -13,11 +13,14 @@ mod keys;
 mod life;
 mod login;
 mod memory;
+mod names;
 mod places;
 mod processes;
 mod runtime;
 mod script;
 mod sessions;
+#[cfg(feature = "confine")]
+mod system;
 mod table;
 
 use std::fmt;
@@ -26,7 +29,7 @@ use bumpalo::{Bump, collections::Vec as ArenaVec};
 
 use crate::{
     bytes::Decimal,
-    model::{Arena, AuditEvent, AuditMessageGroup, Identity, Parent, Timestamp, Who},
+    model::{Arena, AuditEvent, AuditMessageGroup, Detail, Identity, Parent, Timestamp, Who},
     parse::Facts,
     resolve::Memories,
 };
@@ -104,6 +107,19 @@ pub struct Start {
     pub time: Timestamp,
 }
 
+/// The ids of the owner of the file that an event is about.
+fn owners(event: &AuditEvent<'_>) -> [u32; 2] {
+    let attributes = match &event.detail {
+        Detail::Process(detail) => Some(&detail.attributes),
+        Detail::File(detail) => Some(&detail.attributes),
+        Detail::Socket(detail) => Some(&detail.attributes),
+        Detail::User(_) | Detail::Audit(_) => None,
+    };
+    let ids = attributes.map(|attributes| [attributes.ouid, attributes.ogid]);
+    ids.unwrap_or_default()
+        .map(|id| id.unwrap_or(Identity::UNSET))
+}
+
 impl fmt::Debug for Enricher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let memories = &self.memories;
@@ -140,6 +156,11 @@ impl Enricher {
             kernel: start.kernel,
             boot_id: start.boot_id,
         });
+    }
+
+    /// Takes in the texts of `/etc/passwd` and `/etc/group` of the system that the records come from.
+    pub fn start_names(&mut self, passwd: &[u8], group: &[u8]) {
+        self.memories.of(b"").names.start(passwd, group);
     }
 
     /// Takes in the sessions that were open before the first record, of the local host.
@@ -197,6 +218,12 @@ impl Enricher {
             memory.logins.observe(group, facts);
             memory.logins.touch(last.session);
         }
+        if self.keys.has(Key::Names)
+            && let Some(event) = event
+        {
+            let (ids, owners) = (&event.actor.ids, owners(event));
+            memory.names.observe(group, facts, ids, owners);
+        }
         if self.keys.need_processes() {
             let now = now.map(Timestamp::as_millis);
             let cgroups = self
@@ -217,6 +244,9 @@ impl Enricher {
         let (container, unit) = memory.places.of(self.last.subject.number);
         who.container = container.filter(|_| self.keys.has(Key::Container));
         who.unit = unit.filter(|_| self.keys.has(Key::Unit));
+        if self.keys.has(Key::Names) {
+            who.names = memory.names.of_last(arena.bump());
+        }
         if self.keys.has(Key::Login) {
             who.login = memory.logins.of(self.last.session, self.last.time);
         }

@@ -33,6 +33,11 @@ pub use user::UserRecord;
 pub(crate) use user::is_encoded;
 pub use value::Value;
 
+/// The names that auditd has appended to a record, such as `UID="root"`; empty if there are none.
+pub(crate) fn appended(message: crate::model::AuditMessage<'_>) -> &[u8] {
+    enriched::split(message.record_type, message.data).1
+}
+
 /// The fields of a record of any type and their decoded values, in the order of the record.
 ///
 /// Placeholders for missing values, such as `(null)` and `?`, are left out. A repeated name gets a

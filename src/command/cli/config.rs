@@ -1,11 +1,11 @@
 //! Turns the options into configurations of the library's parts.
 
-use std::ops::RangeInclusive;
+use std::{fs, ops::RangeInclusive, path::Path, process::Command};
 
 use auditrd::{
     Error, EventKind, Kinds, ReaderConfig, ReassemblyConfig, RecordType,
     confine::{Confinement, Duty, User},
-    enrich::{Enricher, Key, LOGIN_RECORDS, ProcCgroups, open_sessions},
+    enrich::{Enricher, Key, LOGIN_RECORDS, ProcCgroups, Start, open_sessions},
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
     redact::Redactor,
     sink::{Fsync, Rotation, SinkConfig},
@@ -122,6 +122,25 @@ impl Args {
         if self.is_live() && (keys.has(Key::Container) || keys.has(Key::Unit)) {
             enricher.ask_cgroups(Box::new(ProcCgroups));
         }
+        if self.is_live()
+            && keys.need_processes()
+            && let Some(mut start) = Start::of_this_system()
+        {
+            if self.redactor().is_some() {
+                // Only arguments in records are redacted.
+                let processes = start.processes.iter_mut();
+                processes.for_each(|process| process.cmdline.clear());
+            }
+            enricher.start(start);
+        }
+        if self.is_live() && keys.has(Key::Names) {
+            let has_services = self.enrich.contains(&Addition::ServiceNames);
+            let [passwd, group] = ["passwd", "group"].map(|table| match has_services {
+                true => service_names(table),
+                false => fs::read(Path::new("/etc").join(table)).unwrap_or_default(),
+            });
+            enricher.start_names(&passwd, &group);
+        }
         enricher
     }
 
@@ -146,6 +165,18 @@ impl Args {
             1 => log::LevelFilter::Info,
             2 => log::LevelFilter::Debug,
             3.. => log::LevelFilter::Trace,
+        }
+    }
+}
+
+/// A table of the name service switch, in the form of the file of this name (getent(1)).
+fn service_names(table: &str) -> Vec<u8> {
+    match Command::new("getent").arg(table).output() {
+        Ok(output) => output.stdout,
+        Err(error) => {
+            let error = Error::new(format!("ask getent for the names in {table}"), error);
+            log::warn!("{error}; ids are written without names");
+            Vec::new()
         }
     }
 }
