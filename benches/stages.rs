@@ -21,11 +21,13 @@ use std::{
 
 use auditrd::{
     Arena, AuditEvent, AuditReader, Classifier, ReaderConfig, ReassemblyConfig, encode,
+    filter::{Filters, Lists},
     model::{Batch, Groups},
     parse::{self, tokenize},
     reader::Step,
     reassemble::Reassembler,
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
+    redact::Redactor,
     resolve::Absent,
     sink::{Sink, SinkConfig},
     source::{Fill, LogSource, Source},
@@ -90,6 +92,16 @@ const STAGES: &[Stage] = &[
         name: "encode",
         make: |_, events| encode(events),
         is_frugal: true,
+    },
+    Stage {
+        name: "filter (1,000)",
+        make: |_, events| filter(events),
+        is_frugal: true,
+    },
+    Stage {
+        name: "redact",
+        make: |input, _| redact(input),
+        is_frugal: false,
     },
 ];
 
@@ -285,6 +297,47 @@ fn classify(input: &Input) -> Round<'_> {
     Box::new(move || {
         for group in input.groups.iter() {
             black_box(classifier.classify(&group, &arena));
+            arena.reset();
+        }
+    })
+}
+
+/// A thousand expressions that no event meets.
+fn expressions() -> Lists {
+    let mut lists = Lists::default();
+    for number in 0..125 {
+        let text = format!(
+            "drop exe=/opt/agent-{number}/**\n\
+             drop comm=agent-{number}\n\
+             drop path=/var/cache/{number}/*.tmp\n\
+             drop key=rule-{number},uid=0\n\
+             drop addr=10.{number}.0.0/16\n\
+             drop exe=/usr/bin/*,comm=worker-{number}*\n\
+             drop unit=job-{number}.service,success=no\n\
+             drop auid={number},path=/home/{number}/**,syscall!=execve\n"
+        );
+        lists.read(&text).expect("expressions");
+    }
+    lists
+}
+
+/// Compares events with a thousand expressions.
+fn filter<'a>(events: &'a [AuditEvent<'a>]) -> Round<'a> {
+    let filters = Filters::new(expressions());
+    Box::new(move || {
+        for event in events {
+            black_box(filters.drops(event));
+        }
+    })
+}
+
+/// Takes secrets out of records.
+fn redact(input: &Input) -> Round<'_> {
+    let mut redactor = Redactor::new(true, Vec::new(), false);
+    let mut arena = Arena::new();
+    Box::new(move || {
+        for group in input.groups.iter() {
+            black_box(redactor.redact(group, &arena).redacted);
             arena.reset();
         }
     })

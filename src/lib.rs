@@ -50,6 +50,8 @@ pub mod confine;
 pub mod encode;
 pub mod enrich;
 pub mod error;
+#[cfg(feature = "filter")]
+pub mod filter;
 #[cfg(feature = "confine")]
 mod helper;
 #[cfg(feature = "confine")]

@@ -32,6 +32,7 @@ use signal_hook::{
 use command::{
     check,
     cli::{Args, Command, unknown_variables},
+    filters::Dropper,
     progress::Progress,
     rules,
     run::{Control, Marshaller},
@@ -114,6 +115,7 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
     } else {
         Box::new(Absent)
     };
+    let dropper = confinement.as_user(|| Dropper::start(args))?;
     let mut trees = Trees::start(args, &confinement)?;
     if let Some(file) = &args.prime_snapshot {
         return Ok(trees.save(file)?);
@@ -131,7 +133,7 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
     let mut classifier = Classifier::new(host).with_kinds(args.kinds());
     // With the source open: what happens meanwhile waits in it.
     trees.prime(&mut classifier);
-    let mut marshaller = Marshaller::new(args, classifier, trees, sink, progress);
+    let mut marshaller = Marshaller::new(args, classifier, dropper, trees, sink, progress);
     // Before any other thread starts: privileges are per thread.
     marshaller.confined(confinement.enter()?);
     let mut config = args.reader();

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_auditrd_global_optspecs
-    string join \n i/input= unicast prime= prime-from= prime-snapshot= rules= recv-buffer= backlog-limit= min= max= events= enrich= redact= no-args o/output= max-size= max-files= fsync= format= pretty max-line= queue= event-timeout= max-out-of-order= user= group= no-confine stats-interval= heartbeat= metrics-file= v/verbose q/quiet h/help V/version
+    string join \n i/input= unicast prime= prime-from= prime-snapshot= rules= recv-buffer= backlog-limit= min= max= events= enrich= drop= keep= filter= redact= no-args o/output= max-size= max-files= fsync= format= pretty max-line= queue= event-timeout= max-out-of-order= user= group= no-confine stats-interval= heartbeat= metrics-file= v/verbose q/quiet h/help V/version
 end
 
 function __fish_auditrd_needs_command
@@ -50,6 +50,9 @@ container\t''
 unit\t''
 script\t''
 names=nss\t''"
+complete -c auditrd -n "__fish_auditrd_needs_command" -l drop -d 'Leave out events that meet an expression, such as exe=/opt/agent/*,uid=0; repeatable' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l keep -d 'Write events that meet an expression even if --drop or --filter would leave them out; repeatable' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l filter -d 'Read expressions from a file, one in a line: drop EXPR or keep EXPR; SIGHUP reads it again' -r -F
 complete -c auditrd -n "__fish_auditrd_needs_command" -l redact -d 'Take secrets out of command lines and messages: default for those of known programs and forms, PROGRAM:OPTION for the value of an option of your own, such as backup:--pin; repeatable' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -s o -l output -d 'Append events to a file, created with mode 0600; - is standard output' -r -F
 complete -c auditrd -n "__fish_auditrd_needs_command" -l max-size -d 'Rotate the output file before it grows past this size; accepts K, M and G [no limit]' -r

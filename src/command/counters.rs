@@ -1,7 +1,7 @@
 //! All counters, under the same names in the log and in the Prometheus file.
 //!
 //! Once nothing is in flight or pending, every record read is counted in exactly one of `filtered`,
-//! `ends`, `left_out`, `no_line`, `written`, `unwritten_records` and `queue_dropped_records`. Lines
+//! `ends`, `left_out`, `no_line`, `filter_dropped_records`, `written`, `unwritten_records` and `queue_dropped_records`. Lines
 //! and datagrams that are not records are counted as `malformed` or `foreign`, not as `records`.
 
 use std::fmt::{self, Write};
@@ -17,6 +17,10 @@ pub(crate) struct Counters {
     pub(crate) no_line: u64,
     /// Events of calls whose architecture has no table.
     pub(crate) unknown_arch: u64,
+    /// Events left out by --drop or --filter.
+    pub(crate) filter_dropped: u64,
+    /// Their records.
+    pub(crate) filter_dropped_records: u64,
 }
 
 /// A metric and its value.
@@ -53,6 +57,7 @@ impl Figures {
             ("left_out", tally.left_out, "Records left out of events that were too large."),
             ("no_line", counters.no_line, "Records of events without a line."),
             ("unknown_arch", counters.unknown_arch, "Events of an architecture whose system calls are not known by name."),
+            ("filter_dropped_records", counters.filter_dropped_records, "Records of events left out by --drop or --filter."),
             ("written", out.records, "Records of events whose lines were written."),
             ("unwritten_records", out.unwritten_records, "Records of events whose lines were dropped."),
             ("queue_dropped_records", totals.dropped.records, "Records of events dropped from the full queue."),
@@ -61,6 +66,7 @@ impl Figures {
             ("evicted", tally.evicted, "Events completed early because too many were in flight."),
             ("truncated", tally.truncated, "Events truncated to a limit."),
             ("queue_dropped", totals.dropped.events, "Events dropped from the full queue."),
+            ("filter_dropped", counters.filter_dropped, "Events left out by --drop or --filter."),
             ("lines", out.lines, "Lines written, including loss events."),
             ("bytes", out.bytes, "Bytes written."),
             ("unwritten", out.unwritten, "Lines dropped because the output failed."),

@@ -4,6 +4,7 @@
 pub(crate) mod check;
 pub(crate) mod cli;
 mod counters;
+pub(crate) mod filters;
 mod format;
 mod heartbeat;
 mod losses;

@@ -17,8 +17,9 @@ use crossbeam_channel::{Receiver, Select, TryRecvError};
 use super::{
     cli::Args,
     counters::{Counters, Figures},
+    filters::Dropper,
     format::Form,
-    heartbeat::{Heartbeat, Reports},
+    heartbeat::{Facts, Heartbeat, Reports},
     losses::Losses,
     metrics::MetricsFile,
     notify::Notify,
@@ -41,6 +42,8 @@ pub(crate) enum Control {
 /// The state of the marshaller thread.
 pub(crate) struct Marshaller {
     redactor: Option<Redactor>,
+    dropper: Option<Dropper>,
+    facts: Facts,
     classifier: Classifier,
     enricher: Enricher,
     trees: Trees,
@@ -73,12 +76,15 @@ impl Marshaller {
     pub(crate) fn new(
         args: &Args,
         classifier: Classifier,
+        dropper: Option<Dropper>,
         trees: Trees,
         sink: Sink,
         progress: Progress,
     ) -> Marshaller {
         Marshaller {
             redactor: args.redactor(),
+            dropper,
+            facts: Facts::new(args, now()),
             classifier,
             enricher: args.enricher(),
             trees,
@@ -142,6 +148,7 @@ impl Marshaller {
         self.write_metrics(reader);
         self.notify.ready(Instant::now());
         self.write_status(StatusReason::Start, reader);
+        self.write_filters(reader);
         self.flush()?;
         let mut until = [next_stats, self.notify.due(), self.status_due()]
             .into_iter()
@@ -217,38 +224,53 @@ impl Marshaller {
             Some(redactor) => redactor.redact(*group, &self.arena),
             None => *group,
         };
-        let is_full = match &mut self.form {
-            Form::Raw => self.sink.line(records, |out| raw::line(&group, out)),
-            Form::Events(form) => {
-                let facts = parse::facts(&group, &self.arena);
-                if let Some(heartbeat) = &mut self.heartbeat {
-                    heartbeat.hear(&group, facts.call, Instant::now);
-                }
-                let event = self.classifier.classify_facts(&group, &facts, &self.arena);
-                if self.enricher.is_needed() {
-                    let is_live = self.enricher.is_live();
-                    let now = is_live.then(|| Timestamp::from_system(SystemTime::now()));
-                    self.enricher.observe(&group, &facts, event.as_ref(), now);
-                }
-                self.counters.unknown_arch += u64::from(self.omitted.has_unknown_arch(&facts));
-                let kind = event.as_ref().map(|event| event.kind());
-                let Some(mut event) = event.filter(|event| self.kinds.contains(event.kind()))
-                else {
-                    self.counters.no_line += u64::from(records);
-                    self.omitted.count(&group, &facts, kind);
-                    return Ok(());
-                };
-                event.who = self.enricher.who(&self.arena);
-                self.sink.line(records, |out| {
-                    let is_cut = form.line_within(&mut event, self.max_line, &self.arena, out);
-                    self.counters.shortened += u64::from(is_cut);
-                })
+        let is_raw = matches!(self.form, Form::Raw);
+        if is_raw && self.dropper.is_none() {
+            let is_full = self.sink.line(records, |out| raw::line(&group, out));
+            return self.flush_if(is_full);
+        }
+        let facts = parse::facts(&group, &self.arena);
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.hear(&group, facts.call, Instant::now);
+        }
+        let event = self.classifier.classify_facts(&group, &facts, &self.arena);
+        if self.enricher.is_needed() {
+            let is_live = self.enricher.is_live();
+            let now = is_live.then(now);
+            self.enricher.observe(&group, &facts, event.as_ref(), now);
+        }
+        self.counters.unknown_arch += u64::from(self.omitted.has_unknown_arch(&facts));
+        let kind = event.as_ref().map(|event| event.kind());
+        let mut event = event.filter(|event| is_raw || self.kinds.contains(event.kind()));
+        if let Some(event) = &mut event {
+            event.who = self.enricher.who(&self.arena);
+            let dropper = self.dropper.as_mut();
+            if dropper.is_some_and(|dropper| dropper.drops(event)) {
+                self.counters.filter_dropped += 1;
+                self.counters.filter_dropped_records += u64::from(records);
+                return Ok(());
+            }
+        }
+        let is_full = match (&mut self.form, event) {
+            (Form::Raw, _) => self.sink.line(records, |out| raw::line(&group, out)),
+            (Form::Events(form), Some(mut event)) => self.sink.line(records, |out| {
+                let is_cut = form.line_within(&mut event, self.max_line, &self.arena, out);
+                self.counters.shortened += u64::from(is_cut);
+            }),
+            (Form::Events(_), None) => {
+                self.counters.no_line += u64::from(records);
+                self.omitted.count(&group, &facts, kind);
+                false
             }
         };
-        if is_full {
-            self.flush()?;
+        self.flush_if(is_full)
+    }
+
+    fn flush_if(&mut self, is_full: bool) -> Result<(), Error> {
+        match is_full {
+            true => self.flush(),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// Writes the pending lines when there is nothing to read.
@@ -340,6 +362,27 @@ impl Marshaller {
         });
     }
 
+    /// Reads the file of filters again. If that fails, those of before stay.
+    fn read_filters(&mut self, reader: &AuditReader) {
+        match self.dropper.as_mut().map(Dropper::read) {
+            Some(Ok(())) => self.write_filters(reader),
+            Some(Err(error)) => log::error!("{error}; the filters stay as they are"),
+            None => {}
+        }
+    }
+
+    /// Adds a status line that lists the filters, so that the output tells what is left out of it.
+    fn write_filters(&mut self, reader: &AuditReader) {
+        let Some(dropper) = &self.dropper else { return };
+        let (drop, keep) = dropper.texts();
+        let figures = Figures::now(&reader.totals(), &self.counters, &self.sink).pairs();
+        let mut status = self.facts.status(now(), StatusReason::Filters);
+        status.counters = &figures;
+        (status.filters.drop, status.filters.keep) = (&drop, &keep);
+        let form = &self.form;
+        let _is_full = self.sink.line(0, |out| form.status(&status, out));
+    }
+
     fn handle_requests(
         &mut self,
         reader: &mut AuditReader,
@@ -355,6 +398,7 @@ impl Marshaller {
                 Ok(Control::Reopen) => {
                     self.notify.reloading();
                     self.sink.reopen(Instant::now())?;
+                    self.read_filters(reader);
                     self.flush()?;
                     self.notify.ready(Instant::now());
                 }
@@ -410,12 +454,20 @@ impl Marshaller {
             "{}",
             Figures::now(&reader.totals(), &self.counters, &self.sink)
         );
+        let counts = self.dropper.iter().flat_map(Dropper::counts);
+        for (expression, count) in counts.filter(|(_, count)| *count > 0) {
+            log::log!(level, "left out {count} events: {expression}");
+        }
     }
 
     fn write_metrics(&mut self, reader: &AuditReader) {
         if let Some(file) = &mut self.metrics {
             let figures = Figures::now(&reader.totals(), &self.counters, &self.sink);
-            file.write(&(figures.prometheus() + &self.omitted.prometheus()));
+            let mut text = figures.prometheus() + &self.omitted.prometheus();
+            if let Some(dropper) = &self.dropper {
+                dropper.prometheus(&mut text);
+            }
+            file.write(&text);
         }
     }
 }

@@ -33,11 +33,11 @@ const READ_DIRECTORY: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadDir});
 /// Allows opening the outputs and, for a listener, `/proc`, and nothing else; or, for a process that
 /// reads directories, nothing but those. Denies TCP, and signals to other processes. Returns whether
 /// the kernel enforces that.
-pub(super) fn restrict(duty: Duty, writable: &[PathBuf]) -> bool {
+pub(super) fn restrict(duty: Duty, writable: &[PathBuf], readable: &[PathBuf]) -> bool {
     if duty == Duty::Inspect {
         return false;
     }
-    let restricted = try_to_restrict(duty, writable);
+    let restricted = try_to_restrict(duty, writable, readable);
     match &restricted {
         Ok(RulesetStatus::FullyEnforced) => log::debug!("files are confined by Landlock"),
         Ok(RulesetStatus::PartiallyEnforced) => {
@@ -51,7 +51,11 @@ pub(super) fn restrict(duty: Duty, writable: &[PathBuf]) -> bool {
     restricted.is_ok_and(|status| status != RulesetStatus::NotEnforced)
 }
 
-fn try_to_restrict(duty: Duty, writable: &[PathBuf]) -> Result<RulesetStatus, RulesetError> {
+fn try_to_restrict(
+    duty: Duty,
+    writable: &[PathBuf],
+    readable: &[PathBuf],
+) -> Result<RulesetStatus, RulesetError> {
     let mut ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(TESTED))?
@@ -62,6 +66,12 @@ fn try_to_restrict(duty: Duty, writable: &[PathBuf]) -> Result<RulesetStatus, Ru
         let (path, access) = grant(file);
         if let Ok(fd) = PathFd::new(path) {
             ruleset = ruleset.add_rule(PathBeneath::new(fd, access))?;
+        }
+    }
+    for file in readable {
+        let absolute = absolute(file).unwrap_or_else(|_| file.clone());
+        if let Ok(fd) = PathFd::new(absolute.parent().unwrap_or(&absolute)) {
+            ruleset = ruleset.add_rule(PathBeneath::new(fd, READ_FILE))?;
         }
     }
     // /proc/PID/comm names the process that replaced us as the audit daemon. glibc reads

@@ -67,6 +67,8 @@ pub struct Confinement {
     pub user: Option<User>,
     /// Files to write, and to create and rename within their directories.
     pub writable: Vec<PathBuf>,
+    /// Files to read again. They may be replaced, so all files in their directories can be read.
+    pub readable: Vec<PathBuf>,
     /// Whether to restrict system calls and file accesses with seccomp(2) and landlock(7).
     pub filters: bool,
 }
@@ -78,6 +80,7 @@ impl Confinement {
             duty,
             user: None,
             writable: Vec::new(),
+            readable: Vec::new(),
             filters: true,
         }
     }
@@ -110,7 +113,7 @@ impl Confinement {
             ..Privileges::default()
         };
         if self.filters {
-            left.landlock = landlock::restrict(self.duty, &self.writable);
+            left.landlock = landlock::restrict(self.duty, &self.writable, &self.readable);
             left.seccomp = seccomp::restrict(self.duty);
         }
         Ok(left)

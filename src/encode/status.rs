@@ -49,6 +49,8 @@ pub(super) fn members(status: &Status<'_>, line: &mut Nested) {
         object.text("min", Some(filters.min.as_bytes()));
         object.text("max", Some(filters.max.as_bytes()));
         object.texts("events", filters.events.iter().map(|word| word.as_bytes()));
+        object.texts("drop", filters.drop.iter().map(|text| text.as_bytes()));
+        object.texts("keep", filters.keep.iter().map(|text| text.as_bytes()));
     });
     if let Some((names, is_busy)) = status.priming {
         line.object("priming", |object| {

@@ -69,6 +69,8 @@ pub enum StatusReason {
     Interval,
     /// The state of the kernel's audit system has changed.
     Change,
+    /// The expressions that leave events out were read.
+    Filters,
     /// auditrd ends.
     End,
 }
@@ -80,6 +82,7 @@ impl StatusReason {
             StatusReason::Start => "start",
             StatusReason::Interval => "interval",
             StatusReason::Change => "change",
+            StatusReason::Filters => "filters",
             StatusReason::End => "end",
         }
     }
@@ -175,6 +178,10 @@ pub struct Filters<'a> {
     pub max: &'a str,
     /// The kinds of events that are written.
     pub events: &'a [&'static str],
+    /// The expressions that leave events out (`--drop`).
+    pub drop: &'a [String],
+    /// The expressions that keep them nevertheless (`--keep`).
+    pub keep: &'a [String],
 }
 
 /// The privileges of a process.

@@ -118,6 +118,7 @@ impl Counters {
             "ends",
             "left_out",
             "no_line",
+            "filter_dropped_records",
             "written",
             "unwritten_records",
             "queue_dropped_records",

@@ -27,6 +27,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "enrich",
         &["bytes", "classify", "model", "parse", "resolve"],
     ),
+    ("filter", &["bytes", "model"]),
     ("encode", &["bytes", "model"]),
     ("sink", &["error", "sys"]),
     ("confine", &["error", "model"]),

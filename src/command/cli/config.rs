@@ -109,6 +109,7 @@ impl Args {
             confinement.writable.push(self.output.clone());
         }
         confinement.writable.extend(self.metrics_file.clone());
+        confinement.readable.extend(self.filter.clone());
         Ok(confinement)
     }
 

@@ -8,7 +8,7 @@ mod validate;
 
 use std::{path::PathBuf, time::Duration};
 
-use auditrd::{RecordType, reader::SerialTracker};
+use auditrd::{RecordType, filter::Expression, reader::SerialTracker};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 
 pub(crate) use environment::unknown_variables;
@@ -157,6 +157,34 @@ pub(crate) struct Args {
         help_heading = "Output"
     )]
     pub(crate) enrich: Vec<Addition>,
+
+    /// Leave out events that meet an expression, such as exe=/opt/agent/*,uid=0; repeatable
+    #[arg(
+        long,
+        value_name = "EXPR",
+        env = "AUDITRD_DROP",
+        help_heading = "Filter"
+    )]
+    pub(crate) drop: Vec<Expression>,
+
+    /// Write events that meet an expression even if --drop or --filter would leave them out;
+    /// repeatable
+    #[arg(
+        long,
+        value_name = "EXPR",
+        env = "AUDITRD_KEEP",
+        help_heading = "Filter"
+    )]
+    pub(crate) keep: Vec<Expression>,
+
+    /// Read expressions from a file, one in a line: drop EXPR or keep EXPR; SIGHUP reads it again
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "AUDITRD_FILTER",
+        help_heading = "Filter"
+    )]
+    pub(crate) filter: Option<PathBuf>,
 
     /// Take secrets out of command lines and messages: default for those of known programs and
     /// forms, PROGRAM:OPTION for the value of an option of your own, such as backup:--pin;
@@ -370,7 +398,7 @@ Exit status: 0 if stopped by a signal, at the end of input, or when the reader o
 closes it; 1 on an error; 2 on wrong usage; 4 if a permission is missing.
 
 Signals: SIGTERM and SIGINT write the events already read and exit, and a second one exits at once;
-SIGHUP reopens the output file; SIGUSR1 prints the counters.
+SIGHUP reopens the output file and reads --filter again; SIGUSR1 prints the counters.
 
 Examples:
   Source:       sudo auditrd                              live events

@@ -58,8 +58,10 @@ impl Args {
             }
         });
         let snapshot = self.prime_from.iter();
+        let filter = self.filter.iter();
         inputs
             .chain(snapshot.filter_map(|file| Named::new("--prime-from", file)))
+            .chain(filter.filter_map(|file| Named::new("--filter", file)))
             .collect()
     }
 

@@ -46,6 +46,10 @@ impl Args {
             let text = "--max-files needs --max-size, which sets when a file is rotated";
             return Err(Args::command().error(ErrorKind::MissingRequiredArgument, text));
         }
+        if !self.keep.is_empty() && self.drop.is_empty() && self.filter.is_none() {
+            let text = "--keep needs --drop or --filter: it keeps events that they would leave out";
+            return Err(Args::command().error(ErrorKind::MissingRequiredArgument, text));
+        }
         if let Some(text) = self.same_file() {
             return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
         }

@@ -14,7 +14,7 @@ use std::{
 
 use auditrd::{
     AuditMessageGroup, EventKind, RecordType,
-    model::{Change, Filters, Privileges, Status, StatusReason, Timestamp},
+    model::{Change, Privileges, Status, StatusReason, Timestamp},
     parse::CallRecord,
 };
 
@@ -43,7 +43,7 @@ pub(crate) struct Heartbeat {
 
 /// What never changes.
 #[derive(Debug)]
-struct Facts {
+pub(crate) struct Facts {
     started: Timestamp,
     host: Option<Vec<u8>>,
     boot_id: Option<String>,
@@ -54,14 +54,43 @@ struct Facts {
     privileges: Option<Privileges>,
 }
 
+impl Facts {
+    pub(crate) fn new(args: &Args, time: Timestamp) -> Facts {
+        let kinds = args.kinds();
+        let kinds = EventKind::ALL.iter().filter(|kind| kinds.contains(**kind));
+        let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id");
+        Facts {
+            started: time,
+            host: super::format::host(),
+            boot_id: boot_id.ok().map(|id| id.trim().to_owned()),
+            source: args.source_name(),
+            min: type_name(*args.types().start()),
+            max: type_name(*args.types().end()),
+            events: kinds.map(|kind| kind.word()).collect(),
+            privileges: None,
+        }
+    }
+
+    /// A status with nothing but these.
+    pub(crate) fn status(&self, time: Timestamp, reason: StatusReason) -> Status<'_> {
+        let mut status = Status::new(time, reason);
+        status.pid = std::process::id();
+        status.started = self.started;
+        status.host = self.host.as_deref();
+        status.boot_id = self.boot_id.as_deref();
+        status.source = self.source;
+        status.confinement = self.privileges.as_ref();
+        (status.filters.min, status.filters.max) = (&self.min, &self.max);
+        status.filters.events = &self.events;
+        status
+    }
+}
+
 impl Heartbeat {
     /// `None` without the option.
     pub(crate) fn new(args: &Args, now: Instant, time: Timestamp) -> Option<Heartbeat> {
         let interval = args.heartbeat?;
         let kernel = Kernel::new(args.is_live());
-        let kinds = args.kinds();
-        let kinds = EventKind::ALL.iter().filter(|kind| kinds.contains(**kind));
-        let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id");
         Some(Heartbeat {
             interval,
             next: now + interval,
@@ -69,16 +98,7 @@ impl Heartbeat {
             kernel,
             heard: Changes::default(),
             changes: Vec::new(),
-            facts: Facts {
-                started: time,
-                host: super::format::host(),
-                boot_id: boot_id.ok().map(|id| id.trim().to_owned()),
-                source: args.source_name(),
-                min: type_name(*args.types().start()),
-                max: type_name(*args.types().end()),
-                events: kinds.map(|kind| kind.word()).collect(),
-                privileges: None,
-            },
+            facts: Facts::new(args, time),
         })
     }
 
@@ -135,22 +155,11 @@ impl Heartbeat {
         reports: Reports<'_>,
         write: impl FnOnce(&Status<'_>),
     ) {
-        let facts = &self.facts;
-        let mut status = Status::new(time, reason);
-        status.pid = std::process::id();
-        status.started = facts.started;
-        status.host = facts.host.as_deref();
-        status.boot_id = facts.boot_id.as_deref();
-        status.source = facts.source;
+        let mut status = self.facts.status(time, reason);
         status.kernel = self.kernel.state.clone();
         status.changes = &self.changes;
         status.counters = reports.counters;
         status.priming = reports.priming;
-        status.confinement = facts.privileges.as_ref();
-        let mut filters = Filters::default();
-        (filters.min, filters.max) = (&facts.min, &facts.max);
-        filters.events = &facts.events;
-        status.filters = filters;
         write(&status);
         self.changes.clear();
     }
