@@ -42,7 +42,8 @@ pub const BEGINNING: &[u8] = br#"{"@timestamp":""#;
 /// let event = parse_audit_event(&groups.last().unwrap(), &arena).unwrap();
 /// ecs::line(&event, Some(b"web1"), &mut lines);
 /// let line = String::from_utf8(lines).unwrap();
-/// assert!(line.contains(r#""host":{"hostname":"web1"},"process":{"pid":7,"executable":"/bin/id""#));
+/// assert!(line.contains(r#""host":{"hostname":"web1","#));
+/// assert!(line.contains(r#""process":{"pid":7,"executable":"/bin/id""#));
 /// ```
 pub fn line(event: &AuditEvent, host: Option<&[u8]>, out: &mut Vec<u8>) {
     Nested::write(out, |line| {
@@ -214,6 +215,9 @@ fn process(event: &AuditEvent, object: &mut Nested) {
     let address = login.and_then(|login| login.addr);
     object.object("entry_leader", |leader| {
         leader.object("entry_meta", |meta| {
+            // The only way in that is certain.
+            let is_container = event.who.container.is_some();
+            meta.text("type", Some(&b"container"[..]).filter(|_| is_container));
             meta.object("source", |source| {
                 source.text("ip", address.filter(|text| is_ip(text)));
             });
