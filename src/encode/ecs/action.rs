@@ -24,8 +24,19 @@ fn own<'a>(event: &AuditEvent<'a>) -> Cow<'a, str> {
         Detail::Process(detail) => detail.action.name().into(),
         Detail::File(detail) => detail.action.name().into(),
         _ if !event.syscall.is_empty() => event.syscall.into(),
+        _ if is_of_apparmor(event) => "violated-apparmor-policy".into(),
         _ => of_record(event.record_type),
     }
+}
+
+/// Whether an AVC record is AppArmor's, which uses that type too (security/apparmor/audit.c).
+fn is_of_apparmor(event: &AuditEvent) -> bool {
+    let avc = event
+        .records
+        .iter()
+        .filter(|record| record.record_type == AUDIT_AVC);
+    avc.flat_map(|record| record.fields)
+        .any(|(key, _)| *key == b"apparmor")
 }
 
 /// The words of auditbeat for calls (go-libaudit, `aucoalesce/normalizations.yaml`).
@@ -127,7 +138,7 @@ fn of_record(record_type: RecordType) -> Cow<'static, str> {
         AUDIT_FEATURE_CHANGE => "changed-audit-feature",
         AUDIT_TTY | AUDIT_USER_TTY => "typed",
         AUDIT_AVC => "violated-selinux-policy",
-        // auditbeat's word for AppArmor's records, which newer kernels write with types of their own.
+        // Old kernels have types of their own for AppArmor.
         AUDIT_APPARMOR_DENIED => "violated-apparmor-policy",
         AUDIT_FS_RELABEL => "relabeled-filesystem",
         AUDIT_LABEL_LEVEL_CHANGE => "modified-level-of",
@@ -164,4 +175,38 @@ fn of_record(record_type: RecordType) -> Cow<'static, str> {
         }
     };
     word.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Arena, Classifier,
+        model::{EventId, Groups, Kinds},
+        resolve::Absent,
+    };
+
+    #[test]
+    fn a_denial_of_apparmor_is_told_from_one_of_selinux() {
+        let cases: [(&[u8], &str); 2] = [
+            (
+                b"apparmor=\"DENIED\" operation=\"open\" profile=\"x\" name=\"/y\" pid=7 comm=\"z\"",
+                "violated-apparmor-policy",
+            ),
+            (
+                b"avc:  denied  { read } for pid=7 comm=\"z\" scontext=a tcontext=b tclass=file",
+                "violated-selinux-policy",
+            ),
+        ];
+        for (record, expected) in cases {
+            let mut groups = Groups::default();
+            groups
+                .begin(EventId::default(), b"")
+                .push(AUDIT_AVC, record);
+            let (group, arena) = (groups.last().unwrap(), Arena::new());
+            let mut classifier = Classifier::new(Box::new(Absent)).with_kinds(Kinds::ALL);
+            let event = classifier.classify(&group, &arena).unwrap();
+            assert_eq!(action(&event), expected);
+        }
+    }
 }

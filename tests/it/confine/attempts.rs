@@ -128,7 +128,6 @@ fn unneeded_system_calls_fail_with_enosys() {
             "setgid",
             "io_uring_setup",
             "memfd_create",
-            "pidfd_open",
             "mkdirat",
             "mknodat",
             "symlinkat",
@@ -145,6 +144,11 @@ fn unneeded_system_calls_fail_with_enosys() {
         });
         fails(&confinement, libc::ENOSYS, || UnixStream::pair().map(drop));
     }
+    // A listener asks which process has a pid. It may not signal it.
+    let listener = Confinement::new(Duty::Listen);
+    fails(&listener, libc::ENOSYS, || call("pidfd_send_signal"));
+    let replay = Confinement::new(Duty::Replay);
+    fails(&replay, libc::ENOSYS, || call("pidfd_open"));
     let inspector = Confinement::new(Duty::Inspect);
     fails(&inspector, libc::ENOSYS, || File::open("/").map(drop));
     fails(&inspector, libc::ENOSYS, || {
@@ -155,7 +159,6 @@ fn unneeded_system_calls_fail_with_enosys() {
         File::open("/etc/passwd").map(drop)
     });
     fails(&lister, libc::ENOSYS, || UnixDatagram::unbound().map(drop));
-    let replay = Confinement::new(Duty::Replay);
     fails(&replay, libc::ENOSYS, || os::listening_socket().map(drop));
 }
 
