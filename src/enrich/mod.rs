@@ -42,6 +42,10 @@ pub use processes::{Answer, Found, Kernel};
 use processes::{Live, Processes, Subject};
 pub use sessions::{OpenSession, open_sessions};
 
+/// Bytes of what is remembered of all hosts, about. Small hosts take half as much again, for the
+/// allocator's own use.
+const MAX_BYTES: usize = 56 << 20;
+
 /// Adds context to events, from what it has learned of earlier ones.
 ///
 /// ```
@@ -134,7 +138,7 @@ impl Enricher {
     pub fn new(keys: Keys) -> Enricher {
         Enricher {
             keys,
-            memories: Memories::default(),
+            memories: Memories::bounded(MAX_BYTES),
             losses: 0,
             system: None,
             cgroups: None,

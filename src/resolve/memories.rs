@@ -22,6 +22,8 @@ pub(crate) struct Memories<M> {
     unnamed: Option<Box<M>>,
     named: HashMap<Vec<u8>, Named<M>>,
     events: u32,
+    /// Bytes of all of them, about.
+    bound: usize,
 }
 
 #[derive(Debug)]
@@ -37,17 +39,26 @@ impl<M> Default for Memories<M> {
             unnamed: None,
             named: HashMap::new(),
             events: 0,
+            bound: MAX_BYTES,
         }
     }
 }
 
 impl<M: Memory> Memories<M> {
+    /// Memories that take about this many bytes together.
+    pub(crate) fn bounded(bound: usize) -> Memories<M> {
+        Memories {
+            bound,
+            ..Memories::default()
+        }
+    }
+
     /// The memory of a host. Those of hosts that were not heard of for longest go when all of them
     /// together take too much.
     pub(crate) fn of(&mut self, node: &[u8]) -> &mut M {
         self.events = self.events.wrapping_add(1);
         if self.events.is_multiple_of(EVENTS_PER_LOOK) {
-            self.shrink(MAX_BYTES);
+            self.shrink(self.bound);
         }
         if node.is_empty() {
             return self.unnamed.get_or_insert_with(|| Box::new(M::empty()));
