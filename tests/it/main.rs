@@ -10,8 +10,8 @@
 //! the architecture, and `docs` checks the README and the guides against the program. `confine`
 //! attempts the operations that the program gave up. `units`, `rules`, `shipped` and `forge` check
 //! the files that ship with the binary with the tools that read them. `live`, `coexist`, `truth`,
-//! `real`, `logins` and `places` run against the running kernel; `soak` does so for any length of
-//! time. `secrets` plants some, and looks for them in every format; `filters` leaves events out.
+//! `real`, `logins`, `parents` and `places` run against the running kernel; `soak` does so for any
+//! length of time. `secrets` plants some, and looks for them in every format; `filters` leaves events out.
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
 
 mod check;
@@ -35,6 +35,7 @@ mod layering;
 mod live;
 mod logins;
 mod oracle;
+mod parents;
 mod places;
 mod process;
 mod real;

@@ -1,0 +1,166 @@
+//! Who started a program, against the running kernel.
+
+use std::{collections::BTreeSet, fs, process::Command};
+
+use crate::{
+    common::Value,
+    live::{
+        audit::{Audit, wait_until},
+        daemon::Daemon,
+    },
+};
+
+/// A rule for every program that is started below this process, by any user.
+fn record_programs(audit: &mut Audit, key: &str) {
+    audit.rule(&[
+        "always,exit",
+        "-F",
+        "arch=b64",
+        "-S",
+        "execve,execveat",
+        "-k",
+        key,
+    ]);
+}
+
+/// Starts a listener, and waits until it knows the processes that were there before: an event has a
+/// name for its process.
+fn listen() -> Daemon {
+    let daemon = Daemon::listen::<&str>(&[]);
+    wait_until("processes have names", || {
+        run("/usr/bin/true; :");
+        let events = daemon.events();
+        let mut events = events.iter();
+        events
+            .any(|event| event["entity_id"].is_string())
+            .then_some(())
+    });
+    daemon
+}
+
+fn is_program(event: &Value, key: &str, exe: &str) -> bool {
+    event["key"] == key
+        && event["exectuable"]
+            .as_str()
+            .is_some_and(|path| path.ends_with(exe))
+}
+
+/// Runs a script in a shell that was started while auditing was on.
+fn run(script: &str) {
+    let status = Command::new("sh")
+        .args(["-c", script])
+        .status()
+        .expect("a shell");
+    assert!(status.success(), "{script}");
+}
+
+#[test]
+fn every_short_lived_program_has_its_parent() {
+    const KEY: &str = "auditrd-parents";
+    const COUNT: usize = 300;
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    record_programs(&mut audit, KEY);
+    let daemon = listen();
+    // The second command keeps the shell from becoming the program.
+    run(&format!(
+        "for i in $(seq {COUNT}); do sh -c '/usr/bin/id >/dev/null; :'; done"
+    ));
+    let is_id = |event: &Value| is_program(event, KEY, "/id");
+    daemon.wait_for(COUNT, "each program", is_id);
+    let events = daemon.stop().events;
+    let mut names = BTreeSet::new();
+    for event in events.iter().filter(|event| is_id(event)) {
+        assert_eq!(event["parent"]["pid"], event["ppid"], "{event}");
+        let line = event["parent"]["commandline"].as_str();
+        assert_eq!(line, Some("sh -c '/usr/bin/id >/dev/null; :'"), "{event}");
+        assert_eq!(event["parent"]["origin"], "records", "{event}");
+        if let Some(name) = event["entity_id"].as_str() {
+            assert!(names.insert(name.to_owned()), "{event}");
+        }
+    }
+    assert_eq!(names.len(), COUNT, "every process has a name");
+}
+
+#[test]
+fn a_reused_pid_never_has_the_program_of_its_predecessor() {
+    const KEY: &str = "auditrd-reuse";
+    const ROUNDS: u32 = 20;
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    let next = "/proc/sys/kernel/ns_last_pid";
+    let Ok(before) = fs::read_to_string(next) else {
+        return crate::live::audit::skip("needs checkpoint and restore in the kernel");
+    };
+    record_programs(&mut audit, KEY);
+    audit.rule(&[
+        "always,exit",
+        "-F",
+        "arch=b64",
+        "-S",
+        "fork,vfork,clone,clone3",
+        "-k",
+        KEY,
+    ]);
+    let daemon = listen();
+    // A program ends, and a shell that starts none gets its pid, and starts another program.
+    let script = format!(
+        "for i in $(seq {ROUNDS}); do sh -c ': predecessor; exec sleep 0' & p=$!; wait $p; \
+         echo $((p - 1)) >{next}; (echo $p >/dev/null; /usr/bin/id >/dev/null; :) & wait $!; done"
+    );
+    run(&script);
+    let is_id = |event: &Value| is_program(event, KEY, "/id");
+    daemon.wait_for(ROUNDS as usize, "each program", is_id);
+    let events = daemon.stop().events;
+    let _ = fs::write(next, before);
+    let is_sleep = |event: &&Value| is_program(event, KEY, "/sleep");
+    let pids: BTreeSet<u64> = events
+        .iter()
+        .filter(is_sleep)
+        .flat_map(|e| e["pid"].as_u64())
+        .collect();
+    let mut reused = 0;
+    for event in events.iter().filter(|event| is_id(event)) {
+        reused += u32::from(
+            event["ppid"]
+                .as_u64()
+                .is_some_and(|pid| pids.contains(&pid)),
+        );
+        let exe = event["parent"]["exe"].as_str().unwrap_or("unknown");
+        assert!(!exe.ends_with("/sleep"), "{event}");
+    }
+    assert!(reused > 0, "no pid was used again");
+}
+
+#[test]
+fn a_process_has_the_same_name_after_a_restart() {
+    const KEY: &str = "auditrd-restart";
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    record_programs(&mut audit, KEY);
+    let mut names = Vec::new();
+    let mut shell = Command::new("sh")
+        .args(["-c", "while read line; do /usr/bin/id >/dev/null; done"])
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let pid = shell.id();
+    for _ in 0..2 {
+        let daemon = listen();
+        std::io::Write::write_all(shell.stdin.as_mut().unwrap(), b"\n").unwrap();
+        let is_child = |event: &Value| event["ppid"] == pid && is_program(event, KEY, "/id");
+        daemon.wait_for(1, "the program", is_child);
+        let events = daemon.stop().events;
+        let event = events.iter().find(|event| is_child(event)).unwrap();
+        assert_eq!(event["parent"]["origin"], "proc", "{event}");
+        let line = event["parent"]["commandline"].as_str().unwrap();
+        assert!(line.starts_with("sh -c "), "{event}");
+        names.push(event["ancestors"][0].clone());
+    }
+    drop(shell.stdin.take());
+    shell.wait().unwrap();
+    assert_eq!(names[0], names[1]);
+}
