@@ -1,6 +1,6 @@
 //! What a line mostly has in common with the one before it.
 
-use crate::model::{Identity, Timestamp};
+use crate::model::{Identity, Origin, Parent, Timestamp};
 
 /// Room for ten ids with their keys.
 const ROOM: usize = 192;
@@ -14,6 +14,27 @@ pub(super) struct Last {
     ids_text: [u8; ROOM],
     /// How much of the text there is; nothing of no ids yet.
     ids_length: usize,
+    parent: LastParent,
+}
+
+/// The parent of the last line that had one, with its text. Command lines are long, and many have to
+/// be escaped.
+#[derive(Clone, Debug, Default)]
+struct LastParent {
+    text: Vec<u8>,
+    pid: u32,
+    /// None while there was no parent.
+    origin: Option<Origin>,
+    exe: Vec<u8>,
+    commandline: Option<Vec<u8>>,
+}
+
+impl LastParent {
+    fn is(&self, parent: &Parent) -> bool {
+        (self.pid, self.origin) == (parent.pid, Some(parent.origin))
+            && self.exe == parent.exe
+            && self.commandline.as_deref() == parent.commandline
+    }
 }
 
 impl Default for Last {
@@ -25,6 +46,7 @@ impl Default for Last {
             ids: Identity::default(),
             ids_text: [0; ROOM],
             ids_length: 0,
+            parent: LastParent::default(),
         }
     }
 }
@@ -40,6 +62,33 @@ impl Last {
         }
         self.time = time;
         &self.time_text
+    }
+
+    /// Appends what `write` writes of a parent. Mostly it is the same again.
+    pub(super) fn parent(
+        &mut self,
+        parent: &Parent,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&Parent, &mut Vec<u8>),
+    ) {
+        let last = &mut self.parent;
+        if last.is(parent) {
+            return out.extend_from_slice(&last.text);
+        }
+        let start = out.len();
+        write(parent, out);
+        last.text.clear();
+        last.text.extend_from_slice(&out[start..]);
+        (last.pid, last.origin) = (parent.pid, Some(parent.origin));
+        last.exe.clear();
+        last.exe.extend_from_slice(parent.exe);
+        match (parent.commandline, &mut last.commandline) {
+            (Some(line), Some(known)) => {
+                known.clear();
+                known.extend_from_slice(line);
+            }
+            (line, known) => *known = line.map(<[u8]>::to_vec),
+        }
     }
 
     /// Appends what `write` writes of ids. It may write all but those of the process, and mostly it is
@@ -106,5 +155,35 @@ mod tests {
         assert!(write(2, 2, 9));
         assert!(!write(2, 2, 9));
         assert!(write(3, 3, ROOM + 1) && write(3, 3, ROOM + 1));
+    }
+
+    #[test]
+    fn a_parent_is_written_anew_when_anything_of_it_is_different() {
+        let (mut last, mut out) = (Last::default(), Vec::new());
+        let parent = |pid, exe, commandline, origin| Parent {
+            pid,
+            exe,
+            commandline,
+            origin,
+        };
+        let all: [Parent<'_>; 6] = [
+            parent(1, b"/a", None, Origin::Records),
+            parent(2, b"/a", None, Origin::Records),
+            parent(2, b"/b", None, Origin::Records),
+            parent(2, b"/b", Some(b"b 1"), Origin::Records),
+            parent(2, b"/b", Some(b"b 2"), Origin::Records),
+            parent(2, b"/b", Some(b"b 2"), Origin::Proc),
+        ];
+        for parent in all {
+            for is_new in [true, false] {
+                let (mut was_written, text) = (false, format!("{parent:?}").into_bytes());
+                out.clear();
+                last.parent(&parent, &mut out, |parent, out| {
+                    was_written = true;
+                    out.extend_from_slice(format!("{parent:?}").as_bytes());
+                });
+                assert_eq!((was_written, &out), (is_new, &text));
+            }
+        }
     }
 }

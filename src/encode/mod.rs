@@ -110,7 +110,7 @@ fn write(event: &AuditEvent, last: &mut Last, out: &mut Vec<u8>) {
     }
     object.text(key!("subj"), event.actor.subj);
     object.records(key!("records"), event.records);
-    who(&event.who, &mut object);
+    who(&event.who, last, &mut object);
     object.flag(key!("incomplete"), event.incomplete);
     object.flag(key!("truncated"), event.truncated);
     object.flag(key!("relayed"), event.relayed);
@@ -224,9 +224,11 @@ fn user(detail: &UserDetail, error: Option<&str>, object: &mut Object) {
 
 /// The context of the event.
 #[inline]
-fn who(who: &Who, object: &mut Object) {
+fn who(who: &Who, last: &mut Last, object: &mut Object) {
     if let Some(parent) = &who.parent {
-        write_parent(parent, object);
+        last.parent(parent, object.out, |parent, out| {
+            write_parent(parent, &mut Object { out });
+        });
     }
     object.text(key!("entity_id"), who.entity_id);
     object.words(key!("ancestors"), who.ancestors);
