@@ -46,6 +46,10 @@ fn read(root: &Path) -> Vec<OpenSession> {
     let mut sessions: Vec<OpenSession> = Vec::new();
     let files = fs::read_dir(root.join("run/systemd/sessions"));
     for file in files.into_iter().flatten().flatten() {
+        // There is a FIFO next to each file, `ID.ref`, and opening one waits for its writer.
+        if !file.file_type().is_ok_and(|kind| kind.is_file()) {
+            continue;
+        }
         let text = fs::read_to_string(file.path()).unwrap_or_default();
         // If the leader can be seen, it is still in that session, unless its pid is reused.
         let is_right = |session: &OpenSession| {
@@ -245,6 +249,24 @@ mod tests {
             ..alice()
         };
         assert_eq!(read(root(&files).path()), [both]);
+    }
+
+    #[test]
+    fn a_fifo_of_logind_is_not_read() {
+        let root = root(&[("run/systemd/sessions/3", LOGIND)]);
+        let fifo = root.path().join("run/systemd/sessions/3.ref");
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+        assert!(made.unwrap().success());
+        // A reader of the FIFO would find a second session.
+        let text = str::from_utf8(LOGIND)
+            .unwrap()
+            .replace("AUDIT=3", "AUDIT=4");
+        let path = fifo.clone();
+        let writer = std::thread::spawn(move || drop(fs::write(path, text)));
+        assert_eq!(read(root.path()), [alice()]);
+        // Lets the writer end.
+        fs::read(&fifo).unwrap();
+        writer.join().unwrap();
     }
 
     #[test]
