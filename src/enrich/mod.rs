@@ -175,7 +175,8 @@ impl Enricher {
             .for_each(|session| logins.prime(session));
     }
 
-    /// Takes in the live system that tells the cgroups of processes.
+    /// Takes in the live system that tells the cgroups of processes. Its pids must be those of the
+    /// records, as those of the initial pid namespace are.
     pub fn ask_cgroups(&mut self, cgroups: Box<dyn Cgroups + Send>) {
         self.cgroups = Some(cgroups);
     }

@@ -120,13 +120,13 @@ impl Args {
         if self.is_live() && keys.has(Key::Login) {
             enricher.prime_sessions(open_sessions());
         }
-        if self.is_live() && (keys.has(Key::Container) || keys.has(Key::Unit)) {
-            enricher.ask_cgroups(Box::new(ProcCgroups));
-        }
         if self.is_live()
             && keys.need_processes()
             && let Some(mut start) = Start::of_this_system()
         {
+            if keys.has(Key::Container) || keys.has(Key::Unit) {
+                enricher.ask_cgroups(Box::new(ProcCgroups));
+            }
             if self.redactor().is_some() {
                 // Only arguments in records are redacted.
                 let processes = start.processes.iter_mut();
