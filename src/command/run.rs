@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use auditrd::{
-    Arena, AuditMessageGroup, AuditReader, Classifier, Error, Kinds,
+    Arena, AuditEvent, AuditMessageGroup, AuditReader, Classifier, Error, Kinds,
     encode::raw,
     enrich::Enricher,
     model::{Privileges, StatusReason, Timestamp},
@@ -212,7 +212,7 @@ impl Marshaller {
         if group.for_context {
             self.arena.reset();
             let facts = parse::facts(group, &self.arena);
-            self.enricher.observe(group, &facts, None, None);
+            observe(&mut self.enricher, group, &facts, None);
             return Ok(());
         }
         let records = u32::try_from(group.len()).unwrap_or(u32::MAX);
@@ -234,11 +234,7 @@ impl Marshaller {
             heartbeat.hear(&group, facts.call, Instant::now);
         }
         let event = self.classifier.classify_facts(&group, &facts, &self.arena);
-        if self.enricher.is_needed() {
-            let is_live = self.enricher.is_live();
-            let now = is_live.then(now);
-            self.enricher.observe(&group, &facts, event.as_ref(), now);
-        }
+        observe(&mut self.enricher, &group, &facts, event.as_ref());
         self.counters.unknown_arch += u64::from(self.omitted.has_unknown_arch(&facts));
         let kind = event.as_ref().map(|event| event.kind());
         let mut event = event.filter(|event| is_raw || self.kinds.contains(event.kind()));
@@ -469,6 +465,19 @@ impl Marshaller {
             }
             file.write(&text);
         }
+    }
+}
+
+/// Lets the context of events learn from one.
+fn observe(
+    enricher: &mut Enricher,
+    group: &AuditMessageGroup<'_>,
+    facts: &parse::Facts<'_>,
+    event: Option<&AuditEvent<'_>>,
+) {
+    if enricher.is_needed() {
+        let now = enricher.is_live().then(now);
+        enricher.observe(group, facts, event, now);
     }
 }
 

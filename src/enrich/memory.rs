@@ -11,7 +11,8 @@ use crate::{
         script,
     },
     model::{
-        AuditEvent, AuditMessageGroup, Detail, ProcessAction, record_type::AUDIT_CONFIG_CHANGE,
+        AuditEvent, AuditMessageGroup, Detail, ProcessAction,
+        record_type::{AUDIT_CONFIG_CHANGE, AUDIT_USER_START},
     },
     parse::{CallRecord, Facts},
     resolve,
@@ -81,6 +82,8 @@ impl Memory {
 
 /// The life in an event, for its place.
 fn visit<'a>(life: &Life, sight: &Sight<'a>, facts: &Facts<'a>) -> Visit<'a> {
+    let user = facts.user;
+    let is_opening = user.is_some_and(|record| record.record_type == AUDIT_USER_START);
     Visit {
         number: life.number,
         parent: life.parent,
@@ -94,6 +97,7 @@ fn visit<'a>(life: &Life, sight: &Sight<'a>, facts: &Facts<'a>) -> Visit<'a> {
                 is_root: facts.call.is_some_and(|call| call.ids.euid == 0),
             },
             Act::Forked { child, .. } => Step::Forked { child },
+            _ if is_opening => Step::Opened,
             _ => Step::Other,
         },
     }

@@ -34,7 +34,8 @@ pub trait Cgroups {
     fn of(&self, pid: u32) -> Option<Vec<u8>>;
 }
 
-/// This system. Any user may read the cgroups of all processes that it can see (proc(5), `hidepid`).
+/// This system, seen from the initial pid namespace, whose pids are in the records. Any user may
+/// read the cgroups of all processes that it can see (proc(5), `hidepid`).
 #[derive(Clone, Copy, Debug)]
 pub struct ProcCgroups;
 
@@ -105,6 +106,9 @@ pub(super) struct Visit<'a> {
 pub(super) enum Step<'a> {
     /// Nothing of this.
     Other,
+    /// A PAM session was opened for it (USER_START). pam_systemd(8) moves the process to a scope of
+    /// that session, after its audit session has changed.
+    Opened,
     Executed {
         exe: &'a [u8],
         argv: &'a [&'a [u8]],
@@ -153,8 +157,9 @@ impl Places {
         let is_known = known.is_some();
         let before = known.unwrap_or_else(|| self.inherited(visit));
         let has_moved = before.place.is_some() && before.session != visit.session;
-        let is_exec = matches!(visit.step, Step::Executed { .. });
-        if is_known && !is_exec && !has_moved {
+        let may_have_moved =
+            has_moved || matches!(visit.step, Step::Executed { .. } | Step::Opened);
+        if is_known && !may_have_moved {
             return self.fork(visit, &before);
         }
         let mut standing = Standing::clone(&before);
@@ -435,6 +440,19 @@ mod tests {
         assert_eq!(place(&places, 21), "- - session-3.scope");
         places.see(&visit(22, 21, 3, Step::Other), || None);
         assert_eq!(place(&places, 22), "- - session-3.scope");
+    }
+
+    #[test]
+    fn a_login_program_has_the_unit_that_it_is_moved_to() {
+        let mut places = Places::default();
+        places.start(10, NONE, b"0::/system.slice/ssh.service");
+        let service = || Some(b"0::/system.slice/ssh.service".to_vec());
+        // Its audit session changes (LOGIN) before it is moved.
+        places.see(&visit(10, 1, 3, Step::Other), service);
+        assert_eq!(place(&places, 10), "- - ssh.service");
+        let scope = || Some(b"0::/user.slice/user-0.slice/session-3.scope".to_vec());
+        places.see(&visit(10, 1, 3, Step::Opened), scope);
+        assert_eq!(place(&places, 10), "- - session-3.scope");
     }
 
     #[test]
