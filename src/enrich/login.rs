@@ -15,12 +15,12 @@
 use hashbrown::HashMap;
 
 use crate::{
-    enrich::OpenSession,
+    enrich::{OpenSession, stamps::is_later},
     model::{
-        AuditMessageGroup, EventId, Identity, Login, RecordType, Timestamp,
+        AuditMessageGroup, Identity, Login, RecordType, Timestamp,
         record_type::{
-            AUDIT_CRED_ACQ, AUDIT_CRED_DISP, AUDIT_CRED_REFR, AUDIT_KERNEL, AUDIT_LOGIN,
-            AUDIT_USER_ACCT, AUDIT_USER_AUTH, AUDIT_USER_END, AUDIT_USER_LOGIN, AUDIT_USER_START,
+            AUDIT_CRED_ACQ, AUDIT_CRED_DISP, AUDIT_CRED_REFR, AUDIT_LOGIN, AUDIT_USER_ACCT,
+            AUDIT_USER_AUTH, AUDIT_USER_END, AUDIT_USER_LOGIN, AUDIT_USER_START,
         },
     },
     parse::{Facts, UserRecord},
@@ -47,9 +47,6 @@ const MAX_BEGUN: usize = 512;
 const MAX_TEXT_BYTES: usize = 256;
 /// A login that has not led to a session by then never will: its pid may be that of another process.
 const MAX_BEGUN_MILLIS: u64 = 10 * 60 * 1000;
-/// Stamps of records that were written one after the other are in order, but for this: that of a
-/// syscall is the time of its entry.
-const STAMP_SLACK_MILLIS: u64 = 10_000;
 
 /// The sessions of one host.
 #[derive(Debug, Default)]
@@ -59,8 +56,6 @@ pub(crate) struct Logins {
     begun: HashMap<u32, Begun>,
     /// The session that the last event closed. That event still belongs to it.
     closed: Option<u32>,
-    /// The event with the highest serial since the last boot.
-    last: EventId,
     /// Grows with each use of a session.
     uses: u64,
 }
@@ -102,29 +97,8 @@ impl Logins {
     /// Learns from an event.
     pub(crate) fn observe(&mut self, group: &AuditMessageGroup<'_>, facts: &Facts<'_>) {
         self.forget_closed();
-        if let Some(first) = group.messages().next() {
-            self.see(group.id, first.record_type);
-        }
         if let Some(record) = facts.user {
             self.learn(group.id.time, record);
-        }
-    }
-
-    /// Takes in the stamp of an event. The kernel's serials grow until the next boot, so if one is
-    /// lower much later, the host has been booted, and sessions are numbered anew.
-    fn see(&mut self, id: EventId, record_type: RecordType) {
-        // auditd numbers its own records.
-        if (1200..1300).contains(&record_type.0) {
-            return;
-        }
-        let has_booted = record_type == AUDIT_KERNEL
-            || id.serial < self.last.serial && is_later(id.time, self.last.time);
-        if has_booted {
-            self.sessions.clear();
-            self.begun.clear();
-        }
-        if has_booted || id.serial > self.last.serial {
-            self.last = id;
         }
     }
 
@@ -380,11 +354,6 @@ fn kept(text: Option<&[u8]>) -> Option<Box<[u8]>> {
     text.filter(is_kept).map(Box::from)
 }
 
-/// Whether a time is later than another, and not only by the order of their records.
-fn is_later(time: Timestamp, than: Timestamp) -> bool {
-    time.as_millis() > than.as_millis().saturating_add(STAMP_SLACK_MILLIS)
-}
-
 fn age(time: Timestamp, now: Timestamp) -> u64 {
     now.as_millis().saturating_sub(time.as_millis())
 }
@@ -597,24 +566,9 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_another_boot_are_other_sessions() {
-        let event = |serial, seconds| EventId {
-            time: at(seconds),
-            serial,
-        };
+    fn a_number_that_another_process_got_is_that_of_a_new_session() {
         let mut logins = Logins::default();
-        logins.see(event(500, 12), AUDIT_USER_START);
         feed(&mut logins, SSH);
-        logins.see(event(499, 12), AUDIT_USER_START);
-        logins.see(event(7, 900), RecordType(1203));
-        assert_ne!(origin(&logins, 3), "none", "late, and numbered by auditd");
-        logins.see(event(9, 900), AUDIT_USER_START);
-        assert_eq!(origin(&logins, 3), "none");
-        logins.see(event(10, 901), AUDIT_USER_START);
-        feed(&mut logins, SSH);
-        logins.see(event(11, 902), AUDIT_USER_START);
-        assert_ne!(origin(&logins, 3), "none");
-        // A number that another process got is that of a new session.
         feed(
             &mut logins,
             "950 LOGIN 80 - tty=(none) old-ses=4294967295 ses=3 res=1",

@@ -9,6 +9,7 @@ use crate::{
         places::{Cgroups, Places, Step, Visit},
         processes::{Act, Answer, Live, Processes, Sight, Subject, User, is_near},
         script,
+        stamps::Boot,
     },
     model::{
         AuditEvent, AuditMessageGroup, Detail, ProcessAction,
@@ -29,6 +30,7 @@ pub(super) struct Memory {
     pub(super) logins: Logins,
     pub(super) places: Places,
     pub(super) names: Names,
+    boot: Boot,
     /// How often auditing or its rules were changed, but for rules that were added. Until then,
     /// processes may have started programs without a record.
     changes: u32,
@@ -41,6 +43,7 @@ impl resolve::Memory for Memory {
             logins: Logins::default(),
             places: Places::default(),
             names: Names::default(),
+            boot: Boot::default(),
             changes: 0,
         }
     }
@@ -52,6 +55,15 @@ impl resolve::Memory for Memory {
 }
 
 impl Memory {
+    /// Takes in the stamp of an event, and forgets processes and sessions if it is of another boot.
+    pub(super) fn note_boot(&mut self, group: &AuditMessageGroup<'_>) {
+        if self.boot.note(group) {
+            self.processes.forget();
+            self.places = Places::default();
+            self.logins = Logins::default();
+        }
+    }
+
     /// Learns from an event. `losses` counts how often something was lost until then. `cgroups` is
     /// the live system, at a time in milliseconds since 1970-01-01.
     pub(super) fn observe(

@@ -19,6 +19,7 @@ mod processes;
 mod runtime;
 mod script;
 mod sessions;
+mod stamps;
 #[cfg(feature = "confine")]
 mod system;
 mod table;
@@ -219,6 +220,7 @@ impl Enricher {
         });
         let losses = self.losses.saturating_add(group.gaps);
         let memory = self.memories.of(group.node);
+        memory.note_boot(group);
         if self.keys.has(Key::Login) {
             memory.logins.observe(group, facts);
             memory.logins.touch(last.session);

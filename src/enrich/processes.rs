@@ -179,6 +179,18 @@ impl Processes {
         }
     }
 
+    /// Forgets the processes, as after a boot, but not what was lost.
+    pub(super) fn forget(&mut self) {
+        let doubt = std::mem::take(&mut self.doubt);
+        *self = Processes {
+            last: self.last,
+            doubt,
+            tick: self.tick,
+            started: self.started,
+            ..Processes::new()
+        };
+    }
+
     /// How much memory it takes, in bytes, about.
     pub(super) fn size(&self) -> usize {
         self.lives.size() + self.forks.size()

@@ -1,9 +1,9 @@
-//! Who started a program, against the running kernel.
+//! The parents and names of processes, against the running kernel and in logs.
 
 use std::{collections::BTreeSet, fs, process::Command};
 
 use crate::{
-    common::Value,
+    common::{Value, replay},
     live::{
         audit::{Audit, wait_until},
         daemon::Daemon,
@@ -163,4 +163,32 @@ fn a_process_has_the_same_name_after_a_restart() {
     drop(shell.stdin.take());
     shell.wait().unwrap();
     assert_eq!(names[0], names[1]);
+}
+
+/// The records of a program that was started before or after a boot, at a second, by its stamp.
+fn program(second: u32, serial: u32, pid: u32, ppid: u32, exe: &str) -> String {
+    let stamp = format!("msg=audit({second}.000:{serial})");
+    format!(
+        "type=SYSCALL {stamp}: arch=c000003e syscall=59 success=yes exit=0 items=0 ppid={ppid} \
+         pid={pid} auid=4294967295 uid=0 gid=0 euid=0 ses=4294967295 comm=\"x\" exe=\"{exe}\"\n\
+         type=EXECVE {stamp}: argc=1 a0=\"{exe}\"\ntype=PROCTITLE {stamp}: proctitle=\"x\"\n"
+    )
+}
+
+#[test]
+fn a_process_of_another_boot_is_another_one() {
+    let log = [
+        program(1000, 900, 620, 1, "/usr/sbin/cron"),
+        program(1001, 901, 630, 1, "/usr/sbin/atd"),
+        program(1002, 902, 640, 620, "/bin/sh"),
+        // Booted, with the same pids and parents.
+        program(1060, 20, 620, 1, "/usr/sbin/sshd"),
+        program(1061, 21, 650, 630, "/bin/id"),
+    ];
+    let events = replay(log.concat(), &[]);
+    let parents: Vec<&Value> = events.iter().map(|event| &event["parent"]["exe"]).collect();
+    let cron = Value::from("/usr/sbin/cron");
+    let none = &Value::Null;
+    assert_eq!(parents, [none, none, &cron, none, none]);
+    assert_eq!(events[3]["entity_id"], "620-1060000:20");
 }
