@@ -278,14 +278,24 @@ impl Processes {
         if sight.time > known.until {
             return Likeness::Other;
         }
+        let has_passed = self.cycle.has_passed(sight.pid, known.seen, sight.time);
+        let is_exec = matches!(sight.act, Act::Executed { .. });
+        // The next pid can be set (`ns_last_pid` in proc(5)), so a new program is asked about too.
+        let live = live.filter(|_| has_passed || is_exec);
+        let answer = live.map_or(Answer::Silence, |live| live.kernel.process(sight.pid));
+        let is_it = match (known.birth, answer) {
+            (Birth::Kernel(number), Answer::Process(now)) => Some(number == now),
+            _ => None,
+        };
+        if is_it == Some(false) {
+            return Likeness::Other;
+        }
         let has_forked = !self.forks.is_empty() && self.fork_of(sight).is_some();
-        if self.cycle.has_passed(sight.pid, known.seen, sight.time) {
-            let answer = live.map_or(Answer::Silence, |live| live.kernel.process(sight.pid));
-            return match (known.birth, answer) {
-                (Birth::Kernel(number), Answer::Process(now)) if number == now => Likeness::Same,
-                (Birth::Kernel(_), Answer::Process(_)) => Likeness::Other,
-                _ if has_forked => Likeness::Other,
-                _ => Likeness::Doubtful { may_be_new: true },
+        if has_passed {
+            return match is_it {
+                Some(_) => Likeness::Same,
+                None if has_forked => Likeness::Other,
+                None => Likeness::Doubtful { may_be_new: true },
             };
         }
         let is_unset = sight.ppid == Identity::UNSET || known.ppid == Identity::UNSET;

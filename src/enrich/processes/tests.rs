@@ -312,3 +312,40 @@ fn a_process_never_gets_the_parent_or_the_name_of_another_one() {
     // Enough is known for the test to mean something.
     assert!(with_parent * 4 > events, "{with_parent} of {events}");
 }
+
+/// A kernel in which one process has every pid.
+struct Only(u64);
+
+impl Kernel for Only {
+    fn process(&self, _: u32) -> Answer {
+        Answer::Process(self.0)
+    }
+}
+
+#[test]
+fn a_pid_that_was_set_back_is_that_of_another_process_if_the_kernel_says_so() {
+    let mut processes = Processes::new();
+    processes.start(&[], 32_768, 400, 0);
+    let mut see = |time: u64, number: u64| {
+        let sight = Sight {
+            pid: 500,
+            ppid: 300,
+            session: 1,
+            user: User::of(0, 0),
+            time,
+            serial: 1,
+            exe: b"/bin/sh",
+            act: Act::Executed {
+                commandline: b"sh",
+                script: b"",
+                is_plain: true,
+            },
+        };
+        let kernel = &Only(number);
+        let subject = processes.see(&sight, 0, Some(Live { kernel, now: time }));
+        processes.life(subject).unwrap().0.birth
+    };
+    assert_eq!(see(1000, 7), Birth::Kernel(7));
+    assert_eq!(see(1001, 7), Birth::Kernel(7));
+    assert_eq!(see(1002, 8), Birth::Kernel(8));
+}
