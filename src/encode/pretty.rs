@@ -10,7 +10,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::model::{
     AuditEvent, Change, Detail, EventRecord, Identity, ProcessAction, ProcessDetail, SocketDetail,
-    Status, Timestamp, UserDetail,
+    Status, Timestamp, UserDetail, Who,
 };
 
 /// The look of rows.
@@ -82,6 +82,7 @@ pub fn line(event: &AuditEvent, view: View, out: &mut Vec<u8>) {
             row.add(DOUBTFUL, word);
         }
     }
+    context(&event.who, &mut row);
     if let Some(key) = event.key {
         row.add(DIM, &format!(" key={}", visible(key)));
     }
@@ -153,23 +154,41 @@ fn action(event: &AuditEvent) -> String {
     }
 }
 
-/// `uid=0 auid=1000 sudo[42]`; ids that are not set are left out.
-fn actor<'a>(event: &AuditEvent<'a>) -> String {
+/// Adds `parent=sh[41] from=192.0.2.7`: the parent of the process, and the address of its login.
+fn context(who: &Who, row: &mut Row) {
+    if let Some(parent) = &who.parent {
+        let name = visible(base(parent.exe));
+        row.add(DIM, &format!(" parent={name}[{}]", parent.pid));
+    }
+    if let Some(addr) = who.login.as_ref().and_then(|login| login.addr) {
+        row.add(DIM, &format!(" from={}", visible(addr)));
+    }
+}
+
+/// `uid=root auid=1000 sudo[42]`: names of users where they are known, and no ids that are not set.
+fn actor(event: &AuditEvent) -> String {
     let actor = &event.actor;
     let ids = &actor.ids;
     let mut text = String::new();
-    for (name, id) in [("uid", ids.uid), ("auid", ids.auid)] {
-        if id != Identity::UNSET {
-            let _ = write!(text, "{name}={id} ");
-        }
+    for (key, id) in [("uid", ids.uid), ("auid", ids.auid)] {
+        let mut names = event.who.names.iter();
+        let _ = match names.find(|(known, _)| *known == key.as_bytes()) {
+            _ if id == Identity::UNSET => continue,
+            Some((_, name)) => write!(text, "{key}={} ", visible(name)),
+            None => write!(text, "{key}={id} "),
+        };
     }
-    let base = |exe: &'a [u8]| exe.rsplit(|byte| *byte == b'/').next();
-    let name = actor.comm.or_else(|| actor.exe.and_then(base));
+    let name = actor.comm.or_else(|| actor.exe.map(base));
     text += &visible(name.unwrap_or_default());
     if ids.pid != Identity::UNSET {
         let _ = write!(text, "[{}]", ids.pid);
     }
     text
+}
+
+/// The last component of a path.
+fn base(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
 }
 
 /// The object of the action: a command, a process, a file, or the message of a program.

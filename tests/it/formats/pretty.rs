@@ -38,6 +38,39 @@ fn a_row_shows_time_event_user_and_object() {
 }
 
 #[test]
+fn a_row_shows_names_the_parent_and_the_address_of_the_login() {
+    let stamp = |serial: u32| format!("msg=audit(1700000000.000:{serial})");
+    let names = "\x1dUID=\"alice\" AUID=\"alice\"";
+    let program = |serial: u32, pid: u32, exe: &str| {
+        let stamp = stamp(serial);
+        format!(
+            "type=SYSCALL {stamp}: arch=c000003e syscall=59 success=yes exit=0 items=0 ppid={} \
+             pid={pid} auid=1000 uid=1000 gid=1000 euid=1000 ses=3 comm=\"x\" exe=\"{exe}\"{names}\n\
+             type=EXECVE {stamp}: argc=1 a0=\"{exe}\"\ntype=PROCTITLE {stamp}: proctitle=\"x\"\n",
+            pid - 1
+        )
+    };
+    let log = [
+        format!(
+            "type=USER_AUTH {}: pid=50 uid=0 auid=4294967295 ses=4294967295 msg='op=x \
+             acct=\"alice\" exe=\"/usr/sbin/sshd\" addr=192.0.2.7 terminal=ssh res=success'\n",
+            stamp(1)
+        ),
+        format!(
+            "type=LOGIN {}: pid=50 uid=0 old-auid=4294967295 auid=1000 ses=3 res=1\n",
+            stamp(2)
+        ),
+        program(3, 60, "/bin/sh"),
+        program(4, 61, "/bin/id"),
+    ];
+    let rows = rows(log.concat().as_bytes());
+    let row = rows.iter().find(|row| row.contains(" x[61] ")).unwrap();
+    assert!(row.contains(" uid=alice auid=alice x[61] "), "{row}");
+    let end = "/bin/id parent=sh[60] from=192.0.2.7";
+    assert!(row.ends_with(end), "{row}");
+}
+
+#[test]
 fn control_characters_in_names_are_shown_escaped() {
     // Escapes for red text and a window title, and a right-to-left override.
     let name = "\u{1b}[31m\u{1b}]0;x\u{7}\u{202e}\u{9b}2J";
