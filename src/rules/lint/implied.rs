@@ -75,10 +75,11 @@ impl Range {
 }
 
 /// Whether an event has one value of a field, which the kernel compares as a number without a sign
-/// (kernel/auditfilter.c, `audit_comparator`). Fields of files are met if one file of the event
-/// meets them, and two conditions perhaps by two files.
+/// (kernel/auditfilter.c, `audit_comparator`). A condition on a field of files is met if one file of
+/// the event meets it, and a second condition perhaps by another file. Conditions on `gid` and `egid`
+/// are also met by supplementary groups (kernel/auditsc.c, `audit_filter_rules`).
 fn is_single_number(field: Field) -> bool {
-    let is_of_files = matches!(
+    let has_several = matches!(
         field,
         Field::DEVMAJOR
             | Field::DEVMINOR
@@ -86,9 +87,11 @@ fn is_single_number(field: Field) -> bool {
             | Field::FILETYPE
             | Field::OBJ_UID
             | Field::OBJ_GID
+            | Field::GID
+            | Field::EGID
     );
     let is_number = !matches!(field, Field::PERM | Field::SUCCESS | Field::FIELD_COMPARE);
-    is_number && !is_of_files && !field.is_text()
+    is_number && !has_several && !field.is_text()
 }
 
 /// The first field whose conditions exclude each other.
@@ -181,6 +184,7 @@ mod tests {
             ("-F uid>=5", "-F uid=5"),
             ("-F uid=5", "-F euid=5"),
             ("-F a0=3", "-F a0&3"),
+            ("-F gid=5", "-F gid!=6"),
             ("-F auid>=1000", "-F auid!=unset"),
         ] {
             assert!(!implies(rule, other), "{rule} does not meet {other}");
@@ -216,6 +220,8 @@ mod tests {
         for fine in [
             "-F uid>=5 -F uid<=5",
             "-F devmajor=5 -F devmajor=6",
+            "-F gid=5 -F gid=6",
+            "-F egid=5 -F egid!=5",
             "-F exit<=-1",
         ] {
             assert_eq!(impossible(&rule(fine)), None, "{fine}");
