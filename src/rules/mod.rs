@@ -8,6 +8,7 @@ mod field;
 mod host;
 mod lint;
 mod load;
+mod natural;
 mod options;
 mod parse;
 mod rule;

@@ -1,10 +1,10 @@
 //! Files of rules, and directories of them as augenrules(8) merges them.
 
-use std::{cmp::Ordering, fmt, fs, io, path::Path, sync::Arc};
+use std::{fmt, fs, io, path::Path, sync::Arc};
 
 use crate::{
     error::{Error, plain},
-    rules::{Command, Host, lint, parse, words::is_silent},
+    rules::{Command, Host, lint, natural, parse, words::is_silent},
 };
 
 /// A line of a file.
@@ -148,7 +148,7 @@ impl Ruleset {
     }
 
     /// Adds the files of a directory as augenrules(8) merges them: those ending in `.rules`, in
-    /// their natural order. The last `-D`, `-b` and `-f` come first, and the last `-e` comes last.
+    /// the order of `ls -v`. The last `-D`, `-b` and `-f` come first, and the last `-e` comes last.
     fn add_directory(&mut self, directory: &Path, host: &Host) -> Result<(), Error> {
         let failed = |error| Error::new(format!("read {}", directory.display()), error);
         let mut files = Vec::new();
@@ -159,7 +159,7 @@ impl Ruleset {
                 files.push(path);
             }
         }
-        files.sort_by(|one, other| natural(&name(one), &name(other)));
+        files.sort_by(|one, other| natural::compare(&name(one), &name(other)));
         let mut texts = Vec::new();
         for path in files {
             let file: Arc<Path> = Arc::from(&*path);
@@ -301,41 +301,6 @@ fn name(path: &Path) -> Vec<u8> {
     name.as_encoded_bytes().to_owned()
 }
 
-/// Compares names as `ls -v` does, by which augenrules(8) sorts: runs of digits are numbers.
-fn natural(one: &[u8], other: &[u8]) -> Ordering {
-    let (mut left, mut right) = (one, other);
-    loop {
-        let (digits, other_digits) = (run(left), run(right));
-        let order = match (digits.is_empty(), other_digits.is_empty()) {
-            (false, false) => {
-                let (own, others) = (significant(digits), significant(other_digits));
-                own.len().cmp(&others.len()).then(own.cmp(others))
-            }
-            _ => match (left.first(), right.first()) {
-                (Some(own), Some(others)) => own.cmp(others),
-                (own, others) => return own.cmp(&others).then(one.cmp(other)),
-            },
-        };
-        if order != Ordering::Equal {
-            return order;
-        }
-        left = &left[digits.len().max(1)..];
-        right = &right[other_digits.len().max(1)..];
-    }
-}
-
-/// The digits at the start of a text.
-fn run(text: &[u8]) -> &[u8] {
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
-    &text[..digits.count()]
-}
-
-/// Digits without the zeros before them.
-fn significant(digits: &[u8]) -> &[u8] {
-    let zeros = digits.iter().take_while(|digit| **digit == b'0');
-    &digits[zeros.count()..]
-}
-
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
     fs::read(path).map_err(|error| {
         let denied = error.kind() == io::ErrorKind::PermissionDenied;
@@ -424,13 +389,6 @@ mod tests {
             ]
         );
         assert_eq!(rules.statements[6].place.line, 3);
-    }
-
-    #[test]
-    fn names_are_in_their_natural_order() {
-        let mut names = ["b", "10-a", "9-z", "a10", "a9b", "a9", "010", "a"];
-        names.sort_by(|one, other| natural(one.as_bytes(), other.as_bytes()));
-        assert_eq!(names, ["9-z", "010", "10-a", "a", "a9", "a9b", "a10", "b"]);
     }
 
     #[test]
