@@ -4,7 +4,7 @@ use std::{fmt, fs, io, path::Path, sync::Arc};
 
 use crate::{
     error::{Error, plain},
-    rules::{Command, Host, lint, natural, parse, words::is_silent},
+    rules::{Command, Host, lint, natural, options::Fault, parse, words::is_silent},
 };
 
 /// A line of a file.
@@ -44,7 +44,7 @@ pub struct Problem {
     pub severity: Severity,
     /// What is wrong.
     pub text: String,
-    /// Whether such problems are expected on some hosts: [`Ruleset::expect_errors`].
+    /// Whether such problems are expected on some hosts: [`Ruleset::add_common_text`].
     pub is_expected: bool,
 }
 
@@ -83,10 +83,9 @@ pub struct Statement {
 }
 
 /// What an error in a line means for the others.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Errors {
     /// No line is loaded.
-    #[default]
     Fatal,
     /// The line is left out, because of an earlier `-i` or `-c`.
     Ignored,
@@ -118,9 +117,7 @@ pub struct Ruleset {
     pub problems: Vec<Problem>,
     /// The files, in the order in which they were read.
     files: Vec<Arc<Path>>,
-    /// What errors of the lines mean that are added from now on.
-    errors: Errors,
-    /// Whether ignored errors are reported at the end: `-c` came.
+    /// Whether the exit status reports errors that are ignored: `-c` came.
     reports_errors: bool,
 }
 
@@ -140,11 +137,19 @@ impl Ruleset {
 
     /// Adds the lines of a text, named `file` in messages.
     pub fn add_text(&mut self, file: &Path, text: &[u8], host: &Host) {
+        self.add_text_with(Errors::Fatal, file, text, host);
+    }
+
+    /// As [`add_text`](Self::add_text), for a text that is the same for all hosts: the lines that this
+    /// host cannot have are left out, as after a line `-i`, and that is expected.
+    pub fn add_common_text(&mut self, file: &Path, text: &[u8], host: &Host) {
+        self.add_text_with(Errors::Expected, file, text, host);
+    }
+
+    fn add_text_with(&mut self, errors: Errors, file: &Path, text: &[u8], host: &Host) {
         let file: Arc<Path> = file.into();
         self.files.push(Arc::clone(&file));
-        for line in lines(&file, text) {
-            self.add_line(line, host);
-        }
+        self.add_lines(errors, lines(&file, text), host);
     }
 
     /// Adds the files of a directory as augenrules(8) merges them: those ending in `.rules`, in
@@ -167,56 +172,47 @@ impl Ruleset {
             texts.push((file, read(&path)?));
         }
         let lines = texts.iter().flat_map(|(file, text)| lines(file, text));
-        for line in merged(lines.collect()) {
-            self.add_line(line, host);
-        }
+        self.add_lines(Errors::Fatal, merged(lines.collect()).into_iter(), host);
         Ok(())
     }
 
-    fn add_line(&mut self, line: Line<'_>, host: &Host) {
-        let place = Place {
-            file: line.file,
-            line: line.number,
-        };
-        match parse::line(line.text, host) {
-            Ok(commands) => {
-                for command in commands {
-                    if let Command::IgnoreErrors(reports_errors) = command {
-                        if self.errors == Errors::Fatal {
-                            self.errors = Errors::Ignored;
+    /// Adds lines that belong together: `-i` and `-c` are for those after it, but for no other text.
+    fn add_lines<'t>(
+        &mut self,
+        mut errors: Errors,
+        lines: impl Iterator<Item = Line<'t>>,
+        host: &Host,
+    ) {
+        for line in lines {
+            let place = Place {
+                file: line.file,
+                line: line.number,
+            };
+            match parse::line(line.text, host) {
+                Ok(commands) => {
+                    for command in commands {
+                        if let Command::IgnoreErrors(reports_errors) = command {
+                            if errors == Errors::Fatal {
+                                errors = Errors::Ignored;
+                            }
+                            self.reports_errors |= reports_errors && errors != Errors::Expected;
                         }
-                        self.reports_errors |= reports_errors;
+                        self.statements.push(Statement {
+                            place: place.clone(),
+                            command,
+                            errors,
+                        });
                     }
-                    self.statements.push(Statement {
-                        place: place.clone(),
-                        command,
-                        errors: self.errors,
-                    });
                 }
-            }
-            Err(fault) => {
-                let before = line.text.get(..fault.at).unwrap_or(line.text);
-                let (severity, ignored) = match self.errors {
-                    Errors::Fatal => (Severity::Error, ""),
-                    Errors::Ignored | Errors::Expected => (Severity::Warning, LEFT_OUT),
-                };
-                self.problems.push(Problem {
-                    place,
-                    column: String::from_utf8_lossy(before).chars().count() + 1,
-                    severity,
-                    text: format!("{}{ignored}", fault.text),
-                    is_expected: self.errors == Errors::Expected,
-                });
+                Err(fault) => self
+                    .problems
+                    .push(problem(place, line.text, &fault, errors)),
             }
         }
     }
 
-    /// Leaves lines with errors out that are added from now on, as after a line `-i`.
-    pub fn expect_errors(&mut self) {
-        self.errors = Errors::Expected;
-    }
-
-    /// Whether ignored errors are to be reported at the end, because of `-c`.
+    /// Whether errors that are ignored are reported by the exit status, because of a line `-c` in a
+    /// text that is not common to all hosts.
     pub fn reports_errors(&self) -> bool {
         self.reports_errors
     }
@@ -242,6 +238,22 @@ impl Ruleset {
     pub(crate) fn errors(&self) -> impl Iterator<Item = &Problem> {
         let problems = self.problems.iter();
         problems.filter(|problem| problem.severity == Severity::Error)
+    }
+}
+
+/// A mistake in a line, and the consequence.
+fn problem(place: Place, line: &[u8], fault: &Fault, errors: Errors) -> Problem {
+    let before = line.get(..fault.at).unwrap_or(line);
+    let (severity, ignored) = match errors {
+        Errors::Fatal => (Severity::Error, ""),
+        Errors::Ignored | Errors::Expected => (Severity::Warning, LEFT_OUT),
+    };
+    Problem {
+        place,
+        column: String::from_utf8_lossy(before).chars().count() + 1,
+        severity,
+        text: format!("{}{ignored}", fault.text),
+        is_expected: errors == Errors::Expected,
     }
 }
 
@@ -356,6 +368,22 @@ mod tests {
         assert!(!rules.has_errors());
         assert!(texts(&rules)[0].starts_with("a.rules:2:4: warning: "));
         assert!(rules.statements[1].errors == Errors::Ignored);
+    }
+
+    #[test]
+    fn errors_are_ignored_in_the_text_that_says_so_and_in_no_other() {
+        let mut rules = Ruleset::default();
+        let (ignoring, wrong) = (b"-i\n-a nosuch\n", b"-a nosuch\n-b 1\n");
+        rules.add_text(Path::new("a"), ignoring, &host());
+        rules.add_common_text(Path::new("b"), &[b"-c\n", &wrong[..]].concat(), &host());
+        assert!(!rules.has_errors() && !rules.reports_errors());
+        rules.add_text(Path::new("c"), wrong, &host());
+        let severities: Vec<_> = rules.problems.iter().map(|one| one.severity).collect();
+        let (warning, error) = (Severity::Warning, Severity::Error);
+        assert_eq!(severities, [warning, warning, error]);
+        let errors: Vec<_> = rules.statements.iter().map(|one| one.errors).collect();
+        let (ignored, expected) = (Errors::Ignored, Errors::Expected);
+        assert_eq!(errors, [ignored, expected, expected, Errors::Fatal]);
     }
 
     #[test]
