@@ -400,8 +400,8 @@ pub(crate) fn effective_ids() -> (u32, u32) {
     (user, unsafe { libc::getegid() })
 }
 
-/// Runs `child` in a new process, which exits after it. The child ignores the signals that control
-/// the service: they are for the parent.
+/// Runs `child` in a new process, which exits after it. The child ignores the signals of terminals and
+/// service managers: they are for the parent.
 ///
 /// There must be no other thread: a lock that one of them holds would stay locked in the child.
 #[cfg(feature = "confine")]
@@ -410,7 +410,13 @@ pub(crate) fn fork(child: impl FnOnce()) -> io::Result<()> {
     if check(unsafe { libc::fork() })? != 0 {
         return Ok(());
     }
-    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1] {
+    for signal in [
+        libc::SIGTERM,
+        libc::SIGINT,
+        libc::SIGQUIT,
+        libc::SIGHUP,
+        libc::SIGUSR1,
+    ] {
         // SAFETY: ignoring a signal installs no handler.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
