@@ -65,7 +65,13 @@ impl Session {
             ..confinement.clone()
         };
         let failed = |error| Error::new("start the process that loads the rules", error);
-        let socket = helper::start(|socket| serve(socket, rules, &note, &confinement));
+        let socket = helper::start(|socket| {
+            if let Err(error) = serve(socket, rules, &note, &confinement) {
+                // This process reports it, unless it has ended.
+                let _ = socket.send(&failure(&error));
+            }
+            Ok(())
+        });
         let session = Session {
             socket: socket.map_err(failed)?,
         };
@@ -110,27 +116,20 @@ fn serve(
     if let Some(note) = &mut note {
         note.take_back(&mut kernel);
     }
-    let mut loaded = match load(rules, &mut kernel) {
-        Ok(loaded) => loaded,
-        Err(error) => {
-            // The other process reports it.
-            let _ = socket.send(&failure(&error));
-            return Ok(());
-        }
-    };
+    let mut loaded = load(rules, &mut kernel)?;
     if let Some(Err(error)) = note.as_mut().map(|note| note.write(&loaded.to_text())) {
         log::info!("{}", Error::new("note the rules to be put back", error));
     }
     let entered = confinement.enter();
-    // If this fails, the other process has ended, and the next step sees that.
-    let _ = socket.send(&[LOADED]);
     if entered.is_ok() {
+        // If this fails, the other process has ended, and the next step sees that.
+        let _ = socket.send(&[LOADED]);
         // It sends nothing, so this returns when its end is closed.
         let _ = helper::receive(socket, &mut [0; 1]);
     }
     loaded.take_back(&mut kernel);
-    if let Some(Err(error)) = note.as_mut().map(|note| note.write(b"")) {
-        log::info!("{}", Error::new("clear the note of rules", error));
+    if let Some(note) = &mut note {
+        note.clear();
     }
     entered.map(drop)
 }
@@ -185,7 +184,10 @@ fn read_answer(answer: &[u8]) -> Result<(), Error> {
     let text = String::from_utf8_lossy(text);
     Err(match text.split_once('\n') {
         Some((tried, reason)) => Error::new(tried, io::Error::new(kind, reason.to_owned())),
-        None => Error::new("load the rules", io::ErrorKind::BrokenPipe.into()),
+        None => {
+            let error = io::Error::other("the process that loads them has ended");
+            Error::new("load the rules", error)
+        }
     })
 }
 
@@ -214,12 +216,21 @@ impl Note {
         }
         log::warn!("an earlier session was killed; its rules are removed first");
         Loaded::from_text(&text, &Host::current()).take_back(kernel);
+        self.clear();
     }
 
-    fn write(&mut self, text: &[u8]) -> io::Result<()> {
+    /// Forgets the changes. They must not be taken back twice: someone else may since have made the
+    /// same ones.
+    fn clear(&mut self) {
+        if let Err(error) = self.write("") {
+            log::info!("{}", Error::new("clear the note of rules", error));
+        }
+    }
+
+    fn write(&mut self, text: &str) -> io::Result<()> {
         self.0.set_len(0)?;
         self.0.seek(SeekFrom::Start(0))?;
-        self.0.write_all(text)
+        self.0.write_all(text.as_bytes())
     }
 }
 
@@ -235,6 +246,7 @@ mod tests {
         assert!(read.is_permission());
         assert_eq!(read.to_string(), error.to_string());
         assert!(read_answer(&[LOADED]).is_ok());
-        assert!(read_answer(b"").is_err());
+        // A closed output of ours is no error, but this is.
+        assert!(!read_answer(b"").unwrap_err().is_broken_pipe());
     }
 }

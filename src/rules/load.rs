@@ -272,46 +272,37 @@ impl Loaded {
     }
 
     /// The changes as text, so that another process can take them back:
-    /// [`from_text`](Self::from_text). Each line is what takes one back, in the language of rules;
-    /// before a setting is the one that it replaces.
-    pub fn to_text(&self) -> Vec<u8> {
-        let mut text = Vec::new();
-        for undo in &self.undo {
-            match undo {
-                Undo::Delete(rule) => {
-                    text.extend_from_slice(b"-d");
-                    text.extend_from_slice(&rule.to_line()[2..]);
-                    text.push(b'\n');
-                }
-                Undo::Add(rules) => {
-                    for rule in rules {
-                        text.extend_from_slice(&rule.to_line());
-                        text.push(b'\n');
-                    }
-                }
-                Undo::Set(before, set) => {
-                    text.extend_from_slice(format!("{set} {before}\n").as_bytes());
-                }
-            }
-        }
-        text
+    /// [`from_text`](Self::from_text). Each line is one change. Rules are in the kernel's form, in
+    /// hexadecimal digits: not every rule of other programs can be said in the language of
+    /// auditctl(8). Of a setting there is the new value, and the one that it replaced.
+    pub fn to_text(&self) -> String {
+        let lines = self.undo.iter().map(|undo| match undo {
+            Undo::Delete(rule) => line(ADDED, rule),
+            Undo::Add(rules) => rules.iter().map(|rule| line(DELETED, rule)).collect(),
+            Undo::Set(before, set) => format!("{set} {before}\n"),
+        });
+        lines.collect()
     }
 
     /// Reads changes that another process wrote as text. Lines that make no sense are left out.
     pub fn from_text(text: &[u8], host: &Host) -> Loaded {
         let mut loaded = Loaded::default();
         for line in text.split(|byte| *byte == b'\n') {
-            let commands = parse::line(line, host).unwrap_or_default();
-            match (<[Command; 1]>::try_from(commands), loaded.undo.last_mut()) {
-                (Ok([Command::Delete(rule)]), _) => loaded.undo.push(Undo::Delete(Box::new(rule))),
-                (Ok([Command::Add { rule, .. }]), Some(Undo::Add(rules))) => rules.push(rule),
-                (Ok([Command::Add { rule, .. }]), _) => loaded.undo.push(Undo::Add(vec![rule])),
-                (Ok(_), _) => {}
-                (Err(commands), _) => {
-                    if let [Command::Set(set), Command::Set(before)] = *commands {
-                        loaded.undo.push(Undo::Set(before, set));
-                    }
+            let rule = |change: &str| {
+                let digits = line.strip_prefix(change.as_bytes())?;
+                Rule::read(&bytes(digits)?)
+            };
+            if let Some(rule) = rule(ADDED) {
+                loaded.undo.push(Undo::Delete(Box::new(rule)));
+            } else if let Some(rule) = rule(DELETED) {
+                match loaded.undo.last_mut() {
+                    Some(Undo::Add(rules)) => rules.push(rule),
+                    _ => loaded.undo.push(Undo::Add(vec![rule])),
                 }
+            } else if let Ok(commands) = parse::line(line, host)
+                && let [Command::Set(set), Command::Set(before)] = *commands
+            {
+                loaded.undo.push(Undo::Set(before, set));
             }
         }
         loaded
@@ -336,6 +327,30 @@ impl Loaded {
             }
         }
     }
+}
+
+/// The starts of lines of [`Loaded::to_text`] that have rules.
+const ADDED: &str = "added ";
+const DELETED: &str = "deleted ";
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+fn line(change: &str, rule: &Rule) -> String {
+    let digit = |value: u8| char::from(HEX[usize::from(value)]);
+    let bytes = rule.to_bytes().into_iter();
+    let digits: String = bytes
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect();
+    format!("{change}{digits}\n")
+}
+
+/// The bytes of pairs of hexadecimal digits.
+fn bytes(digits: &[u8]) -> Option<Vec<u8>> {
+    let (pairs, []) = digits.as_chunks::<2>() else {
+        return None;
+    };
+    let value = |digit: u8| char::from(digit).to_digit(16).map(|value| value as u8);
+    let byte = |[high, low]: &[u8; 2]| Some(value(*high)? << 4 | value(*low)?);
+    pairs.iter().map(byte).collect()
 }
 
 /// Logs an error, unless it is of a kind that only says that there is nothing left to do.
@@ -414,6 +429,7 @@ pub fn differences<'r>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::{Action, Condition, Field, Operator, Value};
 
     /// A kernel that refuses rules with a key `refused`.
     #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -552,13 +568,26 @@ mod tests {
     #[test]
     fn another_process_can_take_changes_back() {
         let mut kernel = kernel(OTHERS);
+        // As other programs may load it: without a name, and with a line feed.
+        let mut strange = Rule::new(List::USER, Action::Never);
+        for (field, value) in [
+            (Field::LOGINUID_SET, Value::Number(1)),
+            (Field::FILTERKEY, Value::Text(b"a\nb".into())),
+        ] {
+            strange.conditions.push(Condition {
+                field,
+                operator: Operator::Equal,
+                value,
+            });
+        }
+        kernel.rules.push(strange);
         let before = kernel.clone();
         let text = "-D\n-w /x\\ y -k a\\\\b\n-a never,exclude -F msgtype=CWD\n-e 1\n-b 8192\n";
         let loaded = ruleset(text).load(&mut kernel).unwrap();
         assert_ne!(kernel, before);
         let text = loaded.to_text();
         drop(loaded);
-        let mut loaded = Loaded::from_text(&text, &Host::current());
+        let mut loaded = Loaded::from_text(text.as_bytes(), &Host::current());
         assert_eq!(loaded.to_text(), text);
         loaded.take_back(&mut kernel);
         assert_eq!(kernel, before);
