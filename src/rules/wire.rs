@@ -21,13 +21,13 @@ const LENGTH: usize = OPERATORS + MAX_CONDITIONS;
 impl Rule {
     /// The rule as the kernel takes it.
     ///
-    /// A rule has at most 64 conditions; more are left out.
+    /// A rule has at most 64 conditions. The kernel refuses this form of a rule with more.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut words = [0; WORDS];
         let conditions = &self.conditions[..self.conditions.len().min(MAX_CONDITIONS)];
         words[0] = self.list.0;
         words[1] = self.action.number();
-        words[2] = conditions.len() as u32;
+        words[2] = u32::try_from(self.conditions.len()).unwrap_or(u32::MAX);
         words[MASK..FIELDS].copy_from_slice(&self.syscalls.0);
         let mut texts = Vec::new();
         for (index, condition) in conditions.iter().enumerate() {
@@ -49,8 +49,8 @@ impl Rule {
         bytes
     }
 
-    /// Reads a rule as the kernel lists it; `None` if it is cut short, or has an action or operator
-    /// that is not known.
+    /// Reads a rule as the kernel lists it; `None` if it is cut short, has more than 64 conditions, or
+    /// has an action or operator that is not known.
     pub fn read(bytes: &[u8]) -> Option<Rule> {
         let word = |at: usize| {
             let word = bytes.get(4 * at..)?.first_chunk()?;
@@ -63,8 +63,11 @@ impl Rule {
             *own = word(MASK + index)?;
         }
         let count = usize::try_from(word(2)?).ok()?;
+        if count > MAX_CONDITIONS {
+            return None;
+        }
         let mut conditions = Vec::new();
-        for index in 0..count.min(MAX_CONDITIONS) {
+        for index in 0..count {
             let field = Field(word(FIELDS + index)?);
             let number = word(VALUES + index)?;
             let value = if field.is_text() {
@@ -143,9 +146,16 @@ mod tests {
         for length in 0..bytes.len() {
             assert_eq!(Rule::read(&bytes[..length]), None, "{length}");
         }
-        let mut many = bytes.clone();
-        many[8..12].copy_from_slice(&u32::MAX.to_ne_bytes());
-        assert_eq!(Rule::read(&many), None);
+    }
+
+    #[test]
+    fn a_rule_with_too_many_conditions_is_not_taken_for_another_one() {
+        let with = |count| rule(vec![condition(Field::UID, Value::Number(0)); count]);
+        let most = with(MAX_CONDITIONS);
+        assert_eq!(Rule::read(&most.to_bytes()), Some(most));
+        let more = with(MAX_CONDITIONS + 1).to_bytes();
+        assert_eq!(more[8..12], 65u32.to_ne_bytes());
+        assert_eq!(Rule::read(&more), None);
     }
 
     #[test]
