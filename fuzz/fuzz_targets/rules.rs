@@ -6,7 +6,7 @@ use std::path::Path;
 
 use auditrd::{
     model::Arch,
-    rules::{Command, Host, Loaded, PathKind, Rule, Ruleset},
+    rules::{Command, Field, Host, Loaded, PathKind, Rule, Ruleset, Value},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -32,7 +32,9 @@ fuzz_target!(|data: &[u8]| {
         if let Command::Add { rule, .. } | Command::Delete(rule) = &statement.command {
             assert_eq!(Rule::read(&rule.to_bytes()).as_ref(), Some(rule));
             let line = rule.to_line();
-            assert_eq!(Rule::parse(&line, &host).as_ref(), Ok(rule), "{}", line.escape_ascii());
+            if !has_operator_in_text(rule) {
+                assert_eq!(Rule::parse(&line, &host).as_ref(), Ok(rule), "{}", line.escape_ascii());
+            }
         }
     }
     if let Some(rule) = Rule::read(data) {
@@ -43,3 +45,13 @@ fuzz_target!(|data: &[u8]| {
     let loaded = Loaded::from_text(data, &host);
     assert_eq!(Loaded::from_text(loaded.to_text().as_bytes(), &host).to_text(), loaded.to_text());
 });
+
+/// Whether no line says the same, because a value has an operator that is looked for before `=`.
+fn has_operator_in_text(rule: &Rule) -> bool {
+    rule.conditions.iter().any(|condition| match &condition.value {
+        Value::Text(text) if condition.field != Field::FILTERKEY => {
+            text.windows(2).any(|two| matches!(two, b"!=" | b">=" | b"<=" | b"&="))
+        }
+        _ => false,
+    })
+}

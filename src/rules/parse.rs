@@ -356,8 +356,13 @@ impl Draft {
         if let Some(text) = refuses_field(list, field) {
             return Err(Fault::new(word.at, text));
         }
+        if field == Field::FILTERKEY {
+            let text = "a key has the form -k KEY or -F key=KEY";
+            return Err(Fault::new(word.at, text));
+        }
         if field == Field::ARCH && self.syscalls.is_some() {
-            return Err(Fault::new(word.at, "arch must come before -S"));
+            let text = "arch must come before -S, and -w has no arch";
+            return Err(Fault::new(word.at, text));
         }
         let value = value(field, text, host).map_err(|text| Fault::new(at, text))?;
         if let Some(text) = refuses_operator(field, operator, &value) {
@@ -642,6 +647,9 @@ mod tests {
             ("-a never,task -F sessionid=5", 17),
             ("-a always,io_uring -F perm=w", 22),
             ("-a always,exit -k x", 15),
+            ("-a always,exit -S 1 -F key!=x", 23),
+            ("-a always,exit -S 1 -F KEY=x", 23),
+            ("-w /f -F arch=b64", 9),
             ("-a always,exit -C uid=gid", 18),
             ("-a always,entry -S 1", 10),
             ("-a always,exit -w /f", 15),
@@ -656,6 +664,15 @@ mod tests {
             let fault = line(text.as_bytes(), &host()).unwrap_err();
             assert_eq!(fault.at, at, "{text}: {}", fault.text);
         }
+    }
+
+    #[test]
+    fn syscalls_beside_all_are_kept() {
+        let rule = |text: &str| Rule::parse(text.as_bytes(), &Host::current()).unwrap();
+        let more = rule("-a always,exit -S all,2020");
+        assert_ne!(more, rule("-a always,exit -S all"));
+        assert_eq!(more.to_line(), b"-a always,exit -S all,2020");
+        assert_eq!(more.to_listing(), b"-a always,exit -S all");
     }
 
     #[test]

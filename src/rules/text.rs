@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{
     model::{Arch, RecordType, errno_name},
     rules::{
-        Condition, Field, List, Rule, Value,
+        Condition, Field, List, Rule, Syscalls, Value,
         calls::{abis, arch_name, call_name, native},
         field::compared,
         rule::KEY_SEPARATOR,
@@ -46,7 +46,9 @@ impl Rule {
         out
     }
 
-    /// A line that [`parse`](Self::parse) reads as the same rule.
+    /// A line that [`parse`](Self::parse) reads as the same rule, if the language can say it. It
+    /// cannot say all rules of other programs, nor a text with `!=`, `>=`, `<=` or `&=` outside of a
+    /// key.
     pub fn to_line(&self) -> Vec<u8> {
         let mut out = Vec::new();
         self.write(Form::Line, &mut out);
@@ -82,36 +84,41 @@ impl Rule {
             let last = self.conditions.iter().rposition(is_arch);
             let (before, after) = self.conditions.split_at(last.map_or(0, |last| last + 1));
             self.write_conditions(before, form, out);
-            self.write_syscalls(out);
+            self.write_syscalls(form, out);
             self.write_conditions(after, form, out);
         } else {
             let (archs, others): (Vec<_>, Vec<_>) =
                 self.conditions.iter().cloned().partition(is_arch);
             self.write_conditions(&archs, form, out);
             if form != Form::Watch {
-                self.write_syscalls(out);
+                self.write_syscalls(form, out);
             }
             self.write_conditions(&others, form, out);
         }
     }
 
-    fn write_syscalls(&self, out: &mut Vec<u8>) {
+    fn write_syscalls(&self, form: Form, out: &mut Vec<u8>) {
         if matches!(
             self.list,
             List::USER | List::TASK | List::EXCLUDE | List::FILESYSTEM
         ) {
             return;
         }
-        if self.syscalls.is_all() {
+        let is_all = self.syscalls.is_all();
+        if is_all {
             out.extend_from_slice(b" -S all");
-            return;
+            if form == Form::Listing {
+                return;
+            }
         }
         let last = self.conditions_on(Field::ARCH).last();
         let arch = last
             .map(Condition::number)
             .or_else(|| Arch::host().and_then(native));
-        let mut separator: &[u8] = b" -S ";
-        for number in self.syscalls.iter() {
+        let mut separator: &[u8] = if is_all { b"," } else { b" -S " };
+        // With all, a line still has the numbers of the last word of the mask.
+        let is_named = |number: &u32| !is_all || !Syscalls::ALL.contains(*number);
+        for number in self.syscalls.iter().filter(is_named) {
             out.extend_from_slice(separator);
             separator = b",";
             match call_name(self.list, arch, number) {
