@@ -248,11 +248,15 @@ fn problem(place: Place, line: &[u8], fault: &Fault, errors: Errors) -> Problem 
         Errors::Fatal => (Severity::Error, ""),
         Errors::Ignored | Errors::Expected => (Severity::Warning, LEFT_OUT),
     };
+    let hint = match line.ends_with(b"\r") {
+        true => "; the line ends with a carriage return, which is part of its last word",
+        false => "",
+    };
     Problem {
         place,
         column: String::from_utf8_lossy(before).chars().count() + 1,
         severity,
-        text: format!("{}{ignored}", fault.text),
+        text: format!("{}{hint}{ignored}", fault.text),
         is_expected: errors == Errors::Expected,
     }
 }
@@ -346,13 +350,15 @@ mod tests {
     #[test]
     fn a_mistake_has_its_line_and_column() {
         let mut rules = Ruleset::default();
-        let text = "# é\n\n-b 64\n  -w /é -p q\n-a always,exit -F uid=nobody-at-all\n";
+        let text = "# é\n\n-b 64\n  -w /é -p q\n-a always,exit -F uid=nobody-at-all\n-r 5\r\n";
         rules.add_text(Path::new("a.rules"), text.as_bytes(), &host());
         assert_eq!(
             texts(&rules),
             [
                 "a.rules:4:12: error: q has letters other than r, w, x and a",
                 "a.rules:5:23: error: there is no user nobody-at-all",
+                "a.rules:6:4: error: 5? is not a number; the line ends with a carriage return, \
+                 which is part of its last word",
             ]
         );
         assert!(rules.has_errors());
