@@ -1,4 +1,4 @@
-//! Rules for 64-bit programs that 32-bit ones escape.
+//! Rules for 64-bit programs that have no counterpart for 32-bit ones.
 
 use crate::{
     model::{Arch, syscall_name, syscall_number},
@@ -12,7 +12,7 @@ use crate::{
 /// The most syscalls that a message names.
 const SHOWN: usize = 5;
 
-/// What a rule for 64-bit programs records of them only.
+/// The syscalls that a rule records of 64-bit programs, and that no rule records of 32-bit ones.
 pub(super) fn missing(rule: &Rule, loaded: &[Placed<'_>], host: &Host) -> Option<String> {
     let (wide, narrow) = abis(host.arch?);
     let (wide, narrow) = (wide?, narrow?);
@@ -45,7 +45,7 @@ pub(super) fn missing(rule: &Rule, loaded: &[Placed<'_>], host: &Host) -> Option
         return None;
     }
     if rule.syscalls.is_all() {
-        return Some("32-bit programs escape it: there is no such rule for arch=b32".to_owned());
+        return Some("misses 32-bit programs: there is no such rule for arch=b32".to_owned());
     }
     let unseen = twin
         .syscalls
@@ -60,7 +60,7 @@ pub(super) fn missing(rule: &Rule, loaded: &[Placed<'_>], host: &Host) -> Option
     };
     let names = names[..names.len().min(SHOWN)].join(",");
     Some(format!(
-        "32-bit programs escape it: no rule for arch=b32 has {names}{more}"
+        "misses 32-bit programs: no rule for arch=b32 has {names}{more}"
     ))
 }
 
