@@ -5,13 +5,15 @@ mod order;
 mod single;
 mod twins;
 
-use crate::rules::{Command, Host, Place, Problem, Rule, Ruleset, Setting, Severity};
+use crate::rules::{Command, Host, Place, Problem, Rule, Ruleset, Setting, Severity, Statement};
 
 /// What is wrong with rules that have no mistakes.
 pub(crate) fn warnings(rules: &Ruleset, host: &Host) -> Vec<Problem> {
     let mut problems = Vec::new();
     locked(rules, &mut problems);
-    let loaded = loaded(rules, &mut problems);
+    let loaded = loaded(rules.statements.iter(), |place, text| {
+        problems.push(warning(place, text));
+    });
     for (index, (place, rule)) in loaded.iter().enumerate() {
         let before = &loaded[..index];
         let text = order::shadow(rule, before)
@@ -38,21 +40,28 @@ fn warning(place: &Place, text: String) -> Problem {
 }
 
 /// A rule and its line.
-type Placed<'r> = (&'r Place, &'r Rule);
+pub(crate) type Placed<'r> = (&'r Place, &'r Rule);
 
-/// The rules that are loaded in the end, in the order in which the kernel asks them. Reports those
-/// that are not.
-fn loaded<'r>(rules: &'r Ruleset, problems: &mut Vec<Problem>) -> Vec<Placed<'r>> {
+/// Whether this host is known to refuse a rule: for its kernel, or for a path that does not exist.
+pub(crate) fn is_refused(rule: &Rule, host: &Host) -> bool {
+    !single::refusals(rule, host).is_empty()
+}
+
+/// The rules that are loaded in the end, in the order in which they are added. Reports lines that are
+/// not needed, and those that delete the rules of others.
+pub(crate) fn loaded<'r>(
+    statements: impl Iterator<Item = &'r Statement>,
+    mut report: impl FnMut(&Place, String),
+) -> Vec<Placed<'r>> {
     let mut loaded: Vec<Placed<'r>> = Vec::new();
-    for statement in &rules.statements {
-        let place = &statement.place;
-        match &statement.command {
+    for Statement { place, command, .. } in statements {
+        match command {
             Command::Add { rule, at_front } => {
                 let same = loaded.iter().find(|(_, own)| *own == rule);
                 if let Some((first, _)) = same {
                     let text =
                         format!("the rule is in {first} already; auditctl stops at this line");
-                    problems.push(warning(place, text));
+                    report(place, text);
                 } else if *at_front {
                     loaded.insert(0, (place, rule));
                 } else {
@@ -61,16 +70,12 @@ fn loaded<'r>(rules: &'r Ruleset, problems: &mut Vec<Problem>) -> Vec<Placed<'r>
             }
             Command::Delete(rule) => loaded.retain(|(_, own)| *own != rule),
             Command::DeleteAll(key) => {
-                let is_deleted = |rule: &Rule| match key {
-                    None => true,
-                    Some(key) => rule.has_key_with(key),
-                };
-                let gone = loaded.iter().filter(|(_, rule)| is_deleted(rule)).count();
+                let before = loaded.len();
+                loaded.retain(|(_, rule)| key.as_ref().is_some_and(|key| !rule.has_key_with(key)));
+                let gone = before - loaded.len();
                 if gone > 0 {
-                    let text = format!("removes {gone} of the rules before it");
-                    problems.push(warning(place, text));
+                    report(place, format!("removes {gone} of the rules before it"));
                 }
-                loaded.retain(|(_, rule)| !is_deleted(rule));
             }
             _ => {}
         }
@@ -78,19 +83,18 @@ fn loaded<'r>(rules: &'r Ruleset, problems: &mut Vec<Problem>) -> Vec<Placed<'r>
     loaded
 }
 
-/// Reports what comes after `-e 2`.
+/// Reports the first line after `-e 2`. A file that [`Ruleset::load`] loads is not one that auditctl(8)
+/// does.
 fn locked(rules: &Ruleset, problems: &mut Vec<Problem>) {
     let lock = Command::Set(Setting::Enabled(2));
     let mut statements = rules.statements.iter();
-    let Some(lock) = statements.find(|statement| statement.command == lock) else {
-        return;
-    };
-    if let Some(after) = statements.next() {
-        let text = format!("nothing can be changed after -e 2 in {}", lock.place);
-        problems.push(Problem {
-            severity: Severity::Error,
-            ..warning(&after.place, text)
-        });
+    let lock = statements.find(|statement| statement.command == lock);
+    if let (Some(lock), Some(after)) = (lock, statements.next()) {
+        let text = format!(
+            "auditctl stops at this line: nothing can be changed after -e 2 in {}",
+            lock.place
+        );
+        problems.push(warning(&after.place, text));
     }
 }
 
@@ -106,9 +110,10 @@ mod tests {
             arch: Some(Arch::X86_64),
             user: |_| None,
             group: |_| None,
-            kind: |path| match path.starts_with("/no") {
-                true => PathKind::Missing,
-                false => PathKind::Directory,
+            kind: |path| match path.to_string_lossy() {
+                path if path.starts_with("/no") => PathKind::Missing,
+                path if path == "/file" => PathKind::Other,
+                _ => PathKind::Directory,
             },
             kernel: Some((5, 10)),
         };
@@ -116,8 +121,7 @@ mod tests {
         rules.add_text(Path::new("r"), text.as_bytes(), &host);
         assert!(!rules.has_errors(), "{:?}", rules.problems);
         let problems = rules.check(&host);
-        let lock = |problem: &Problem| problem.text.contains("-e 2");
-        let is_warning = |one: &Problem| one.severity == Severity::Warning || lock(one);
+        let is_warning = |one: &Problem| one.severity == Severity::Warning;
         assert!(problems.iter().all(is_warning), "{problems:?}");
         problems.iter().map(Problem::to_string).collect()
     }
@@ -184,6 +188,7 @@ mod tests {
             ("-a always,exit -S open", 1, "to which open is fork"),
             ("-a always,exit -F auid>=1000", 1, "without a login"),
             ("-a always,exit -F dir=/no/such", 1, "no directory /no/such"),
+            ("-a always,exit -F dir=/file", 1, "/file is not a directory"),
             (
                 "-a always,exit -F path=/no/such/file",
                 1,

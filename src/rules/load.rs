@@ -6,7 +6,7 @@ use crate::{
     error::Error,
     rules::{
         Command, Errors, Host, List, Place, Problem, Rule, Ruleset, Setting, Severity, Statement,
-        parse, ruleset::LEFT_OUT,
+        lint, parse, ruleset::LEFT_OUT,
     },
 };
 
@@ -175,24 +175,18 @@ impl Ruleset {
         statements.find(|statement| statement.command.order() == Command::LOCK)
     }
 
-    /// The rules that are loaded after the lines of this set, if none were loaded before.
-    pub fn rules(&self) -> Vec<(&Place, &Rule)> {
-        let mut rules: Vec<(&Place, &Rule)> = Vec::new();
-        for statement in &self.statements {
-            let place = &statement.place;
-            match &statement.command {
-                Command::Add { rule, .. } if rules.iter().any(|(_, own)| *own == rule) => {}
-                Command::Add { rule, at_front } => {
-                    let index = if *at_front { 0 } else { rules.len() };
-                    rules.insert(index, (place, rule));
-                }
-                Command::Delete(rule) => rules.retain(|(_, own)| *own != rule),
-                Command::DeleteAll(None) => rules.clear(),
-                Command::DeleteAll(Some(key)) => rules.retain(|(_, rule)| !rule.has_key_with(key)),
-                _ => {}
+    /// The rules that are loaded after the lines of this set, if none were loaded before, in the order
+    /// in which the kernel lists them. Lines of [common texts](Ruleset::add_common_text) that this host
+    /// refuses are left out.
+    pub fn rules(&self, host: &Host) -> Vec<(&Place, &Rule)> {
+        let is_loaded = |statement: &&Statement| match &statement.command {
+            Command::Add { rule, .. } if statement.errors == Errors::Expected => {
+                !lint::is_refused(rule, host)
             }
-        }
-        // As the kernel lists them.
+            _ => true,
+        };
+        let statements = self.statements.iter().filter(is_loaded);
+        let mut rules = lint::loaded(statements, |_, _| {});
         rules.sort_by_key(|(_, rule)| rule.list);
         rules
     }
@@ -397,8 +391,8 @@ pub enum Difference<'r> {
     Missing(&'r Place, &'r Rule),
     /// A loaded rule is not in the set.
     Extra(&'r Rule),
-    /// A rule is loaded, but another one of its list that should come later is asked before it.
-    Late(&'r Place, &'r Rule),
+    /// A rule is loaded, but before one of its list that should come before it.
+    Early(&'r Place, &'r Rule),
 }
 
 /// Compares the loaded rules with those of a set: [`Ruleset::rules`].
@@ -415,7 +409,7 @@ pub fn differences<'r>(
             continue;
         };
         match reached.iter_mut().find(|(list, _)| *list == rule.list) {
-            Some((_, last)) if index < *last => found.push(Difference::Late(place, rule)),
+            Some((_, last)) if index < *last => found.push(Difference::Early(place, rule)),
             Some((_, last)) => *last = index,
             None => reached.push((rule.list, index)),
         }
@@ -603,21 +597,30 @@ mod tests {
         assert_eq!((locked.enabled, locked.rules.len()), (2, 4));
         let error = ruleset("-D\n").load(&mut locked).unwrap_err();
         assert!(error.to_string().contains("locked"), "{error}");
-        let problems = rules.check(&Host::current());
-        assert!(problems.iter().any(|one| one.severity == Severity::Error));
     }
 
     #[test]
-    fn differences_are_missing_extra_and_late_rules() {
+    fn common_rules_that_the_host_refuses_are_not_expected() {
+        let text = b"-w /b\n-a always,exit -F dir=/no/such/directory\n";
+        let mut rules = Ruleset::default();
+        rules.add_common_text(Path::new("r"), text, &Host::current());
+        assert_eq!(rules.rules(&Host::current()).len(), 1);
+        let mut rules = Ruleset::default();
+        rules.add_text(Path::new("r"), text, &Host::current());
+        assert_eq!(rules.rules(&Host::current()).len(), 2);
+    }
+
+    #[test]
+    fn differences_are_missing_extra_and_early_rules() {
         let rules = ruleset("-w /a\n-w /b\n-w /c\n-a never,task\n");
-        let expected = rules.rules();
+        let expected = rules.rules(&Host::current());
         let loaded = kernel("-w /c\n-w /b\n-w /x\n-a never,task\n").rules;
         let line = |difference: &Difference<'_>| match difference {
             Difference::Missing(place, _) => format!("missing {place}"),
-            Difference::Late(place, _) => format!("late {place}"),
+            Difference::Early(place, _) => format!("early {place}"),
             Difference::Extra(rule) => format!("extra {rule}"),
         };
         let found: Vec<String> = differences(&expected, &loaded).iter().map(line).collect();
-        assert_eq!(found, ["missing r:1", "late r:3", "extra -w /x -p rwxa"]);
+        assert_eq!(found, ["missing r:1", "early r:3", "extra -w /x -p rwxa"]);
     }
 }

@@ -44,7 +44,7 @@ fn drift(facts: &Facts, expected: &Ruleset) -> Option<String> {
     let Some(rules) = &facts.kernel.rules else {
         return Some("the loaded rules cannot be compared with those that are expected".to_owned());
     };
-    let expected = expected.rules();
+    let expected = expected.rules(&Host::current());
     let differences = differences(&expected, &rules.loaded);
     let named: Vec<String> = differences.iter().take(MAX_NAMED).map(describe).collect();
     let more = differences.len().saturating_sub(MAX_NAMED);
@@ -62,7 +62,7 @@ fn describe(difference: &Difference<'_>) -> String {
     match difference {
         Difference::Missing(place, rule) => format!("missing `{rule}` ({place})"),
         Difference::Extra(rule) => format!("not expected `{rule}`"),
-        Difference::Late(place, rule) => format!("later than expected `{rule}` ({place})"),
+        Difference::Early(place, rule) => format!("earlier than expected `{rule}` ({place})"),
         _ => "another difference".to_owned(),
     }
 }

@@ -111,10 +111,11 @@ fn list() -> Result<ExitCode> {
 }
 
 fn diff(files: &[PathBuf]) -> Result<ExitCode> {
-    let rules = read(files, &Host::current())?;
+    let host = Host::current();
+    let rules = read(files, &host)?;
     rules.problems.iter().for_each(Problem::log);
     let loaded = loaded_rules()?;
-    let expected = rules.rules();
+    let expected = rules.rules(&host);
     let differences: Vec<Difference<'_>> = differences(&expected, &loaded);
     print(&report::differences(&differences))?;
     Ok(match differences.is_empty() && !rules.has_errors() {

@@ -48,8 +48,8 @@ pub(super) fn differences(differences: &[Difference<'_>]) -> Vec<u8> {
     let shown = |rule: &Rule| plain(&String::from_utf8_lossy(&rule.to_line()));
     let line = |difference: &Difference<'_>| match difference {
         Difference::Missing(place, rule) => format!("{place}: not loaded: {}\n", shown(rule)),
-        Difference::Late(place, rule) => {
-            format!("{place}: loaded before those above it: {}\n", shown(rule))
+        Difference::Early(place, rule) => {
+            format!("{place}: loaded before a rule above it: {}\n", shown(rule))
         }
         Difference::Extra(rule) => format!("loaded, but in no file: {}\n", shown(rule)),
         _ => String::new(),

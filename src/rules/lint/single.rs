@@ -1,4 +1,4 @@
-//! Rules that do not do what they seem to, whatever the others are.
+//! Rules that do not do what they seem to, each seen alone.
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
 
@@ -71,17 +71,23 @@ pub(super) fn unseen_field(rule: &Rule) -> Option<String> {
 
 /// All else that is odd in a rule.
 pub(super) fn warnings(rule: &Rule, host: &Host) -> Vec<String> {
-    let mut texts = Vec::new();
-    texts.extend(needs_kernel(rule, host));
+    let mut texts = refusals(rule, host);
     texts.extend(foreign_arch(rule, host));
     texts.extend(unknown_calls(rule, host));
     texts.extend(mixed_calls(rule, host));
     texts.extend(without_login(rule));
     for condition in &rule.conditions {
         texts.extend(odd_text(condition));
-        texts.extend(missing_path(condition, host));
+        texts.extend(not_a_directory(condition, host));
     }
     texts
+}
+
+/// Why the kernel of this host refuses a rule.
+pub(super) fn refusals(rule: &Rule, host: &Host) -> Vec<String> {
+    let paths = rule.conditions.iter();
+    let paths = paths.filter_map(|condition| missing_path(condition, host));
+    needs_kernel(rule, host).into_iter().chain(paths).collect()
 }
 
 /// The versions of Linux that brought lists and fields.
@@ -201,15 +207,28 @@ fn odd_text(condition: &Condition) -> Option<String> {
 
 /// A path that has to exist when the rule is loaded.
 fn missing_path(condition: &Condition, host: &Host) -> Option<String> {
-    let path = Path::new(OsStr::from_bytes(condition.text()));
-    let needed = match condition.field {
-        Field::DIR => path,
-        Field::PATH | Field::EXE => path.parent()?,
+    let path = path(condition);
+    let kind = |path| (host.kind)(path);
+    let (needed, is_there) = match condition.field {
+        Field::DIR => (path, kind(path) != PathKind::Missing),
+        Field::PATH | Field::EXE => {
+            let parent = path.parent()?;
+            (parent, kind(parent) == PathKind::Directory)
+        }
         _ => return None,
     };
-    let is_missing = (host.kind)(needed) != PathKind::Directory;
-    is_missing.then(|| {
+    (!is_there).then(|| {
         let needed = needed.display();
         format!("the kernel refuses the rule: there is no directory {needed}")
     })
+}
+
+fn not_a_directory(condition: &Condition, host: &Host) -> Option<String> {
+    let path = path(condition);
+    let is_file = condition.field == Field::DIR && (host.kind)(path) == PathKind::Other;
+    is_file.then(|| format!("{} is not a directory; use path=", path.display()))
+}
+
+fn path(condition: &Condition) -> &Path {
+    Path::new(OsStr::from_bytes(condition.text()))
 }
