@@ -76,7 +76,7 @@ pub(super) fn describe(event: &mut AuditEvent) {
             b"comm" => actor.comm = Some(text),
             b"exe" => actor.exe = Some(text),
             b"tty" => actor.tty = Some(text),
-            b"subj" => actor.subj = Some(text),
+            b"subj" => actor.subj = actor.subj.or(Some(text)),
             b"res" => event.success = Some(events::outcome(text)),
             // The ids of ANOM_ABEND and others are those of the process.
             key => drop(actor.ids.set(key, value.id())),

@@ -176,7 +176,7 @@ pub(super) fn user<'a>(
             tty: user.tty,
             comm: from_call(|call| call.comm).or(user.comm),
             exe: from_call(|call| call.exe).or(user.exe),
-            subj: user.subj.or(from_call(|call| call.subj)),
+            subj: user.subj.or(from_call(|call| call.subj)).or(facts.contexts),
         },
         key: user.key(arena).or(from_call(|call| call.key)),
         cwd: user.cwd.or(facts.cwd),
@@ -240,7 +240,10 @@ pub(super) fn without_call<'a>(
         syscall: "",
         exit: 0,
         error: None,
-        actor: Actor::default(),
+        actor: Actor {
+            subj: facts.contexts,
+            ..Actor::default()
+        },
         key: None,
         cwd: facts.cwd,
         detail,

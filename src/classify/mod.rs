@@ -100,9 +100,13 @@ impl Classifier {
     ) -> Option<AuditEvent<'a>> {
         let arena = arena.bump();
         let mut event = self.event(group, facts, arena)?;
-        let has_records = facts.has_others || event.kind() == EventKind::Audit;
+        let has_records = facts.has_others
+            || facts
+                .contexts
+                .is_some_and(|labels| event.actor.subj != Some(labels))
+            || event.kind() == EventKind::Audit;
         if has_records && self.kinds.contains(event.kind()) {
-            event.records = records::of(group, event.kind(), arena);
+            event.records = records::of(group, &event, arena);
             if event.kind() == EventKind::Audit && facts.call.is_none() {
                 audit::describe(&mut event);
             }

@@ -4,29 +4,30 @@ use bumpalo::{Bump, collections::Vec};
 
 use crate::{
     model::{
-        AuditMessage, AuditMessageGroup, EventKind, EventRecord,
+        AuditEvent, AuditMessage, AuditMessageGroup, EventKind, EventRecord,
         record_type::{
             AUDIT_CWD, AUDIT_EXECVE, AUDIT_LOGIN, AUDIT_PATH, AUDIT_PROCTITLE, AUDIT_SOCKADDR,
             AUDIT_SYSCALL, AUDIT_URINGOP,
         },
     },
-    parse::{Sockaddr, decode, tokenize},
+    parse::{Sockaddr, decode, is_contexts, tokenize},
 };
 
-/// Decodes the records of an event of this kind, but for those that have keys of their own. Records
-/// of one type are adjacent.
+/// Decodes the records of an event, but for those that have keys of their own in its line. Records of
+/// one type are adjacent.
 pub(super) fn of<'a>(
     group: &AuditMessageGroup<'a>,
-    kind: EventKind,
+    event: &AuditEvent<'a>,
     arena: &'a Bump,
 ) -> &'a [EventRecord<'a>] {
+    let kind = event.kind();
     let mut records = Vec::new_in(arena);
     let mut has_message = false;
     for message in group.messages() {
         // Of several messages of programs, the first one is the event.
         let is_message = is_of_program(&message) && kind == EventKind::User;
         if is_message && !std::mem::replace(&mut has_message, true)
-            || has_keys(&message, kind, arena)
+            || has_keys(&message, event, arena)
         {
             continue;
         }
@@ -46,14 +47,19 @@ fn is_of_program(message: &AuditMessage) -> bool {
     message.record_type.is_user_event() || message.record_type == AUDIT_LOGIN
 }
 
-/// Whether the line of an event of this kind has keys for a record.
-fn has_keys(message: &AuditMessage, kind: EventKind, arena: &Bump) -> bool {
+/// Whether the line of an event has keys for a record.
+fn has_keys(message: &AuditMessage, event: &AuditEvent, arena: &Bump) -> bool {
+    let kind = event.kind();
     match message.record_type {
         AUDIT_CWD | AUDIT_PROCTITLE => true,
         AUDIT_SYSCALL | AUDIT_URINGOP | AUDIT_PATH | AUDIT_EXECVE => kind != EventKind::Audit,
         AUDIT_SOCKADDR => kind == EventKind::Socket && is_shown(message.data, arena),
         // The labels of several security modules, in `subj`.
-        _ => message.data.starts_with(b"subj_"),
+        _ if is_contexts(message) => {
+            let subj = event.actor.subj.unwrap_or_default();
+            !subj.is_empty() && message.data.starts_with(subj)
+        }
+        _ => false,
     }
 }
 
@@ -72,7 +78,7 @@ fn fields<'a>(message: &AuditMessage<'a>, arena: &'a Bump) -> &'a [(&'a [u8], &'
     if !matches!(message.record_type, AUDIT_SYSCALL | AUDIT_URINGOP) {
         return decode(message.record_type, message.data, arena);
     }
-    // Each once, whatever a forged record repeats.
+    // A forged record may repeat them: the first of each counts.
     let keys: [&[u8]; 5] = [b"a0", b"a1", b"a2", b"a3", b"per"];
     let pairs = keys.into_iter().filter_map(|key| {
         let token = tokenize(message.data).find(|token| token.key == key)?;

@@ -5,7 +5,7 @@ use bumpalo::{Bump, collections::Vec};
 use crate::{
     bytes::{hex, unhex},
     model::{
-        Arena, AuditMessageGroup, Identity, RecordType,
+        Arena, AuditMessage, AuditMessageGroup, Identity, RecordType,
         record_type::{
             AUDIT_AVC, AUDIT_AVC_PATH, AUDIT_CWD, AUDIT_EXECVE, AUDIT_FD_PAIR, AUDIT_IPE_ACCESS,
             AUDIT_LOGIN, AUDIT_MAC_TASK_CONTEXTS, AUDIT_MMAP, AUDIT_OPENAT2, AUDIT_PATH,
@@ -134,9 +134,7 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Arena) -> Facts<'a> {
                 facts.operations += 1;
                 facts.uring.get_or_insert_with(call);
             }
-            AUDIT_MAC_TASK_CONTEXTS | AUDIT_IPE_ACCESS if message.data.starts_with(b"subj_") => {
-                facts.contexts = Some(body());
-            }
+            _ if is_contexts(&message) => facts.contexts = Some(body()),
             AUDIT_PATH => paths.push(PathRecord::parse(message.data, arena)),
             AUDIT_CWD => facts.cwd = only_text(record_type, message.data, b"cwd", arena),
             AUDIT_EXECVE => pieces.add(body()),
@@ -172,6 +170,15 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Arena) -> Facts<'a> {
     facts.paths = paths.into_bump_slice();
     facts.argv = pieces.finish(arena);
     facts
+}
+
+/// Whether a record has the labels of several security modules, for [`Facts::contexts`].
+pub(crate) fn is_contexts(message: &AuditMessage) -> bool {
+    let may_be = matches!(
+        message.record_type,
+        AUDIT_MAC_TASK_CONTEXTS | AUDIT_IPE_ACCESS
+    );
+    may_be && message.data.starts_with(b"subj_")
 }
 
 impl<'a> Facts<'a> {

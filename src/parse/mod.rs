@@ -24,6 +24,7 @@ use crate::model::{Arena, RecordType};
 
 pub use execve::Argv;
 pub(crate) use execve::position;
+pub(crate) use facts::is_contexts;
 pub use facts::{CallRecord, Facts, facts};
 pub(crate) use fields::decode;
 pub use path::{NameType, PathRecord};
