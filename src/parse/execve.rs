@@ -4,6 +4,10 @@
 //! `argc=3 a0="echo" a1_len=40000 a1[0]=79…`, then ` a1[1]=79…` and so on (kernel/auditsc.c,
 //! `audit_log_execve_info`). Each piece is quoted or hex independently. A relay may reorder the
 //! records, so all pieces are collected first and sorted then.
+//!
+//! Linux before 4.8 writes nothing for an empty argument: `argc=3 a0="ls" a2="/etc"`.
+
+use std::ops::Range;
 
 use bumpalo::{Bump, collections::Vec};
 
@@ -17,7 +21,13 @@ use crate::{
 pub(crate) struct Pieces<'a> {
     found: Vec<'a, Piece<'a>>,
     argc: Option<i64>,
+    /// Arguments that a record passed over, from the first up to the next that it has.
+    passed_over: Vec<'a, Range<u32>>,
 }
+
+/// The largest number of arguments that are taken for empty because a record passed over them. A
+/// forged record may pass over billions.
+const MAX_PASSED_OVER: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
 struct Piece<'a> {
@@ -31,7 +41,7 @@ struct Piece<'a> {
 pub struct Argv<'a> {
     /// The arguments that arrived, in order, including empty ones.
     pub args: &'a [&'a [u8]],
-    /// Whether every piece of all `argc` arguments arrived.
+    /// Whether every piece of all `argc` arguments arrived, or is known to be empty.
     pub complete: bool,
 }
 
@@ -41,11 +51,40 @@ impl<'a> Pieces<'a> {
             // Most programs have at most eight arguments.
             found: Vec::with_capacity_in(8, arena),
             argc: None,
+            passed_over: Vec::new_in(arena),
         }
     }
 
     /// Adds the pieces of one EXECVE record.
     pub(crate) fn add(&mut self, body: &'a [u8]) {
+        let start = self.found.len();
+        self.read(body);
+        self.note_passed_over(start, body.trim_ascii_start().starts_with(b"argc="));
+    }
+
+    /// Notes the arguments between those of one record, the pieces from `start` on. Only the record
+    /// with `argc` is known to begin with the first argument.
+    fn note_passed_over(&mut self, start: usize, is_first: bool) {
+        let pieces = self.found.get(start..).unwrap_or_default();
+        let numbers = pieces.iter().map(|piece| piece.argument);
+        if is_first
+            && numbers
+                .clone()
+                .zip(0..)
+                .all(|(number, next)| number == next)
+        {
+            return;
+        }
+        let mut next = is_first.then_some(0);
+        for number in numbers {
+            if let Some(next) = next.filter(|next| *next < number) {
+                self.passed_over.push(next..number);
+            }
+            next = Some(number.saturating_add(1));
+        }
+    }
+
+    fn read(&mut self, body: &'a [u8]) {
         let mut fields = Fields::new(body);
         loop {
             while let Some((argument, value)) = fields.take_argument() {
@@ -83,7 +122,19 @@ impl<'a> Pieces<'a> {
         self.found.dedup_by_key(|piece| position(piece));
         let mut complete = true;
         let mut args: Vec<'a, &'a [u8]> = Vec::with_capacity_in(self.found.len(), arena);
+        let most = self.found.len() + MAX_PASSED_OVER;
         for pieces in self.found.chunk_by(|a, b| a.argument == b.argument) {
+            let is_gap = |gap: &&Range<u32>| {
+                gap.start as usize == args.len()
+                    && pieces
+                        .first()
+                        .is_some_and(|piece| piece.argument == gap.end)
+            };
+            if let Some(gap) = self.passed_over.iter().find(is_gap)
+                && (gap.end as usize) < most
+            {
+                args.resize(gap.end as usize, b"");
+            }
             complete &= pieces
                 .iter()
                 .map(|p| p.argument as usize)
@@ -205,7 +256,24 @@ mod tests {
             false,
         );
         check(&[r#"argc=2 a0="echo""#], &["echo"], false);
-        check(&[r#"argc=3 a0="echo" a2="x""#], &["echo", "x"], false);
+        check(&[r#"argc=3 a0="echo""#, r#"a2="x""#], &["echo", "x"], false);
+        check(&[r#"a1="echo" a2="x""#], &["echo", "x"], false);
+    }
+
+    #[test]
+    fn an_argument_that_a_record_passes_over_is_empty() {
+        check(&[r#"argc=3 a0="echo" a2="x""#], &["echo", "", "x"], true);
+        check(&[r#"argc=2 a1="x""#], &["", "x"], true);
+        check(
+            &[r#"argc=5 a0="a" a3="d""#, r#"a4="e""#],
+            &["a", "", "", "d", "e"],
+            true,
+        );
+        // Where that is cannot be told from a record that is lost.
+        check(&[r#"argc=3 a0="a" a1="b""#], &["a", "b"], false);
+        let most = format!(r#"argc=66 a65="{}""#, "x");
+        check(&[&most], &["x"], false);
+        check(&[r#"argc=4294967295 a4294967294="x""#], &["x"], false);
     }
 
     #[test]
