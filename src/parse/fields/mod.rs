@@ -63,6 +63,8 @@ type Open<'a> = Option<(&'a [u8], Value<'a>)>;
 
 struct Decoder<'a> {
     record_type: RecordType,
+    /// Whether all values are numbers, which stay as they are.
+    has_only_numbers: bool,
     /// Whether AppArmor wrote the record.
     is_apparmor: bool,
     /// `AUDIT_ARCH_*` and the operation, once the record has said them.
@@ -78,6 +80,7 @@ impl<'a> Decoder<'a> {
     fn new(record_type: RecordType, arena: &'a Bump) -> Decoder<'a> {
         Decoder {
             record_type,
+            has_only_numbers: untrusted::has_only_numbers(record_type),
             is_apparmor: (AUDIT_AA.0..=1599).contains(&record_type.0),
             arch: None,
             op: b"",
@@ -179,6 +182,9 @@ impl<'a> Decoder<'a> {
     fn put(&mut self, key: &'a [u8], value: Value<'a>) {
         if value.is_placeholder() {
             return;
+        }
+        if self.has_only_numbers {
+            return self.fields.push(key, value.bytes, self.arena);
         }
         let value = self.without_comma(value);
         match (self.record_type, key) {

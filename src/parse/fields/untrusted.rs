@@ -3,7 +3,10 @@
 use crate::{
     model::{
         RecordType,
-        record_type::{AUDIT_EXECVE, AUDIT_KERNEL_OTHER},
+        record_type::{
+            AUDIT_BPRM_FCAPS, AUDIT_CAPSET, AUDIT_EXECVE, AUDIT_FD_PAIR, AUDIT_KERNEL_OTHER,
+            AUDIT_MMAP, AUDIT_OPENAT2,
+        },
     },
     parse::user,
 };
@@ -29,6 +32,16 @@ pub(super) fn is_untrusted(record_type: RecordType, is_apparmor: bool, key: &[u8
         1800..=1899 => is_common(key) || matches!(key, b"dev" | b"xattr"),
         _ => false,
     }
+}
+
+/// Whether all values in records of a type are numbers (kernel/auditsc.c, `show_special` and
+/// `audit_log_exit`). These records come with many calls: BPRM_FCAPS with each program that root
+/// starts.
+pub(super) fn has_only_numbers(record_type: RecordType) -> bool {
+    matches!(
+        record_type,
+        AUDIT_BPRM_FCAPS | AUDIT_CAPSET | AUDIT_FD_PAIR | AUDIT_MMAP | AUDIT_OPENAT2
+    )
 }
 
 /// The fields that mean the same in all of the kernel's records.
