@@ -1,7 +1,10 @@
 //! Objects within objects, for formats that have them.
 
-use super::{list, string};
-use crate::bytes::{Decimal, Integer};
+use super::text::{self, by_type, list, string};
+use crate::{
+    bytes::{Decimal, Integer},
+    model::EventRecord,
+};
 
 /// Writes one object. Nothing is written for what is not there, an object without members included.
 pub(super) struct Nested<'a> {
@@ -85,10 +88,16 @@ impl Nested<'_> {
     pub(super) fn fields(&mut self, key: &str, fields: &[(&[u8], &[u8])]) {
         if !fields.is_empty() {
             self.key(key);
-            list(b"{}", fields.iter(), self.out, |(key, text), out| {
-                string(key, out);
-                out.push(b':');
-                string(text, out);
+            readable(fields, self.out);
+        }
+    }
+
+    /// Records by type, each type an array.
+    pub(super) fn records(&mut self, key: &str, records: &[EventRecord]) {
+        if !records.is_empty() {
+            self.key(key);
+            by_type(records, self.out, |record, out| {
+                readable(record.fields, out)
             });
         }
     }
@@ -117,6 +126,15 @@ impl Nested<'_> {
     /// Upper-case hex.
     pub(super) fn hex(&mut self, key: &str, bytes: &[u8]) {
         self.key(key);
-        super::hex(bytes, self.out);
+        text::hex(bytes, self.out);
     }
+}
+
+/// Writes an object of texts. The exact bytes of those that are not UTF-8 are elsewhere in the line.
+fn readable(fields: &[(&[u8], &[u8])], out: &mut Vec<u8>) {
+    list(b"{}", fields.iter(), out, |(key, text), out| {
+        string(key, out);
+        out.push(b':');
+        string(text, out);
+    });
 }

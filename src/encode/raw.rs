@@ -9,7 +9,7 @@
 //! the exact bytes in upper-case hex. `node`, `incomplete`, `truncated`, `relayed` and
 //! `redacted` are not in go-audit's groups, and are left out if there is nothing to report.
 
-use super::{list, nested::Nested};
+use super::{nested::Nested, text::list};
 use crate::model::AuditMessageGroup;
 
 /// The beginning of every line, by which a line that was cut short in a file is recognised.

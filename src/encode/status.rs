@@ -1,6 +1,6 @@
 //! Status lines: the state of auditrd and of the kernel's audit system.
 
-use super::{list, nested::Nested};
+use super::{nested::Nested, text::list};
 use crate::model::{Change, Identity, KernelState, Privileges, Status};
 
 /// Appends a status line, with its line end. It begins as every line does.

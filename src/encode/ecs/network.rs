@@ -1,7 +1,9 @@
 //! The members of an event about a socket.
 
-use super::{super::nested::Nested, is_ip};
-use crate::model::{SocketAction, SocketDetail, SocketStatus};
+use crate::{
+    encode::{nested::Nested, values::is_ip},
+    model::{SocketAction, SocketDetail, SocketStatus},
+};
 
 /// `event.action`, in the words of auditbeat.
 pub(super) fn action(action: SocketAction) -> &'static str {

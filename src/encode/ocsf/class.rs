@@ -1,8 +1,11 @@
 //! Which class of the Open Cybersecurity Schema Framework an event has, and which activity of it.
 
-use crate::model::{
-    Action, AuditEvent, Detail, Identity, ProcessAction, RecordType, SocketAction, SocketDetail,
-    SocketStatus, UserDetail, record_type::*,
+use crate::{
+    encode::values::last_part,
+    model::{
+        Action, AuditEvent, Detail, Identity, ProcessAction, RecordType, SocketAction,
+        SocketDetail, SocketStatus, UserDetail, record_type::*,
+    },
 };
 
 /// A class of the schema and one of its activities.
@@ -206,7 +209,7 @@ pub(super) fn subject<'a>(event: &AuditEvent<'a>) -> Option<&'a [u8]> {
 /// The program that authenticates.
 pub(super) fn service<'a>(event: &AuditEvent<'a>) -> Option<&'a [u8]> {
     let actor = &event.actor;
-    let exe = actor.exe.map(super::objects::last_part);
+    let exe = actor.exe.map(last_part);
     exe.filter(|name| !name.is_empty()).or(actor.comm)
 }
 

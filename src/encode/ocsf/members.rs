@@ -3,11 +3,14 @@
 use super::{
     Nested,
     class::{self, Class},
-    objects::{self, is_ip, set},
+    objects,
 };
-use crate::model::{
-    Action, AuditEvent, Detail, FileDetail, Identity, ProcessAction, ProcessDetail, SocketAction,
-    SocketDetail, UserDetail,
+use crate::{
+    encode::values::{is_ip, set},
+    model::{
+        Action, AuditEvent, Detail, FileDetail, Identity, ProcessAction, ProcessDetail,
+        SocketAction, SocketDetail, UserDetail,
+    },
 };
 
 /// The members that only some classes have.

@@ -1,31 +1,12 @@
 //! The objects of the schema that several classes have.
 
-use std::net::IpAddr;
-
 use crate::{
-    encode::nested::Nested,
-    model::{Attributes, AuditEvent, Identity, Parent, Timestamp, Who},
+    encode::{
+        nested::Nested,
+        values::{last_part, name_of, set},
+    },
+    model::{Attributes, AuditEvent, Parent, Timestamp, Who},
 };
-
-/// The last part of a path.
-pub(super) fn last_part(path: &[u8]) -> &[u8] {
-    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
-}
-
-pub(super) fn is_ip(text: &[u8]) -> bool {
-    str::from_utf8(text).is_ok_and(|text| text.parse::<IpAddr>().is_ok())
-}
-
-/// The id, if it is set.
-pub(super) fn set(id: u32) -> Option<u32> {
-    (id != Identity::UNSET).then_some(id)
-}
-
-/// The name of the user or group whose id has this key in the default format.
-fn name_of<'a>(who: &Who<'a>, key: &[u8]) -> Option<&'a [u8]> {
-    let pair = who.names.iter().find(|(known, _)| *known == key);
-    pair.map(|(_, name)| *name)
-}
 
 /// A `user` or a `group`: an id and its name.
 pub(super) fn named(id: u32, key: &'static str, who: &Who, object: &mut Nested) {

@@ -1,7 +1,9 @@
 //! The values of an event that people search for, wherever they are.
 
-use super::objects::is_ip;
-use crate::model::{AuditEvent, Detail};
+use crate::{
+    encode::values::is_ip,
+    model::{AuditEvent, Detail},
+};
 
 /// One value.
 pub(super) struct Observable<'a> {

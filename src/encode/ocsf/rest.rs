@@ -1,12 +1,11 @@
 //! The members of a line that its class has no attribute for.
 
-use super::{
-    Nested,
-    class::Class,
-    objects::{is_ip, set},
-};
+use super::{Nested, class::Class};
 use crate::{
-    encode::{by_type, ecs},
+    encode::{
+        exact::exact,
+        values::{is_ip, set},
+    },
     model::{
         Action, Attributes, AuditDetail, AuditEvent, Detail, FileDetail, ProcessDetail,
         SocketDetail, UserDetail,
@@ -36,9 +35,7 @@ pub(super) fn write(event: &AuditEvent, class: Class, object: &mut Nested) {
         Detail::Audit(detail) => rest_of_audit(detail, object),
     }
     object.text("subj", event.actor.subj);
-    if !event.records.is_empty() {
-        object.value("records", |out| by_type(event.records, out, ecs::readable));
-    }
+    object.records("records", event.records);
     object.object("login", |object| {
         if let Some(login) = &event.who.login {
             object.text("acct", login.acct);
@@ -51,7 +48,7 @@ pub(super) fn write(event: &AuditEvent, class: Class, object: &mut Nested) {
     object.flag("incomplete", event.incomplete);
     object.flag("relayed", event.relayed);
     object.flag("redacted", event.redacted);
-    object.object("hex", |hex| ecs::exact(event, hex));
+    object.object("hex", |hex| exact(event, hex));
 }
 
 /// The members of a base event that another class would have attributes for.
