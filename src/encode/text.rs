@@ -30,6 +30,9 @@ pub(super) fn by_type(
 /// Writes an object of texts, each that is not UTF-8 followed by its exact bytes.
 pub(super) fn fields(fields: &[(&[u8], &[u8])], out: &mut Vec<u8>) {
     list(b"{}", fields.iter(), out, |(key, text), out| {
+        if is_plain(key) && is_plain(text) {
+            return plain_field(key, text, out);
+        }
         string(key, out);
         out.push(b':');
         if !string(text, out) {
@@ -39,6 +42,17 @@ pub(super) fn fields(fields: &[(&[u8], &[u8])], out: &mut Vec<u8>) {
             hex(text, out);
         }
     });
+}
+
+/// Writes a member whose key and text need no escaping.
+#[inline]
+fn plain_field(key: &[u8], text: &[u8], out: &mut Vec<u8>) {
+    out.reserve(key.len() + text.len() + 5);
+    out.push(b'"');
+    out.extend_from_slice(key);
+    out.extend_from_slice(b"\":\"");
+    out.extend_from_slice(text);
+    out.push(b'"');
 }
 
 /// Writes items between two brackets, with commas between them.
