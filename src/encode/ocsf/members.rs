@@ -174,17 +174,26 @@ fn source(detail: &UserDetail, object: &mut Nested) {
 fn network(detail: &SocketDetail, line: &mut Nested) {
     const INBOUND: u32 = 1;
     const OUTBOUND: u32 = 2;
-    let local = (detail.local_address, detail.local_port);
-    let remote = (detail.remote_address, detail.remote_port);
+    let local = End {
+        address: detail.local_address,
+        port: detail.local_port,
+        name: None,
+    };
+    let remote = End {
+        address: detail.remote_address,
+        port: detail.remote_port,
+        name: detail.socket,
+    };
     let (source, destination, direction) = match detail.action {
         SocketAction::Connect | SocketAction::Send => (local, remote, OUTBOUND),
         SocketAction::Accept | SocketAction::Receive => (remote, local, INBOUND),
-        SocketAction::Bind | SocketAction::Listen => ((None, None), local, INBOUND),
+        SocketAction::Bind | SocketAction::Listen => {
+            let name = detail.socket;
+            (End::default(), End { name, ..local }, INBOUND)
+        }
     };
-    line.object("src_endpoint", |end| endpoint(source, None, end));
-    line.object("dst_endpoint", |end| {
-        endpoint(destination, detail.socket, end)
-    });
+    line.object("src_endpoint", |end| endpoint(&source, end));
+    line.object("dst_endpoint", |end| endpoint(&destination, end));
     line.object("connection_info", |info| {
         info.number("direction_id", Some(direction));
         info.number(
@@ -198,14 +207,22 @@ fn network(detail: &SocketDetail, line: &mut Nested) {
     });
 }
 
-fn endpoint(
-    (address, port): (Option<&[u8]>, Option<u32>),
-    name: Option<&[u8]>,
-    object: &mut Nested,
-) {
-    object.text("ip", address.filter(|text| is_ip(text)));
-    object.text("name", name.or(address.filter(|text| !is_ip(text))));
-    object.number("port", port.filter(|port| *port <= u32::from(u16::MAX)));
+/// One end of a connection.
+#[derive(Default)]
+struct End<'a> {
+    address: Option<&'a [u8]>,
+    port: Option<u32>,
+    /// The name of a Unix socket.
+    name: Option<&'a [u8]>,
+}
+
+fn endpoint(end: &End, object: &mut Nested) {
+    let is_ip = |text: &&[u8]| is_ip(text);
+    object.text("ip", end.address.filter(is_ip));
+    let name = end.address.filter(|text| !is_ip(text)).or(end.name);
+    object.text("name", name);
+    let port = end.port.filter(|port| objects::is_port(*port));
+    object.number("port", port);
 }
 
 /// The module that a call loaded into the kernel or removed from it.

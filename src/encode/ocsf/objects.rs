@@ -8,6 +8,11 @@ use crate::{
     model::{Attributes, AuditEvent, Parent, Timestamp, Who},
 };
 
+/// Whether a number is a port of the schema. Those of vsock and netlink may be larger.
+pub(super) fn is_port(number: u32) -> bool {
+    number <= u32::from(u16::MAX)
+}
+
 /// A `user` or a `group`: an id and its name.
 pub(super) fn named(id: u32, key: &'static str, who: &Who, object: &mut Nested) {
     object.id("uid", set(id));

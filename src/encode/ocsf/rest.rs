@@ -1,13 +1,13 @@
 //! The members of a line that its class has no attribute for.
 
-use super::{Nested, class::Class};
+use super::{Nested, class::Class, objects::is_port};
 use crate::{
     encode::{
         exact::exact,
         values::{is_ip, set},
     },
     model::{
-        Action, Attributes, AuditDetail, AuditEvent, Detail, FileDetail, ProcessDetail,
+        Action, Attributes, AuditDetail, AuditEvent, Detail, FileDetail, Identity, ProcessDetail,
         SocketDetail, UserDetail,
     },
 };
@@ -20,6 +20,9 @@ pub(super) fn write(event: &AuditEvent, class: Class, object: &mut Nested) {
         object.text("syscall", Some(event.syscall.as_bytes()));
         object.number("exit", Some(event.exit));
     }
+    if ids.pid == Identity::UNSET {
+        without_actor(event, object);
+    }
     if class == Class::Base {
         bare(event, object);
     }
@@ -29,13 +32,18 @@ pub(super) fn write(event: &AuditEvent, class: Class, object: &mut Nested) {
     object.number("sgid", set(ids.sgid));
     match &event.detail {
         Detail::Process(detail) => rest_of_process(detail, object),
-        Detail::File(detail) => rest_of_file(detail, object),
+        Detail::File(detail) => rest_of_file(detail, class, object),
         Detail::User(detail) => rest_of_user(detail, class, object),
-        Detail::Socket(detail) => rest_of_socket(detail, object),
+        Detail::Socket(detail) => rest_of_socket(detail, class, object),
         Detail::Audit(detail) => rest_of_audit(detail, object),
     }
     object.text("subj", event.actor.subj);
     object.records("records", event.records);
+    object.fields("names", event.who.names);
+    object.object("parent", |object| {
+        let origin = event.who.parent.as_ref().map(|parent| parent.origin);
+        object.text("origin", origin.map(|origin| origin.name().as_bytes()));
+    });
     object.object("login", |object| {
         if let Some(login) = &event.who.login {
             object.text("acct", login.acct);
@@ -51,20 +59,39 @@ pub(super) fn write(event: &AuditEvent, class: Class, object: &mut Nested) {
     object.object("hex", |hex| exact(event, hex));
 }
 
+/// What is known of a process without an id, which is no actor.
+fn without_actor(event: &AuditEvent, object: &mut Nested) {
+    let (actor, ids) = (&event.actor, &event.actor.ids);
+    object.number("ppid", set(ids.ppid));
+    object.number("auid", set(ids.auid));
+    object.number("uid", set(ids.uid));
+    object.number("gid", set(ids.gid));
+    object.number("euid", set(ids.euid));
+    object.number("egid", set(ids.egid));
+    object.number("session", set(ids.session));
+    object.text("tty", actor.tty);
+    object.text("comm", actor.comm);
+    object.text("cwd", event.cwd);
+    object.text("exectuable", actor.exe);
+}
+
 /// The members of a base event that another class would have attributes for.
 fn bare(event: &AuditEvent, object: &mut Nested) {
     match &event.detail {
+        Detail::Process(detail) => {
+            object.text("commandline", detail.argv.and(detail.commandline));
+        }
         Detail::File(detail) => {
             object.text("path", detail.path);
             object.text("dest_path", detail.dest_path);
+            object.id("inode", detail.attributes.inode);
+            object.number("ouid", detail.attributes.ouid);
         }
         Detail::Socket(detail) => {
             object.text("local_address", detail.local_address);
-            object.number("local_port", detail.local_port);
             object.text("remote_address", detail.remote_address);
-            object.number("remote_port", detail.remote_port);
         }
-        Detail::Process(_) | Detail::User(_) | Detail::Audit(_) => {}
+        Detail::User(_) | Detail::Audit(_) => {}
     }
 }
 
@@ -81,12 +108,12 @@ fn rest_of_process(detail: &ProcessDetail, object: &mut Nested) {
     object.flag("path_unresolved", detail.path_unresolved);
 }
 
-fn rest_of_file(detail: &FileDetail, object: &mut Nested) {
+fn rest_of_file(detail: &FileDetail, class: Class, object: &mut Nested) {
     object.text("action", Some(detail.action.name().as_bytes()));
     object.text("commandline", detail.commandline);
-    let is_in_file = matches!(detail.action, Action::Renamed);
+    let is_written = detail.action == Action::Renamed || class == Class::Base;
     let first = detail.path.filter(|_| detail.dest_path.is_some());
-    object.text("path", first.filter(|_| !is_in_file));
+    object.text("path", first.filter(|_| !is_written));
     object.text("real_path", detail.real_path);
     object.text("real_dest_path", detail.real_dest_path);
     rest_of_attributes(&detail.attributes, object);
@@ -120,11 +147,20 @@ fn rest_of_user(detail: &UserDetail, class: Class, object: &mut Nested) {
     object.fields("fields", detail.fields);
 }
 
-fn rest_of_socket(detail: &SocketDetail, object: &mut Nested) {
+fn rest_of_socket(detail: &SocketDetail, class: Class, object: &mut Nested) {
     object.text("action", Some(detail.action.name().as_bytes()));
     object.text("status", Some(detail.status.name().as_bytes()));
     object.text("commandline", detail.commandline);
     object.text("family", detail.family);
+    let is_written = |port: &u32| class == Class::Network && is_port(*port);
+    object.number(
+        "local_port",
+        detail.local_port.filter(|port| !is_written(port)),
+    );
+    object.number(
+        "remote_port",
+        detail.remote_port.filter(|port| !is_written(port)),
+    );
     object.text("socket", detail.socket);
     object.number("fd", detail.fd);
     object.text("path", detail.path);
