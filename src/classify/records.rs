@@ -10,7 +10,7 @@ use crate::{
             AUDIT_SYSCALL, AUDIT_URINGOP,
         },
     },
-    parse::{Sockaddr, decode, is_contexts, tokenize},
+    parse::{Sockaddr, decode, is_contexts, is_plain, tokenize},
 };
 
 /// Decodes the records of an event, but for those that have keys of their own in its line. Records of
@@ -36,6 +36,7 @@ pub(super) fn of<'a>(
             records.push(EventRecord {
                 record_type,
                 fields,
+                is_plain: is_plain(record_type, message.data),
             });
         }
     }

@@ -1,6 +1,6 @@
 //! The members of a line whose keys are known.
 
-use super::text::{by_type, escaped, fields, hex, list, string};
+use super::text::{by_type, escaped, fields, hex, list, plain_fields, string};
 use crate::{
     bytes::{Decimal, Integer, is_plain},
     model::{EventRecord, Identity},
@@ -156,7 +156,10 @@ impl Object<'_> {
     pub(super) fn records(&mut self, key: &'static Key, records: &[EventRecord]) {
         if !records.is_empty() {
             self.out.extend_from_slice(key.bare);
-            by_type(records, self.out, |record, out| fields(record.fields, out));
+            by_type(records, self.out, |record, out| match record.is_plain {
+                true => plain_fields(record.fields, out),
+                false => fields(record.fields, out),
+            });
         }
     }
 }

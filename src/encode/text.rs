@@ -44,6 +44,13 @@ pub(super) fn fields(fields: &[(&[u8], &[u8])], out: &mut Vec<u8>) {
     });
 }
 
+/// As [`fields`], of names and texts that need no escaping.
+pub(super) fn plain_fields(fields: &[(&[u8], &[u8])], out: &mut Vec<u8>) {
+    list(b"{}", fields.iter(), out, |(key, text), out| {
+        plain_field(key, text, out)
+    });
+}
+
 /// Writes a member whose key and text need no escaping.
 #[inline]
 fn plain_field(key: &[u8], text: &[u8], out: &mut Vec<u8>) {

@@ -10,4 +10,6 @@ pub struct EventRecord<'a> {
     pub record_type: RecordType,
     /// The fields, in the order of the record, with their decoded values.
     pub fields: &'a [(&'a [u8], &'a [u8])],
+    /// Whether it is known that no name and no value needs escaping in JSON.
+    pub(crate) is_plain: bool,
 }

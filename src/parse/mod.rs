@@ -26,7 +26,7 @@ pub use execve::Argv;
 pub(crate) use execve::position;
 pub(crate) use facts::is_contexts;
 pub use facts::{CallRecord, Facts, facts};
-pub(crate) use fields::decode;
+pub(crate) use fields::{decode, is_plain};
 pub use path::{NameType, PathRecord};
 pub use sockaddr::Sockaddr;
 pub use tokenize::{AuditMessageTokenMap, Token, Tokens, tokenize};

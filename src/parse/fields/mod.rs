@@ -17,7 +17,7 @@ use std::fmt::Display;
 use bumpalo::{Bump, collections::Vec};
 
 use crate::{
-    bytes::{hex, integer},
+    bytes::{self, hex, integer},
     model::{
         Arch, RecordType,
         record_type::{
@@ -56,6 +56,11 @@ pub(crate) fn decode<'a>(
     }
     decoder.appended(names);
     decoder.finish()
+}
+
+/// Whether no field of a record needs escaping in JSON, found without a look at each.
+pub(crate) fn is_plain(record_type: RecordType, body: &[u8]) -> bool {
+    untrusted::has_only_numbers(record_type) && bytes::is_plain(body)
 }
 
 /// A pair whose value may continue with the next word.
@@ -482,6 +487,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_record_that_is_plain_has_only_plain_fields(
+            number in prop::sample::select(std::vec![1321u16, 1322, 1323, 1337]),
+            pieces in prop::collection::vec(piece(), 0..20),
+        ) {
+            let arena = Bump::new();
+            let body = pieces.concat();
+            if is_plain(RecordType(number), &body) {
+                for (name, text) in decode(RecordType(number), &body, &arena) {
+                    prop_assert!(bytes::is_plain(name) && bytes::is_plain(text));
+                }
+            }
+        }
+
         #[test]
         fn any_record_has_fields_with_distinct_names(
             number in 1000u16..3000,
