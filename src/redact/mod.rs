@@ -81,9 +81,10 @@ impl Redactor {
         self.groups.last().unwrap_or(group)
     }
 
-    /// A command line as `/proc/PID/cmdline` has it, without secrets. `None` if there are none.
+    /// A command line as `/proc/PID/cmdline` has it, without secrets. `None` if there are none. If it
+    /// does not end in NUL, its end is missing.
     pub fn title(&self, title: &[u8]) -> Option<Vec<u8>> {
-        self.title_text(title, false)
+        self.title_text(title, !title.ends_with(b"\0"))
     }
 
     /// Arguments that end in NUL, or a title that the program wrote itself.

@@ -72,7 +72,7 @@ impl Redactor {
         for (record, message) in group.messages().enumerate() {
             match message.record_type {
                 AUDIT_EXECVE => has_arguments = true,
-                AUDIT_PROCTITLE => self.title_record(record, message.data, arena, edits),
+                AUDIT_PROCTITLE => self.title_record(record, message, arena, edits),
                 record_type if has_no_text(record_type) => {}
                 _ => self.message(record, message, arena, edits),
             }
@@ -161,18 +161,24 @@ impl Redactor {
         }
     }
 
-    fn title_record<'a>(&self, record: usize, data: &'a [u8], arena: &'a Bump, edits: &mut Edits) {
-        let Some(token) = tokenize(data).find(|token| token.key == b"proctitle") else {
-            return;
+    fn title_record<'a>(
+        &self,
+        record: usize,
+        message: AuditMessage<'a>,
+        arena: &'a Bump,
+        edits: &mut Edits,
+    ) {
+        let title = tokenize(message.data).find(|token| token.key == b"proctitle");
+        let place = title.map(|Token { mut value, .. }| {
+            if !value.quoted {
+                value.bytes = enriched::bare(value.bytes);
+            }
+            decoded(record, message.data, &value, arena)
+        });
+        let Some(place) = place.filter(|place| place.is_encoded) else {
+            // Not as the kernel writes it, so it is a text like any other.
+            return self.message(record, message, arena, edits);
         };
-        let mut value = token.value;
-        if !value.quoted {
-            value.bytes = enriched::bare(value.bytes);
-        }
-        let place = decoded(record, data, &value, arena);
-        if !place.is_encoded && !token.value.quoted || place.text.is_empty() {
-            return;
-        }
         let cut = place.cut || place.text.len() >= TITLE_BYTES;
         if let Some(text) = self.title_text(place.text, cut) {
             edits.replace_text(&place, &text);
@@ -211,7 +217,7 @@ impl Redactor {
             self.run(fields, run.take(), edits);
             if token.key == b"msg" && token.value.quoted {
                 self.fields(fields, token.value.bytes, arena, edits);
-            } else if token.value.quoted || unhex(token.value.bytes, arena).is_some() {
+            } else if token.value.quoted || is_hex(token.value.bytes) {
                 self.field(fields, &token, arena, edits);
             } else {
                 // A bare value goes on to the next field.
@@ -382,6 +388,12 @@ fn place<'a>(record: usize, data: &[u8], value: &Value<'a>) -> Place<'a> {
         is_encoded: false,
         cut: value.quoted && !is_closed,
     }
+}
+
+/// Whether a value is in hex. A record that was cut may end in half a byte.
+fn is_hex(value: &[u8]) -> bool {
+    let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'A'..=b'F');
+    value.len() > 1 && value.iter().all(is_digit)
 }
 
 /// Where a value stands, decoded. Hex with a digit too few has lost its end.

@@ -67,8 +67,9 @@ fn check(line: &str) {
     let script = line.replace('%', SECRET);
     let got = arguments(&mut redactor(), &["sh", "-c", &script]);
     assert_eq!(got[2], line.replace('%', "REDACTED"), "in a script");
-    let title = redactor().title(given.join("\0").as_bytes());
-    let expected = line.contains('%').then(|| expected.join("\0").into_bytes());
+    let title = redactor().title((given.join("\0") + "\0").as_bytes());
+    let expected = (expected.join("\0") + "\0").into_bytes();
+    let expected = line.contains('%').then_some(expected);
     assert_eq!(title, expected, "{line}");
 }
 
@@ -233,6 +234,27 @@ fn a_cut_value_in_hex_is_read() {
         let title = unhex(&records[0].as_bytes()["proctitle=".len()..], arena.bump());
         assert_eq!(title.unwrap(), b"mysql\0--password=REDACTED", "{data}");
     }
+}
+
+#[test]
+fn a_command_in_hex_that_was_cut_within_a_byte_is_read() {
+    let hex = encoded(b"mysql -u root -pS3cr3t");
+    let expected = encoded(b"mysql -u root -pREDACTED");
+    for end in ["", "'", " res=success'"] {
+        for digits in hex.len() - 3..hex.len() {
+            let data = format!("pid=1 msg='cwd=\"/\" cmd={}{end}", &hex[..digits]);
+            let (_, records) = redact(&mut redactor(), &[(AUDIT_USER_CMD, data.as_bytes())]);
+            let expected = format!("pid=1 msg='cwd=\"/\" cmd={expected}{end}");
+            assert_eq!(records, [expected], "{data}");
+        }
+    }
+}
+
+#[test]
+fn a_title_that_is_not_encoded_is_read_as_text() {
+    let data = b"proctitle=mysql -pS3cr3t db";
+    let (_, records) = redact(&mut redactor(), &[(AUDIT_PROCTITLE, data)]);
+    assert_eq!(records, ["proctitle=mysql -pREDACTED"]);
 }
 
 #[test]
