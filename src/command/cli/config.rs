@@ -127,10 +127,12 @@ impl Args {
             if keys.has(Key::Container) || keys.has(Key::Unit) {
                 enricher.ask_cgroups(Box::new(ProcCgroups));
             }
-            if self.redactor().is_some() {
-                // Only arguments in records are redacted.
-                let processes = start.processes.iter_mut();
-                processes.for_each(|process| process.cmdline.clear());
+            if let Some(redactor) = self.redactor() {
+                for process in &mut start.processes {
+                    if let Some(redacted) = redactor.title(&process.cmdline) {
+                        process.cmdline = redacted;
+                    }
+                }
             }
             enricher.start(start);
         }
