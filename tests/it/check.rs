@@ -125,12 +125,9 @@ fn a_locked_configuration_and_a_kernel_that_may_panic_are_found() {
 
 #[test]
 fn rules_that_record_nothing_or_not_all_are_found() {
-    let Some(mut audit) = Audit::borrow() else {
+    let Some(mut audit) = Audit::borrow_without_rules() else {
         return;
     };
-    if count_rules() > 0 {
-        return skip("needs a system without audit rules");
-    }
     check().assert("error", "no_rules", "no audit rules");
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/rules/30-auditrd.rules");
     audit.load(&file).expect("the shipped rules load");
@@ -168,12 +165,9 @@ fn rules_that_record_nothing_or_not_all_are_found() {
 
 #[test]
 fn rules_that_are_not_those_of_a_file_are_found() {
-    let Some(mut audit) = Audit::borrow() else {
+    let Some(mut audit) = Audit::borrow_without_rules() else {
         return;
     };
-    if count_rules() > 0 {
-        return skip("needs a system without audit rules");
-    }
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("10-it.rules");
     let rules =

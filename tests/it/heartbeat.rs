@@ -6,7 +6,7 @@ use crate::{
     common::{Value, auditrd, lines},
     live::{
         MULTICAST, USER_LOGIN, activated, as_nobody,
-        audit::{Audit, count_rules, registered, skip},
+        audit::{Audit, registered},
         daemon::Daemon,
         directory, os,
     },
@@ -102,12 +102,9 @@ fn a_status_has_the_same_counters_as_the_metrics_file() {
 
 #[test]
 fn flushed_rules_and_a_switch_are_told_with_the_process_that_did_it() {
-    let Some(mut audit) = Audit::borrow() else {
+    let Some(mut audit) = Audit::borrow_without_rules() else {
         return;
     };
-    if count_rules() > 0 {
-        return skip("needs a system without audit rules");
-    }
     let watched = directory();
     audit.watch(watched.path());
     let daemon = Daemon::listen(&[&MULTICAST[..], &["--heartbeat", "1h"]].concat());
