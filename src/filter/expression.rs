@@ -13,11 +13,11 @@ use crate::model::{AuditEvent, EventKind};
 pub struct Expression {
     text: String,
     pub(super) conditions: Vec<Condition>,
-    /// The events that it does not mean, whatever its conditions.
+    /// The events that it never matches.
     spares: Spares,
 }
 
-/// Events that only expressions mean that say so.
+/// Kinds of events that a drop expression leaves out only if one of its conditions is about them.
 #[derive(Clone, Copy, Debug, Default)]
 struct Spares {
     failed: bool,
@@ -48,14 +48,14 @@ impl Condition {
 }
 
 impl Expression {
-    /// Adds that an event must neither have failed, nor be incomplete or truncated, unless the
-    /// expression says something of that itself.
+    /// Makes it spare events that failed, or are incomplete or truncated, unless a condition is
+    /// about that.
     pub(super) fn sparing(mut self) -> Expression {
-        let says = |key| self.conditions.iter().any(|condition| condition.key == key);
+        let says = |keys: &[Key]| self.conditions.iter().any(|c| keys.contains(&c.key));
         self.spares = Spares {
-            failed: !says(Key::Success),
-            incomplete: !says(Key::Incomplete),
-            truncated: !says(Key::Truncated),
+            failed: !says(&[Key::Success, Key::Error, Key::Exit]),
+            incomplete: !says(&[Key::Incomplete]),
+            truncated: !says(&[Key::Truncated]),
         };
         self
     }

@@ -166,7 +166,8 @@ impl Filed {
     }
 }
 
-/// How few events a condition is likely to find. 0 if it cannot be looked up.
+/// A number that is the higher, the fewer events are likely to meet a condition. 0 if events cannot
+/// be looked up by it.
 fn rank(condition: &Condition) -> usize {
     if condition.is_negative {
         return 0;

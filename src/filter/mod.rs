@@ -1,8 +1,9 @@
 //! Events that are left out: `--drop`, `--keep` and `--filter`.
 //!
 //! An expression is a list of conditions, `exe=/opt/agent/*,uid=0`, that an event must all meet. They
-//! are about the decoded values of an event; what an event lacks meets no condition. Events that
-//! failed, or that are incomplete or truncated, are left out only by an expression that says so.
+//! are about the decoded values of an event; a condition about a key that an event lacks is not met.
+//! Events that failed, or that are incomplete or truncated, are left out only by an expression with a
+//! condition about that.
 
 mod expression;
 mod index;
@@ -38,8 +39,8 @@ pub struct Filters {
     keep: Index,
 }
 
-/// Reads the names of users and groups that expressions may contain. Without that, they are read
-/// with the first expression that has one.
+/// Reads `/etc/passwd` and `/etc/group`, for expressions with names of users and groups. Without
+/// this call, they are read when the first such expression is.
 pub fn read_names() {
     pattern::read_names();
 }
@@ -55,7 +56,7 @@ impl Filters {
     }
 
     /// The number of a drop expression that leaves an event out, counted from 0. `None` if the event
-    /// is to be written: it meets none of them, or one of those that keep it.
+    /// is to be written: it meets no drop expression, or also one that keeps it.
     pub fn drops(&self, event: &AuditEvent<'_>) -> Option<usize> {
         let found = self.drop.find(event)?;
         self.keep.find(event).is_none().then_some(found)

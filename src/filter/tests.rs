@@ -88,6 +88,10 @@ fn what_is_unusual_is_left_out_only_by_an_expression_that_says_so() {
         assert!(!drops("drop uid=0", event));
         assert!(drops("drop uid=0,success=no", event));
         assert!(drops("drop success!=yes", event));
+        (event.exit, event.error) = (-2, Some("ENOENT"));
+        assert!(drops("drop uid=0,error=ENOENT", event));
+        assert!(drops("drop uid=0,exit=-2", event));
+        (event.exit, event.error) = (0, None);
         event.success = Some(b"yes");
         event.incomplete = true;
         assert!(!drops("drop uid=0", event));
