@@ -1,6 +1,6 @@
-//! `--drop`, `--keep` and `--filter`: which events are left out, and how many.
+//! `--drop`, `--keep` and `--filter`: leaves out events, and counts them.
 
-use std::{fmt::Write, fs, path::PathBuf};
+use std::{collections::HashSet, fmt::Write, fs, path::PathBuf};
 
 use auditrd::{
     AuditEvent, Error,
@@ -57,6 +57,9 @@ impl Dropper {
             let read = lists.read(&text).map_err(std::io::Error::other);
             read.map_err(|error| Error::new(action(), error))?;
         }
+        // Of equal expressions, only the first would count events.
+        let mut seen = HashSet::new();
+        lists.drop.retain(|one| seen.insert(one.to_string()));
         let filters = Filters::new(lists);
         let count = |expression: &Expression| self.count_of(&expression.to_string());
         self.counts = filters.drop_expressions().iter().map(count).collect();
@@ -107,17 +110,14 @@ impl Dropper {
             "# HELP auditrd_filter_dropped_by_total Events left out, by expression.\n\
              # TYPE auditrd_filter_dropped_by_total counter\n",
         );
-        let mut seen = std::collections::HashSet::new();
         for (expression, count) in self.counts() {
-            // A label may occur only once. Of equal expressions, only the first leaves events out.
-            if seen.insert(expression.clone()) {
-                let label = expression.replace('\\', r"\\").replace('"', "\\\"");
-                // Writing to memory cannot fail.
-                let _ = writeln!(
-                    text,
-                    "auditrd_filter_dropped_by_total{{filter=\"{label}\"}} {count}"
-                );
-            }
+            let label = expression.replace('\\', r"\\");
+            let label = label.replace('"', "\\\"").replace('\n', r"\n");
+            // Writing to memory cannot fail.
+            let _ = writeln!(
+                text,
+                "auditrd_filter_dropped_by_total{{filter=\"{label}\"}} {count}"
+            );
         }
     }
 }
