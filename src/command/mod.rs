@@ -14,5 +14,6 @@ mod omitted;
 pub(crate) mod progress;
 pub(crate) mod rules;
 pub(crate) mod run;
+mod timer;
 pub(crate) mod trees;
 mod values;

@@ -1,6 +1,6 @@
 //! Parsers for the values of options: sizes and durations, with their limits.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{fmt, sync::LazyLock, time::Duration};
 
 use auditrd::{
     EventKind, Kinds,
@@ -156,7 +156,16 @@ pub(crate) enum Secrets {
     Own(ProgramOption),
 }
 
-/// A value of `--redact`.
+impl fmt::Display for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Secrets::Default => f.write_str("default"),
+            Secrets::Own(option) => option.fmt(f),
+        }
+    }
+}
+
+/// A parser for a value of `--redact`.
 pub(crate) fn secrets(text: &str) -> Result<Secrets, &'static str> {
     match text {
         "default" => Ok(Secrets::Default),

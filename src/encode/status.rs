@@ -51,6 +51,8 @@ pub(super) fn members(status: &Status<'_>, line: &mut Nested) {
         object.texts("events", filters.events.iter().map(|word| word.as_bytes()));
         object.texts("drop", filters.drop.iter().map(|text| text.as_bytes()));
         object.texts("keep", filters.keep.iter().map(|text| text.as_bytes()));
+        object.texts("redact", filters.redact.iter().map(|text| text.as_bytes()));
+        object.flag("no_args", filters.no_args);
     });
     if let Some((names, is_busy)) = status.priming {
         line.object("priming", |object| {

@@ -180,8 +180,12 @@ pub struct Filters<'a> {
     pub events: &'a [&'static str],
     /// The expressions that leave events out (`--drop`).
     pub drop: &'a [String],
-    /// The expressions that keep them nevertheless (`--keep`).
+    /// The expressions that keep events that `drop` would leave out (`--keep`).
     pub keep: &'a [String],
+    /// The secrets that are taken out of events (`--redact`).
+    pub redact: &'a [String],
+    /// Whether the arguments of programs are taken out of events (`--no-args`).
+    pub no_args: bool,
 }
 
 /// The privileges of a process.

@@ -66,6 +66,34 @@ fn the_filters_are_listed_before_the_first_event() {
 }
 
 #[test]
+fn every_status_lists_all_that_is_left_out() {
+    let args = [
+        "--heartbeat=1h",
+        "--drop=uid=7",
+        "--drop=uid=7",
+        "--keep=path=/x",
+        "--redact=default,backup:--pin",
+        "--no-args",
+    ];
+    let events = replay(LOG, &args);
+    let statuses = events
+        .iter()
+        .filter(|event| event["name"] == "status_event");
+    let told = statuses.map(|event| (event["reason"].as_str(), &event["filters"]));
+    let filters = json!({
+        "min": "USER_AUTH",
+        "max": "AVC",
+        "events": ["process", "fim", "user"],
+        "drop": ["uid=7"],
+        "keep": ["path=/x"],
+        "redact": ["default", "backup:--pin"],
+        "no_args": true,
+    });
+    let expected = [(Some("start"), &filters), (Some("end"), &filters)];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn every_expression_counts_what_it_leaves_out() {
     let directory = tempfile::tempdir().unwrap();
     let metrics = directory.path().join("metrics");

@@ -57,7 +57,7 @@ const ALONE: &[(&str, &[&str])] = &[
             "reader/queue.rs",
             "reader/mod.rs",
             "main.rs",
-            "command/run.rs",
+            "command/run/mod.rs",
         ],
     ),
     (
@@ -75,7 +75,9 @@ const ALONE: &[(&str, &[&str])] = &[
         &[
             "reader/bell.rs",
             "reader/mod.rs",
-            "command/run.rs",
+            "command/run/event.rs",
+            "command/run/mod.rs",
+            "command/run/report.rs",
             "main.rs",
             "source/live.rs",
             "source/netlink.rs",

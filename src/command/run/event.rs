@@ -1,0 +1,74 @@
+//! One event, from its records to its line.
+
+use std::time::Instant;
+
+use auditrd::{Arena, AuditEvent, AuditMessageGroup, encode::raw, enrich::Enricher, parse};
+
+use super::{super::format::Form, Marshaller, now};
+
+/// A larger arena is freed after use, so that one huge event does not occupy its memory for ever.
+const MAX_ARENA_BYTES: usize = 4 << 20;
+
+impl Marshaller {
+    /// Adds the line of an event, if it has one. Returns whether the lines should be written now.
+    pub(super) fn event(&mut self, group: &AuditMessageGroup<'_>) -> bool {
+        let records = u32::try_from(group.len()).unwrap_or(u32::MAX);
+        if self.arena.allocated_bytes() > MAX_ARENA_BYTES {
+            self.arena = Arena::new();
+        }
+        self.arena.reset();
+        let group = match &mut self.redactor {
+            Some(redactor) => redactor.redact(*group, &self.arena),
+            None => *group,
+        };
+        let is_raw = matches!(self.form, Form::Raw);
+        if is_raw && self.dropper.is_none() {
+            return self.sink.line(records, |out| raw::line(&group, out));
+        }
+        let facts = parse::facts(&group, &self.arena);
+        if group.for_context {
+            observe(&mut self.enricher, &group, &facts, None);
+            return false;
+        }
+        self.status_lines.hear(&group, facts.call, Instant::now);
+        let event = self.classifier.classify_facts(&group, &facts, &self.arena);
+        observe(&mut self.enricher, &group, &facts, event.as_ref());
+        self.counters.unknown_arch += u64::from(self.omitted.has_unknown_arch(&facts));
+        let kind = event.as_ref().map(|event| event.kind());
+        let mut event = event.filter(|event| is_raw || self.kinds.contains(event.kind()));
+        if let Some(event) = &mut event {
+            event.who = self.enricher.who(&self.arena);
+            let dropper = self.dropper.as_mut();
+            if dropper.is_some_and(|dropper| dropper.drops(event)) {
+                self.counters.filter_dropped += 1;
+                self.counters.filter_dropped_records += u64::from(records);
+                return false;
+            }
+        }
+        match (&mut self.form, event) {
+            (Form::Raw, _) => self.sink.line(records, |out| raw::line(&group, out)),
+            (Form::Events(form), Some(mut event)) => self.sink.line(records, |out| {
+                let is_cut = form.line_within(&mut event, self.max_line, &self.arena, out);
+                self.counters.shortened += u64::from(is_cut);
+            }),
+            (Form::Events(_), None) => {
+                self.counters.no_line += u64::from(records);
+                self.omitted.count(&group, &facts, kind);
+                false
+            }
+        }
+    }
+}
+
+/// Lets the context of events learn from one.
+fn observe(
+    enricher: &mut Enricher,
+    group: &AuditMessageGroup<'_>,
+    facts: &parse::Facts<'_>,
+    event: Option<&AuditEvent<'_>>,
+) {
+    if enricher.is_needed() {
+        let now = enricher.is_live().then(now);
+        enricher.observe(group, facts, event, now);
+    }
+}
