@@ -1,6 +1,6 @@
 //! Names of options, variables and headers whose values are secret.
 
-/// Words that end the name of a secret, whatever stands before them: `PGPASSWORD`, `authtoken`.
+/// Words that make a name that of a secret if it ends in them: `PGPASSWORD`, `authtoken`.
 const ENDINGS: &[&[u8]] = &[
     b"password",
     b"passwd",

@@ -256,7 +256,7 @@ impl Redactor {
             false => place(fields.record, fields.data, value),
         };
         if value.quoted {
-            // The quotes stay, whatever is between them.
+            // Only the text between the quotes is replaced.
             place.start = offset(value.bytes, fields.data);
             place.end = place.start + value.bytes.len();
         }

@@ -322,6 +322,7 @@ fn a_redacted_line_says_so_and_others_do_not() {
         assert_eq!(events[1].get("redacted"), None);
         for format in [
             &["--format", "ecs"][..],
+            &["--format", "ocsf"],
             &["--format", "raw"],
             &["--pretty"],
         ] {

@@ -52,7 +52,7 @@ fn never_task(rules: &[Rule]) -> Option<Finding> {
         Finding::error(
             "never_task",
             "the rule `-a never,task` is loaded: no system call of a process that starts from now \
-             on is recorded, whatever the other rules say",
+             on is recorded, even if another rule asks for it",
             "sudo auditctl -d never,task; remove it from /etc/audit/rules.d; restart the \
              processes that started meanwhile",
         )
