@@ -24,7 +24,10 @@ impl Timer {
     pub(crate) fn rings(&mut self, now: Instant) -> bool {
         let is_over = now >= self.next;
         if is_over {
-            self.next = self.next.max(now - self.interval) + self.interval;
+            self.next += self.interval;
+            if self.next <= now {
+                self.next = now + self.interval;
+            }
         }
         is_over
     }
