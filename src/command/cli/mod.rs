@@ -1,5 +1,6 @@
 //! The options as typed. They are [validated](Args::validate) before their meaning is asked for.
 
+mod check;
 mod config;
 mod environment;
 mod rules;
@@ -11,6 +12,7 @@ use std::{path::PathBuf, time::Duration};
 use auditrd::{RecordType, filter::Expression, reader::SerialTracker};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 
+pub(crate) use check::CheckArgs;
 pub(crate) use environment::unknown_variables;
 pub(crate) use rules::{RulesArgs, RulesCommand};
 
@@ -419,32 +421,6 @@ pub(crate) enum Command {
     Check(CheckArgs),
     Rules(RulesArgs),
 }
-
-/// Say what stands between this host and its events, each with its remedy; changes nothing.
-///
-/// Looks for all causes why no events come, or not all of them: auditing that is off, missing
-/// rules and capabilities, containers, failed services, and more. Run it as root, since the kernel
-/// answers only with CAP_AUDIT_CONTROL.
-#[derive(Debug, clap::Args)]
-#[command(max_term_width = 100, after_help = AFTER_CHECK_HELP)]
-pub(crate) struct CheckArgs {
-    /// Print one JSON object instead of text
-    #[arg(long)]
-    pub(crate) json: bool,
-
-    /// Check whether the loaded rules are those of these files; a directory stands for its *.rules,
-    /// and the word default for the rules that come with auditrd
-    #[arg(long, value_name = "FILE", num_args = 1..)]
-    pub(crate) expect: Vec<PathBuf>,
-
-    /// Check whether events could be appended to this file
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-}
-
-const AFTER_CHECK_HELP: &str = "\
-Exit status: 0 if nothing was found but notes, which do not affect events; 1 if there is a problem,
-or on an error; 2 on wrong usage.";
 
 /// When the output file is synced, as given on the command line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
