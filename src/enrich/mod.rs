@@ -102,7 +102,7 @@ struct System {
 pub struct Start {
     /// Answers questions about processes.
     pub kernel: Box<dyn Kernel + Send>,
-    /// The id of the boot (`/proc/sys/kernel/random/boot_id`).
+    /// The id of the boot (`/proc/sys/kernel/random/boot_id`); empty if it is not known.
     pub boot_id: Vec<u8>,
     /// The processes.
     pub processes: Vec<Found>,
@@ -315,7 +315,9 @@ impl Enricher {
     /// The name of a process: the boot, where it is known, the pid, and the beginning.
     fn entity_id<'a>(&self, life: &Life, arena: &'a Bump) -> Option<&'a [u8]> {
         let mut id = ArenaVec::with_capacity_in(80, arena);
-        if let Some(system) = &self.system {
+        if let Some(system) = &self.system
+            && !system.boot_id.is_empty()
+        {
             id.extend_from_slice_copy(&system.boot_id);
             id.push(b'-');
         }

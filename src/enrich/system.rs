@@ -1,6 +1,6 @@
 //! The live system: its processes at the start, and which process has a pid now.
 
-use std::{fs, io::Read, os::unix::ffi::OsStrExt, path::Path, time::SystemTime};
+use std::{fs, io::Read, os::unix::ffi::OsStrExt, path::Path};
 
 use rustix::{
     fs::{fstat, fstatfs},
@@ -50,21 +50,23 @@ impl Kernel for Silent {
 }
 
 impl Start {
-    /// This system now: its processes, as far as `/proc` shows them. `None` in a pid namespace,
-    /// where pids are not those of the records.
-    pub fn of_this_system() -> Option<Start> {
+    /// This system at the time `now`: its processes, as far as `/proc` shows them. `None` in a pid
+    /// namespace, where pids are not those of the records.
+    pub fn of_this_system(now: Timestamp) -> Option<Start> {
         let namespace = fs::read_link("/proc/self/ns/pid").ok()?;
         if namespace.as_os_str().as_bytes() != INITIAL_NAMESPACE {
             return None;
         }
-        let kernel: Box<dyn Kernel + Send> = match has_numbers() {
-            true => Box::new(Pidfds),
-            false => Box::new(Silent),
-        };
         let proc = Path::new("/proc");
         let boot_id = read(&proc.join("sys/kernel/random/boot_id"))
             .trim_ascii()
             .to_owned();
+        // The numbers begin again at each boot, so they tell processes apart only together with its
+        // id, which a sandbox may hide.
+        let kernel: Box<dyn Kernel + Send> = match has_numbers() && !boot_id.is_empty() {
+            true => Box::new(Pidfds),
+            false => Box::new(Silent),
+        };
         let highest = number(&read(&proc.join("sys/kernel/pid_max"))).unwrap_or(0);
         let load = read(&proc.join("loadavg"));
         let last = load.rsplit(|byte| *byte == b' ').next().and_then(number);
@@ -73,7 +75,7 @@ impl Start {
             kernel,
             boot_id,
             pids: (highest, last.unwrap_or(0)),
-            time: Timestamp::from_system(SystemTime::now()),
+            time: now,
         })
     }
 }

@@ -85,6 +85,10 @@ const ALONE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "SystemTime::now",
+        &["command/run.rs", "prime/snapshot.rs", "source/live.rs"],
+    ),
+    (
         "serde_json",
         &[
             "command/check/report.rs",

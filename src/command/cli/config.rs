@@ -6,6 +6,7 @@ use auditrd::{
     Error, EventKind, Kinds, ReaderConfig, ReassemblyConfig, RecordType,
     confine::{Confinement, Duty, User},
     enrich::{Enricher, Key, LOGIN_RECORDS, ProcCgroups, Start, open_sessions},
+    model::Timestamp,
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
     redact::Redactor,
     sink::{Fsync, Rotation, SinkConfig},
@@ -113,8 +114,8 @@ impl Args {
         Ok(confinement)
     }
 
-    /// The stage that adds context to events.
-    pub(crate) fn enricher(&self) -> Enricher {
+    /// The stage that adds context to events. `now` is the time.
+    pub(crate) fn enricher(&self, now: Timestamp) -> Enricher {
         let keys = Addition::keys(&self.enrich);
         let mut enricher = Enricher::new(keys);
         if self.is_live() && keys.has(Key::Login) {
@@ -122,7 +123,7 @@ impl Args {
         }
         if self.is_live()
             && keys.need_processes()
-            && let Some(mut start) = Start::of_this_system()
+            && let Some(mut start) = Start::of_this_system(now)
         {
             if keys.has(Key::Container) || keys.has(Key::Unit) {
                 enricher.ask_cgroups(Box::new(ProcCgroups));

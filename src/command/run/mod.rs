@@ -78,7 +78,7 @@ impl Marshaller {
             redactor: args.redactor(),
             dropper,
             classifier,
-            enricher: args.enricher(),
+            enricher: args.enricher(now()),
             trees,
             sink,
             arena: Arena::new(),
