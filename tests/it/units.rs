@@ -149,7 +149,10 @@ fn the_rules_service_sees_the_files_of_the_host() {
         "TemporaryFileSystem=",
     ];
     for line in directives(RULES) {
-        assert!(!MOUNTS.iter().any(|mount| line.starts_with(mount)), "{line}");
+        assert!(
+            !MOUNTS.iter().any(|mount| line.starts_with(mount)),
+            "{line}"
+        );
     }
 }
 
