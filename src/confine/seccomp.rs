@@ -690,7 +690,7 @@ mod tests {
 
     #[test]
     fn the_other_processes_can_open_nothing_but_directories_and_start_nothing() {
-        each(&[Duty::Inspect], |kernel, _, process| {
+        each(&[Duty::Inspect, Duty::Restore], |kernel, duty, process| {
             let numbers = [
                 kernel.openat,
                 OPENAT2,
@@ -702,7 +702,7 @@ mod tests {
             for number in numbers {
                 for argument in [0, 1, u64::MAX] {
                     let verdict = process.calls(number, &[argument; 6]);
-                    assert_eq!(verdict, Missing, "{number}");
+                    assert_eq!(verdict, Missing, "{number} {duty:?}");
                 }
             }
         });
