@@ -41,7 +41,7 @@ _auditrd() {
 
     case "${cmd}" in
         auditrd)
-            opts="-i -o -v -q -h -V --input --unicast --prime --prime-from --prime-snapshot --rules --recv-buffer --backlog-limit --min --max --events --enrich --drop --keep --filter --redact --no-args --output --max-size --max-files --fsync --format --pretty --max-line --queue --event-timeout --max-out-of-order --user --group --no-confine --stats-interval --heartbeat --metrics-file --verbose --quiet --help --version check rules"
+            opts="-i -o -v -q -h -V --input --unicast --prime --prime-from --prime-snapshot --rules --recv-buffer --backlog-limit --min --max --events --drop --keep --filter --redact --no-args --enrich --output --max-size --max-files --fsync --format --pretty --max-line --queue --event-timeout --max-out-of-order --user --group --no-confine --stats-interval --heartbeat --metrics-file --verbose --quiet --help --version check rules"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -91,10 +91,6 @@ _auditrd() {
                     COMPREPLY=($(compgen -W "process fim user socket audit all" -- "${cur}"))
                     return 0
                     ;;
-                --enrich)
-                    COMPREPLY=($(compgen -W "all none parent entity_id ancestors login names container unit script names=nss" -- "${cur}"))
-                    return 0
-                    ;;
                 --drop)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -109,6 +105,10 @@ _auditrd() {
                     ;;
                 --redact)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --enrich)
+                    COMPREPLY=($(compgen -W "all none parent entity_id ancestors login names container unit script names=nss" -- "${cur}"))
                     return 0
                     ;;
                 --output)

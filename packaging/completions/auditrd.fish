@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_auditrd_global_optspecs
-    string join \n i/input= unicast prime= prime-from= prime-snapshot= rules= recv-buffer= backlog-limit= min= max= events= enrich= drop= keep= filter= redact= no-args o/output= max-size= max-files= fsync= format= pretty max-line= queue= event-timeout= max-out-of-order= user= group= no-confine stats-interval= heartbeat= metrics-file= v/verbose q/quiet h/help V/version
+    string join \n i/input= unicast prime= prime-from= prime-snapshot= rules= recv-buffer= backlog-limit= min= max= events= drop= keep= filter= redact= no-args enrich= o/output= max-size= max-files= fsync= format= pretty max-line= queue= event-timeout= max-out-of-order= user= group= no-confine stats-interval= heartbeat= metrics-file= v/verbose q/quiet h/help V/version
 end
 
 function __fish_auditrd_needs_command
@@ -39,6 +39,10 @@ user\t''
 socket\t''
 audit\t''
 all\t''"
+complete -c auditrd -n "__fish_auditrd_needs_command" -l drop -d 'Leave out events that meet an expression, such as exe=/opt/agent/*,uid=0; repeatable' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l keep -d 'Write events that meet an expression even if --drop or --filter would leave them out; repeatable' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l filter -d 'Read expressions from a file, one in a line: drop EXPR or keep EXPR; SIGHUP reads it again' -r -F
+complete -c auditrd -n "__fish_auditrd_needs_command" -l redact -d 'Take secrets out of command lines and messages: default for those of known programs and forms, PROGRAM:OPTION for the value of an option of your own, such as backup:--pin; repeatable' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -l enrich -d 'Facts to add to events, separated by commas: all, none, or single keys; names=nss asks the directory services for all names at the start, instead of /etc/passwd and /etc/group' -r -f -a "all\t''
 none\t''
 parent\t''
@@ -50,10 +54,6 @@ container\t''
 unit\t''
 script\t''
 names=nss\t''"
-complete -c auditrd -n "__fish_auditrd_needs_command" -l drop -d 'Leave out events that meet an expression, such as exe=/opt/agent/*,uid=0; repeatable' -r
-complete -c auditrd -n "__fish_auditrd_needs_command" -l keep -d 'Write events that meet an expression even if --drop or --filter would leave them out; repeatable' -r
-complete -c auditrd -n "__fish_auditrd_needs_command" -l filter -d 'Read expressions from a file, one in a line: drop EXPR or keep EXPR; SIGHUP reads it again' -r -F
-complete -c auditrd -n "__fish_auditrd_needs_command" -l redact -d 'Take secrets out of command lines and messages: default for those of known programs and forms, PROGRAM:OPTION for the value of an option of your own, such as backup:--pin; repeatable' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -s o -l output -d 'Append events to a file, created with mode 0600; - is standard output' -r -F
 complete -c auditrd -n "__fish_auditrd_needs_command" -l max-size -d 'Rotate the output file before it grows past this size; accepts K, M and G [no limit]' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -l max-files -d 'Number of rotated files to keep (FILE.1 is the newest); needs --max-size [5]' -r
@@ -81,7 +81,7 @@ complete -c auditrd -n "__fish_auditrd_needs_command" -s v -l verbose -d 'Log mo
 complete -c auditrd -n "__fish_auditrd_needs_command" -s q -l quiet -d 'Log less to standard error; -qq logs nothing'
 complete -c auditrd -n "__fish_auditrd_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c auditrd -n "__fish_auditrd_needs_command" -s V -l version -d 'Print version'
-complete -c auditrd -n "__fish_auditrd_needs_command" -a "check" -d 'Say what stands between this host and its events, each with its remedy; changes nothing'
+complete -c auditrd -n "__fish_auditrd_needs_command" -a "check" -d 'List everything that keeps events from arriving, with a remedy for each; changes nothing'
 complete -c auditrd -n "__fish_auditrd_needs_command" -a "rules" -d 'Check, load, list and compare audit rules, in the language of auditctl'
 complete -c auditrd -n "__fish_auditrd_using_subcommand check" -l expect -d 'Check whether the loaded rules are those of these files; a directory stands for its *.rules, and the word default for the rules that come with auditrd' -r -F
 complete -c auditrd -n "__fish_auditrd_using_subcommand check" -s o -l output -d 'Check whether events could be appended to this file' -r -F

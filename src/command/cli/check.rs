@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// Say what stands between this host and its events, each with its remedy; changes nothing.
+/// List everything that keeps events from arriving, with a remedy for each; changes nothing.
 ///
-/// Looks for all causes why no events come, or not all of them: auditing that is off, missing
-/// rules and capabilities, containers, failed services, and more. Run it as root, since the kernel
-/// answers only with CAP_AUDIT_CONTROL.
+/// Looks for all causes of missing events: auditing that is off, missing rules and capabilities,
+/// containers, failed services, and more. Run it as root, since the kernel answers only with
+/// CAP_AUDIT_CONTROL.
 #[derive(Debug, Args)]
 #[command(max_term_width = 100, after_help = AFTER_HELP)]
 pub(crate) struct CheckArgs {
@@ -27,5 +27,5 @@ pub(crate) struct CheckArgs {
 }
 
 const AFTER_HELP: &str = "\
-Exit status: 0 if nothing was found but notes, which do not affect events; 1 if there is a problem,
-or on an error; 2 on wrong usage.";
+Exit status: 0 if there are no problems or only notes, which do not affect events; 1 if there is a
+problem, or on an error; 2 on wrong usage.";

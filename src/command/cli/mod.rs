@@ -147,19 +147,6 @@ pub(crate) struct Args {
     )]
     pub(crate) events: Vec<Events>,
 
-    /// Facts to add to events, separated by commas: all, none, or single keys; names=nss asks the
-    /// directory services for all names at the start, instead of /etc/passwd and /etc/group
-    #[arg(
-        long,
-        value_name = "LIST",
-        default_value = "all",
-        value_parser = addition(),
-        value_delimiter = ',',
-        env = "AUDITRD_ENRICH",
-        help_heading = "Output"
-    )]
-    pub(crate) enrich: Vec<Addition>,
-
     /// Leave out events that meet an expression, such as exe=/opt/agent/*,uid=0; repeatable
     #[arg(
         long,
@@ -209,6 +196,19 @@ pub(crate) struct Args {
         help_heading = "Filter"
     )]
     pub(crate) no_args: bool,
+
+    /// Facts to add to events, separated by commas: all, none, or single keys; names=nss asks the
+    /// directory services for all names at the start, instead of /etc/passwd and /etc/group
+    #[arg(
+        long,
+        value_name = "LIST",
+        default_value = "all",
+        value_parser = addition(),
+        value_delimiter = ',',
+        env = "AUDITRD_ENRICH",
+        help_heading = "Output"
+    )]
+    pub(crate) enrich: Vec<Addition>,
 
     /// Append events to a file, created with mode 0600; - is standard output
     #[arg(
