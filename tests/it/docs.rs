@@ -180,6 +180,12 @@ fn every_guide_is_in_the_readme() {
     }
 }
 
+#[test]
+fn the_readme_names_the_oldest_rust_that_builds_it() {
+    let oldest = concat!(env!("CARGO_PKG_RUST_VERSION"), " or newer");
+    assert!(read("README.md").contains(oldest), "{oldest}");
+}
+
 /// The names in code in the first column of a page's tables.
 fn first_cells(text: &str) -> BTreeSet<&str> {
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
