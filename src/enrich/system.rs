@@ -16,8 +16,10 @@ use crate::{
 /// The file system of pidfds, since Linux 6.9 (linux/magic.h). Before, they all have one inode.
 const PID_FS_MAGIC: u64 = 0x5049_4446;
 
-/// The initial pid namespace, whose pids are in the records (linux/proc_ns.h, `PROC_PID_INIT_INO`).
-const INITIAL_NAMESPACE: &[u8] = b"pid:[4026531836]";
+/// The initial namespaces, whose pids and users are in the records (linux/proc_ns.h,
+/// `PROC_PID_INIT_INO` and `PROC_USER_INIT_INO`).
+const INITIAL_PIDS: &[u8] = b"pid:[4026531836]";
+const INITIAL_USERS: &[u8] = b"user:[4026531837]";
 
 /// Processes that are read at the start, at most.
 const MAX_PROCESSES: usize = 16_384;
@@ -51,10 +53,10 @@ impl Kernel for Silent {
 
 impl Start {
     /// This system at the time `now`: its processes, as far as `/proc` shows them. `None` in a pid
-    /// namespace, where pids are not those of the records.
+    /// namespace, where pids are not those of the records; without processes in a user namespace,
+    /// where their users are not.
     pub fn of_this_system(now: Timestamp) -> Option<Start> {
-        let namespace = fs::read_link("/proc/self/ns/pid").ok()?;
-        if namespace.as_os_str().as_bytes() != INITIAL_NAMESPACE {
+        if !is_in("pid", INITIAL_PIDS) {
             return None;
         }
         let proc = Path::new("/proc");
@@ -71,13 +73,22 @@ impl Start {
         let load = read(&proc.join("loadavg"));
         let last = load.rsplit(|byte| *byte == b' ').next().and_then(number);
         Some(Start {
-            processes: processes(proc, &*kernel),
+            processes: match is_in("user", INITIAL_USERS) {
+                true => processes(proc, &*kernel),
+                false => Vec::new(),
+            },
             kernel,
             boot_id,
             pids: (highest, last.unwrap_or(0)),
             time: now,
         })
     }
+}
+
+/// Whether this process is in a namespace.
+fn is_in(kind: &str, namespace: &[u8]) -> bool {
+    let own = fs::read_link(Path::new("/proc/self/ns").join(kind));
+    own.is_ok_and(|own| own.as_os_str().as_bytes() == namespace)
 }
 
 /// Whether each process has a number of its own.

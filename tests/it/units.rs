@@ -17,9 +17,9 @@ use crate::{
 
 /// The services, with the maximum exposure level (systemd-analyze(1)) of each, in tenths.
 const SERVICES: &[(&str, &str)] = &[
-    ("auditrd.service", "3"),
-    ("auditrd-multicast.service", "13"),
-    ("auditrd-unicast.service", "13"),
+    ("auditrd.service", "4"),
+    ("auditrd-multicast.service", "15"),
+    ("auditrd-unicast.service", "15"),
 ];
 
 /// Not one of the services that write events: it loads rules once.
@@ -127,13 +127,15 @@ fn the_services_are_confined_alike() {
     }
 }
 
-/// Without it, the ids of processes repeat after a reboot.
+/// Without the cgroups, containers and units are not known; without the id of the boot, the ids of
+/// processes repeat after a reboot.
 #[test]
-fn the_services_can_read_the_id_of_the_boot() {
+fn the_services_can_read_cgroups_and_the_id_of_the_boot() {
     for (service, _) in SERVICES {
-        let directives = directives(service);
-        let hides = |line: &String| line.starts_with("ProcSubset=");
-        assert!(!directives.iter().any(hides), "{service}");
+        for line in directives(service) {
+            let hides = ["ProtectProc=", "ProcSubset="].map(|key| line.starts_with(key));
+            assert_eq!(hides, [false; 2], "{service}: {line}");
+        }
     }
 }
 
