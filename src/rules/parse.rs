@@ -581,7 +581,6 @@ mod tests {
         for (text, listed) in [
             ("-w /f", "-w /f -p rwxa"),
             ("-w /dir/// -p w -k a -k b", "-w /dir -p w -k a -k b"),
-            ("-a exit,always -S 59", "-a always,exit -S execve"),
             (
                 "-a always,exit -F uid=alice -F gid=staff",
                 "-a always,exit -S all -F uid=1000 -F gid=50",
@@ -624,6 +623,13 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn calls_of_a_rule_without_an_architecture_are_those_of_the_host() {
+        let host = Host::current();
+        let rule = Rule::parse(b"-a exit,always -S execve", &host).unwrap();
+        assert_eq!(rule.to_string(), "-a always,exit -S execve");
     }
 
     #[test]
