@@ -86,7 +86,7 @@ const ALONE: &[(&str, &[&str])] = &[
     ),
     (
         "SystemTime::now",
-        &["command/run.rs", "prime/snapshot.rs", "source/live.rs"],
+        &["command/run/mod.rs", "prime/snapshot.rs", "source/live.rs"],
     ),
     (
         "serde_json",

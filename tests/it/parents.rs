@@ -140,14 +140,15 @@ fn a_process_has_the_same_name_after_a_restart() {
     let Some(mut audit) = Audit::borrow() else {
         return;
     };
-    record_programs(&mut audit, KEY);
-    let mut names = Vec::new();
+    // No record tells of the shell, which runs before there are rules.
     let mut shell = Command::new("sh")
         .args(["-c", "while read line; do /usr/bin/id >/dev/null; done"])
         .stdin(std::process::Stdio::piped())
         .spawn()
         .expect("a shell");
     let pid = shell.id();
+    record_programs(&mut audit, KEY);
+    let mut names = Vec::new();
     for _ in 0..2 {
         let daemon = listen();
         std::io::Write::write_all(shell.stdin.as_mut().unwrap(), b"\n").unwrap();

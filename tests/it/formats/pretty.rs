@@ -57,8 +57,11 @@ fn a_row_shows_names_the_parent_and_the_address_of_the_login() {
             stamp(1)
         ),
         format!(
-            "type=LOGIN {}: pid=50 uid=0 old-auid=4294967295 auid=1000 ses=3 res=1\n",
-            stamp(2)
+            "type=LOGIN {stamp}: pid=50 uid=0 old-auid=4294967295 auid=1000 ses=3 res=1\n\
+             type=SYSCALL {stamp}: arch=c000003e syscall=1 success=yes exit=4 items=0 ppid=1 \
+             pid=50 auid=1000 uid=0 gid=0 euid=0 ses=3 comm=\"sshd\" exe=\"/usr/sbin/sshd\"\n\
+             type=PROCTITLE {stamp}: proctitle=\"sshd\"\n",
+            stamp = stamp(2)
         ),
         program(3, 60, "/bin/sh"),
         program(4, 61, "/bin/id"),
