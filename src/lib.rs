@@ -43,6 +43,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test ends there"))]
 
+pub mod aggregate;
 mod bytes;
 pub mod classify;
 #[cfg(feature = "confine")]

@@ -74,7 +74,9 @@ CREATE TABLE auditrd_events
     relayed         Bool,
     redacted        Bool,
     reason          LowCardinality(String),
-    count           UInt64
+    count           UInt64,
+    first           DateTime64(3, 'UTC'),
+    last            DateTime64(3, 'UTC')
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMMDD(timestamp)

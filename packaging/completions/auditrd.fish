@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_auditrd_global_optspecs
-    string join \n i/input= unicast prime= prime-from= prime-snapshot= rules= recv-buffer= backlog-limit= min= max= events= drop= keep= filter= redact= no-args enrich= o/output= max-size= max-files= fsync= format= pretty max-line= queue= event-timeout= max-out-of-order= user= group= no-confine stats-interval= heartbeat= metrics-file= v/verbose q/quiet h/help V/version
+    string join \n i/input= unicast prime= prime-from= prime-snapshot= rules= recv-buffer= backlog-limit= min= max= events= drop= keep= filter= aggregate= redact= no-args enrich= o/output= max-size= max-files= fsync= format= pretty max-line= queue= event-timeout= max-out-of-order= user= group= no-confine stats-interval= heartbeat= metrics-file= v/verbose q/quiet h/help V/version
 end
 
 function __fish_auditrd_needs_command
@@ -42,6 +42,7 @@ all\t''"
 complete -c auditrd -n "__fish_auditrd_needs_command" -l drop -d 'Leave out events that meet an expression, such as exe=/opt/agent/*,uid=0; repeatable' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -l keep -d 'Write events that meet an expression even if --drop or --filter would leave them out; repeatable' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -l filter -d 'Read expressions from a file, one in a line: drop EXPR or keep EXPR; SIGHUP reads it again' -r -F
+complete -c auditrd -n "__fish_auditrd_needs_command" -l aggregate -d 'Write one line for events that repeat within this time: the first event at once, and at the end of the time the last one, with the number of those after the first' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -l redact -d 'Take secrets out of command lines and messages: default for those of known programs and forms, PROGRAM:OPTION for the value of an option of your own, such as backup:--pin; repeatable' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -l enrich -d 'Facts to add to events, separated by commas: all, none, or single keys; names=nss asks the directory services for all names at the start, instead of /etc/passwd and /etc/group' -r -f -a "all\t''
 none\t''

@@ -56,6 +56,7 @@ pub(super) fn call<'a>(
         truncated: group.truncated,
         relayed: group.relayed,
         redacted: group.redacted,
+        repeats: None,
     }
 }
 
@@ -198,6 +199,7 @@ pub(super) fn user<'a>(
         truncated: group.truncated || user.is_truncated(),
         relayed: group.relayed,
         redacted: group.redacted,
+        repeats: None,
     }
 }
 
@@ -253,6 +255,7 @@ pub(super) fn without_call<'a>(
         truncated: group.truncated,
         relayed: group.relayed,
         redacted: group.redacted,
+        repeats: None,
     }
 }
 

@@ -1,12 +1,13 @@
 //! All counters, under the same names in the log and in the Prometheus file.
 //!
 //! Once nothing is in flight or pending, every record read is counted in exactly one of `filtered`,
-//! `ends`, `left_out`, `no_line`, `filter_dropped_records`, `written`, `unwritten_records` and `queue_dropped_records`. Lines
-//! and datagrams that are not records are counted as `malformed` or `foreign`, not as `records`.
+//! `ends`, `left_out`, `no_line`, `filter_dropped_records`, `written`, `unwritten_records`,
+//! `queue_dropped_records` and `held_records`. Lines and datagrams that are not records are counted
+//! as `malformed` or `foreign`, not as `records`.
 
 use std::fmt::{self, Write};
 
-use auditrd::{reader::Totals, sink::Sink};
+use auditrd::{aggregate::Held, reader::Totals, sink::Sink};
 
 /// The counters that the marshaller thread keeps itself.
 #[derive(Debug, Default)]
@@ -21,6 +22,28 @@ pub(crate) struct Counters {
     pub(crate) filter_dropped: u64,
     /// Their records.
     pub(crate) filter_dropped_records: u64,
+    /// Events that --aggregate held, to count them in the line of a later one.
+    pub(crate) aggregated: u64,
+    /// Those that it holds now.
+    pub(crate) held: u64,
+    /// Their records.
+    pub(crate) held_records: u64,
+}
+
+impl Counters {
+    /// An event of so many records is held.
+    pub(crate) fn hold(&mut self, records: u64) {
+        self.aggregated += 1;
+        self.held += 1;
+        self.held_records += records;
+    }
+
+    /// Events that were held get their line.
+    pub(crate) fn release(&mut self, held: &Held) {
+        self.held -= held.events;
+        self.held_records -= held.records;
+        self.shortened += u64::from(held.is_cut);
+    }
 }
 
 /// A metric and its value.
@@ -48,6 +71,15 @@ impl Figures {
     pub(crate) fn now(totals: &Totals, counters: &Counters, sink: &Sink) -> Figures {
         let (tally, seen, out) = (totals.tally, totals.seen, sink.tally());
         #[rustfmt::skip] // A table: one line each.
+        let gauges = [
+            ("in_flight", totals.in_flight, "Events waiting for more records."),
+            ("held", counters.held, "Events that --aggregate holds back."),
+            ("held_records", counters.held_records, "Records of events that --aggregate holds back."),
+            ("pending", out.pending, "Lines waiting to be written."),
+            ("pending_bytes", out.pending_bytes, "Bytes waiting to be written."),
+            ("output_failing", u64::from(sink.is_failing()), "1 while the output is failing."),
+        ];
+        #[rustfmt::skip]
         let counters = [
             ("records", tally.records, "Records read."),
             ("filtered", tally.filtered, "Records of a type outside --min and --max."),
@@ -67,6 +99,7 @@ impl Figures {
             ("truncated", tally.truncated, "Events truncated to a limit."),
             ("queue_dropped", totals.dropped.events, "Events dropped from the full queue."),
             ("filter_dropped", counters.filter_dropped, "Events left out by --drop or --filter."),
+            ("aggregated", counters.aggregated, "Events counted in the line of a later one by --aggregate."),
             ("lines", out.lines, "Lines written, including loss events."),
             ("bytes", out.bytes, "Bytes written."),
             ("unwritten", out.unwritten, "Lines dropped because the output failed."),
@@ -80,13 +113,6 @@ impl Figures {
             ("rotations", out.rotations, "Rotations because the file was full."),
             ("syncs", out.syncs, "Syncs of the output file to disk."),
             ("failed_syncs", out.failed_syncs, "Syncs that failed."),
-        ];
-        #[rustfmt::skip]
-        let gauges = [
-            ("in_flight", totals.in_flight, "Events waiting for more records."),
-            ("pending", out.pending, "Lines waiting to be written."),
-            ("pending_bytes", out.pending_bytes, "Bytes waiting to be written."),
-            ("output_failing", u64::from(sink.is_failing()), "1 while the output is failing."),
         ];
         let of = |metric_type| {
             move |(name, value, help)| Figure {

@@ -31,7 +31,7 @@ use crate::{
     bytes::Decimal,
     model::{
         Attributes, AuditDetail, AuditEvent, Container, Detail, FileDetail, Identity, Login,
-        Parent, ProcessDetail, SocketDetail, Timestamp, UserDetail, Who,
+        Parent, ProcessDetail, Repeats, SocketDetail, Timestamp, UserDetail, Who,
     },
 };
 
@@ -95,6 +95,9 @@ fn write(event: &AuditEvent, last: &mut Last, out: &mut Vec<u8>) {
     object.flag(key!("truncated"), event.truncated);
     object.flag(key!("relayed"), event.relayed);
     object.flag(key!("redacted"), event.redacted);
+    if let Some(repeats) = &event.repeats {
+        write_repeats(repeats, &mut object);
+    }
     out.extend_from_slice(b"}\n");
 }
 
@@ -251,6 +254,13 @@ fn write_container(container: &Container, object: &mut Object) {
         object.text(key!("runtime"), container.runtime);
         object.text(key!("pod_uid"), container.pod_uid);
     });
+}
+
+#[inline(never)]
+fn write_repeats(repeats: &Repeats, object: &mut Object) {
+    object.number(key!("count"), repeats.count);
+    object.ascii(key!("first"), &repeats.first.rfc3339());
+    object.ascii(key!("last"), &repeats.last.rfc3339());
 }
 
 /// Appends the line that says that something was lost, and how much of it.

@@ -9,8 +9,8 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::model::{
-    AuditEvent, Change, Detail, EventRecord, Identity, ProcessAction, ProcessDetail, SocketDetail,
-    Status, Timestamp, UserDetail, Who,
+    AuditEvent, Change, Detail, EventRecord, Identity, ProcessAction, ProcessDetail, Repeats,
+    SocketDetail, Status, Timestamp, UserDetail, Who,
 };
 
 /// The look of rows.
@@ -81,6 +81,9 @@ pub fn line(event: &AuditEvent, view: View, out: &mut Vec<u8>) {
         if is_so {
             row.add(DOUBTFUL, word);
         }
+    }
+    if let Some(Repeats { count, first, .. }) = event.repeats {
+        row.add(DOUBTFUL, &format!(" ({count} since {first})"));
     }
     context(&event.who, &mut row);
     if let Some(key) = event.key {

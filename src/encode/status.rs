@@ -53,6 +53,7 @@ pub(super) fn members(status: &Status<'_>, line: &mut Nested) {
         object.texts("keep", filters.keep.iter().map(|text| text.as_bytes()));
         object.texts("redact", filters.redact.iter().map(|text| text.as_bytes()));
         object.flag("no_args", filters.no_args);
+        object.text("aggregate", filters.aggregate.map(str::as_bytes));
     });
     if let Some((names, is_busy)) = status.priming {
         line.object("priming", |object| {

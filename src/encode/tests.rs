@@ -28,6 +28,7 @@ fn event(detail: Detail<'_>) -> AuditEvent<'_> {
         truncated: false,
         relayed: false,
         redacted: false,
+        repeats: None,
     }
 }
 

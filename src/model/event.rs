@@ -2,7 +2,7 @@
 
 use crate::model::{
     Actor, Attributes, AuditDetail, Container, Detail, EventId, EventKind, EventRecord, FileDetail,
-    Login, Parent, ProcessDetail, RecordType, SocketDetail, UserDetail, Who,
+    Login, Parent, ProcessDetail, RecordType, Repeats, SocketDetail, UserDetail, Who,
 };
 
 /// One event: the parts that all kinds have, and the [`Detail`] of its own kind.
@@ -52,6 +52,8 @@ pub struct AuditEvent<'a> {
     pub relayed: bool,
     /// Whether secrets were taken out of the records of the event.
     pub redacted: bool,
+    /// The events that it stands for, if these are several.
+    pub repeats: Option<Repeats>,
 }
 
 /// One of the texts of an event, to read or to replace.
@@ -99,6 +101,7 @@ impl<'a> AuditEvent<'a> {
             truncated: _,
             relayed: _,
             redacted: _,
+            repeats: _,
         } = self;
         let Actor {
             ids: _,

@@ -186,6 +186,8 @@ pub struct Filters<'a> {
     pub redact: &'a [String],
     /// Whether the arguments of programs are taken out of events (`--no-args`).
     pub no_args: bool,
+    /// The time in which repeated events become one line (`--aggregate`).
+    pub aggregate: Option<&'a str>,
 }
 
 /// The privileges of a process.

@@ -19,6 +19,7 @@ mod queue;
 mod serials;
 
 pub use bell::Interrupter;
+pub(crate) use clock::LogClock;
 pub use queue::{Dropped, Overflow};
 pub use serials::SerialTracker;
 
@@ -29,7 +30,6 @@ use crate::{
     source::{self, ClientConfig, Fill, LiveSource, Source, Stopper},
 };
 use bell::{Bell, LastRing};
-use clock::LogClock;
 use queue::{Inlet, Outlet, queue};
 
 /// The settings of an [`AuditReader`].

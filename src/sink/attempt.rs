@@ -160,7 +160,7 @@ impl Sink {
         {
             whole += line.length;
             lines += 1;
-            records += u64::from(line.records);
+            records += line.records;
             self.pending.pop_front();
         }
         self.tally.lines += lines;

@@ -82,7 +82,7 @@ pub struct Sink {
 #[derive(Clone, Copy, Debug)]
 struct Line {
     length: usize,
-    records: u32,
+    records: u64,
 }
 
 impl Sink {
@@ -141,14 +141,14 @@ impl Sink {
     /// [`flush`](Self::flush).
     #[inline]
     #[must_use]
-    pub fn line(&mut self, records: u32, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+    pub fn line(&mut self, records: u64, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         write(&mut self.line);
         self.add_line(records);
         self.pending_bytes() >= BUFFER_BYTES
     }
 
     /// Moves the line to the others, unless it has to be dropped.
-    fn add_line(&mut self, records: u32) {
+    fn add_line(&mut self, records: u64) {
         match self.line.last() {
             None => return,
             Some(b'\n') => {}
@@ -162,12 +162,12 @@ impl Sink {
         {
             outage.lost += 1;
             self.tally.unwritten += 1;
-            self.tally.unwritten_records += u64::from(records);
+            self.tally.unwritten_records += records;
         } else {
             self.lines.extend_from_slice(&self.line);
             self.pending.push_back(Line { length, records });
             self.tally.pending += 1;
-            self.tally.pending_records += u64::from(records);
+            self.tally.pending_records += records;
             self.tally.pending_bytes += length as u64;
         }
         if self.line.capacity() > MAX_SPARE_BYTES {

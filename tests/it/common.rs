@@ -107,7 +107,9 @@ impl Counters {
     #[track_caller]
     pub(crate) fn assert_they_add_up(&self) {
         self.assert_they_add_up_but_for(0);
-        assert_eq!((self["in_flight"], self["pending"]), (0, 0), "{self:?}");
+        for gauge in ["in_flight", "held", "held_records", "pending"] {
+            assert_eq!(self[gauge], 0, "{gauge}: {self:?}");
+        }
     }
 
     /// The same, with this many records in events in flight.
@@ -122,6 +124,7 @@ impl Counters {
             "written",
             "unwritten_records",
             "queue_dropped_records",
+            "held_records",
         ];
         let sum: u64 = places.iter().map(|place| self[place]).sum();
         assert_eq!(self["records"], sum + in_flight, "{self:?}");

@@ -11,9 +11,11 @@
 //! attempts the operations that the program gave up. `units`, `rules`, `shipped` and `forge` check
 //! the files that ship with the binary with the tools that read them. `live`, `coexist`, `truth`,
 //! `real`, `logins`, `parents` and `places` run against the running kernel; `soak` does so for any
-//! length of time. `secrets` plants some, and looks for them in every format; `filters` leaves events out.
+//! length of time. `secrets` plants some, and looks for them in every format; `filters` leaves events
+//! out, and `aggregate` joins those that repeat.
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
 
+mod aggregate;
 mod check;
 mod cli;
 mod coexist;

@@ -175,6 +175,17 @@ pub(crate) struct Args {
     )]
     pub(crate) filter: Option<PathBuf>,
 
+    /// Write one line for events that repeat within this time: the first event at once, and at the
+    /// end of the time the last one, with the number of those after the first
+    #[arg(
+        long,
+        value_name = "DURATION",
+        value_parser = duration,
+        env = "AUDITRD_AGGREGATE",
+        help_heading = "Filter"
+    )]
+    pub(crate) aggregate: Option<Duration>,
+
     /// Take secrets out of command lines and messages: default for those of known programs and
     /// forms, PROGRAM:OPTION for the value of an option of your own, such as backup:--pin;
     /// repeatable

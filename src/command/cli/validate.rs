@@ -81,6 +81,8 @@ impl Args {
             )
         } else if is_raw && self.max_line.is_some() {
             Some("--format raw cannot be used with --max-line: it writes records unchanged")
+        } else if is_raw && self.aggregate.is_some() {
+            Some("--format raw cannot be used with --aggregate: it writes records unchanged")
         } else if is_raw && self.heartbeat.is_some() {
             Some("--format raw cannot be used with --heartbeat: it has no such lines")
         } else if is_raw && self.kinds() != Kinds::DEFAULT {

@@ -65,6 +65,7 @@ struct Filters {
     keep: Vec<String>,
     redact: Vec<String>,
     no_args: bool,
+    aggregate: Option<String>,
 }
 
 impl Facts {
@@ -107,6 +108,9 @@ impl Filters {
             keep: Vec::new(),
             redact: args.redact.iter().map(ToString::to_string).collect(),
             no_args: args.no_args,
+            aggregate: args
+                .aggregate
+                .map(|time| humantime::format_duration(time).to_string()),
         }
     }
 
@@ -115,6 +119,7 @@ impl Filters {
         filters.events = &self.events;
         (filters.drop, filters.keep) = (&self.drop, &self.keep);
         (filters.redact, filters.no_args) = (&self.redact, self.no_args);
+        filters.aggregate = self.aggregate.as_deref();
     }
 }
 

@@ -10,9 +10,23 @@ use super::{super::format::Form, Marshaller, now};
 const MAX_ARENA_BYTES: usize = 4 << 20;
 
 impl Marshaller {
-    /// Adds the line of an event, if it has one. Returns whether the lines should be written now.
+    /// Adds the line of an event, if it has one, and those of windows that end before it. Returns
+    /// whether the lines should be written now.
     pub(super) fn event(&mut self, group: &AuditMessageGroup<'_>) -> bool {
-        let records = u32::try_from(group.len()).unwrap_or(u32::MAX);
+        match &mut self.aggregation {
+            None => self.line(group),
+            Some(aggregation) => {
+                aggregation.arrive(group, Instant::now);
+                let is_full = self.add_held();
+                let is_full = self.line(group) || is_full;
+                self.add_held() || is_full
+            }
+        }
+    }
+
+    /// Adds the line of an event, if it has one.
+    fn line(&mut self, group: &AuditMessageGroup<'_>) -> bool {
+        let records = group.len() as u64;
         if self.arena.allocated_bytes() > MAX_ARENA_BYTES {
             self.arena = Arena::new();
         }
@@ -41,18 +55,31 @@ impl Marshaller {
             let dropper = self.dropper.as_mut();
             if dropper.is_some_and(|dropper| dropper.drops(event)) {
                 self.counters.filter_dropped += 1;
-                self.counters.filter_dropped_records += u64::from(records);
+                self.counters.filter_dropped_records += records;
                 return false;
             }
         }
         match (&mut self.form, event) {
             (Form::Raw, _) => self.sink.line(records, |out| raw::line(&group, out)),
-            (Form::Events(form), Some(mut event)) => self.sink.line(records, |out| {
-                let is_cut = form.line_within(&mut event, self.max_line, &self.arena, out);
-                self.counters.shortened += u64::from(is_cut);
-            }),
+            (Form::Events(form), Some(mut event)) => {
+                let (max, arena) = (self.max_line, &self.arena);
+                if let Some(aggregation) = &mut self.aggregation
+                    && aggregation
+                        .aggregator
+                        .holds(&mut event, records, arena, |event, out| {
+                            form.line_within(event, max, arena, out)
+                        })
+                {
+                    self.counters.hold(records);
+                    return false;
+                }
+                self.sink.line(records, |out| {
+                    let is_cut = form.line_within(&mut event, max, arena, out);
+                    self.counters.shortened += u64::from(is_cut);
+                })
+            }
             (Form::Events(_), None) => {
-                self.counters.no_line += u64::from(records);
+                self.counters.no_line += records;
                 self.omitted.count(&group, &facts, kind);
                 false
             }

@@ -1,6 +1,7 @@
 //! The marshaller thread: classifies and encodes events, and writes their lines.
 
 mod event;
+mod held;
 mod report;
 
 use std::time::{Duration, Instant, SystemTime};
@@ -16,9 +17,9 @@ use auditrd::{
 use crossbeam_channel::{Receiver, Select, TryRecvError};
 
 use super::{
-    cli::Args, counters::Counters, filters::Dropper, format::Form, heartbeat::StatusLines,
-    losses::Losses, metrics::MetricsFile, notify::Notify, omitted::Omitted, progress::Progress,
-    timer::Timer, trees::Trees,
+    aggregation::Aggregation, cli::Args, counters::Counters, filters::Dropper, format::Form,
+    heartbeat::StatusLines, losses::Losses, metrics::MetricsFile, notify::Notify, omitted::Omitted,
+    progress::Progress, timer::Timer, trees::Trees,
 };
 
 /// A request from the main thread to the marshaller thread.
@@ -38,6 +39,7 @@ pub(crate) struct Marshaller {
     dropper: Option<Dropper>,
     classifier: Classifier,
     enricher: Enricher,
+    aggregation: Option<Aggregation>,
     trees: Trees,
     sink: Sink,
     arena: Arena,
@@ -79,6 +81,7 @@ impl Marshaller {
             dropper,
             classifier,
             enricher: args.enricher(now()),
+            aggregation: Aggregation::new(args, Instant::now()),
             trees,
             sink,
             arena: Arena::new(),
@@ -184,6 +187,7 @@ impl Marshaller {
     ) -> Result<(), Error> {
         self.note_losses(&reader.totals());
         self.progress.update();
+        self.write_held_if_due()?;
         self.write_status_if_due(reader)?;
         self.write_if_due()?;
         self.handle_requests(reader, control)?;
@@ -209,6 +213,7 @@ impl Marshaller {
             self.sink.next_due(),
             self.notify.due(),
             self.status_due(),
+            self.aggregation.as_ref().and_then(Aggregation::due),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -217,6 +222,9 @@ impl Marshaller {
     fn idle(&mut self, reader: &AuditReader) -> Result<(), Error> {
         let totals = reader.totals();
         self.note_losses(&totals);
+        if let Some(aggregation) = &mut self.aggregation {
+            aggregation.idle(Instant::now());
+        }
         // A log may lack serials for many reasons, so there they are only counted.
         if self.is_live {
             self.losses.note_missing(&totals, Instant::now());
@@ -281,6 +289,7 @@ impl Marshaller {
         if self.is_live {
             self.losses.note_all_missing(&totals);
         }
+        self.add_all_held();
         self.flush()?;
         if let Some(reason) = self.status_lines.last_reason(Instant::now()) {
             self.write_status(reason, reader);

@@ -168,6 +168,10 @@ fn facts(event: &AuditEvent, object: &mut Nested) {
     object.text("provider", Some(b"auditrd"));
     object.text("module", Some(b"auditd"));
     object.text("dataset", Some(DATASET));
+    if let Some(repeats) = &event.repeats {
+        object.text("start", Some(&repeats.first.rfc3339()));
+        object.text("end", Some(&repeats.last.rfc3339()));
+    }
 }
 
 fn outcome(success: Option<&[u8]>) -> &'static [u8] {

@@ -71,6 +71,7 @@ pub(super) fn write(event: &AuditEvent, object: &mut Nested) {
     object.flag("truncated", event.truncated);
     object.flag("relayed", event.relayed);
     object.flag("redacted", event.redacted);
+    object.number("count", event.repeats.map(|repeats| repeats.count));
     object.object("hex", |hex| exact(event, hex));
 }
 

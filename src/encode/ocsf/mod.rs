@@ -11,7 +11,7 @@ mod observables;
 mod rest;
 
 use super::nested::Nested;
-use crate::model::{AuditEvent, Detail, SocketStatus, Status, Timestamp};
+use crate::model::{AuditEvent, Detail, Repeats, SocketStatus, Status, Timestamp};
 use class::{Activity, Class, OTHER};
 use observables::observables;
 
@@ -51,6 +51,9 @@ pub fn line(event: &AuditEvent, host: Option<&[u8]>, out: &mut Vec<u8>) {
             line.text("activity_name", Some(&name(event)));
         }
         outcome(event, line);
+        if let Some(repeats) = &event.repeats {
+            write_repeats(repeats, line);
+        }
         line.object("metadata", |object| metadata(event, object));
         line.object("device", |object| device(event.node.or(host), object));
         members::write(event, activity.class, line);
@@ -140,6 +143,14 @@ fn name(event: &AuditEvent) -> Vec<u8> {
             code.to_ascii_lowercase().replace('_', "-").into()
         }
     }
+}
+
+fn write_repeats(repeats: &Repeats, line: &mut Nested) {
+    line.number("count", Some(repeats.count));
+    line.number("start_time", Some(repeats.first.as_millis()));
+    line.text("start_time_dt", Some(&repeats.first.rfc3339()));
+    line.number("end_time", Some(repeats.last.as_millis()));
+    line.text("end_time_dt", Some(&repeats.last.rfc3339()));
 }
 
 fn outcome(event: &AuditEvent, line: &mut Nested) {

@@ -144,6 +144,13 @@ fn every_line_has_only_known_fields_of_the_right_types() {
         assert!(events.len() > 1);
         events.iter().for_each(|event| schema.check(event));
     }
+    let args = ["--format", "ecs", "--aggregate", "1h"];
+    let events = lines(&output(&log("misc"), &args));
+    let repeated = events
+        .iter()
+        .filter(|event| event["event"]["start"].is_string());
+    assert!(repeated.count() > 0);
+    events.iter().for_each(|event| schema.check(event));
 }
 
 #[test]

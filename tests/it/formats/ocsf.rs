@@ -36,6 +36,8 @@ fn every_line_of_every_log_is_valid() {
         .iter()
         .flat_map(|name| output(&log(name), &format))
         .collect();
+    let repeated = [&format[..], &["--aggregate", "1h"]].concat();
+    all.extend(output(&log("misc"), &repeated));
     let host = Some(&b"web1"[..]);
     auditrd::encode::ocsf::loss(Timestamp::default(), host, "kernel_lost", 7, &mut all);
     super::schema::with_status(|status| auditrd::encode::ocsf::status(status, &mut all));

@@ -68,6 +68,7 @@ fn every_line_of_every_log_is_valid() {
     for name in ["misc", "records"] {
         all.extend(output(&log(name), &["--events", "all"]));
     }
+    all.extend(output(&log("misc"), &["--aggregate", "1h"]));
     for entry in fs::read_dir(data("")).unwrap() {
         let path = entry.unwrap().path();
         if path
@@ -118,6 +119,7 @@ pub(super) fn with_status(write: impl FnOnce(&Status<'_>)) {
     (privileges.seccomp, privileges.landlock) = (true, true);
     status.confinement = Some(&privileges);
     status.filters = filters();
+    status.filters.aggregate = Some("1m");
     write(&status);
 }
 

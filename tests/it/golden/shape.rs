@@ -13,7 +13,7 @@ use super::{LOGS, log, output};
 use crate::common::Value;
 
 /// All keys of an event line, in order.
-const KEYS: [&str; 71] = [
+const KEYS: [&str; 74] = [
     "name",
     "timestamp",
     "sequence",
@@ -85,6 +85,9 @@ const KEYS: [&str; 71] = [
     "truncated",
     "relayed",
     "redacted",
+    "count",
+    "first",
+    "last",
 ];
 
 /// The keys that every line has.
@@ -250,7 +253,8 @@ fn is_right(key: &str, is_hex: bool, value: &Value) -> bool {
     }
     match key {
         "name" => EventKind::ALL.iter().any(|kind| text == Some(kind.name())),
-        "timestamp" => text.is_some_and(is_timestamp),
+        "timestamp" | "first" | "last" => text.is_some_and(is_timestamp),
+        "count" => value.as_u64().is_some_and(|count| count > 0),
         "exit" => value.is_i64() || value.is_u64(),
         "sequence" | "ppid" | "pid" | "auid" | "uid" | "gid" | "euid" | "egid" | "fsuid"
         | "fsgid" | "suid" | "sgid" | "session" | "ouid" | "ogid" | "local_port"
