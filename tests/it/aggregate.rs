@@ -1,11 +1,11 @@
 //! `--aggregate`: repeated events become few lines, and each is accounted for.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, env, fs};
 
 use serde_json::json;
 
 use crate::{
-    common::{Counters, Value, auditrd, lines, replay, replay_raw},
+    common::{Counters, Value, auditrd, data, lines, replay, replay_raw},
     golden::{LOGS, check_line, log},
     process::{Running, deletion, end, login},
 };
@@ -54,6 +54,31 @@ fn the_first_event_is_a_line_and_those_after_it_are_one_in_each_interval() {
         (&events[2]["pid"], &events[2]["session"]),
         (&json!(105), &json!(55))
     );
+}
+
+/// The recording and the expressions of docs/noise.md. `BLESS=1 cargo test` writes the golden file.
+#[test]
+fn a_recorded_host_yields_its_golden_lines() {
+    let expressions = fs::read_to_string(data("noisy.filters")).unwrap();
+    let guide = fs::read_to_string(data("../../docs/noise.md")).unwrap();
+    assert!(guide.contains(&expressions), "docs/noise.md has others");
+    let output = auditrd()
+        .arg(data("noisy.log.xz"))
+        .args(["--aggregate", "2m", "--filter"])
+        .arg(data("noisy.filters"))
+        .output()
+        .unwrap();
+    let output = String::from_utf8(output.stdout).unwrap();
+    // A status line, with the time and the host of now, lists the expressions.
+    let (status, events) = output.split_once('\n').unwrap();
+    assert!(
+        status.contains("\"drop\":[\"exe=/usr/local/bin/git,"),
+        "{status}"
+    );
+    if env::var_os("BLESS").is_some() {
+        fs::write(data("noisy.ndjson"), events).unwrap();
+    }
+    assert_eq!(events, fs::read_to_string(data("noisy.ndjson")).unwrap());
 }
 
 /// The lines but for `count`, `first` and `last` are lines that there are without the option.
