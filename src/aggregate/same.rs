@@ -6,12 +6,12 @@ use crate::model::{
     Action, Arena, AuditEvent, Detail, EventId, EventRecord, Identity, ProcessAction, SocketAction,
 };
 
-/// An event without its time, its serial, and the ids in which the runs of a loop differ. Two events
-/// are the same if nothing else in their lines differs.
+/// An event without its time, its serial, and the ids that differ between the runs of a loop. An
+/// event repeats another one if nothing else in their lines differs.
 ///
-/// Each of these numbers is new for every process, session, descriptor, connection or file. No other
-/// value is left out: an event that fails, lacks a record or was cut is the same only as one that
-/// does so in the same way.
+/// Each of these ids is new for every process, session, descriptor, connection or file. All other
+/// values stay, so that a failed, incomplete or truncated event repeats only one that is so in the
+/// same way.
 pub(super) fn without_ids<'a>(event: &AuditEvent<'a>, arena: &'a Arena) -> AuditEvent<'a> {
     let mut same = event.clone();
     same.id = EventId::default();

@@ -207,7 +207,8 @@ proptest! {
         aggregator.end_all();
         lines.extend(taken(&mut aggregator).iter().map(written));
         prop_assert_eq!(&lines, &model.written);
-        let events: u64 = lines.iter().map(|(_, repeats)| repeats.map_or(1, |(count, ..)| count)).sum();
+        let counts = lines.iter().map(|(_, repeats)| repeats.map_or(1, |(count, ..)| count));
+        let events: u64 = counts.sum();
         prop_assert_eq!(events, steps.len() as u64);
         prop_assert_eq!(aggregator.windows.size(), (0, 0));
     }

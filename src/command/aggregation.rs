@@ -6,14 +6,17 @@
 
 use std::time::{Duration, Instant};
 
-use auditrd::{AuditMessageGroup, aggregate::Aggregator};
+use auditrd::{
+    Arena, AuditEvent, AuditMessageGroup,
+    aggregate::{Aggregator, Held},
+};
 
 use super::cli::Args;
 
 /// The stage that holds repeated events, and its clock.
 #[derive(Debug)]
 pub(crate) struct Aggregation {
-    pub(crate) aggregator: Aggregator,
+    aggregator: Aggregator,
     interval: Duration,
     clock: Clock,
 }
@@ -50,6 +53,27 @@ impl Aggregation {
                 self.aggregator.pass_to(group.node, group.id.time);
             }
         }
+    }
+
+    /// Whether an event is held. See [`Aggregator::holds`].
+    pub(crate) fn holds<'a>(
+        &mut self,
+        event: &mut AuditEvent<'a>,
+        records: u64,
+        arena: &'a Arena,
+        write: impl FnOnce(&mut AuditEvent<'a>, &mut Vec<u8>) -> bool,
+    ) -> bool {
+        self.aggregator.holds(event, records, arena, write)
+    }
+
+    /// The next line of a window that has ended.
+    pub(crate) fn take(&mut self) -> Option<Held> {
+        self.aggregator.take()
+    }
+
+    /// Ends all windows.
+    pub(crate) fn end_all(&mut self) {
+        self.aggregator.end_all();
     }
 
     /// Notes that there is nothing to read.

@@ -268,50 +268,99 @@ fn raw_records_and_wrong_durations_are_usage_errors() {
     }
 }
 
-const CALL: &str = "ppid=1 pid=5 auid=1000 uid=0 ses=7 comm=\"x\" exe=\"/bin/x\" key=\"k\"";
+/// The records of an event: lines of a type and a body.
+fn stamped(records: &str, serial: u32) -> String {
+    let stamped = |line: &str| {
+        let (record_type, body) = line.trim().split_once(' ').unwrap();
+        format!("type={record_type} msg=audit(1700000000.000:{serial}): {body}\n")
+    };
+    records.trim().lines().map(stamped).collect()
+}
 
-fn call(number: u32, rest: &str) -> String {
+/// Whether an event repeats another one, although a piece of its text differs.
+#[track_caller]
+fn is_repeated(records: &str, from: &str, to: &str) -> bool {
+    assert!(records.contains(from), "{from}");
+    let other = records.replacen(from, to, 1);
+    let log = stamped(records, 1) + &stamped(&other, 2) + &stamped(&other, 3);
+    let events = replay(log, &["--events", "all", "--aggregate", "1m"]);
+    match shape(&events)[..] {
+        [(1, None), (3, Some(2))] => true,
+        [(1, None), (2, None), (3, Some(1))] => false,
+        _ => panic!("{events:?}"),
+    }
+}
+
+/// The records of a call, with others between the first one and the last.
+fn call(number: u32, others: &str) -> String {
     format!(
-        "type=SYSCALL msg=audit(1700000000.000:1): arch=c000003e syscall={number} success=yes exit=3 a0=5 a1=1 a2=2 a3=3 {CALL}\n{rest}type=EOE msg=audit(1700000000.000:1): \n"
+        "SYSCALL arch=c000003e syscall={number} success=yes exit=3 a0=5 a1=1 a2=2 a3=3 ppid=1 pid=5 \
+         auid=1000 uid=0 ses=7 comm=\"x\" exe=\"/bin/x\" key=\"k\"\n\
+         {others}\n\
+         PROCTITLE proctitle=\"x\""
     )
 }
 
-/// The first and the last event are lines; what differs is written in the second.
+/// A call on the file /tmp/x.
+fn file_call(number: u32, nametype: &str) -> String {
+    let others = format!(
+        "CWD cwd=\"/\"\n\
+         PATH item=0 name=\"/tmp/\" inode=2 dev=fe:00 mode=041777 ouid=0 ogid=0 nametype=PARENT\n\
+         PATH item=1 name=\"/tmp/x\" inode=77 dev=fe:00 mode=0100600 ouid=0 nametype={nametype}"
+    );
+    call(number, &others)
+}
+
 #[test]
-fn files_sockets_and_records_repeat_if_only_ids_differ() {
-    let path = |nametype: &str| {
-        format!(
-            "type=CWD msg=audit(1700000000.000:1): cwd=\"/\"\n\
-             type=PATH msg=audit(1700000000.000:1): item=0 name=\"/tmp/\" inode=2 dev=fe:00 mode=041777 ouid=0 ogid=0 nametype=PARENT\n\
-             type=PATH msg=audit(1700000000.000:1): item=1 name=\"/tmp/x\" inode=77 dev=fe:00 mode=0100600 ouid=0 ogid=0 nametype={nametype}\n"
-        )
-    };
-    // Made and removed: the inode is new each time. An existing file is opened: it is not.
-    let (create, open) = (call(85, &path("CREATE")), call(2, &path("NORMAL")));
-    for (event, from, to, is_same) in [
-        (&create, "inode=77", "inode=78", true),
-        (&create, "/tmp/x", "/tmp/y", false),
-        (&create, "ouid=0 ogid=0 nametype=CREATE", "ouid=1 ogid=0 nametype=CREATE", false),
-        (&open, "inode=77", "inode=78", false),
-        (&open, "exit=3", "exit=4", true),
-        (&call(87, &path("DELETE")), "inode=77", "inode=78", true),
-        // accept and connect, with the address 127.0.0.1 and a port.
-        (&call(43, "type=SOCKADDR msg=audit(1700000000.000:1): saddr=0200C3507F0000010000000000000000\n"), "C350", "C351", true),
-        (&call(42, "type=SOCKADDR msg=audit(1700000000.000:1): saddr=0200C3507F0000010000000000000000\n"), "C350", "C351", false),
-        (&call(42, "type=SOCKADDR msg=audit(1700000000.000:1): saddr=0200C3507F0000010000000000000000\n"), "a0=5", "a0=6", true),
-        (&"type=AVC msg=audit(1700000000.000:1): avc:  denied  { read } for  pid=5 comm=\"x\" name=\"y\" dev=\"sda\" ino=7 scontext=a:b:c:s0 tcontext=a:b:d:s0 tclass=file permissive=0\n".to_owned(), "pid=5", "pid=6", true),
-        (&"type=AVC msg=audit(1700000000.000:1): avc:  denied  { read } for  pid=5 comm=\"x\" name=\"y\" dev=\"sda\" ino=7 scontext=a:b:c:s0 tcontext=a:b:d:s0 tclass=file permissive=0\n".to_owned(), "tcontext=a:b:d", "tcontext=a:b:e", false),
-        // What is stopped is asked of ptrace by its number.
-        (&call(101, ""), "a1=1", "a1=2", false),
-        (&call(101, ""), "pid=5", "pid=6", true),
+fn a_file_that_is_made_or_removed_has_another_inode_each_time() {
+    for (number, nametype) in [
+        // creat, unlink, rename and symlink.
+        (85, "CREATE"),
+        (87, "DELETE"),
+        (82, "CREATE"),
+        (88, "CREATE"),
     ] {
-        let mut log = event.clone();
-        let second = event.replacen(from, to, 1);
-        assert_ne!(*event, second, "{from}");
-        log += &second.replace(".000:1)", ".500:2)");
-        log += &second.replace(".000:1)", ".700:3)");
-        let events = replay(log, &["--events", "all", "--aggregate", "1m"]);
-        let expected: &[_] = if is_same { &[(1, None), (3, Some(2))] } else { &[(1, None), (2, None), (3, Some(1))] };
-        assert_eq!(shape(&events), expected, "{to}: {events:?}");
+        let records = file_call(number, nametype);
+        assert!(is_repeated(&records, "inode=77", "inode=78"), "{number}");
+        assert!(!is_repeated(&records, "/tmp/x", "/tmp/y"), "{number}");
+        assert!(!is_repeated(&records, "0100600", "0100644"), "{number}");
     }
+    // An existing file is opened: another inode is another file.
+    let open = file_call(2, "NORMAL");
+    assert!(is_repeated(&open, "exit=3", "exit=4"));
+    assert!(!is_repeated(&open, "inode=77", "inode=78"));
+}
+
+#[test]
+fn connections_repeat_if_the_port_of_the_client_or_a_descriptor_differs() {
+    // 127.0.0.1:50000.
+    let address = "SOCKADDR saddr=0200C3507F0000010000000000000000";
+    let (accept, connect) = (call(43, address), call(42, address));
+    assert!(is_repeated(&accept, "C350", "C351"));
+    assert!(!is_repeated(&accept, "7F000001", "7F000002"));
+    assert!(!is_repeated(&connect, "C350", "C351"));
+    assert!(is_repeated(&connect, "a0=5", "a0=6"));
+    // bind makes the file of a socket; connect finds it.
+    let socket = "SOCKADDR saddr=01002F746D702F7800\nPROCTITLE";
+    let bind = file_call(49, "CREATE").replace("PROCTITLE", socket);
+    assert!(is_repeated(&bind, "inode=77", "inode=78"));
+    let connect = file_call(42, "NORMAL").replace("PROCTITLE", socket);
+    assert!(!is_repeated(&connect, "inode=77", "inode=78"));
+}
+
+#[test]
+fn records_without_keys_repeat_if_only_ids_in_them_differ() {
+    let denied = "AVC avc:  denied  { read } for  pid=5 comm=\"x\" name=\"y\" dev=\"sda\" ino=7 \
+                  scontext=a:b:c:s0 tcontext=a:b:d:s0 tclass=file permissive=0";
+    assert!(is_repeated(denied, "pid=5", "pid=6"));
+    assert!(!is_repeated(denied, "ino=7", "ino=8"));
+    assert!(!is_repeated(denied, "a:b:d", "a:b:e"));
+    let trapped = "SECCOMP auid=1000 uid=0 gid=0 ses=7 pid=5 comm=\"x\" exe=\"/bin/x\" sig=31 \
+                   arch=c000003e syscall=41 compat=0 ip=0x7f1 code=0x80000000";
+    assert!(is_repeated(trapped, "ip=0x7f1", "ip=0x7f2"));
+    assert!(!is_repeated(trapped, "syscall=41", "syscall=42"));
+    // The process that ptrace stops is an argument.
+    let ptrace = call(101, "CWD cwd=\"/\"");
+    assert!(is_repeated(&ptrace, "pid=5", "pid=6"));
+    assert!(!is_repeated(&ptrace, "a1=1", "a1=2"));
 }

@@ -64,11 +64,9 @@ impl Marshaller {
             (Form::Events(form), Some(mut event)) => {
                 let (max, arena) = (self.max_line, &self.arena);
                 if let Some(aggregation) = &mut self.aggregation
-                    && aggregation
-                        .aggregator
-                        .holds(&mut event, records, arena, |event, out| {
-                            form.line_within(event, max, arena, out)
-                        })
+                    && aggregation.holds(&mut event, records, arena, |event, out| {
+                        form.line_within(event, max, arena, out)
+                    })
                 {
                     self.counters.hold(records);
                     return false;

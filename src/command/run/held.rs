@@ -13,7 +13,7 @@ impl Marshaller {
             return false;
         };
         let mut is_full = false;
-        while let Some(held) = aggregation.aggregator.take() {
+        while let Some(held) = aggregation.take() {
             self.counters.release(&held);
             let write = |out: &mut Vec<u8>| out.extend_from_slice(&held.line);
             is_full |= self.sink.line(held.records, write);
@@ -38,7 +38,7 @@ impl Marshaller {
     /// Adds the lines of all windows.
     pub(super) fn add_all_held(&mut self) {
         if let Some(aggregation) = &mut self.aggregation {
-            aggregation.aggregator.end_all();
+            aggregation.end_all();
             self.add_held();
         }
     }
