@@ -1,11 +1,14 @@
 //! What a line mostly has in common with the one before it.
 
-use crate::model::{Identity, Origin, Parent, Timestamp};
+use crate::model::{Identity, Login, Origin, Parent, Timestamp};
 
 /// Room for ten ids with their keys.
 const ROOM: usize = 192;
 
-/// The time and the ids of the last line, with the text that they are.
+/// Parents whose text is kept. A busy host has about as many shells and build tools at work.
+const PARENTS: usize = 16;
+
+/// The time and the ids of the last line, with the text that they are, and so of its context.
 #[derive(Clone, Debug)]
 pub(super) struct Last {
     time: Timestamp,
@@ -14,26 +17,60 @@ pub(super) struct Last {
     ids_text: [u8; ROOM],
     /// How much of the text there is; nothing of no ids yet.
     ids_length: usize,
-    parent: LastParent,
+    /// By pid. Command lines are long, and many have to be escaped.
+    parents: Vec<Memo<(u32, Option<Origin>, bool)>>,
+    ancestors: Memo<()>,
+    login: Memo<(Option<Timestamp>, [bool; 3])>,
+    names: Memo<()>,
 }
 
-/// The parent of the last line that had one, with its text. Command lines are long, and many have to
-/// be escaped.
+/// Something that consists of texts and a few other values, and what was written of it.
 #[derive(Clone, Debug, Default)]
-struct LastParent {
-    text: Vec<u8>,
-    pid: u32,
-    /// None while there was no parent.
-    origin: Option<Origin>,
-    exe: Vec<u8>,
-    commandline: Option<Vec<u8>>,
+struct Memo<V> {
+    values: V,
+    /// The texts, one behind the other, and the length of each.
+    texts: Vec<u8>,
+    lengths: Vec<usize>,
+    /// Empty while nothing is known.
+    written: Vec<u8>,
 }
 
-impl LastParent {
-    fn is(&self, parent: &Parent) -> bool {
-        (self.pid, self.origin) == (parent.pid, Some(parent.origin))
-            && self.exe == parent.exe
-            && self.commandline.as_deref() == parent.commandline
+impl<V: PartialEq> Memo<V> {
+    /// Appends what `write` writes of these values and texts, which is the same for the same ones.
+    fn append<'t>(
+        &mut self,
+        values: V,
+        texts: impl Iterator<Item = &'t [u8]> + Clone,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        if self.is(&values, texts.clone()) {
+            return out.extend_from_slice(&self.written);
+        }
+        let start = out.len();
+        write(out);
+        self.values = values;
+        self.texts.clear();
+        self.lengths.clear();
+        for text in texts {
+            self.texts.extend_from_slice(text);
+            self.lengths.push(text.len());
+        }
+        self.written.clear();
+        self.written.extend_from_slice(&out[start..]);
+    }
+
+    fn is<'t>(&self, values: &V, mut texts: impl Iterator<Item = &'t [u8]>) -> bool {
+        let mut rest = &self.texts[..];
+        let mut is_next = |length: &usize| {
+            let Some((known, tail)) = rest.split_at_checked(*length) else {
+                return false;
+            };
+            rest = tail;
+            texts.next() == Some(known)
+        };
+        let is_known = !self.written.is_empty() && self.values == *values;
+        is_known && self.lengths.iter().all(&mut is_next) && texts.next().is_none()
     }
 }
 
@@ -46,7 +83,10 @@ impl Default for Last {
             ids: Identity::default(),
             ids_text: [0; ROOM],
             ids_length: 0,
-            parent: LastParent::default(),
+            parents: vec![Memo::default(); PARENTS],
+            ancestors: Memo::default(),
+            login: Memo::default(),
+            names: Memo::default(),
         }
     }
 }
@@ -64,31 +104,58 @@ impl Last {
         &self.time_text
     }
 
-    /// Appends what `write` writes of a parent. Mostly it is the same again.
+    /// Appends what `write` writes of a parent. Mostly it is one of the last few.
     pub(super) fn parent(
         &mut self,
         parent: &Parent,
         out: &mut Vec<u8>,
-        write: impl FnOnce(&Parent, &mut Vec<u8>),
+        write: impl FnOnce(&mut Vec<u8>),
     ) {
-        let last = &mut self.parent;
-        if last.is(parent) {
-            return out.extend_from_slice(&last.text);
+        let values = (
+            parent.pid,
+            Some(parent.origin),
+            parent.commandline.is_some(),
+        );
+        let texts = [parent.exe, parent.commandline.unwrap_or_default()];
+        match self.parents.get_mut(parent.pid as usize % PARENTS) {
+            Some(memo) => memo.append(values, texts.into_iter(), out, write),
+            None => write(out),
         }
-        let start = out.len();
-        write(parent, out);
-        last.text.clear();
-        last.text.extend_from_slice(&out[start..]);
-        (last.pid, last.origin) = (parent.pid, Some(parent.origin));
-        last.exe.clear();
-        last.exe.extend_from_slice(parent.exe);
-        match (parent.commandline, &mut last.commandline) {
-            (Some(line), Some(known)) => {
-                known.clear();
-                known.extend_from_slice(line);
-            }
-            (line, known) => *known = line.map(<[u8]>::to_vec),
-        }
+    }
+
+    /// Appends what `write` writes of ancestors. Mostly they are the same again.
+    pub(super) fn ancestors(
+        &mut self,
+        ancestors: &[&[u8]],
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let texts = ancestors.iter().copied();
+        self.ancestors.append((), texts, out, write);
+    }
+
+    /// Appends what `write` writes of a login. Mostly it is the same again.
+    pub(super) fn login(
+        &mut self,
+        login: &Login,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let texts = [login.acct, login.addr, login.terminal];
+        let values = (login.since, texts.map(|text| text.is_some()));
+        let texts = texts.into_iter().map(Option::unwrap_or_default);
+        self.login.append(values, texts, out, write);
+    }
+
+    /// Appends what `write` writes of names. Mostly they are the same again.
+    pub(super) fn names(
+        &mut self,
+        names: &[(&[u8], &[u8])],
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let texts = names.iter().flat_map(|(key, name)| [*key, *name]);
+        self.names.append((), texts, out, write);
     }
 
     /// Appends what `write` writes of ids. It may write all but those of the process, and mostly it is
@@ -178,9 +245,34 @@ mod tests {
             for is_new in [true, false] {
                 let (mut was_written, text) = (false, format!("{parent:?}").into_bytes());
                 out.clear();
-                last.parent(&parent, &mut out, |parent, out| {
+                last.parent(&parent, &mut out, |out| {
                     was_written = true;
-                    out.extend_from_slice(format!("{parent:?}").as_bytes());
+                    out.extend_from_slice(&text);
+                });
+                assert_eq!((was_written, &out), (is_new, &text));
+            }
+        }
+    }
+
+    #[test]
+    fn texts_are_written_anew_when_any_of_them_is_different() {
+        let (mut last, mut out) = (Last::default(), Vec::new());
+        let all: [&[&[u8]]; 7] = [
+            &[b"/a"],
+            &[b"/a", b""],
+            &[b"", b"/a"],
+            &[b"/a", b"/b"],
+            &[b"/a/b"],
+            &[b"/a/", b"b"],
+            &[],
+        ];
+        for ancestors in all {
+            for is_new in [true, false] {
+                let (mut was_written, text) = (false, format!("{ancestors:?}").into_bytes());
+                out.clear();
+                last.ancestors(ancestors, &mut out, |out| {
+                    was_written = true;
+                    out.extend_from_slice(&text);
                 });
                 assert_eq!((was_written, &out), (is_new, &text));
             }

@@ -209,16 +209,24 @@ fn user(detail: &UserDetail, error: Option<&str>, object: &mut Object) {
 #[inline]
 fn who(who: &Who, last: &mut Last, object: &mut Object) {
     if let Some(parent) = &who.parent {
-        last.parent(parent, object.out, |parent, out| {
-            write_parent(parent, &mut Object { out });
+        last.parent(parent, object.out, |out| {
+            write_parent(parent, &mut Object { out })
         });
     }
     object.text(key!("entity_id"), who.entity_id);
-    object.words(key!("ancestors"), who.ancestors);
-    if let Some(login) = &who.login {
-        write_login(login, object);
+    if let Some(ancestors) = who.ancestors {
+        let write = |out: &mut Vec<u8>| Object { out }.words(key!("ancestors"), who.ancestors);
+        last.ancestors(ancestors, object.out, write);
     }
-    object.fields(key!("names"), who.names);
+    if let Some(login) = &who.login {
+        last.login(login, object.out, |out| {
+            write_login(login, &mut Object { out })
+        });
+    }
+    if !who.names.is_empty() {
+        let write = |out: &mut Vec<u8>| Object { out }.fields(key!("names"), who.names);
+        last.names(who.names, object.out, write);
+    }
     if let Some(container) = &who.container {
         write_container(container, object);
     }

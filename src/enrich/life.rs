@@ -1,18 +1,28 @@
 //! One life of a pid: a process from its birth to its end.
 
+use std::sync::Arc;
+
 use crate::{
-    enrich::{cycle::Sighting, doubt::Tick, processes::User},
+    enrich::{
+        cycle::Sighting,
+        doubt::Tick,
+        places::Standing,
+        processes::User,
+        table::{NO_SLOT, Slot},
+    },
     model::{Identity, Origin},
 };
 
 /// What is known of one process. Times are in milliseconds since 1970-01-01.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Life {
     /// Tells this life from all others of the same host.
     pub(super) number: u64,
     pub(super) ppid: u32,
     /// The life of the parent; 0 if it is not known.
     pub(super) parent: u64,
+    /// Where that was found last.
+    pub(super) parent_slot: Slot,
     /// The audit session.
     pub(super) session: u32,
     pub(super) user: User,
@@ -24,6 +34,8 @@ pub(super) struct Life {
     /// When it was last seen alive.
     pub(super) seen: Sighting,
     pub(super) program: Program,
+    /// Where it runs. None while nobody has looked.
+    pub(super) standing: Option<Arc<Standing>>,
 }
 
 /// Which program a process runs. Its texts are in the table.
@@ -55,6 +67,7 @@ impl Default for Life {
             number: 0,
             ppid: 0,
             parent: 0,
+            parent_slot: NO_SLOT,
             session: Identity::UNSET,
             user: User::default(),
             since: 0,
@@ -66,6 +79,7 @@ impl Default for Life {
                 origin: Origin::Records,
                 confirmed: 0,
             },
+            standing: None,
         }
     }
 }

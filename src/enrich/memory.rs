@@ -3,6 +3,7 @@
 use crate::{
     classify::ends_process,
     enrich::{
+        Start,
         life::{Birth, Life},
         login::Logins,
         names::Names,
@@ -75,20 +76,40 @@ impl Memory {
         live: Option<Live>,
         cgroups: Option<(&dyn Cgroups, u64)>,
     ) -> Subject {
-        self.changes += u32::from(changes_rules(group));
+        self.changes += u32::from(facts.has_others && changes_rules(group));
         let Some(sight) = sight(group, facts, event) else {
             return Subject::default();
         };
         let losses = losses.saturating_add(self.changes);
         let subject = self.processes.see(&sight, losses, live);
-        if let Some((life, _)) = self.processes.life(subject) {
-            let visit = visit(life, &sight, facts);
-            self.places.see(&visit, || {
-                let (cgroups, _) = cgroups.filter(|(_, now)| is_near(sight.time, *now))?;
-                cgroup(life, sight.pid, cgroups, live)
-            });
+        let Some((life, _)) = self.processes.life(subject) else {
+            return subject;
+        };
+        let visit = visit(life, &sight, facts);
+        let parent = || self.processes.parent(life)?.0.standing.as_ref();
+        let ask = || {
+            let (cgroups, _) = cgroups.filter(|(_, now)| is_near(sight.time, *now))?;
+            cgroup(life, sight.pid, cgroups, live)
+        };
+        let known = life.standing.as_ref();
+        if let Some(standing) = self.places.see(&visit, known, parent, ask) {
+            self.processes.stand(subject, standing);
         }
         subject
+    }
+
+    /// Takes in the processes of the live system, at a time in milliseconds since 1970-01-01.
+    pub(super) fn start(&mut self, start: &Start, now: u64) {
+        let (highest, last) = start.pids;
+        self.processes.start(&start.processes, highest, last, now);
+        for found in &start.processes {
+            let standing = self.places.found(found.session, &found.cgroup);
+            if let (Some(standing), Some(subject)) =
+                (standing, self.processes.subject_of(found.pid))
+            {
+                self.processes.stand(subject, standing);
+            }
+        }
     }
 }
 
@@ -97,8 +118,6 @@ fn visit<'a>(life: &Life, sight: &Sight<'a>, facts: &Facts<'a>) -> Visit<'a> {
     let user = facts.user;
     let is_opening = user.is_some_and(|record| record.record_type == AUDIT_USER_START);
     Visit {
-        number: life.number,
-        parent: life.parent,
         pid: sight.pid,
         ppid: life.ppid,
         session: sight.session,

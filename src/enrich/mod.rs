@@ -89,6 +89,9 @@ struct Last {
     session: u32,
     time: Timestamp,
     subject: Subject,
+    /// The name of its process, and of which process that is.
+    name: Vec<u8>,
+    named: Option<(u32, Birth)>,
 }
 
 /// The live system.
@@ -150,13 +153,7 @@ impl Enricher {
     /// Takes in the live system that the records come from, before the first event.
     pub fn start(&mut self, start: Start) {
         let memory = self.memories.of(b"");
-        let now = start.time.as_millis();
-        let (highest, last) = start.pids;
-        memory.processes.start(&start.processes, highest, last, now);
-        for found in &start.processes {
-            let number = memory.processes.number_of(found.pid);
-            memory.places.start(number, found.session, &found.cgroup);
-        }
+        memory.start(&start, start.time.as_millis());
         self.system = Some(System {
             kernel: start.kernel,
             boot_id: start.boot_id,
@@ -238,6 +235,11 @@ impl Enricher {
                 .as_deref()
                 .map(|cgroups| cgroups as &dyn Cgroups);
             last.subject = memory.observe(group, facts, event, losses, live, cgroups.zip(now));
+            if self.keys.has(Key::EntityId)
+                && let Some((life, _)) = memory.processes.life(last.subject)
+            {
+                last.name(life, self.system.as_ref());
+            }
         }
     }
 
@@ -248,9 +250,6 @@ impl Enricher {
             return who;
         };
         self.process(&memory.processes, &mut who, arena.bump());
-        let (container, unit) = memory.places.of(self.last.subject.number);
-        who.container = container.filter(|_| self.keys.has(Key::Container));
-        who.unit = unit.filter(|_| self.keys.has(Key::Unit));
         if self.keys.has(Key::Names) {
             who.names = memory.names.of_last(arena.bump());
         }
@@ -266,7 +265,7 @@ impl Enricher {
             return;
         };
         if self.keys.has(Key::EntityId) {
-            who.entity_id = self.entity_id(life, arena);
+            who.entity_id = Some(&self.last.name[..]).filter(|name| !name.is_empty());
         }
         if self.keys.has(Key::Script) && processes.is_certain(life, self.last.subject) {
             who.script = Some(texts.script).filter(|script| !script.is_empty());
@@ -275,7 +274,12 @@ impl Enricher {
             who.parent = self.parent(processes, life);
         }
         if self.keys.has(Key::Ancestors) {
-            who.ancestors = self.ancestors(processes, *life, arena);
+            who.ancestors = self.ancestors(processes, life, arena);
+        }
+        if let Some(standing) = &life.standing {
+            let (container, unit) = standing.tell();
+            who.container = container.filter(|_| self.keys.has(Key::Container));
+            who.unit = unit.filter(|_| self.keys.has(Key::Unit));
         }
     }
 
@@ -294,12 +298,12 @@ impl Enricher {
     fn ancestors<'a>(
         &self,
         processes: &'a Processes,
-        mut life: Life,
+        mut life: &'a Life,
         arena: &'a Bump,
     ) -> Option<&'a [&'a [u8]]> {
         let mut ancestors = ArenaVec::new_in(arena);
         while ancestors.len() < Who::MAX_ANCESTORS
-            && let Some((parent, texts)) = processes.parent(&life)
+            && let Some((parent, texts)) = processes.parent(life)
             && !texts.exe.is_empty()
             && processes.is_certain(parent, self.last.subject)
         {
@@ -307,31 +311,36 @@ impl Enricher {
                 ancestors.reserve_exact(Who::MAX_ANCESTORS);
             }
             ancestors.push(texts.exe);
-            life = *parent;
+            life = parent;
         }
         (!ancestors.is_empty()).then(|| ancestors.into_bump_slice())
     }
+}
 
-    /// The name of a process: the boot, where it is known, the pid, and the beginning.
-    fn entity_id<'a>(&self, life: &Life, arena: &'a Bump) -> Option<&'a [u8]> {
-        let mut id = ArenaVec::with_capacity_in(80, arena);
-        if let Some(system) = &self.system
-            && !system.boot_id.is_empty()
-        {
-            id.extend_from_slice_copy(&system.boot_id);
-            id.push(b'-');
+impl Last {
+    /// Names the process: the boot, where it is known, the pid, and the beginning.
+    fn name(&mut self, life: &Life, system: Option<&System>) {
+        let pid = self.subject.pid;
+        if self.named == Some((pid, life.birth)) {
+            return;
         }
-        id.extend_from_slice_copy(Decimal::new(self.last.subject.pid).as_bytes());
-        id.push(b'-');
+        self.named = Some((pid, life.birth));
+        self.name.clear();
+        let mut add = |text: &[u8]| self.name.extend_from_slice(text);
+        if let Some(system) = system.filter(|system| !system.boot_id.is_empty()) {
+            add(&system.boot_id);
+            add(b"-");
+        }
+        add(Decimal::new(pid).as_bytes());
+        add(b"-");
         match life.birth {
-            Birth::Unknown => return None,
-            Birth::Kernel(number) => id.extend_from_slice_copy(Decimal::new(number).as_bytes()),
+            Birth::Unknown => self.name.clear(),
+            Birth::Kernel(number) => add(Decimal::new(number).as_bytes()),
             Birth::Recorded(time, serial) => {
-                id.extend_from_slice_copy(Decimal::new(time).as_bytes());
-                id.push(b':');
-                id.extend_from_slice_copy(Decimal::new(serial).as_bytes());
+                add(Decimal::new(time).as_bytes());
+                add(b":");
+                add(Decimal::new(serial).as_bytes());
             }
         }
-        Some(id.into_bump_slice())
     }
 }

@@ -10,7 +10,7 @@ use bumpalo::{Bump, collections::Vec as ArenaVec};
 use hashbrown::HashMap;
 
 use crate::{
-    model::{AuditMessageGroup, Identity, record_type::AUDIT_SYSCALL},
+    model::{AuditMessageGroup, Identity},
     parse::{Facts, appended, tokenize},
 };
 
@@ -33,9 +33,11 @@ pub(super) struct Names {
     old: HashMap<Owner, Box<[u8]>>,
     /// They are those of the live system.
     is_live: bool,
-    /// The ids of the last event, and those that have a name.
+    /// The ids of the last event.
     ids: Option<(Identity, [u32; 2])>,
-    named: Vec<(&'static str, Owner)>,
+    /// The keys of those that have a name, with the end of each name in `text`.
+    named: Vec<(&'static str, usize)>,
+    text: Vec<u8>,
 }
 
 impl Names {
@@ -79,6 +81,7 @@ impl Names {
         }
         self.ids = Some((ids, owners));
         self.named.clear();
+        self.text.clear();
         let [ouid, ogid] = owners;
         for (key, owner) in [
             ("auid", Owner::User(ids.auid)),
@@ -93,8 +96,11 @@ impl Names {
             ("ouid", Owner::User(ouid)),
             ("ogid", Owner::Group(ogid)),
         ] {
-            if self.touch(owner) {
-                self.named.push((key, owner));
+            if self.touch(owner)
+                && let Some(name) = self.young.get(&owner)
+            {
+                self.text.extend_from_slice(name);
+                self.named.push((key, self.text.len()));
             }
         }
     }
@@ -104,27 +110,39 @@ impl Names {
         if self.named.is_empty() {
             return &[];
         }
-        let find = |owner| self.young.get(owner).or_else(|| self.old.get(owner));
-        let names = self.named.iter();
-        let names = names.filter_map(|(key, owner)| Some((key.as_bytes(), &**find(owner)?)));
+        let mut start = 0;
         let mut all = ArenaVec::with_capacity_in(self.named.len(), arena);
-        all.extend(names);
+        for (key, end) in &self.named {
+            all.push((
+                key.as_bytes(),
+                self.text.get(start..*end).unwrap_or_default(),
+            ));
+            start = *end;
+        }
         all.into_bump_slice()
     }
 
     /// Takes in the names that auditd has appended to the records of an event.
     fn learn(&mut self, group: &AuditMessageGroup<'_>, facts: &Facts<'_>) {
-        for message in group.messages() {
-            let is_user = message.record_type.is_user_event();
-            let ids = match (facts.call, facts.user) {
-                (Some(call), _) if message.record_type == AUDIT_SYSCALL => call.ids,
-                (_, Some(user)) if is_user => user.ids,
-                _ => continue,
-            };
-            for token in tokenize(appended(message)) {
-                if let Some(owner) = owner(token.key, &ids) {
-                    self.put(owner, token.value.bytes);
-                }
+        if let Some(call) = facts.call {
+            self.take(facts.call_names, &call.ids);
+        }
+        if let Some(user) = facts.user {
+            let messages = group.messages();
+            for message in messages.filter(|message| message.record_type.is_user_event()) {
+                self.take(appended(message), &user.ids);
+            }
+        }
+    }
+
+    /// Takes in the names of these ids.
+    fn take(&mut self, names: &[u8], ids: &Identity) {
+        if names.is_empty() {
+            return;
+        }
+        for token in tokenize(names) {
+            if let Some(owner) = owner(token.key, ids) {
+                self.put(owner, token.value.bytes);
             }
         }
     }

@@ -21,8 +21,6 @@ use crate::{
     resolve::Recent,
 };
 
-/// Lives of one host.
-const MAX_LIVES: usize = 16_384;
 /// Children of runtimes that have no record of their own yet.
 const MAX_CHILDREN: usize = 512;
 /// Different texts of cgroups whose meaning is kept.
@@ -48,15 +46,16 @@ impl Cgroups for ProcCgroups {
 /// The places of the processes of one host.
 #[derive(Debug)]
 pub(super) struct Places {
-    lives: Recent<u64, Arc<Standing>>,
     /// By the pid of the child, with the pid of the process that forked it.
     children: Recent<u32, (u32, Arc<Standing>)>,
     texts: HashMap<Box<[u8]>, Arc<Place>>,
+    /// That of most processes of a log.
+    nothing: Arc<Standing>,
 }
 
-/// What is known of one life.
+/// What is known of the place of one life. Lives with the same share it.
 #[derive(Clone, Debug, PartialEq)]
-struct Standing {
+pub(super) struct Standing {
     /// By its cgroup.
     place: Option<Arc<Place>>,
     /// The session that it was in then.
@@ -92,9 +91,6 @@ struct Start {
 /// A life in an event.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Visit<'a> {
-    /// The number of the life, and that of its parent; 0 if it is not known.
-    pub(super) number: u64,
-    pub(super) parent: u64,
     pub(super) pid: u32,
     pub(super) ppid: u32,
     pub(super) session: u32,
@@ -122,9 +118,9 @@ pub(super) enum Step<'a> {
 impl Default for Places {
     fn default() -> Places {
         Places {
-            lives: Recent::new(MAX_LIVES),
             children: Recent::new(MAX_CHILDREN),
             texts: HashMap::new(),
+            nothing: Arc::default(),
         }
     }
 }
@@ -133,37 +129,55 @@ impl Places {
     /// How much memory it takes, in bytes, about.
     pub(super) fn size(&self) -> usize {
         const TEXT_BYTES: usize = 400;
-        self.lives.size() + self.children.size() + self.texts.len() * TEXT_BYTES
+        self.children.size() + self.texts.len() * TEXT_BYTES
     }
 
-    /// Takes in the text of `/proc/PID/cgroup` of a process that was found at the start.
-    pub(super) fn start(&mut self, number: u64, session: u32, cgroup: &[u8]) {
-        if !cgroup.is_empty() {
-            let standing = Standing {
-                place: Some(self.place(cgroup)),
-                session,
-                ..Standing::default()
-            };
-            self.lives.put(number, Arc::new(standing), |_| {});
-        }
+    /// The standing of a process that was found at the start, by the text of `/proc/PID/cgroup`.
+    pub(super) fn found(&mut self, session: u32, cgroup: &[u8]) -> Option<Arc<Standing>> {
+        let standing = |place| Standing {
+            place: Some(place),
+            session,
+            ..Standing::default()
+        };
+        (!cgroup.is_empty()).then(|| Arc::new(standing(self.place(cgroup))))
     }
 
-    /// Notes a life in an event. `ask` asks the live system for its `/proc/PID/cgroup`.
-    pub(super) fn see(&mut self, visit: &Visit, ask: impl FnOnce() -> Option<Vec<u8>>) {
-        if visit.number == 0 {
-            return;
-        }
-        let known = self.lives.get(visit.number, |_| {});
-        let is_known = known.is_some();
-        let before = known.unwrap_or_else(|| self.inherited(visit));
-        let has_moved = before.place.is_some() && before.session != visit.session;
+    /// Notes a life in an event. `known` is its standing so far; `parent` tells that of its parent,
+    /// and `ask` asks the live system for its `/proc/PID/cgroup`. Returns its standing if that has
+    /// changed.
+    #[inline]
+    pub(super) fn see<'s>(
+        &mut self,
+        visit: &Visit,
+        known: Option<&Arc<Standing>>,
+        parent: impl FnOnce() -> Option<&'s Arc<Standing>>,
+        ask: impl FnOnce() -> Option<Vec<u8>>,
+    ) -> Option<Arc<Standing>> {
+        let has_moved = known.is_some_and(|known| known.has_moved(visit));
         let may_have_moved =
             has_moved || matches!(visit.step, Step::Executed { .. } | Step::Opened);
-        if is_known && !may_have_moved {
-            return self.fork(visit, &before);
+        match known {
+            Some(known) if !may_have_moved => {
+                self.fork(visit, known);
+                None
+            }
+            Some(known) => Some(self.moved(visit, Arc::clone(known), ask)),
+            None => {
+                let before = self.inherited(visit, parent());
+                Some(self.moved(visit, before, ask))
+            }
         }
+    }
+
+    /// The standing of a life that is new, or in another place than before.
+    fn moved(
+        &mut self,
+        visit: &Visit,
+        before: Arc<Standing>,
+        ask: impl FnOnce() -> Option<Vec<u8>>,
+    ) -> Arc<Standing> {
         let mut standing = Standing::clone(&before);
-        if has_moved {
+        if before.has_moved(visit) {
             standing.place = None;
         }
         if let Step::Executed { exe, argv, is_root } = visit.step {
@@ -172,38 +186,20 @@ impl Places {
         if let Some(text) = ask().filter(|text| !text.is_empty()) {
             standing.place = Some(self.place(&text));
         }
-        standing.session = visit.session;
+        if standing.place.is_some() {
+            standing.session = visit.session;
+        }
         let standing = match standing == *before {
             true => before,
             false => Arc::new(standing),
         };
         self.fork(visit, &standing);
-        self.lives.put(visit.number, standing, |_| {});
-    }
-
-    /// The container of a life, and its unit.
-    pub(super) fn of(&self, number: u64) -> (Option<model::Container<'_>>, Option<&[u8]>) {
-        let Some(standing) = self.lives.peek(&number) else {
-            return (None, None);
-        };
-        let place = standing.place.as_deref();
-        let by_cgroup = place.and_then(|place| place.container.as_ref());
-        let by_descent = standing.inside.as_deref();
-        let container = by_cgroup.or(by_descent).map(|container| {
-            // The one may have what the other lacks.
-            let other = by_descent.filter(|other| other.id == container.id);
-            let runtime = container.runtime.or(other.and_then(|other| other.runtime));
-            let mut known = model::Container::new(&container.id);
-            known.runtime = runtime.map(str::as_bytes);
-            known.pod_uid = container.pod_uid.as_deref();
-            known
-        });
-        (container, place.and_then(|place| place.unit.as_deref()))
+        standing
     }
 
     /// What a new life takes over: from the process that forked it, which is not always its parent
     /// (CLONE_PARENT in clone(2)), or else from its parent.
-    fn inherited(&mut self, visit: &Visit) -> Arc<Standing> {
+    fn inherited(&mut self, visit: &Visit, parent: Option<&Arc<Standing>>) -> Arc<Standing> {
         let child = self.children.remove(visit.pid);
         if let Some((forker, standing)) = child
             // In a container, the pid that clone(2) returned may be that of another process out here.
@@ -211,10 +207,10 @@ impl Places {
         {
             return Arc::new(standing.of_child(visit));
         }
-        match self.lives.get(visit.parent, |_| {}) {
-            Some(parent) if parent.is_same_for_children(visit) => parent,
+        match parent {
+            Some(parent) if parent.is_same_for_children(visit) => Arc::clone(parent),
             Some(parent) => Arc::new(parent.of_child(visit)),
-            None => Arc::default(),
+            None => Arc::clone(&self.nothing),
         }
     }
 
@@ -252,6 +248,28 @@ impl Default for Standing {
 }
 
 impl Standing {
+    /// The container, and the unit.
+    pub(super) fn tell(&self) -> (Option<model::Container<'_>>, Option<&[u8]>) {
+        let place = self.place.as_deref();
+        let by_cgroup = place.and_then(|place| place.container.as_ref());
+        let by_descent = self.inside.as_deref();
+        let container = by_cgroup.or(by_descent).map(|container| {
+            // The one may have what the other lacks.
+            let other = by_descent.filter(|other| other.id == container.id);
+            let runtime = container.runtime.or(other.and_then(|other| other.runtime));
+            let mut known = model::Container::new(&container.id);
+            known.runtime = runtime.map(str::as_bytes);
+            known.pod_uid = container.pod_uid.as_deref();
+            known
+        });
+        (container, place.and_then(|place| place.unit.as_deref()))
+    }
+
+    /// Whether the process was in another place before, as its session shows.
+    fn has_moved(&self, visit: &Visit) -> bool {
+        self.place.is_some() && self.session != visit.session
+    }
+
     /// Whether a child has the same standing.
     fn is_same_for_children(&self, child: &Visit) -> bool {
         self.role == Role::None && (self.place.is_none() || self.stays(child))
@@ -336,11 +354,30 @@ mod tests {
 
     const NONE: u32 = Identity::UNSET;
 
-    /// Numbers lives as their pids.
+    /// The places of processes, and what is known of each.
+    #[derive(Default)]
+    struct Host {
+        places: Places,
+        lives: HashMap<u32, Arc<Standing>>,
+    }
+
+    impl Host {
+        fn start(&mut self, pid: u32, session: u32, cgroup: &[u8]) {
+            let standing = self.places.found(session, cgroup);
+            self.lives.insert(pid, standing.unwrap());
+        }
+
+        fn see(&mut self, visit: &Visit, ask: impl FnOnce() -> Option<Vec<u8>>) {
+            let known = self.lives.get(&visit.pid);
+            let parent = || self.lives.get(&visit.ppid);
+            if let Some(standing) = self.places.see(visit, known, parent, ask) {
+                self.lives.insert(visit.pid, standing);
+            }
+        }
+    }
+
     fn visit<'a>(pid: u32, ppid: u32, session: u32, step: Step<'a>) -> Visit<'a> {
         Visit {
-            number: u64::from(pid),
-            parent: u64::from(ppid),
             pid,
             ppid,
             session,
@@ -349,12 +386,12 @@ mod tests {
     }
 
     /// A process executes a command line; `None` if nobody can be asked for its cgroup.
-    fn execute(places: &mut Places, pid: u32, ppid: u32, line: &str, cgroup: Option<&str>) {
+    fn execute(places: &mut Host, pid: u32, ppid: u32, line: &str, cgroup: Option<&str>) {
         execute_as(places, pid, ppid, line, cgroup, true);
     }
 
     fn execute_as(
-        places: &mut Places,
+        places: &mut Host,
         pid: u32,
         ppid: u32,
         line: &str,
@@ -375,13 +412,14 @@ mod tests {
         places.see(&visit(pid, ppid, NONE, step), || cgroup);
     }
 
-    fn fork(places: &mut Places, pid: u32, ppid: u32, child: u32) {
+    fn fork(places: &mut Host, pid: u32, ppid: u32, child: u32) {
         places.see(&visit(pid, ppid, NONE, Step::Forked { child }), || None);
     }
 
     /// `RUNTIME ID UNIT` of a life.
-    fn place(places: &Places, pid: u32) -> String {
-        let (container, unit) = places.of(u64::from(pid));
+    fn place(places: &Host, pid: u32) -> String {
+        let standing = places.lives.get(&pid);
+        let (container, unit) = standing.map(|known| known.tell()).unwrap_or_default();
         let text = |text: Option<&[u8]>| match text {
             Some(text) => String::from_utf8(text.to_vec()).unwrap(),
             None => "-".to_owned(),
@@ -397,7 +435,7 @@ mod tests {
 
     #[test]
     fn a_process_is_where_its_cgroup_says_or_else_where_its_parent_is() {
-        let mut places = Places::default();
+        let mut places = Host::default();
         places.start(1, NONE, b"0::/init.scope");
         places.start(10, NONE, b"0::/system.slice/web.service");
         execute(&mut places, 20, 10, "/usr/bin/id", None);
@@ -429,7 +467,7 @@ mod tests {
 
     #[test]
     fn a_unit_does_not_reach_into_another_session() {
-        let mut places = Places::default();
+        let mut places = Host::default();
         places.start(10, NONE, b"0::/system.slice/ssh.service");
         execute(&mut places, 20, 10, "/usr/sbin/sshd", None);
         assert_eq!(place(&places, 20), "- - ssh.service");
@@ -444,7 +482,7 @@ mod tests {
 
     #[test]
     fn a_login_program_has_the_unit_that_it_is_moved_to() {
-        let mut places = Places::default();
+        let mut places = Host::default();
         places.start(10, NONE, b"0::/system.slice/ssh.service");
         let service = || Some(b"0::/system.slice/ssh.service".to_vec());
         // Its audit session changes (LOGIN) before it is moved.
@@ -459,7 +497,7 @@ mod tests {
     fn dockers_processes_are_known_with_and_without_records_of_forks() {
         let shim = "/usr/bin/containerd-shim-runc-v2 -namespace moby -id web -address x";
         for has_forks in [true, false] {
-            let mut places = Places::default();
+            let mut places = Host::default();
             places.start(5, NONE, b"0::/system.slice/containerd.service");
             execute(&mut places, 10, 5, shim, None);
             execute(
@@ -501,7 +539,7 @@ mod tests {
 
     #[test]
     fn the_containers_of_a_pod_are_told_apart() {
-        let mut places = Places::default();
+        let mut places = Host::default();
         let shim = "/usr/bin/containerd-shim-runc-v2 -namespace k8s.io -id pod -address x";
         execute(&mut places, 10, 5, shim, None);
         for (pid, id) in [(20, "one"), (30, "two")] {
@@ -524,7 +562,7 @@ mod tests {
 
     #[test]
     fn podman_and_nspawn_are_known_but_not_their_helpers() {
-        let mut places = Places::default();
+        let mut places = Host::default();
         let conmon = "/usr/bin/conmon -c web --exit-command /usr/bin/podman";
         execute(&mut places, 10, 1, conmon, None);
         execute(
@@ -564,7 +602,7 @@ mod tests {
 
     #[test]
     fn nobody_but_root_outside_containers_tells_a_container() {
-        let mut places = Places::default();
+        let mut places = Host::default();
         let conmon = "/usr/bin/conmon -c other";
         execute_as(&mut places, 10, 5, conmon, None, false);
         execute(&mut places, 11, 10, "/bin/id", None);
@@ -579,7 +617,7 @@ mod tests {
     #[test]
     fn a_cgroup_and_a_command_line_complete_each_other() {
         let id = "0123456789abcdef".repeat(4);
-        let mut places = Places::default();
+        let mut places = Host::default();
         let shim = format!("/usr/bin/containerd-shim-runc-v2 -namespace moby -id {id} -address x");
         execute(&mut places, 10, 5, &shim, None);
         execute(
@@ -604,14 +642,14 @@ mod tests {
 
     #[test]
     fn lives_and_texts_are_bounded() {
-        let mut places = Places::default();
+        let mut places = Host::default();
         for pid in 2..100_000 {
             let text = format!("0::/system.slice/unit-{pid}.service");
             execute(&mut places, pid, 1, "/bin/id", Some(&text));
         }
-        assert!(places.texts.len() <= MAX_TEXTS);
-        assert!(places.size() < 4 << 20, "{}", places.size());
+        assert!(places.places.texts.len() <= MAX_TEXTS);
+        let size = places.places.size();
+        assert!(size < 1 << 20, "{size}");
         assert_eq!(place(&places, 99_999), "- - unit-99999.service");
-        assert_eq!(place(&places, 2), "- - -");
     }
 }

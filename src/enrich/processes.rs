@@ -8,12 +8,15 @@
 //! `resolve::processes` follows lives too, but only to find descriptors, which inodes then prove; so
 //! it may take more for granted.
 
+use std::sync::Arc;
+
 use crate::{
     enrich::{
         cycle::{Cycle, Sighting},
         doubt::{Doubt, Tick},
         life::{Birth, Life, Program},
-        table::{Table, Texts},
+        places::Standing,
+        table::{NO_SLOT, Slot, Table, Texts},
     },
     model::{Identity, Origin},
 };
@@ -142,6 +145,7 @@ pub(super) struct Subject {
     pub(super) pid: u32,
     /// The number of its life; 0 if nothing is known of it.
     pub(super) number: u64,
+    slot: Slot,
     /// The stamp of the record, in milliseconds.
     time: u64,
     user: User,
@@ -252,27 +256,31 @@ impl Processes {
             return Subject::default();
         }
         let live = live.filter(|live| is_near(sight.time, live.now));
-        match self.compare(sight, live) {
-            Likeness::Same => self.follow(sight),
-            likeness => self.begin(sight, likeness, live),
-        }
-        self.link(sight, live);
-        self.act(sight);
-        let number = self
-            .lives
-            .peek(sight.pid)
-            .map_or(0, |(life, _)| life.number);
+        let known = self.lives.find(sight.pid);
+        let likeness = self.compare(sight, known.and_then(|slot| self.lives.at(slot)), live);
+        let slot = match (likeness, known) {
+            (Likeness::Same, Some(slot)) => self.follow(sight, slot),
+            _ => self.begin(sight, likeness, live),
+        };
+        let slot = self.link(sight, slot, live);
+        let slot = self.act(sight, slot);
         Subject {
             pid: sight.pid,
-            number,
+            number: self.lives.at(slot).map_or(0, |(life, _)| life.number),
+            slot,
             time: sight.time,
             user: sight.user,
         }
     }
 
     /// Whether a record is of the life that is known of its pid.
-    fn compare(&self, sight: &Sight, live: Option<Live>) -> Likeness {
-        let Some((known, texts)) = self.lives.peek(sight.pid) else {
+    fn compare(
+        &self,
+        sight: &Sight,
+        known: Option<(&Life, Texts<'_>)>,
+        live: Option<Live>,
+    ) -> Likeness {
+        let Some((known, texts)) = known else {
             return Likeness::Other;
         };
         if sight.time > known.until {
@@ -317,28 +325,28 @@ impl Processes {
         is_it.then_some(life)
     }
 
-    /// Goes on with a life.
-    fn follow(&mut self, sight: &Sight) {
-        let (cycle, doubt) = (self.cycle, self.doubt.since());
-        let Some(life) = self.lives.get(sight.pid) else {
-            return;
+    /// Goes on with a life. Returns where it is then.
+    fn follow(&mut self, sight: &Sight, slot: Slot) -> Slot {
+        let doubt = self.doubt.since();
+        let Some(life) = self.lives.at_mut(slot) else {
+            return slot;
         };
-        life.seen = cycle.sight(sight.pid, life.seen, sight.time);
+        life.seen = self.cycle.sight(sight.pid, life.seen, sight.time);
         life.session = sight.session;
         life.user = sight.user;
         if sight.ppid != Identity::UNSET && sight.ppid != life.ppid {
             (life.ppid, life.parent) = (sight.ppid, 0);
         }
         if sight.exe.is_empty() || matches!(sight.act, Act::Executed { .. }) {
-            return;
+            return slot;
         }
         let is_certain = life.program.confirmed >= doubt;
-        let Some((life, texts)) = self.lives.peek(sight.pid) else {
-            return;
+        let Some((life, texts)) = self.lives.at(slot) else {
+            return slot;
         };
         let is_same = is_same_file(sight.exe, texts.exe);
         if is_same && is_certain {
-            return;
+            return slot;
         }
         if !is_same && !texts.exe.is_empty() && is_certain {
             // A program that no record tells of.
@@ -346,20 +354,20 @@ impl Processes {
         }
         let life = Life {
             program: self.program(sight),
-            ..*life
+            ..life.clone()
         };
         let texts = Texts {
             exe: sight.exe,
             ..Texts::default()
         };
-        self.lives.put(sight.pid, life, texts);
+        self.lives.put(sight.pid, life, texts)
     }
 
-    /// Begins a life.
-    fn begin(&mut self, sight: &Sight, likeness: Likeness, live: Option<Live>) {
+    /// Begins a life. Returns where it is then.
+    fn begin(&mut self, sight: &Sight, likeness: Likeness, live: Option<Live>) -> Slot {
         self.last += 1;
         let is_exec = matches!(sight.act, Act::Executed { .. });
-        let fork = self.fork_of(sight).copied();
+        let fork = self.fork_of(sight).cloned();
         // A fork of which it cannot be told whether it is that of this process.
         let has_other_fork = fork.is_none() && self.forks.peek(sight.pid).is_some();
         let is_doubtful = likeness != Likeness::Other || has_other_fork;
@@ -372,11 +380,11 @@ impl Processes {
         let mut life = Life {
             number: self.last,
             ppid: sight.ppid,
-            parent: fork.map_or(0, |fork| fork.parent),
+            parent: fork.as_ref().map_or(0, |fork| fork.parent),
             session: sight.session,
             user: sight.user,
-            since: fork.map_or(sight.time, |fork| fork.since),
-            birth: self.birth(sight, fork, is_doubtful, answer),
+            since: fork.as_ref().map_or(sight.time, |fork| fork.since),
+            birth: self.birth(sight, fork.as_ref(), is_doubtful, answer),
             seen: match is_new {
                 true => self.cycle.sight_new(sight.time),
                 false => self.cycle.sight(sight.pid, Sighting::default(), sight.time),
@@ -398,12 +406,19 @@ impl Processes {
         {
             (life.program, texts) = (forked.program, known);
         }
-        self.lives.put(sight.pid, life, texts);
+        let slot = self.lives.put(sight.pid, life, texts);
         self.forks.remove(sight.pid);
+        slot
     }
 
     /// The name of a process whose first record this is.
-    fn birth(&self, sight: &Sight, fork: Option<Life>, is_doubtful: bool, answer: Answer) -> Birth {
+    fn birth(
+        &self,
+        sight: &Sight,
+        fork: Option<&Life>,
+        is_doubtful: bool,
+        answer: Answer,
+    ) -> Birth {
         let first = fork.map_or(Birth::Recorded(sight.time, sight.serial), |fork| fork.birth);
         match answer {
             Answer::Process(number) => Birth::Kernel(number),
@@ -417,7 +432,7 @@ impl Processes {
     }
 
     /// Whether a pid without a life cannot be one whose life was forgotten.
-    fn is_new(&self, pid: u32, fork: Option<Life>) -> bool {
+    fn is_new(&self, pid: u32, fork: Option<&Life>) -> bool {
         fork.is_some() || !self.lives.has_forgotten() || self.cycle.is_near(pid)
     }
 
@@ -429,19 +444,28 @@ impl Processes {
         }
     }
 
-    /// Finds the life of the parent, if it is not known yet.
-    fn link(&mut self, sight: &Sight, live: Option<Live>) {
-        let is_missing = |life: &Life| life.parent == 0 && life.ppid != Identity::UNSET;
-        let Some((life, _)) = self.lives.peek(sight.pid) else {
-            return;
+    /// Finds the life of the parent, if it is not known yet. Returns where that of the process is
+    /// then.
+    fn link(&mut self, sight: &Sight, slot: Slot, live: Option<Live>) -> Slot {
+        let Some((life, _)) = self.lives.at(slot) else {
+            return slot;
         };
-        if !is_missing(life) || sight.ppid == 0 {
-            return;
+        if life.parent != 0 {
+            let parent = self.lives.find_parent(life);
+            if let (Some(parent), Some(life)) = (parent, self.lives.at_mut(slot)) {
+                life.parent_slot = parent;
+            }
+            return slot;
+        }
+        if life.ppid == Identity::UNSET || sight.ppid == 0 {
+            return slot;
         }
         let number = self.parent_of(sight, live).unwrap_or(0);
-        if let Some(life) = self.lives.get(sight.pid) {
+        let slot = self.lives.find(sight.pid).unwrap_or(NO_SLOT);
+        if let Some(life) = self.lives.at_mut(slot) {
             life.parent = number;
         }
+        slot
     }
 
     /// The life of the process that has the pid of the parent.
@@ -482,8 +506,8 @@ impl Processes {
         Some(life.number)
     }
 
-    /// Notes what the process of a record did.
-    fn act(&mut self, sight: &Sight) {
+    /// Notes what the process of a record did. Returns where its life is then.
+    fn act(&mut self, sight: &Sight, slot: Slot) -> Slot {
         match sight.act {
             Act::Other => {}
             Act::Executed {
@@ -500,24 +524,28 @@ impl Processes {
                     script,
                 };
                 let program = self.program(sight);
-                if let Some((life, _)) = self.lives.peek(sight.pid) {
-                    let life = Life { program, ..*life };
-                    self.lives.put(sight.pid, life, within_bounds(texts));
+                if let Some((life, _)) = self.lives.at(slot) {
+                    let life = Life {
+                        program,
+                        ..life.clone()
+                    };
+                    return self.lives.put(sight.pid, life, within_bounds(texts));
                 }
             }
-            Act::Forked { child, is_sibling } => self.forked(sight, child, is_sibling),
+            Act::Forked { child, is_sibling } => self.forked(sight, slot, child, is_sibling),
             Act::Exited => {
-                if let Some(life) = self.lives.get(sight.pid) {
+                if let Some(life) = self.lives.at_mut(slot) {
                     life.until = life.until.min(sight.time);
                 }
             }
         }
+        slot
     }
 
     /// Notes that a process made another one. In a pid namespace, `child` may be the number of
     /// another process out here, so it counts only for a process that has this parent.
-    fn forked(&mut self, sight: &Sight, child: u32, is_sibling: bool) {
-        let Some((parent, texts)) = self.lives.peek(sight.pid) else {
+    fn forked(&mut self, sight: &Sight, slot: Slot, child: u32, is_sibling: bool) {
+        let Some((parent, texts)) = self.lives.at(slot) else {
             return;
         };
         let (ppid, number) = match is_sibling {
@@ -547,24 +575,38 @@ impl Processes {
         self.forks.put(child, life, texts);
     }
 
-    /// The number of the life that has a pid now; 0 if it is not known.
-    pub(super) fn number_of(&self, pid: u32) -> u64 {
-        self.lives.peek(pid).map_or(0, |(life, _)| life.number)
+    /// The process that has a pid now, if it is known.
+    pub(super) fn subject_of(&self, pid: u32) -> Option<Subject> {
+        let (life, _) = self.lives.peek(pid)?;
+        Some(Subject {
+            pid,
+            number: life.number,
+            ..Subject::default()
+        })
     }
 
     /// The life of a process, if it is still known.
+    #[inline]
     pub(super) fn life(&self, subject: Subject) -> Option<(&Life, Texts<'_>)> {
-        self.find(subject.pid, subject.number)
+        self.lives
+            .peek_at(subject.slot, subject.pid, subject.number)
     }
 
     /// The parent of a process.
+    #[inline]
     pub(super) fn parent(&self, life: &Life) -> Option<(&Life, Texts<'_>)> {
-        self.find(life.ppid, life.parent)
+        self.lives.peek_at(life.parent_slot, life.ppid, life.parent)
     }
 
-    fn find(&self, pid: u32, number: u64) -> Option<(&Life, Texts<'_>)> {
-        let found = self.lives.peek(pid);
-        found.filter(|(life, _)| number != 0 && life.number == number)
+    /// Notes where a process runs.
+    pub(super) fn stand(&mut self, subject: Subject, standing: Arc<Standing>) {
+        let slot = match self.life(subject).is_some() {
+            true => self.lives.find(subject.pid),
+            false => None,
+        };
+        if let Some(life) = slot.and_then(|slot| self.lives.at_mut(slot)) {
+            life.standing = Some(standing);
+        }
     }
 
     /// Whether it is certain what a life runs, at the time of an event.

@@ -6,6 +6,9 @@ use hashbrown::HashMap;
 
 use crate::enrich::life::Life;
 
+/// The slot of a life that is not in the young half, as far as is known.
+pub(super) const NO_SLOT: Slot = Slot::MAX;
+
 /// The texts of a life. One that is not known is empty.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Texts<'t> {
@@ -22,6 +25,9 @@ impl Texts<'_> {
         self.exe.len() + self.commandline.len() + self.script.len()
     }
 }
+
+/// Where a life is in the young half, until one is put there.
+pub(super) type Slot = u32;
 
 /// Where the texts of a life are in the buffer of its half: one behind the other.
 #[derive(Clone, Copy, Debug, Default)]
@@ -81,21 +87,49 @@ pub(super) struct Table {
 
 #[derive(Debug, Default)]
 struct Half {
-    lives: HashMap<u32, (Life, Place)>,
+    /// From a pid to its place in `lives`.
+    slots: HashMap<u32, Slot>,
+    lives: Vec<(Life, Place)>,
     texts: Vec<u8>,
 }
 
 impl Half {
     fn get(&self, pid: u32) -> Option<(&Life, Texts<'_>)> {
-        let (life, place) = self.lives.get(&pid)?;
+        self.at(*self.slots.get(&pid)?)
+    }
+
+    fn at(&self, slot: Slot) -> Option<(&Life, Texts<'_>)> {
+        let (life, place) = self.lives.get(slot as usize)?;
         Some((life, place.read(&self.texts)))
     }
 
     fn size(&self) -> usize {
-        self.lives.capacity() * size_of::<(u32, (Life, Place))>() + self.texts.capacity()
+        self.slots.capacity() * size_of::<(u32, Slot)>()
+            + self.lives.capacity() * size_of::<(Life, Place)>()
+            + self.texts.capacity()
+    }
+
+    fn put(&mut self, pid: u32, life: Life, texts: Texts<'_>) -> Slot {
+        let place = Place::write(texts, &mut self.texts);
+        let next = Slot::try_from(self.lives.len()).unwrap_or(NO_SLOT);
+        let slot = *self.slots.entry(pid).or_insert(next);
+        match self.lives.get_mut(slot as usize) {
+            Some(known) => *known = (life, place),
+            None => self.lives.push((life, place)),
+        }
+        slot
+    }
+
+    /// Takes a life out. Its place stays empty.
+    fn remove(&mut self, pid: u32) {
+        let slot = self.slots.remove(&pid);
+        if let Some((life, _)) = slot.and_then(|slot| self.lives.get_mut(slot as usize)) {
+            *life = Life::default();
+        }
     }
 
     fn clear(&mut self) {
+        self.slots.clear();
         self.lives.clear();
         self.texts.clear();
     }
@@ -121,7 +155,7 @@ impl Table {
 
     /// Whether there is nothing in it.
     pub(super) fn is_empty(&self) -> bool {
-        self.young.lives.is_empty() && self.old.lives.is_empty()
+        self.young.slots.is_empty() && self.old.slots.is_empty()
     }
 
     /// Whether a life was forgotten to make room.
@@ -134,47 +168,101 @@ impl Table {
         self.young.get(pid).or_else(|| self.old.get(pid))
     }
 
+    /// Looks a life up by its number, which none but it has. `slot` is where it was found before.
+    #[inline]
+    pub(super) fn peek_at(&self, slot: Slot, pid: u32, number: u64) -> Option<(&Life, Texts<'_>)> {
+        if number == 0 {
+            return None;
+        }
+        let found = self.young.at(slot);
+        found
+            .filter(|(life, _)| life.number == number)
+            .or_else(|| self.peek(pid).filter(|(life, _)| life.number == number))
+    }
+
+    /// Finds the parent of a life, if it is not where it was found before but in the young half.
+    #[inline]
+    pub(super) fn find_parent(&self, life: &Life) -> Option<Slot> {
+        let is_parent = |slot: &Slot| {
+            let found = self.young.lives.get(*slot as usize);
+            found.is_some_and(|(found, _)| found.number == life.parent)
+        };
+        if is_parent(&life.parent_slot) {
+            return None;
+        }
+        let slot = self.young.slots.get(&life.ppid).copied();
+        slot.filter(is_parent)
+    }
+
+    /// Finds a life, and marks it as used, with the ancestors that it is linked to.
+    pub(super) fn find(&mut self, pid: u32) -> Option<Slot> {
+        if let Some(slot) = self.young.slots.get(&pid) {
+            return Some(*slot);
+        }
+        self.refresh(pid);
+        self.young.slots.get(&pid).copied()
+    }
+
+    /// The life in a slot.
+    #[inline]
+    pub(super) fn at(&self, slot: Slot) -> Option<(&Life, Texts<'_>)> {
+        self.young.at(slot)
+    }
+
+    /// The life in a slot, to change it.
+    #[inline]
+    pub(super) fn at_mut(&mut self, slot: Slot) -> Option<&mut Life> {
+        self.young
+            .lives
+            .get_mut(slot as usize)
+            .map(|(life, _)| life)
+    }
+
     /// Looks a life up, to change it, and marks it as used, with the ancestors that it is linked to.
     pub(super) fn get(&mut self, pid: u32) -> Option<&mut Life> {
-        if !self.young.lives.contains_key(&pid) {
-            self.refresh(pid);
-        }
-        self.young.lives.get_mut(&pid).map(|(life, _)| life)
+        let slot = self.find(pid)?;
+        self.at_mut(slot)
     }
 
     /// Adds a life, or replaces the one with this pid.
-    pub(super) fn put(&mut self, pid: u32, life: Life, texts: Texts<'_>) {
+    pub(super) fn put(&mut self, pid: u32, life: Life, texts: Texts<'_>) -> Slot {
         let is_full = self.young.lives.len() >= self.max_lives;
         if is_full || self.young.texts.len() + texts.len() > self.max_bytes {
             mem::swap(&mut self.young, &mut self.old);
-            self.has_forgotten |= !self.young.lives.is_empty();
+            self.has_forgotten |= !self.young.slots.is_empty();
             self.young.clear();
         }
-        self.old.lives.remove(&pid);
-        let place = Place::write(texts, &mut self.young.texts);
-        self.young.lives.insert(pid, (life, place));
+        self.old.remove(pid);
+        self.young.put(pid, life, texts)
     }
 
     /// Takes a life out.
     pub(super) fn remove(&mut self, pid: u32) {
-        self.young.lives.remove(&pid);
-        self.old.lives.remove(&pid);
+        self.young.remove(pid);
+        self.old.remove(pid);
     }
 
     /// Moves a life out of the old half, and the ancestors that it is linked to.
     #[cold]
     fn refresh(&mut self, pid: u32) {
-        let (mut pid, mut number) = (pid, None);
+        let (mut pid, mut number, mut child) = (pid, None, NO_SLOT);
         while let Some((life, texts)) = self.old.get(pid)
             && number.is_none_or(|number| number == life.number)
         {
-            let life = *life;
+            let life = life.clone();
             let mut moved = mem::take(&mut self.moved);
             moved.clear();
             let place = Place::write(texts, &mut moved);
-            self.put(pid, life, place.read(&moved));
+            let (this, parent) = (pid, (life.ppid, Some(life.parent)));
+            let slot = self.put(this, life, place.read(&moved));
             self.moved = moved;
-            (pid, number) = (life.ppid, Some(life.parent));
+            if let Some(child) = self.at_mut(child)
+                && Some(child.parent) == number
+            {
+                child.parent_slot = slot;
+            }
+            (pid, number) = parent;
+            child = slot;
         }
     }
 }
@@ -211,7 +299,11 @@ mod tests {
         }
         for pid in 100..1000 {
             table.put(pid, life(7, 0, 0), texts(pid, &mut buffer));
-            assert!(table.get(3).is_some(), "{pid}");
+            let slot = table.find(3).unwrap();
+            let this = table.at(slot).unwrap().0;
+            assert_eq!((this.number, this.parent), (3, 2), "{pid}");
+            assert_eq!(table.peek_at(slot, 3, 3).unwrap().0.number, 3);
+            assert!(table.peek_at(slot, 3, 4).is_none());
             for known in 1..=3 {
                 let (life, known_texts) = table.peek(known).unwrap();
                 assert_eq!(life.number, u64::from(known));

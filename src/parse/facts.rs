@@ -28,6 +28,8 @@ use crate::{
 pub struct Facts<'a> {
     /// The SYSCALL record.
     pub call: Option<&'a CallRecord<'a>>,
+    /// The names that auditd appended to it, such as `UID="root"`.
+    pub(crate) call_names: &'a [u8],
     /// The first URINGOP record. If the operation ran inside the io_uring_enter call that submitted
     /// it, the event has a SYSCALL record too.
     pub uring: Option<&'a CallRecord<'a>>,
@@ -99,6 +101,7 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Arena) -> Facts<'a> {
     let arena = arena.bump();
     let mut facts = Facts {
         call: None,
+        call_names: b"",
         uring: None,
         operations: 0,
         cwd: None,
@@ -127,11 +130,15 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Arena) -> Facts<'a> {
             continue;
         }
         let body = || enriched::split(record_type, message.data).0;
-        let call = || CallRecord::parse(record_type, body(), arena);
         match record_type {
-            AUDIT_SYSCALL => facts.call = Some(call()),
+            AUDIT_SYSCALL => {
+                let (body, names) = enriched::split(record_type, message.data);
+                facts.call = Some(CallRecord::parse(record_type, body, arena));
+                facts.call_names = names;
+            }
             AUDIT_URINGOP => {
                 facts.operations += 1;
+                let call = || CallRecord::parse(record_type, body(), arena);
                 facts.uring.get_or_insert_with(call);
             }
             _ if is_contexts(&message) => facts.contexts = Some(body()),

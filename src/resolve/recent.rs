@@ -34,11 +34,6 @@ impl<K: Eq + Hash + Copy, V: Clone> Recent<K, V> {
         Some(value)
     }
 
-    /// Looks an entry up without marking it as used.
-    pub(crate) fn peek(&self, key: &K) -> Option<&V> {
-        self.young.get(key).or_else(|| self.old.get(key))
-    }
-
     /// Adds an entry. The one that it replaces and those that are forgotten go to `forget`.
     pub(crate) fn put(&mut self, key: K, value: V, mut forget: impl FnMut(V)) {
         if let Some(known) = self.young.get_mut(&key) {

@@ -223,7 +223,7 @@ impl World {
 
     fn check(&mut self, process: &Process, subject: Subject) {
         let (life, _) = self.memory.life(subject).expect("it was seen just now");
-        let mut life = *life;
+        let mut life = life;
         if life.birth != Birth::Unknown {
             let name = format!("{} {:?}", process.pid, life.birth).into_bytes();
             let known = *self.names.entry(name.clone()).or_insert(process.key);
@@ -237,7 +237,7 @@ impl World {
         self.parents[0] += 1;
         let mut key = process.parent;
         for generation in 0..8 {
-            let Some((parent, texts)) = self.memory.parent(&life) else {
+            let Some((parent, texts)) = self.memory.parent(life) else {
                 return;
             };
             if texts.exe.is_empty() || !self.memory.is_certain(parent, subject) {
@@ -253,7 +253,7 @@ impl World {
             // The first parent may have ended since the last record of its child.
             let is_first = parent.ppid == self.all[real.starter].pid;
             let next = if is_first { real.starter } else { real.parent };
-            (key, life) = (next, *parent);
+            (key, life) = (next, parent);
         }
     }
 
