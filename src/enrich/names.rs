@@ -8,6 +8,7 @@ use std::mem;
 
 use bumpalo::{Bump, collections::Vec as ArenaVec};
 use hashbrown::HashMap;
+use memchr::memchr_iter;
 
 use crate::{
     model::{AuditMessageGroup, Identity},
@@ -28,34 +29,35 @@ enum Owner {
 /// The names of one host.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    /// As in `resolve::recent`: the names that were used last are young.
-    young: HashMap<Owner, Box<[u8]>>,
-    old: HashMap<Owner, Box<[u8]>>,
+    known: Known,
     /// They are those of the live system.
     is_live: bool,
-    /// The ids of the last event.
-    ids: Option<(Identity, [u32; 2])>,
-    /// The keys of those that have a name, with the end of each name in `text`.
-    named: Vec<(&'static str, usize)>,
-    text: Vec<u8>,
+    /// What auditd appended to the last event that had any, and to which ids.
+    learned: (Identity, Vec<u8>),
+    /// The names in the last event: of its process, and of the owner of its file.
+    of_process: Named<Identity>,
+    of_owner: Named<[u32; 2]>,
 }
 
 impl Names {
     /// How much memory they take, in bytes, about.
     pub(super) fn size(&self) -> usize {
-        let each = size_of::<(Owner, Box<[u8]>)>() + 16;
-        (self.young.capacity() + self.old.capacity()) * each
+        self.known.size()
     }
 
-    /// Takes in the texts of `/etc/passwd` and `/etc/group` (passwd(5), group(5)).
+    /// Takes in the texts of `/etc/passwd` and `/etc/group` (passwd(5), group(5)), in place of
+    /// earlier ones.
     pub(super) fn start(&mut self, passwd: &[u8], group: &[u8]) {
-        self.is_live = true;
+        *self = Names {
+            is_live: true,
+            ..Names::default()
+        };
         // The first entry of an id counts, as for getpwuid(3).
         for (name, id) in entries(passwd).rev() {
-            self.put(Owner::User(id), name);
+            self.known.put(Owner::User(id), name);
         }
         for (name, id) in entries(group).rev() {
-            self.put(Owner::Group(id), name);
+            self.known.put(Owner::Group(id), name);
         }
     }
 
@@ -65,60 +67,38 @@ impl Names {
         group: &AuditMessageGroup<'_>,
         facts: &Facts<'_>,
         ids: &Identity,
-        owners: [u32; 2],
+        [ouid, ogid]: [u32; 2],
     ) {
         if !self.is_live {
             self.learn(group, facts);
         }
-        let ids = Identity {
-            pid: 0,
-            ppid: 0,
-            session: 0,
-            ..*ids
-        };
-        if self.ids == Some((ids, owners)) {
-            return;
-        }
-        self.ids = Some((ids, owners));
-        self.named.clear();
-        self.text.clear();
-        let [ouid, ogid] = owners;
-        for (key, owner) in [
-            ("auid", Owner::User(ids.auid)),
-            ("uid", Owner::User(ids.uid)),
-            ("gid", Owner::Group(ids.gid)),
-            ("euid", Owner::User(ids.euid)),
-            ("egid", Owner::Group(ids.egid)),
-            ("fsuid", Owner::User(ids.fsuid)),
-            ("fsgid", Owner::Group(ids.fsgid)),
-            ("suid", Owner::User(ids.suid)),
-            ("sgid", Owner::Group(ids.sgid)),
-            ("ouid", Owner::User(ouid)),
-            ("ogid", Owner::Group(ogid)),
-        ] {
-            if self.touch(owner)
-                && let Some(name) = self.young.get(&owner)
-            {
-                self.text.extend_from_slice(name);
-                self.named.push((key, self.text.len()));
-            }
-        }
+        let ids = users(ids);
+        self.of_process.find(ids, &mut self.known, || {
+            [
+                ("auid", Owner::User(ids.auid)),
+                ("uid", Owner::User(ids.uid)),
+                ("gid", Owner::Group(ids.gid)),
+                ("euid", Owner::User(ids.euid)),
+                ("egid", Owner::Group(ids.egid)),
+                ("fsuid", Owner::User(ids.fsuid)),
+                ("fsgid", Owner::Group(ids.fsgid)),
+                ("suid", Owner::User(ids.suid)),
+                ("sgid", Owner::Group(ids.sgid)),
+            ]
+        });
+        let owners = || [("ouid", Owner::User(ouid)), ("ogid", Owner::Group(ogid))];
+        self.of_owner.find([ouid, ogid], &mut self.known, owners);
     }
 
     /// The names of the ids of the last event.
     pub(super) fn of_last<'a>(&'a self, arena: &'a Bump) -> &'a [(&'a [u8], &'a [u8])] {
-        if self.named.is_empty() {
+        let count = self.of_process.keys.len() + self.of_owner.keys.len();
+        if count == 0 {
             return &[];
         }
-        let mut start = 0;
-        let mut all = ArenaVec::with_capacity_in(self.named.len(), arena);
-        for (key, end) in &self.named {
-            all.push((
-                key.as_bytes(),
-                self.text.get(start..*end).unwrap_or_default(),
-            ));
-            start = *end;
-        }
+        let mut all = ArenaVec::with_capacity_in(count, arena);
+        self.of_process.each(|key, name| all.push((key, name)));
+        self.of_owner.each(|key, name| all.push((key, name)));
         all.into_bump_slice()
     }
 
@@ -137,17 +117,118 @@ impl Names {
 
     /// Takes in the names of these ids.
     fn take(&mut self, names: &[u8], ids: &Identity) {
-        if names.is_empty() {
+        let (ids, names) = (users(ids), behind_call(names));
+        if names.is_empty() || (self.learned.0, &self.learned.1[..]) == (ids, names) {
             return;
         }
+        self.learned.0 = ids;
+        self.learned.1.clear();
+        self.learned.1.extend_from_slice(names);
         for token in tokenize(names) {
-            if let Some(owner) = owner(token.key, ids) {
-                self.put(owner, token.value.bytes);
+            if let Some(owner) = owner(token.key, &ids)
+                && self.known.put(owner, token.value.bytes)
+            {
+                self.of_process.ids = None;
+                self.of_owner.ids = None;
+            }
+        }
+    }
+}
+
+/// What auditd appends behind `ARCH=x86_64 SYSCALL=execve `, which says nothing of users.
+fn behind_call(names: &[u8]) -> &[u8] {
+    if !names.starts_with(b"ARCH=") {
+        return names;
+    }
+    let mut spaces = memchr_iter(b' ', names);
+    let start = spaces.nth(1).map_or(names.len(), |space| space + 1);
+    names.get(start..).unwrap_or_default()
+}
+
+/// The users and groups of a process, without what else it has.
+fn users(ids: &Identity) -> Identity {
+    Identity {
+        pid: 0,
+        ppid: 0,
+        session: 0,
+        ..*ids
+    }
+}
+
+/// The names of some ids. Mostly those of the next event are the same.
+#[derive(Debug, Default)]
+struct Named<I> {
+    ids: Option<I>,
+    /// The keys of those that have a name, with the end of each name in `text`.
+    keys: Vec<(&'static str, usize)>,
+    text: Vec<u8>,
+}
+
+impl<I: PartialEq> Named<I> {
+    /// Looks names up, unless the ids are those of the last event.
+    #[inline]
+    fn find<const N: usize>(
+        &mut self,
+        ids: I,
+        known: &mut Known,
+        owners: impl FnOnce() -> [(&'static str, Owner); N],
+    ) {
+        if self.ids.as_ref() != Some(&ids) {
+            self.ids = Some(ids);
+            self.keys.clear();
+            self.text.clear();
+            if !known.is_empty() {
+                self.look_up(&owners(), known);
             }
         }
     }
 
-    fn put(&mut self, owner: Owner, name: &[u8]) {
+    fn look_up(&mut self, owners: &[(&'static str, Owner)], known: &mut Known) {
+        for (key, owner) in owners {
+            if let Some(name) = known.get(*owner) {
+                self.text.extend_from_slice(name);
+                self.keys.push((key, self.text.len()));
+            }
+        }
+    }
+
+    fn each<'a>(&'a self, mut act: impl FnMut(&'a [u8], &'a [u8])) {
+        let mut start = 0;
+        for (key, end) in &self.keys {
+            act(
+                key.as_bytes(),
+                self.text.get(start..*end).unwrap_or_default(),
+            );
+            start = *end;
+        }
+    }
+}
+
+/// The names that are remembered. As in `resolve::recent`, those that were used last are young.
+#[derive(Debug, Default)]
+struct Known {
+    young: HashMap<Owner, Box<[u8]>>,
+    old: HashMap<Owner, Box<[u8]>>,
+}
+
+impl Known {
+    fn size(&self) -> usize {
+        let each = size_of::<(Owner, Box<[u8]>)>() + 16;
+        (self.young.capacity() + self.old.capacity()) * each
+    }
+
+    fn is_empty(&self) -> bool {
+        self.young.is_empty() && self.old.is_empty()
+    }
+
+    /// Looks a name up, and marks it as used.
+    fn get(&mut self, owner: Owner) -> Option<&[u8]> {
+        self.touch(owner);
+        self.young.get(&owner).map(|name| &**name)
+    }
+
+    /// Adds a name. Returns whether that is news.
+    fn put(&mut self, owner: Owner, name: &[u8]) -> bool {
         let is_id = matches!(
             owner,
             Owner::User(Identity::UNSET) | Owner::Group(Identity::UNSET)
@@ -155,29 +236,22 @@ impl Names {
         // For an id without a name, auditd writes unknown(1000).
         let is_name = !name.is_empty() && !name.starts_with(b"unknown(");
         if is_id || !is_name || name.len() > MAX_NAME_BYTES {
-            return;
+            return false;
         }
-        if self.touch(owner) {
-            if self.young.get(&owner).is_some_and(|known| **known == *name) {
-                return;
-            }
-            self.young.insert(owner, name.into());
-        } else {
-            self.add(owner, name.into());
+        if self.get(owner) == Some(name) {
+            return false;
         }
-        self.ids = None;
+        self.add(owner, name.into());
+        true
     }
 
-    /// Marks a name as used, if it is known.
-    fn touch(&mut self, owner: Owner) -> bool {
-        if self.young.contains_key(&owner) {
-            return true;
+    /// Marks a name as used.
+    fn touch(&mut self, owner: Owner) {
+        if !self.young.contains_key(&owner)
+            && let Some(name) = self.old.remove(&owner)
+        {
+            self.add(owner, name);
         }
-        match self.old.remove(&owner) {
-            Some(name) => self.add(owner, name),
-            None => return false,
-        }
-        true
     }
 
     fn add(&mut self, owner: Owner, name: Box<[u8]>) {
@@ -250,12 +324,27 @@ mod tests {
 
     #[test]
     fn names_that_are_used_stay_within_the_bound() {
-        let mut names = Names::default();
+        let mut names = Known::default();
         names.put(Owner::User(7), b"seven");
         for id in 100..100_000 {
             names.put(Owner::User(id), b"x");
-            assert!(names.touch(Owner::User(7)));
+            assert_eq!(names.get(Owner::User(7)), Some(&b"seven"[..]));
         }
         assert!(names.young.len() + names.old.len() <= MAX_NAMES);
+    }
+
+    #[test]
+    fn a_name_is_another_one_once_the_files_are_read_again() {
+        let mut names = Names::default();
+        let ids = Identity {
+            uid: 7,
+            gid: 8,
+            ..Identity::default()
+        };
+        names.start(b"seven:x:7:0:::\n", b"eight:x:8:\n");
+        assert_eq!(named(&mut names, ids).len(), 2);
+        names.start(b"sept:x:7:0:::\n", b"");
+        let expected = [("uid".to_owned(), "sept".to_owned())];
+        assert_eq!(named(&mut names, ids), expected);
     }
 }
