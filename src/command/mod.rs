@@ -1,6 +1,7 @@
 //! The command-line program around the library: options, the marshaller thread's loop, and reports
 //! to the log, to Prometheus and to the service manager.
 
+mod accounts;
 mod aggregation;
 pub(crate) mod check;
 pub(crate) mod cli;

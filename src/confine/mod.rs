@@ -85,6 +85,14 @@ impl Confinement {
         }
     }
 
+    /// Whether the process will still be that of root, who owns most files.
+    pub fn is_for_root(&self) -> bool {
+        match &self.user {
+            Some(user) => user.is_root(),
+            None => rustix::process::geteuid().is_root(),
+        }
+    }
+
     /// Calls `act` as the user to switch to, then switches back. Files opened like this can be
     /// reopened later. Without such a user, just calls `act`.
     ///

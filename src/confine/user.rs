@@ -55,6 +55,10 @@ impl User {
         }))
     }
 
+    pub(super) fn is_root(&self) -> bool {
+        self.uid.is_root()
+    }
+
     /// Whether this is the current user already: then no privilege is needed.
     fn is_this(&self) -> bool {
         (self.uid, self.gid) == (geteuid(), getegid())

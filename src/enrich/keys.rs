@@ -66,6 +66,12 @@ impl Keys {
         Keys(self.0 | 1 << key as u8)
     }
 
+    /// The set without any other key than this one.
+    #[must_use]
+    pub fn only(self, key: Key) -> Keys {
+        Keys(self.0 & 1 << key as u8)
+    }
+
     /// Whether a key is in the set.
     pub fn has(self, key: Key) -> bool {
         self.0 & 1 << key as u8 != 0
@@ -99,6 +105,8 @@ mod tests {
         let keys = Keys::NONE.with(Key::Login).with(Key::Script);
         let has: Vec<_> = Key::ALL.iter().filter(|key| keys.has(**key)).collect();
         assert_eq!(has, [&Key::Login, &Key::Script]);
+        assert_eq!(keys.only(Key::Login), Keys::NONE.with(Key::Login));
+        assert!(keys.only(Key::Unit).is_empty());
         assert!(Key::ALL.iter().all(|key| Keys::ALL.has(*key)));
         assert!(Keys::NONE.is_empty() && !keys.is_empty());
     }

@@ -1,11 +1,11 @@
 //! Turns the options into configurations of the library's parts.
 
-use std::{fs, ops::RangeInclusive, path::Path, process::Command};
+use std::{ops::RangeInclusive, process::Command};
 
 use auditrd::{
     Error, EventKind, Kinds, ReaderConfig, ReassemblyConfig, RecordType,
     confine::{Confinement, Duty, User},
-    enrich::{Enricher, Key, LOGIN_RECORDS, ProcCgroups, Start, open_sessions},
+    enrich::{Enricher, Key, Keys, LOGIN_RECORDS, ProcCgroups, Start, open_sessions},
     model::Timestamp,
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
     redact::Redactor,
@@ -14,7 +14,10 @@ use auditrd::{
 };
 
 use super::{
-    super::values::{Addition, Events, Secrets},
+    super::{
+        accounts::Accounts,
+        values::{Addition, Events, Secrets},
+    },
     Args, Format, When,
 };
 
@@ -111,12 +114,33 @@ impl Args {
         }
         confinement.writable.extend(self.metrics_file.clone());
         confinement.readable.extend(self.filter.clone());
+        // Not for root, who could then read all other files of the directory too.
+        if self.reads_names() && !confinement.is_for_root() {
+            confinement.readable.extend(Accounts::paths());
+        }
         Ok(confinement)
+    }
+
+    /// The facts to add to events. go-audit's format has room for the container only, but filters
+    /// may ask about others.
+    fn additions(&self) -> Keys {
+        let keys = Addition::keys(&self.enrich);
+        let has_filters = !self.drop.is_empty() || !self.keep.is_empty() || self.filter.is_some();
+        match self.format {
+            Format::Raw if !has_filters => keys.only(Key::Container),
+            _ => keys,
+        }
+    }
+
+    /// Whether the names of users and groups are read from files, also when they change.
+    pub(crate) fn reads_names(&self) -> bool {
+        let is_from_files = !self.enrich.contains(&Addition::ServiceNames);
+        self.is_live() && is_from_files && self.additions().has(Key::Names)
     }
 
     /// The stage that adds context to events. `now` is the time.
     pub(crate) fn enricher(&self, now: Timestamp) -> Enricher {
-        let keys = Addition::keys(&self.enrich);
+        let keys = self.additions();
         let mut enricher = Enricher::new(keys);
         if self.is_live() && keys.has(Key::Login) {
             enricher.prime_sessions(open_sessions());
@@ -137,12 +161,8 @@ impl Args {
             }
             enricher.start(start);
         }
-        if self.is_live() && keys.has(Key::Names) {
-            let has_services = self.enrich.contains(&Addition::ServiceNames);
-            let [passwd, group] = ["passwd", "group"].map(|table| match has_services {
-                true => service_names(table),
-                false => fs::read(Path::new("/etc").join(table)).unwrap_or_default(),
-            });
+        if self.is_live() && keys.has(Key::Names) && !self.reads_names() {
+            let [passwd, group] = ["passwd", "group"].map(service_names);
             enricher.start_names(&passwd, &group);
         }
         enricher

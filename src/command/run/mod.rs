@@ -17,9 +17,9 @@ use auditrd::{
 use crossbeam_channel::{Receiver, Select, TryRecvError};
 
 use super::{
-    aggregation::Aggregation, cli::Args, counters::Counters, filters::Dropper, format::Form,
-    heartbeat::StatusLines, losses::Losses, metrics::MetricsFile, notify::Notify, omitted::Omitted,
-    progress::Progress, timer::Timer, trees::Trees,
+    accounts::Accounts, aggregation::Aggregation, cli::Args, counters::Counters, filters::Dropper,
+    format::Form, heartbeat::StatusLines, losses::Losses, metrics::MetricsFile, notify::Notify,
+    omitted::Omitted, progress::Progress, timer::Timer, trees::Trees,
 };
 
 /// A request from the main thread to the marshaller thread.
@@ -39,6 +39,8 @@ pub(crate) struct Marshaller {
     dropper: Option<Dropper>,
     classifier: Classifier,
     enricher: Enricher,
+    /// None once the names cannot be read again.
+    accounts: Option<Accounts>,
     aggregation: Option<Aggregation>,
     trees: Trees,
     sink: Sink,
@@ -76,11 +78,18 @@ impl Marshaller {
     ) -> Marshaller {
         let metrics_interval = args.metrics_file.as_ref().map(|_| METRICS_INTERVAL);
         let interval = args.stats_interval.or(metrics_interval);
+        let mut enricher = args.enricher(now());
+        let accounts = args.reads_names().then(|| {
+            let (accounts, [passwd, group]) = Accounts::read(Instant::now());
+            enricher.start_names(&passwd, &group);
+            accounts
+        });
         Marshaller {
             redactor: args.redactor(),
             dropper,
             classifier,
-            enricher: args.enricher(now()),
+            enricher,
+            accounts,
             aggregation: Aggregation::new(args, Instant::now()),
             trees,
             sink,
@@ -198,6 +207,7 @@ impl Marshaller {
             }
             self.write_metrics(reader);
         }
+        self.read_names(now);
         let totals = reader.totals();
         self.trees
             .follow(totals.seen.rule_changes, &mut self.classifier);
@@ -212,6 +222,7 @@ impl Marshaller {
             self.trees.is_busy().then(Instant::now),
             self.sink.next_due(),
             self.notify.due(),
+            self.accounts.as_ref().map(Accounts::due),
             self.status_due(),
             self.aggregation.as_ref().and_then(Aggregation::due),
         ];

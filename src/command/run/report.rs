@@ -78,6 +78,21 @@ impl Marshaller {
         }
     }
 
+    /// Reads the names of users and groups again, if their files have changed.
+    pub(super) fn read_names(&mut self, now: Instant) {
+        let Some(accounts) = &mut self.accounts else {
+            return;
+        };
+        match accounts.changed(now) {
+            Ok(None) => {}
+            Ok(Some([passwd, group])) => self.enricher.start_names(&passwd, &group),
+            Err(error) => {
+                log::warn!("{error}; names of users and groups stay as they are");
+                self.accounts = None;
+            }
+        }
+    }
+
     /// Logs the counters.
     pub(super) fn report(&self, reader: &AuditReader, level: log::Level) {
         log::log!(level, "{}", self.figures(&reader.totals()));
