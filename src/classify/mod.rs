@@ -310,9 +310,27 @@ fn identify(call: &CallRecord) -> (Option<&'static str>, Option<Call>) {
     (known.name, known.call)
 }
 
-/// Whether a call ends the whole process.
-pub(crate) fn ends_process(call: &CallRecord) -> bool {
-    identify(call).0 == Some("exit_group")
+/// A call that makes, changes or ends a process.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum ProcessCall {
+    /// It executes a program.
+    Executes,
+    /// It makes a process or a thread. With its name.
+    Forks(&'static str),
+    /// It ends all threads of a process.
+    Ends,
+}
+
+/// What a call means for processes, whether it succeeded or not.
+pub(crate) fn process_call(call: &CallRecord, facts: &Facts) -> Option<ProcessCall> {
+    match identify(call) {
+        (Some(name), Some(Call::Fork)) => Some(ProcessCall::Forks(name)),
+        (Some("exit_group"), _) => Some(ProcessCall::Ends),
+        (_, Some(Call::Exec(_))) => Some(ProcessCall::Executes),
+        // As for an event: a call that no table has yet may still execute programs.
+        (None, None) if facts.argv.is_some() => Some(ProcessCall::Executes),
+        _ => None,
+    }
 }
 
 /// What a call did by the records that it left, whose names are relative to `dir`.

@@ -171,7 +171,7 @@ mod tests {
             let mut event = Classifier::new(Box::new(Absent)).classify(&group, &arena);
             let mut lines = Vec::new();
             match &mut form {
-                Form::Raw => raw::line(&group, &mut lines),
+                Form::Raw => raw::line(&group, None, &mut lines),
                 Form::Events(events) => {
                     let event = event.as_mut().unwrap();
                     assert!(!events.line_within(event, None, &arena, &mut lines));

@@ -1,7 +1,7 @@
 //! What is remembered of one host.
 
 use crate::{
-    classify::ends_process,
+    classify::{ProcessCall, process_call},
     enrich::{
         Start,
         life::{Birth, Life},
@@ -181,10 +181,7 @@ fn sight<'a>(
 
 fn act<'a>(call: &CallRecord<'a>, facts: &Facts<'a>, event: Option<&AuditEvent<'a>>) -> Act<'a> {
     let Some(event) = event else {
-        return match ends_process(call) {
-            true => Act::Exited,
-            false => Act::Other,
-        };
+        return act_of_call(call, facts);
     };
     let Detail::Process(detail) = &event.detail else {
         return Act::Other;
@@ -196,7 +193,7 @@ fn act<'a>(call: &CallRecord<'a>, facts: &Facts<'a>, event: Option<&AuditEvent<'
             script: script::of(facts, detail).unwrap_or_default(),
             is_plain: call.ids.uid == call.ids.euid,
         },
-        ProcessAction::Forked if has_succeeded => forked(call, event),
+        ProcessAction::Forked if has_succeeded => forked(call, event.syscall, event.exit),
         // A single thread may also end, with exit.
         ProcessAction::Exited if event.syscall == "exit_group" => Act::Exited,
         ProcessAction::Executed
@@ -206,12 +203,29 @@ fn act<'a>(call: &CallRecord<'a>, facts: &Facts<'a>, event: Option<&AuditEvent<'
     }
 }
 
-fn forked<'a>(call: &CallRecord<'a>, event: &AuditEvent<'a>) -> Act<'a> {
-    let flags = match event.syscall {
+/// As [`act`], of a call that was not classified, without the texts that take long to put together.
+fn act_of_call<'a>(call: &CallRecord<'a>, facts: &Facts<'a>) -> Act<'a> {
+    let has_succeeded = call.success == Some(b"yes");
+    match process_call(call, facts) {
+        Some(ProcessCall::Executes) if has_succeeded => Act::Executed {
+            commandline: b"",
+            script: b"",
+            is_plain: call.ids.uid == call.ids.euid,
+        },
+        Some(ProcessCall::Forks(name)) if has_succeeded => {
+            forked(call, name, call.exit.unwrap_or_default())
+        }
+        Some(ProcessCall::Ends) => Act::Exited,
+        _ => Act::Other,
+    }
+}
+
+fn forked<'a>(call: &CallRecord<'a>, syscall: &str, exit: i64) -> Act<'a> {
+    let flags = match syscall {
         "clone" => call.arg(0).unwrap_or(0),
         _ => 0,
     };
-    match u32::try_from(event.exit) {
+    match u32::try_from(exit) {
         Ok(child @ 1..) if flags & CLONE_THREAD == 0 => Act::Forked {
             child,
             is_sibling: flags & CLONE_PARENT != 0,

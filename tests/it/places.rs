@@ -189,4 +189,22 @@ fn the_command_line_of_a_runtime_tells_the_container_of_its_children() {
     );
     let events = replay(log.concat(), &["--enrich", "login"]);
     assert!(events.iter().all(|event| event["container"].is_null()));
+    let groups = replay(log.concat(), &["--format", "raw"]);
+    let has = |message: &Value| message["type"] == 1300;
+    for (group, known) in groups.iter().zip(&known) {
+        let messages = group["messages"].as_array().unwrap();
+        for message in messages {
+            let expected = match known.is_null() || !has(message) {
+                true => Value::Null,
+                false => serde_json::json!({"id": "web"}),
+            };
+            assert_eq!(message["containers"], expected, "{group}");
+        }
+    }
+    let groups = replay(log.concat(), &["--format", "raw", "--enrich", "none"]);
+    assert!(
+        !groups
+            .iter()
+            .any(|group| group.to_string().contains("containers"))
+    );
 }

@@ -223,7 +223,7 @@ fn records(words: &[Vec<u8>], place: Place, style: u8, limit: usize) -> Vec<(Rec
 /// All lines of an event, in every format.
 fn lines(group: &AuditMessageGroup<'_>, arena: &Arena) -> Vec<u8> {
     let mut out = Vec::new();
-    raw::line(group, &mut out);
+    raw::line(group, None, &mut out);
     let mut classifier = Classifier::new(Box::new(Absent)).with_kinds(Kinds::ALL);
     let event = classifier.classify(group, arena).expect("an event");
     assert!(event.redacted);
@@ -282,7 +282,7 @@ proptest! {
         }
         let (mut redactor, arena) = (Redactor::new(true, Vec::new(), false), Arena::new());
         let group = groups.last().unwrap();
-        let before = { let mut out = Vec::new(); raw::line(&group, &mut out); out };
+        let before = { let mut out = Vec::new(); raw::line(&group, None, &mut out); out };
         let group = redactor.redact(group, &arena);
         // The kernel cuts a title, perhaps before the secret.
         if !group.redacted {

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use auditrd::{Arena, AuditEvent, AuditMessageGroup, encode::raw, enrich::Enricher, parse};
+use auditrd::{
+    Arena, AuditEvent, AuditMessageGroup, encode::raw, enrich::Enricher, model::Container, parse,
+};
 
 use super::{super::format::Form, Marshaller, now};
 
@@ -37,7 +39,9 @@ impl Marshaller {
         };
         let is_raw = matches!(self.form, Form::Raw);
         if is_raw && self.dropper.is_none() {
-            return self.sink.line(records, |out| raw::line(&group, out));
+            let container = container(&mut self.enricher, &group, &self.arena);
+            let write = |out: &mut Vec<u8>| raw::line(&group, container.as_ref(), out);
+            return self.sink.line(records, write);
         }
         let facts = parse::facts(&group, &self.arena);
         if group.for_context {
@@ -60,7 +64,11 @@ impl Marshaller {
             }
         }
         match (&mut self.form, event) {
-            (Form::Raw, _) => self.sink.line(records, |out| raw::line(&group, out)),
+            (Form::Raw, _) => {
+                let container = self.enricher.who(&self.arena).container;
+                let write = |out: &mut Vec<u8>| raw::line(&group, container.as_ref(), out);
+                self.sink.line(records, write)
+            }
             (Form::Events(form), Some(mut event)) => {
                 let (max, arena) = (self.max_line, &self.arena);
                 if let Some(aggregation) = &mut self.aggregation
@@ -83,6 +91,19 @@ impl Marshaller {
             }
         }
     }
+}
+
+/// The container of an event's process, for which it need not be classified.
+fn container<'a>(
+    enricher: &'a mut Enricher,
+    group: &AuditMessageGroup<'a>,
+    arena: &'a Arena,
+) -> Option<Container<'a>> {
+    if !enricher.is_needed() {
+        return None;
+    }
+    observe(enricher, group, &parse::facts(group, arena), None);
+    enricher.who(arena).container
 }
 
 /// Lets the context of events learn from one.
