@@ -1,5 +1,5 @@
 //! Checks that the cost per byte does not grow with the number of records, events in flight, names
-//! in an event, arguments, and their length.
+//! in an event, arguments and their length, known names, processes, and hosts.
 //!
 //! `cargo bench --bench growth -- [--runs N]`. It fails if a larger size costs more than 2.5 times
 //! as much per byte as any smaller one. Cache misses account for up to a factor of two; superlinear
@@ -19,6 +19,9 @@ use std::{
 
 use auditrd::{
     Arena, AuditReader, Classifier, ReaderConfig, ReassemblyConfig, encode,
+    enrich::{Enricher, Keys},
+    model::{FileId, FileType},
+    parse,
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
     resolve::Absent,
     source::LogSource,
@@ -36,6 +39,8 @@ struct Curve {
     name: &'static str,
     sizes: &'static [usize],
     make: fn(usize) -> String,
+    /// Whether as many names are known before the log is read.
+    has_names: bool,
 }
 
 const CURVES: &[Curve] = &[
@@ -43,26 +48,49 @@ const CURVES: &[Curve] = &[
         name: "events in flight",
         sizes: &[100, 1_000, 10_000, 100_000],
         make: in_flight,
+        has_names: false,
     },
     Curve {
         name: "names in an event",
         sizes: &[10, 100, 1_000, 10_000],
         make: names,
+        has_names: false,
     },
     Curve {
         name: "words of a command",
         sizes: &[4, 64, 1_024, 16_384],
         make: words,
+        has_names: false,
     },
     Curve {
         name: "bytes of an argument",
         sizes: &[64, 1 << 10, 64 << 10, 1 << 20],
         make: |size| argument(size, b'x', "\""),
+        has_names: false,
     },
     Curve {
         name: "bytes of one in hex",
         sizes: &[64, 1 << 10, 64 << 10, 1 << 20],
         make: |size| argument(2 * size, b'4', ""),
+        has_names: false,
+    },
+    Curve {
+        name: "known names",
+        sizes: &[1_000, 10_000, 100_000, 1_000_000],
+        make: known_names,
+        has_names: true,
+    },
+    Curve {
+        name: "processes",
+        sizes: &[100, 1_000, 10_000, 100_000],
+        make: processes,
+        has_names: false,
+    },
+    Curve {
+        name: "hosts",
+        sizes: &[1, 4, 16, 64],
+        make: hosts,
+        has_names: false,
     },
 ];
 
@@ -80,7 +108,8 @@ fn main() -> ExitCode {
         for &size in curve.sizes {
             let path = log::directory().join(format!("growth-{}.log", std::process::id()));
             fs::write(&path, (curve.make)(size)).expect("room for a log");
-            is_linear &= point(curve.name, size, &path, &mut least);
+            let names = if curve.has_names { size } else { 0 };
+            is_linear &= point(curve.name, size, &path, names, &mut least);
             fs::remove_file(&path).expect("it was there");
         }
     }
@@ -103,16 +132,16 @@ fn records() -> bool {
         .into_iter()
         .fold(true, |is_linear, (size, copies, records)| {
             let (log, _) = log::grown(copies, records).expect("the busy host's log");
-            point("records of a log", size, &log, &mut least) && is_linear
+            point("records of a log", size, &log, 0, &mut least) && is_linear
         })
 }
 
 /// Measures one size, and returns whether its cost is within the limit.
-fn point(name: &str, size: usize, log: &Path, least: &mut f64) -> bool {
+fn point(name: &str, size: usize, log: &Path, names: usize, least: &mut f64) -> bool {
     let bytes = fs::metadata(log).expect("a log").len() as f64;
     let (mut time, mut records) = (Duration::MAX, 0);
     for _ in 0..number("--runs", 5) {
-        let (next, count) = replay(log);
+        let (next, count) = replay(log, names);
         time = time.min(next);
         records = count;
     }
@@ -138,18 +167,25 @@ fn point(name: &str, size: usize, log: &Path, least: &mut f64) -> bool {
     ratio <= MAX_RATIO
 }
 
-/// The CPU time of all threads for converting a log to lines, and the number of records.
-fn replay(log: &Path) -> (Duration, u64) {
+/// The CPU time of all threads for converting a log to lines, and the number of records. As many
+/// names are known before.
+fn replay(log: &Path, names: usize) -> (Duration, u64) {
+    let mut classifier = Classifier::new(Box::new(Absent));
+    (0..names).for_each(|number| prime(&mut classifier, number));
     let before = sys::cpu();
     let (stopper, stop) = auditrd::source::stop().expect("a pipe");
     let source = LogSource::open(&[PathBuf::from(log)], stop).expect("a log");
     let config = ReaderConfig::log(ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
     let mut reader = AuditReader::spawn(Box::new(source), stopper, config).expect("a thread");
-    let mut classifier = Classifier::new(Box::new(Absent));
+    let mut enricher = Enricher::new(Keys::ALL);
     let (mut arena, mut line) = (Arena::new(), Vec::new());
     while let Some(group) = reader.next().expect("a log") {
         assert!(!group.truncated, "an event is cut");
-        if let Some(event) = classifier.classify(&group, &arena) {
+        let facts = parse::facts(&group, &arena);
+        let event = classifier.classify_facts(&group, &facts, &arena);
+        enricher.observe(&group, &facts, event.as_ref(), None);
+        if let Some(mut event) = event {
+            event.who = enricher.who(&arena);
             line.clear();
             encode::line(&event, &mut line);
         }
@@ -191,6 +227,111 @@ fn title(out: &mut String, serial: usize) {
         out,
         "type=PROCTITLE msg=audit(1700000000.000:{serial}): proctitle=\"bench\""
     );
+}
+
+/// The file that has a number.
+fn file(number: usize) -> (String, u64) {
+    let path = format!("/srv/d{}/f{number}", number % 1000);
+    (path, 1_000_000 + number as u64)
+}
+
+/// Takes in the name of a file, and that of its directory with the first one there.
+fn prime(classifier: &mut Classifier, number: usize) {
+    let id = |inode| FileId {
+        dev: (0xfe, 0),
+        inode,
+    };
+    if number < 1000 {
+        let path = format!("/srv/d{number}");
+        classifier.prime(
+            path.as_bytes(),
+            id(1000 + number as u64),
+            FileType::Directory,
+            2,
+        );
+    }
+    let (path, inode) = file(number);
+    classifier.prime(path.as_bytes(), id(inode), FileType::Other, 1);
+}
+
+/// A number below `bound`, spread over all of them.
+fn spread(serial: usize, bound: usize) -> usize {
+    serial.wrapping_mul(0x9e37_79b9_7f4a_7c15) % bound
+}
+
+/// Events about files that are among `count` known ones, by names that are relative to a directory.
+fn known_names(count: usize) -> String {
+    let mut out = String::with_capacity(LOG_BYTES * 5 / 4);
+    let mut serial = 1;
+    while out.len() < LOG_BYTES {
+        let number = spread(serial, count);
+        let (path, inode) = file(number);
+        let name = path.rsplit('/').next().unwrap_or_default();
+        call(&mut out, serial, 257, 2);
+        let stamp = format!("msg=audit(1700000000.000:{serial})");
+        let directory = number % 1000;
+        let _ = writeln!(
+            out,
+            "type=CWD {stamp}: cwd=\"/\"\n\
+             type=PATH {stamp}: item=0 name=\"/srv/d{directory}\" inode={} dev=fe:00 mode=040755 ouid=0 \
+             ogid=0 rdev=00:00 nametype=PARENT\n\
+             type=PATH {stamp}: item=1 name=\"{name}\" inode={inode} dev=fe:00 mode=0100644 ouid=0 \
+             ogid=0 rdev=00:00 nametype=NORMAL",
+            1000 + directory
+        );
+        title(&mut out, serial);
+        serial += 1;
+    }
+    out
+}
+
+/// Programs that a shell starts, one after the other, until `count` processes have been seen; then
+/// the pids are given out again.
+fn processes(count: usize) -> String {
+    let mut out = String::with_capacity(LOG_BYTES * 5 / 4);
+    let mut serial = 1;
+    while out.len() < LOG_BYTES {
+        let pid = 1000 + serial / 2 % count;
+        let (milli, second) = (serial % 1000, 1_700_000_000 + serial / 1000);
+        let stamp = format!("msg=audit({second}.{milli:03}:{serial})");
+        let ids = "ppid=900 auid=1000 uid=1000 gid=1000 euid=1000 suid=1000 fsuid=1000 egid=1000 \
+                   sgid=1000 fsgid=1000 tty=pts0 ses=1";
+        let _ = match serial % 2 {
+            0 => writeln!(
+                out,
+                "type=SYSCALL {stamp}: arch=c000003e syscall=59 success=yes exit=0 a0=1 a1=2 a2=3 \
+                 a3=4 items=0 {ids} pid={pid} comm=\"id\" exe=\"/usr/bin/id\" key=\"k\"\n\
+                 type=EXECVE {stamp}: argc=2 a0=\"id\" a1=\"u{pid}\"\n\
+                 type=PROCTITLE {stamp}: proctitle=\"id\""
+            ),
+            _ => writeln!(
+                out,
+                "type=SYSCALL {stamp}: arch=c000003e syscall=231 a0=0 a1=2 a2=3 a3=4 items=0 {ids} \
+                 pid={pid} comm=\"id\" exe=\"/usr/bin/id\" key=\"k\"\n\
+                 type=PROCTITLE {stamp}: proctitle=\"id\""
+            ),
+        };
+        serial += 1;
+    }
+    out
+}
+
+/// Events of `count` hosts, in turn.
+fn hosts(count: usize) -> String {
+    let mut out = String::with_capacity(LOG_BYTES * 5 / 4);
+    let mut serial = 1;
+    while out.len() < LOG_BYTES {
+        let start = out.len();
+        call(&mut out, serial, 257, 1);
+        name(&mut out, serial, spread(serial, 1000), "NORMAL");
+        title(&mut out, serial);
+        let event = out.split_off(start);
+        for record in event.lines() {
+            let _ = writeln!(out, "node=host{:02} {record}", spread(serial, count));
+        }
+        serial += 1;
+    }
+    out
 }
 
 /// Events of which `open` start before the first one ends.

@@ -11,8 +11,8 @@
 //! attempts the operations that the program gave up. `units`, `rules`, `shipped` and `forge` check
 //! the files that ship with the binary with the tools that read them. `live`, `coexist`, `truth`,
 //! `real`, `logins`, `parents` and `places` run against the running kernel; `soak` does so for any
-//! length of time. `secrets` plants some, and looks for them in every format; `filters` leaves events
-//! out, and `aggregate` joins those that repeat.
+//! length of time, and `storm` replays a million processes. `secrets` plants some, and looks for them
+//! in every format; `filters` leaves events out, and `aggregate` joins those that repeat.
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
 
 mod aggregate;
@@ -47,6 +47,7 @@ mod score;
 mod secrets;
 mod shipped;
 mod soak;
+mod storm;
 mod traps;
 mod truth;
 mod units;
