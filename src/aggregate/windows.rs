@@ -1,9 +1,8 @@
 //! The open windows, in bounded memory.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
+
+use hashbrown::HashMap;
 
 use crate::model::{Millis, Repeats};
 

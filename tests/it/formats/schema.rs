@@ -172,6 +172,8 @@ fn wrong_lines_are_invalid() {
         with(&user, "argv", Value::Array(Vec::new())),
         with(&user, "fields", serde_json::json!({"a": 1})),
         with(&user, "incomplete", false.into()),
+        with(&user, "count", 2.into()),
+        with(&user, "first", "2026-11-22T16:43:37.963Z".into()),
         without(&user, "sequence"),
         without(&fim, "action"),
         with(&fim, "action", "looked".into()),
