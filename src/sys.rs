@@ -285,6 +285,25 @@ fn poll<const N: usize>(
     }
 }
 
+/// A timer that is not set. A read(2) of its descriptor waits until it has rung.
+pub(crate) fn timer() -> io::Result<OwnedFd> {
+    // SAFETY: timerfd_create(2) takes two integers.
+    let fd = check(unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC) })?;
+    // SAFETY: the kernel has just returned `fd`, and nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Sets a timer to ring once, or not at all if `after` is zero.
+pub(crate) fn set_timer(timer: BorrowedFd<'_>, after: Duration) -> io::Result<()> {
+    // SAFETY: an itimerspec consists of integers, for which all zero bits are valid.
+    let mut time: libc::itimerspec = unsafe { mem::zeroed() };
+    time.it_value.tv_sec = after.as_secs().try_into().unwrap_or(libc::time_t::MAX);
+    time.it_value.tv_nsec = after.subsec_nanos() as _;
+    let old = ptr::null_mut();
+    // SAFETY: `time` outlives the call, and the old value is not asked for.
+    check(unsafe { libc::timerfd_settime(timer.as_raw_fd(), 0, &raw const time, old) }).map(drop)
+}
+
 /// Sets an integer option of the socket layer.
 pub(crate) fn set_option(socket: BorrowedFd<'_>, option: c_int, value: c_int) -> io::Result<()> {
     // SAFETY: the value is an int of the given length, and outlives the call.

@@ -172,6 +172,8 @@ const WRITER: &[&str] = &[
     "sync_file_range",
     "syncfs",
     "sysinfo",
+    "timerfd_create",
+    "timerfd_settime",
     "umask",
     "unlink",
     "unlinkat",

@@ -8,6 +8,8 @@ use std::{
     time::Instant,
 };
 
+use crate::source::Waker;
+
 /// Wakes the one waiting thread.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bell(Arc<Inner>);
@@ -16,6 +18,8 @@ pub(crate) struct Bell(Arc<Inner>);
 struct Inner {
     state: Mutex<State>,
     changed: Condvar,
+    /// Wakes the thread while it waits for the source.
+    waker: Waker,
 }
 
 #[derive(Debug, Default)]
@@ -24,11 +28,28 @@ struct State {
     rung: bool,
     /// Interrupted since the last wait.
     interrupted: bool,
-    /// A thread is waiting. Without one, `notify_one` would waste a system call.
-    is_waiting: bool,
+    waits: Waits,
+}
+
+/// What the thread waits for, and so how to wake it. If it does not wait, that would waste a system
+/// call.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Waits {
+    #[default]
+    Not,
+    ForRing,
+    ForSource,
 }
 
 impl Bell {
+    /// A bell for a thread that may also wait for a source.
+    pub(crate) fn new(waker: Waker) -> Bell {
+        Bell(Arc::new(Inner {
+            waker,
+            ..Inner::default()
+        }))
+    }
+
     /// Announces new events in the queue.
     pub(crate) fn ring(&self) {
         self.change(|state| state.rung = true);
@@ -37,17 +58,38 @@ impl Bell {
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.lock();
         change(&mut state);
-        let is_waiting = std::mem::take(&mut state.is_waiting);
+        let waits = std::mem::take(&mut state.waits);
         drop(state);
-        if is_waiting {
-            self.0.changed.notify_one();
+        match waits {
+            Waits::Not => {}
+            Waits::ForRing => self.0.changed.notify_one(),
+            Waits::ForSource => self.0.waker.wake(),
         }
+    }
+
+    /// Whether the thread waits to be rung: it has handled all events that it knows of.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.lock().waits == Waits::ForRing
+    }
+
+    /// Calls `wait`, which waits for the source and is woken by an interruption. `None` if there
+    /// was one before.
+    pub(crate) fn during<T>(&self, wait: impl FnOnce() -> T) -> Option<T> {
+        let mut state = self.lock();
+        if std::mem::take(&mut state.interrupted) {
+            return None;
+        }
+        state.waits = Waits::ForSource;
+        drop(state);
+        let result = wait();
+        self.lock().waits = Waits::Not;
+        Some(result)
     }
 
     /// Waits until rung. Check the queue first. Returns `false` on interruption or timeout.
     pub(crate) fn wait(&self, until: Option<Instant>) -> bool {
         let mut state = self.lock();
-        state.is_waiting = true;
+        state.waits = Waits::ForRing;
         let mut is_over = false;
         while !state.rung && !state.interrupted && !is_over {
             state = match until {
@@ -64,7 +106,7 @@ impl Bell {
             }
             .unwrap_or_else(PoisonError::into_inner);
         }
-        state.is_waiting = false;
+        state.waits = Waits::Not;
         state.rung = false;
         !std::mem::take(&mut state.interrupted) && !is_over
     }
@@ -89,16 +131,6 @@ impl Interrupter {
     }
 }
 
-/// Rings when dropped, so that the waiting thread notices the end of the queue.
-#[derive(Debug)]
-pub(crate) struct LastRing(pub(crate) Bell);
-
-impl Drop for LastRing {
-    fn drop(&mut self) {
-        self.0.ring();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,7 +152,7 @@ mod tests {
         for interrupts in [false, true] {
             let other = bell.clone();
             let ringer = thread::spawn(move || {
-                while !other.lock().is_waiting {
+                while !other.is_awaited() {
                     thread::yield_now();
                 }
                 if interrupts {
@@ -139,12 +171,5 @@ mod tests {
         let until = Instant::now() + Duration::from_millis(20);
         assert!(!Bell::default().wait(Some(until)));
         assert!(Instant::now() >= until);
-    }
-
-    #[test]
-    fn dropping_the_last_ring_ends_the_wait() {
-        let bell = Bell::default();
-        drop(LastRing(bell.clone()));
-        assert!(bell.wait(None));
     }
 }

@@ -3,6 +3,9 @@
 //! The thread reads batches of records and reassembles them. The whole events of a batch go through
 //! a queue to the marshaller thread as one [`Groups`], which owns the buffer that they were read
 //! into. The queue is bounded in bytes. Used buffers return to the reader for reuse.
+//!
+//! While few records come, the marshaller thread reads them itself and the reader thread sleeps: see
+//! [`turns`].
 
 use std::{
     mem,
@@ -13,10 +16,13 @@ use std::{
 
 use crossbeam_channel::TryRecvError;
 
+mod alarm;
 mod bell;
 mod clock;
 mod queue;
+mod reading;
 mod serials;
+mod turns;
 
 pub use bell::Interrupter;
 pub(crate) use clock::LogClock;
@@ -25,12 +31,14 @@ pub use serials::SerialTracker;
 
 use crate::{
     error::Error,
-    model::{AuditMessageGroup, Batch, EventId, Groups, Millis, Sightings},
-    reassemble::{Reassembler, ReassemblyConfig, Tally},
-    source::{self, ClientConfig, Fill, LiveSource, Source, Stopper},
+    model::{AuditMessageGroup, Groups, Sightings},
+    reassemble::{ReassemblyConfig, Tally},
+    source::{self, ClientConfig, LiveSource, Source, Stopper},
 };
-use bell::{Bell, LastRing};
-use queue::{Inlet, Outlet, queue};
+use bell::Bell;
+use queue::{Outlet, queue};
+use reading::Reading;
+use turns::Turns;
 
 /// The settings of an [`AuditReader`].
 #[derive(Clone, Debug)]
@@ -148,6 +156,7 @@ pub struct AuditReader {
     outlet: Outlet,
     /// Rings when there are events in the queue.
     bell: Bell,
+    turns: Arc<Turns>,
     /// The events being returned.
     current: Groups,
     /// The index in `current` of the next event to return.
@@ -183,15 +192,18 @@ impl AuditReader {
     ) -> Result<AuditReader, Error> {
         let (inlet, outlet) = queue(config.queue, config.overflow);
         let totals = Arc::<Mutex<Totals>>::default();
-        let bell = Bell::default();
-        let reading = Reading::new(source, inlet, bell.clone(), Arc::clone(&totals), config);
+        let bell = Bell::new(stopper.waker());
+        let reading = Reading::new(source, inlet, Arc::clone(&totals), config);
+        let turns = Arc::new(Turns::new(reading, bell.clone())?);
+        let taken = Arc::clone(&turns);
         let thread = thread::Builder::new()
             .name("reader".to_owned())
-            .spawn(move || reading.run())
+            .spawn(move || taken.run())
             .map_err(|error| Error::new("start the reader thread", error))?;
         Ok(AuditReader {
             outlet,
             bell,
+            turns,
             current: Groups::default(),
             next: 0,
             totals,
@@ -227,7 +239,7 @@ impl AuditReader {
                     return Ok(Step::Idle);
                 }
                 Err(TryRecvError::Empty) => {
-                    if !self.bell.wait(until) {
+                    if !self.wait(until) {
                         return Ok(Step::Interrupted);
                     }
                 }
@@ -236,6 +248,23 @@ impl AuditReader {
         self.next += 1;
         let group = self.current.get(self.next - 1);
         Ok(group.map_or(Step::End, Step::Event))
+    }
+
+    /// Waits until there may be events, in the queue or read here. Returns `false` on interruption or
+    /// timeout.
+    fn wait(&mut self, until: Option<Instant>) -> bool {
+        // Once told to stop, the source needs its thread.
+        if self.stopper.is_none() {
+            return self.bell.wait(until);
+        }
+        let Some(has_news) = self.turns.read_directly(until, &mut self.current) else {
+            return self.bell.wait(until);
+        };
+        if has_news {
+            self.next = 0;
+            self.reported_idle = false;
+        }
+        has_news
     }
 
     /// Waits for the next event. `None` if there are no more.
@@ -266,6 +295,7 @@ impl AuditReader {
     /// Tells the source to stop. Events in flight are still returned.
     pub fn stop(&mut self) {
         self.stopper = None;
+        self.turns.wake();
     }
 
     /// The counters so far.
@@ -305,168 +335,6 @@ impl Drop for AuditReader {
 
 fn lock(totals: &Mutex<Totals>) -> MutexGuard<'_, Totals> {
     totals.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The state of the reader thread.
-struct Reading {
-    source: Box<dyn Source>,
-    batch: Batch,
-    reassembler: Reassembler,
-    serials: SerialTracker,
-    heartbeat: Option<Duration>,
-    /// The clock of a log; `None` if live.
-    clock: Option<LogClock>,
-    /// The time of the reassembly at `since`.
-    now: Millis,
-    /// The time on the node of the last record.
-    node_time: Millis,
-    since: Instant,
-    /// The stamp of the last record, if it has no node.
-    last: Option<EventId>,
-    inlet: Inlet,
-    /// Empty; receives the next whole events.
-    groups: Groups,
-    totals: Arc<Mutex<Totals>>,
-    /// Declared after `inlet` so that it drops later: the woken thread finds the queue closed.
-    bell: LastRing,
-}
-
-impl Reading {
-    fn new(
-        source: Box<dyn Source>,
-        inlet: Inlet,
-        bell: Bell,
-        totals: Arc<Mutex<Totals>>,
-        config: ReaderConfig,
-    ) -> Reading {
-        Reading {
-            source,
-            batch: Batch::default(),
-            reassembler: Reassembler::new(config.reassembly),
-            serials: SerialTracker::new(config.max_out_of_order),
-            heartbeat: config.heartbeat,
-            clock: (config.clock == ClockKind::Records).then(LogClock::new),
-            now: 0,
-            node_time: 0,
-            since: Instant::now(),
-            last: None,
-            inlet,
-            groups: Groups::default(),
-            totals,
-            bell: LastRing(bell),
-        }
-    }
-
-    /// Reads until the source ends or the outlet is closed. Events in flight are sent even if the
-    /// source fails.
-    fn run(mut self) -> Result<(), Error> {
-        loop {
-            let deadline = self.deadline();
-            let filled = self.source.fill(&mut self.batch, deadline);
-            let is_over = matches!(filled, Ok(Fill::End) | Err(_));
-            let drained = match filled {
-                Ok(Fill::Drained(at)) => Some(at),
-                _ => None,
-            };
-            self.take(drained);
-            if is_over {
-                self.reassembler.drain();
-                self.serials.finish();
-            }
-            if !self.hand_over() || is_over {
-                return filled.map(|_| ());
-            }
-        }
-    }
-
-    /// When to stop waiting for records: when the oldest event in flight expires or the heartbeat
-    /// is due.
-    fn deadline(&mut self) -> Option<Instant> {
-        let left = self.reassembler.time_left(self.now);
-        let expires = left.and_then(|left| self.since.checked_add(Duration::from_millis(left)));
-        let beats = self.heartbeat.map(|heartbeat| Instant::now() + heartbeat);
-        [expires, beats].into_iter().flatten().min()
-    }
-
-    /// Reassembles the records of the batch.
-    ///
-    /// Live, an event expires only if the source was found empty after its deadline: if this
-    /// process was delayed, the rest of the event may still be in the socket.
-    ///
-    /// In a log, the stamps of the records tell the time. While a growing log has no new records,
-    /// the monotonic clock does.
-    fn take(&mut self, drained: Option<Instant>) {
-        self.reassembler.exchange_buffer(&mut self.batch.bytes);
-        let now = drained.unwrap_or_else(Instant::now);
-        let passed = millis(now.saturating_duration_since(self.since));
-        if self.clock.is_none() {
-            self.now += passed;
-            self.node_time = self.now;
-            self.since += Duration::from_millis(passed);
-        } else if self.batch.is_empty() {
-            self.reassembler.idle(self.now, passed);
-        }
-        for record in self.batch.entries() {
-            // Usually a record has the stamp of the one before it.
-            if self.last != Some(record.id) || !record.node.is_empty() {
-                self.last = record.node.is_empty().then_some(record.id);
-                if let Some(clock) = &mut self.clock {
-                    let node = self.reassembler.text(&record.node);
-                    let times = clock.see(node, record.id.time);
-                    (self.now, self.node_time) = (times.latest, times.node);
-                    self.reassembler.advance(record, times.node, times.latest);
-                }
-                if record.node.is_empty() && !record.record_type.is_of_daemon() {
-                    self.serials.see(record.id.serial);
-                    self.reassembler.note_gaps(self.serials.gaps());
-                }
-            }
-            self.reassembler.take(self.node_time, record);
-        }
-        if self.clock.is_none() && drained.is_some() {
-            self.reassembler.expire(self.now);
-        }
-    }
-
-    /// Sends the whole events and publishes the counters. `false` if the outlet is closed.
-    fn hand_over(&mut self) -> bool {
-        let seen = mem::take(&mut self.batch.sightings);
-        let had_records = !self.batch.is_empty();
-        self.batch.clear();
-        self.reassembler.hand_over(&mut self.groups);
-        let has_news = seen != Sightings::default() || !self.groups.is_empty();
-        self.count(seen, Dropped::default());
-        if has_news {
-            let groups = mem::take(&mut self.groups);
-            match self.inlet.send(groups) {
-                None => return false,
-                Some(dropped) if dropped.events > 0 => self.count(Sightings::default(), dropped),
-                Some(_) => {}
-            }
-            self.bell.0.ring();
-            self.groups = self.inlet.used().unwrap_or_default();
-        }
-        if (had_records || has_news) && self.clock.is_some() {
-            // Time spent waiting for a slow output must not expire events.
-            self.since = Instant::now();
-        }
-        true
-    }
-
-    fn count(&self, seen: Sightings, dropped: Dropped) {
-        let mut totals = lock(&self.totals);
-        totals.tally = self.reassembler.tally();
-        totals.seen.add(seen);
-        totals.dropped.events += dropped.events;
-        totals.dropped.records += dropped.records;
-        totals.missing = self.serials.missing();
-        totals.in_flight = self.reassembler.in_flight() as u64;
-        totals.rounds += 1;
-    }
-}
-
-fn millis(duration: Duration) -> Millis {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

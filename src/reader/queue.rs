@@ -144,6 +144,11 @@ impl Inlet {
         true
     }
 
+    /// Whether all events have been taken.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.full.is_empty()
+    }
+
     /// A used `Groups`, whose buffers can be reused; `None` if there is none at the moment.
     pub(crate) fn used(&mut self) -> Option<Groups> {
         self.spare.pop().or_else(|| self.used.try_recv().ok())

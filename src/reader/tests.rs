@@ -4,8 +4,10 @@ use std::io::{self, Write};
 
 use super::*;
 use crate::model::record_type::{AUDIT_AVC, AUDIT_EOE, AUDIT_SYSCALL, AUDIT_USER_AUTH};
-use crate::model::{Record, RecordType};
-use crate::source::LogSource;
+use crate::model::{Batch, EventId, Record, RecordType};
+use crate::source::{Fill, LogSource};
+
+mod shared;
 
 fn record(id: EventId, record_type: RecordType) -> Record<'static> {
     Record {

@@ -47,7 +47,8 @@ pub struct LiveSource {
     first: Option<Batch>,
     /// A socket for status requests, if we may send them.
     control: Option<NetlinkClient>,
-    next_check: Instant,
+    /// When to ask the kernel for its state; `None` if nothing can have changed.
+    next_check: Option<Instant>,
     /// The kernel's count of lost records at the last check.
     lost: u32,
     /// The socket's count of dropped datagrams at the last look.
@@ -78,7 +79,7 @@ struct Finishing {
 
 /// A batch with this many records is full.
 const FULL_BATCH_RECORDS: usize = 256;
-/// The interval between status requests to the kernel.
+/// The interval between status requests to the kernel, while records arrive or one may be missing.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// How long to wait for the answers to such a request. Meanwhile no records are read.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(250);
@@ -116,7 +117,7 @@ impl LiveSource {
         let hints = control
             .is_none()
             .then(|| Hints::new(Instant::now(), process::id()));
-        Ok(LiveSource {
+        let mut source = LiveSource {
             client,
             membership,
             backlog,
@@ -126,7 +127,7 @@ impl LiveSource {
             datagrams: Vec::new(),
             first: Some(first),
             control,
-            next_check: Instant::now() + CHECK_INTERVAL,
+            next_check: None,
             lost,
             drops,
             congested: false,
@@ -136,7 +137,9 @@ impl LiveSource {
             hints,
             rules,
             finishing: None,
-        })
+        };
+        source.plan_check();
+        Ok(source)
     }
 
     /// Receives until the socket is empty or the batch is full. Returns whether the socket is
@@ -201,24 +204,43 @@ impl LiveSource {
         }
     }
 
-    /// After a CONFIG_CHANGE record, schedules a status request soon rather than now: such records
-    /// come in bursts.
-    fn look_for_changes(&mut self, batch: &mut Batch) {
+    /// Schedules a status request after records: soon after a CONFIG_CHANGE record, but not now,
+    /// because such records come in bursts.
+    fn look_for_changes(&mut self, batch: &mut Batch, now: Instant) {
         let is_change = |record: &Record<'_>| record.record_type == AUDIT_CONFIG_CHANGE;
         let mut interruptions = 0;
         for record in batch.records().filter(is_change) {
             if self.control.is_some() {
-                self.next_check = self.next_check.min(Instant::now() + CHECK_DELAY);
+                let soon = now + CHECK_DELAY;
+                self.next_check = Some(self.next_check.map_or(soon, |at| at.min(soon)));
             } else {
                 interruptions += self.watch.hear(&record);
             }
         }
         batch.sightings.interruptions += interruptions;
+        if !batch.is_empty() && self.control.is_some() {
+            self.next_check.get_or_insert(now + CHECK_INTERVAL);
+        }
+    }
+
+    /// Schedules a status request for a change that no record tells: another process registers, or
+    /// auditing is turned on.
+    ///
+    /// An idle listener is otherwise not woken. Rules change with a CONFIG_CHANGE record, and so
+    /// does auditing when it is turned off; and the kernel loses records only when there are some.
+    fn plan_check(&mut self) {
+        let is_silent = self.membership == Membership::Unicast || self.watch.is_off();
+        self.next_check =
+            (is_silent && self.control.is_some()).then(|| Instant::now() + CHECK_INTERVAL);
     }
 
     /// Queries the kernel's state: lost records, whether auditing is on, and the registration.
     fn check(&mut self, batch: &mut Batch) {
-        self.next_check = Instant::now() + CHECK_INTERVAL;
+        self.ask(batch);
+        self.plan_check();
+    }
+
+    fn ask(&mut self, batch: &mut Batch) {
         let Some(control) = self.control.as_mut() else {
             return;
         };
@@ -292,18 +314,18 @@ impl LiveSource {
     /// Waits for a record, the deadline, or the stop signal. Queries the kernel's state when it is
     /// due.
     fn wait(&mut self, batch: &mut Batch, until: Option<Instant>) -> Result<(), Error> {
-        let check = self.control.is_some().then_some(self.next_check);
+        let stop = self.stop.as_fd();
         let waited = if let Some(nap) = self.nap {
-            sys::wait([self.stop.as_fd()], Some(nap)).map(|[stopped]| stopped)
+            sys::wait([stop], Some(nap)).map(|[told]| told)
         } else {
             let hint = self.hints.as_ref().and_then(Hints::due);
-            let first = [check, hint, until].into_iter().flatten().min();
-            sys::wait_until([self.stop.as_fd(), self.client.as_fd()], first)
-                .map(|[stopped, _]| stopped)
+            let first = [self.next_check, hint, until].into_iter().flatten().min();
+            sys::wait_until([stop, self.client.as_fd()], first).map(|[told, _]| told)
         };
-        if waited.map_err(|error| Error::new("wait for the audit socket", error))? {
+        let stopped = waited.and_then(|told| Ok(told && self.stop.is_asked()?));
+        if stopped.map_err(|error| Error::new("wait for the audit socket", error))? {
             self.finish(batch);
-        } else if check.is_some_and(|check| Instant::now() >= check) {
+        } else if self.next_check.is_some_and(|check| Instant::now() >= check) {
             self.check(batch);
         }
         Ok(())
@@ -337,7 +359,7 @@ impl Source for LiveSource {
         }
         let now = Instant::now();
         let is_empty = self.receive(batch)?;
-        self.look_for_changes(batch);
+        self.look_for_changes(batch, now);
         self.hint(batch);
         self.pace.count(batch.len());
         self.nap = is_empty.then(|| self.pace.nap(now)).flatten();
@@ -348,6 +370,13 @@ impl Source for LiveSource {
         } else {
             Fill::More
         })
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        match self.finishing {
+            None => self.pace.patience(),
+            Some(_) => None,
+        }
     }
 }
 

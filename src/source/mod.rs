@@ -17,10 +17,10 @@ mod wire;
 mod wrap;
 
 use std::{
-    io::{self, PipeReader, PipeWriter},
+    io::{self, PipeReader, PipeWriter, Read, Write},
     os::fd::{AsFd, BorrowedFd},
-    sync::Arc,
-    time::Instant,
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
 };
 
 pub use live::LiveSource;
@@ -59,6 +59,12 @@ pub trait Source: Send {
     /// If the source can no longer be read. A malformed record is not an error: it is counted in
     /// the batch.
     fn fill(&mut self, batch: &mut Batch, until: Option<Instant>) -> Result<Fill, Error>;
+
+    /// How long the source may stay unread, so that the thread that handles the events can read it
+    /// too. `None`, the default, if it needs a thread of its own at the moment.
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// The receiving end of a stop signal, which a source polls. It hangs up when the last [`Stopper`]
@@ -69,8 +75,12 @@ pub struct Stop(PipeReader);
 /// The sending end of a stop signal. Dropping the last clone stops the source.
 #[derive(Clone, Debug)]
 pub struct Stopper {
-    _writer: Arc<PipeWriter>,
+    writer: Arc<PipeWriter>,
 }
+
+/// Ends the wait of a source that polls its [`Stop`], without stopping it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Waker(Weak<PipeWriter>);
 
 /// Creates a stop signal for a source.
 ///
@@ -79,12 +89,37 @@ pub struct Stopper {
 /// If no pipe can be created.
 pub fn stop() -> Result<(Stopper, Stop), Error> {
     let (reader, writer) = io::pipe().map_err(|error| Error::new("create a pipe", error))?;
-    Ok((
-        Stopper {
-            _writer: Arc::new(writer),
-        },
-        Stop(reader),
-    ))
+    let writer = Arc::new(writer);
+    Ok((Stopper { writer }, Stop(reader)))
+}
+
+impl Stopper {
+    pub(crate) fn waker(&self) -> Waker {
+        Waker(Arc::downgrade(&self.writer))
+    }
+}
+
+impl Waker {
+    /// Makes the descriptor of the source's [`Stop`] readable. Does nothing once the source has
+    /// been told to stop.
+    pub(crate) fn wake(&self) {
+        if let Some(writer) = self.0.upgrade() {
+            // This fails only if the source is gone.
+            let _ = (&*writer).write(&[0]);
+        }
+    }
+}
+
+impl Stop {
+    /// Whether the source must stop. Call this only when the descriptor is readable, and stay in
+    /// [`Source::fill`] no longer if the answer is no: the reader has something else to do.
+    ///
+    /// # Errors
+    ///
+    /// As read(2).
+    pub fn is_asked(&self) -> io::Result<bool> {
+        Ok((&self.0).read(&mut [0; 64])? == 0)
+    }
 }
 
 /// The descriptor becomes readable, with a hangup, when the source must stop.

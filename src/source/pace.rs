@@ -3,7 +3,7 @@
 //! If the reader waits for each record, the kernel wakes it once per event and its caches are cold,
 //! which costs several times as much as the event itself. So while records arrive quickly, the
 //! reader naps for a few milliseconds and then reads all of them. When there are few, it reads each
-//! event as it arrives.
+//! event as it arrives. Only when there are many does it need a thread of its own.
 
 use std::time::{Duration, Instant};
 
@@ -30,9 +30,9 @@ const PEAK_BYTES_PER_MILLI: usize = 700 << 10;
 /// How many times the records of a nap must fit into the receive buffer, because the reader may be
 /// woken late.
 const SAFETY_FACTOR: usize = 8;
-/// The least number of records per longest nap, those of about eight events. With fewer, the host
-/// is idle and naps would only delay events.
-const MIN_RECORDS_PER_NAP: u32 = 48;
+/// The least number of records per longest nap, those of about eleven events. With fewer, naps would
+/// only delay events. A host with 250 events per second hardly ever has so many in that time.
+const MIN_RECORDS_PER_NAP: u32 = 64;
 /// The number of records that should accumulate during a nap.
 const TARGET_RECORDS_PER_NAP: u32 = 256;
 
@@ -71,6 +71,13 @@ impl Pace {
         }
         self.nap
     }
+
+    /// How long the socket may stay unread, if so few records arrive that the thread which handles
+    /// them can read too. `None` if naps have to be shorter than the longest, or would be.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        let is_calm = self.nap.is_none_or(|nap| nap >= self.longest);
+        (is_calm && self.longest >= SHORTEST_NAP).then_some(self.longest)
+    }
 }
 
 #[cfg(test)]
@@ -96,19 +103,37 @@ mod tests {
 
     #[test]
     fn naps_are_as_long_as_the_target_number_of_records_takes() {
-        // 32 records per millisecond, then 256, then none.
+        // 32 records per millisecond, then 256, then few.
         let reads = [(1, 16), (2, 48), (10, 256), (18, 2048), (19, 256), (20, 4)];
         assert_eq!(naps(&reads), [0, 8, 8, 1, 1, 1]);
-        let slower = [(1, 64), (5, 16), (9, 32), (25, 60), (41, 60), (57, 47)];
+        let slower = [(1, 64), (5, 16), (9, 48), (25, 70), (41, 70), (57, 63)];
         assert_eq!(naps(&slower), [4, 4, 16, 16, 16, 0]);
     }
 
     #[test]
     fn naps_are_short_enough_for_a_small_buffer() {
-        let reads = [(1, 64), (5, 16), (9, 32), (25, 60), (41, 60)];
+        let reads = [(1, 64), (5, 16), (9, 48), (25, 70), (41, 70)];
         assert_eq!(naps_within(24 << 20, &reads), [4, 4, 4, 4, 4]);
         // The default limit without CAP_NET_ADMIN (net.core.rmem_max, socket(7)).
         assert_eq!(naps_within(425_984, &reads), [0; 5]);
+    }
+
+    #[test]
+    fn one_thread_reads_and_handles_records_unless_there_are_many() {
+        let start = Instant::now();
+        let patience = |buffer_bytes, records| {
+            let mut pace = Pace::new(start, buffer_bytes);
+            pace.count(records);
+            pace.nap(start + LONGEST_NAP);
+            pace.patience().map(|patience| patience.as_millis())
+        };
+        // Ten, 1,000 and 60,000 events per second, of six records each.
+        let large = 128 << 20;
+        assert_eq!(patience(large, 1), Some(16));
+        assert_eq!(patience(large, 96), Some(16));
+        assert_eq!(patience(large, 5760), None);
+        assert_eq!(patience(24 << 20, 96), Some(4));
+        assert_eq!(patience(425_984, 1), None, "the buffer would be full soon");
     }
 
     #[test]

@@ -42,6 +42,11 @@ impl Watch {
         }
     }
 
+    /// Whether auditing is off.
+    pub(crate) fn is_off(&self) -> bool {
+        self.is_off
+    }
+
     /// Whether another process is registered in our place.
     pub(crate) fn is_replaced(&self) -> bool {
         self.replaced_by.is_some()

@@ -18,7 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("rules", &["bytes", "error", "model", "sys"]),
     ("source", &["bytes", "error", "model", "rules", "sys"]),
     ("reassemble", &["model"]),
-    ("reader", &["error", "model", "reassemble", "source"]),
+    ("reader", &["error", "model", "reassemble", "source", "sys"]),
     ("parse", &["bytes", "model"]),
     ("redact", &["bytes", "model", "parse"]),
     ("resolve", &["bytes", "model"]),
@@ -75,7 +75,8 @@ const ALONE: &[(&str, &[&str])] = &[
         "Instant::now",
         &[
             "reader/bell.rs",
-            "reader/mod.rs",
+            "reader/reading.rs",
+            "reader/turns.rs",
             "command/run/event.rs",
             "command/run/held.rs",
             "command/run/mod.rs",

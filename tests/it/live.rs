@@ -5,6 +5,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod daemon;
+mod idle;
 pub(crate) mod os;
 mod sockets;
 

@@ -1,0 +1,137 @@
+//! Which thread reads.
+//!
+//! Each wake-up of a thread costs more than an event. So while few records come, the marshaller
+//! thread waits for them, reads them and handles their events by itself, and the reader thread
+//! sleeps. The socket must not stay unread, though, if handling an event takes long, because the
+//! output is slow for example. Whenever the marshaller thread stops reading, it therefore sets an
+//! alarm, which it clears when it reads again. If the alarm rings, or if many records come, the
+//! reader thread reads, and events go through the queue. It gives its turn back when the marshaller
+//! thread has handled all events and few records come again.
+//!
+//! The first turn is the reader thread's. It never gives it up for a log, which has no patience.
+
+use std::{
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use super::{alarm::Alarm, bell::Bell, reading::Reading};
+use crate::{error::Error, model::Groups};
+
+/// The reading, which belongs to the thread whose turn it is.
+pub(super) struct Turns {
+    /// Empty once the reader thread has ended.
+    reading: Mutex<Option<Reading>>,
+    /// Wakes the reader thread.
+    alarm: Alarm,
+    /// Wakes the marshaller thread.
+    bell: Bell,
+}
+
+impl Turns {
+    pub(super) fn new(reading: Reading, bell: Bell) -> Result<Turns, Error> {
+        Ok(Turns {
+            reading: Mutex::new(Some(reading)),
+            alarm: Alarm::new()?,
+            bell,
+        })
+    }
+
+    /// The reader thread: reads in its turns until the source ends or the outlet is closed.
+    pub(super) fn run(&self) -> Result<(), Error> {
+        let _end = End(self);
+        loop {
+            if let Some(result) = self.read_for_queue() {
+                return result;
+            }
+            self.alarm.wait()?;
+        }
+    }
+
+    /// A turn of the reader thread. Returns the result of the source, if that was the last turn.
+    fn read_for_queue(&self) -> Option<Result<(), Error>> {
+        let mut turn = self.lock();
+        let reading = turn.as_mut()?;
+        reading.is_given = false;
+        while reading.ended.is_none() {
+            if !reading.round(None) {
+                continue;
+            }
+            // The events that were read now wake the marshaller thread anyway.
+            let is_awaited = self.bell.is_awaited() && reading.is_all_taken();
+            let patience = reading.patience().filter(|_| is_awaited);
+            if !reading.send() {
+                break;
+            }
+            if let Some(patience) = patience {
+                reading.is_given = true;
+                self.alarm.set(patience);
+                drop(turn);
+                self.bell.ring();
+                return None;
+            }
+            self.bell.ring();
+        }
+        Some(reading.ended.take().unwrap_or(Ok(())))
+    }
+
+    /// A turn of the marshaller thread: reads until there are whole events or other news, but no
+    /// longer than until the deadline or an interruption. Puts the events into `groups`, and returns
+    /// whether there are news. `None` if it is not its turn, or events in the queue come first.
+    pub(super) fn read_directly(
+        &self,
+        until: Option<Instant>,
+        groups: &mut Groups,
+    ) -> Option<bool> {
+        let mut turn = self.reading.try_lock().ok()?;
+        let reading = turn.as_mut()?;
+        if !reading.is_given || !reading.is_all_taken() {
+            return None;
+        }
+        self.alarm.clear();
+        let is_early = || until.is_none_or(|until| Instant::now() < until);
+        let mut has_news = self.bell.during(|| reading.round(until));
+        while has_news == Some(false) && reading.ended.is_none() && is_early() {
+            has_news = self.bell.during(|| reading.round(until));
+        }
+        let has_news = has_news == Some(true);
+        if has_news {
+            reading.exchange(groups);
+        }
+        let patience = reading.patience();
+        reading.is_given = patience.is_some();
+        drop(turn);
+        match patience {
+            Some(patience) => self.alarm.set(patience),
+            None => self.alarm.ring(),
+        }
+        Some(has_news)
+    }
+
+    /// Lets the reader thread read.
+    pub(super) fn wake(&self) {
+        self.alarm.ring();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Reading>> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Turns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turns").finish_non_exhaustive()
+    }
+}
+
+/// Closes the queue when dropped, even by a panic, and then wakes the marshaller thread, which finds
+/// it closed.
+struct End<'a>(&'a Turns);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        drop(self.0.lock().take());
+        self.0.bell.ring();
+    }
+}
