@@ -5,6 +5,7 @@ mod audit;
 mod calls;
 mod claims;
 mod commandline;
+mod decoded;
 mod events;
 mod learn;
 mod names;
@@ -32,6 +33,7 @@ use calls::{Call, Dir, Names, Silent, known, socketcall, uring_call};
 pub use calls::{is_exec_syscall, is_fim_syscall};
 use claims::Namer;
 pub(crate) use commandline::join;
+use decoded::Decoded;
 use names::Named;
 pub use subject::{Subject, unknown_arch};
 
@@ -41,6 +43,7 @@ pub struct Classifier {
     kinds: Kinds,
     /// How often the caller said that something was lost.
     losses: u32,
+    decoded: Decoded,
     host: Box<dyn Host + Send>,
 }
 
@@ -53,6 +56,7 @@ impl Classifier {
             memories: Memories::default(),
             kinds: Kinds::DEFAULT,
             losses: 0,
+            decoded: Decoded::default(),
             host,
         }
     }
@@ -106,7 +110,7 @@ impl Classifier {
                 .is_some_and(|labels| event.actor.subj != Some(labels))
             || event.kind() == EventKind::Audit;
         if has_records && self.kinds.contains(event.kind()) {
-            event.records = records::of(group, &event, arena);
+            event.records = records::of(group, &event, &mut self.decoded, arena);
             if event.kind() == EventKind::Audit && facts.call.is_none() {
                 audit::describe(&mut event);
             }

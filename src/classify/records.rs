@@ -2,6 +2,7 @@
 
 use bumpalo::{Bump, collections::Vec};
 
+use super::decoded::Decoded;
 use crate::{
     model::{
         AuditEvent, AuditMessage, AuditMessageGroup, EventKind, EventRecord,
@@ -10,7 +11,7 @@ use crate::{
             AUDIT_SYSCALL, AUDIT_URINGOP,
         },
     },
-    parse::{Sockaddr, decode, is_contexts, is_plain, tokenize},
+    parse::{Sockaddr, is_contexts, tokenize},
 };
 
 /// Decodes the records of an event, but for those that have keys of their own in its line. Records of
@@ -18,6 +19,7 @@ use crate::{
 pub(super) fn of<'a>(
     group: &AuditMessageGroup<'a>,
     event: &AuditEvent<'a>,
+    decoded: &mut Decoded,
     arena: &'a Bump,
 ) -> &'a [EventRecord<'a>] {
     let kind = event.kind();
@@ -31,13 +33,9 @@ pub(super) fn of<'a>(
         {
             continue;
         }
-        let (record_type, fields) = (message.record_type, fields(&message, arena));
-        if !fields.is_empty() {
-            records.push(EventRecord {
-                record_type,
-                fields,
-                is_plain: is_plain(record_type, message.data),
-            });
+        let record = record(&message, decoded, arena);
+        if !record.fields.is_empty() {
+            records.push(record);
         }
     }
     records.sort_by_key(|record| record.record_type);
@@ -74,10 +72,14 @@ fn is_shown(record: &[u8], arena: &Bump) -> bool {
     })
 }
 
-/// The fields of a record. Of a call, those that have no keys: its arguments and its personality.
-fn fields<'a>(message: &AuditMessage<'a>, arena: &'a Bump) -> &'a [(&'a [u8], &'a [u8])] {
+/// A record with its fields. Of a call, those that have no keys: its arguments and its personality.
+fn record<'a>(
+    message: &AuditMessage<'a>,
+    decoded: &mut Decoded,
+    arena: &'a Bump,
+) -> EventRecord<'a> {
     if !matches!(message.record_type, AUDIT_SYSCALL | AUDIT_URINGOP) {
-        return decode(message.record_type, message.data, arena);
+        return decoded.record(message, arena);
     }
     // A forged record may repeat them: the first of each counts.
     let keys: [&[u8]; 5] = [b"a0", b"a1", b"a2", b"a3", b"per"];
@@ -85,5 +87,9 @@ fn fields<'a>(message: &AuditMessage<'a>, arena: &'a Bump) -> &'a [(&'a [u8], &'
         let token = tokenize(message.data).find(|token| token.key == key)?;
         Some((token.key, token.value.bytes))
     });
-    Vec::from_iter_in(pairs, arena).into_bump_slice()
+    EventRecord {
+        record_type: message.record_type,
+        fields: Vec::from_iter_in(pairs, arena).into_bump_slice(),
+        plain: None,
+    }
 }

@@ -1,6 +1,6 @@
 //! What a line mostly has in common with the one before it.
 
-use crate::model::{Identity, Login, Origin, Parent, Timestamp};
+use crate::model::{EventRecord, Identity, Login, Origin, Parent, RecordType, Timestamp};
 
 /// Room for ten ids with their keys.
 const ROOM: usize = 192;
@@ -22,6 +22,8 @@ pub(super) struct Last {
     ancestors: Memo<()>,
     login: Memo<(Option<Timestamp>, [bool; 3])>,
     names: Memo<()>,
+    /// The last record that was alone in its line, and plain.
+    record: Memo<Option<RecordType>>,
 }
 
 /// Something that consists of texts and a few other values, and what was written of it.
@@ -87,6 +89,7 @@ impl Default for Last {
             ancestors: Memo::default(),
             login: Memo::default(),
             names: Memo::default(),
+            record: Memo::default(),
         }
     }
 }
@@ -158,6 +161,27 @@ impl Last {
         self.names.append((), texts, out, write);
     }
 
+    /// Appends what `write` writes of records. A single plain one is mostly the same again.
+    pub(super) fn records(
+        &mut self,
+        records: &[EventRecord],
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let (record_type, plain) = match *records {
+            [
+                EventRecord {
+                    record_type,
+                    plain: Some(plain),
+                    ..
+                },
+            ] => (record_type, plain),
+            _ => return write(out),
+        };
+        let texts = [plain].into_iter();
+        self.record.append(Some(record_type), texts, out, write);
+    }
+
     /// Appends what `write` writes of ids. It may write all but those of the process, and mostly it is
     /// the same again.
     #[inline]
@@ -222,6 +246,31 @@ mod tests {
         assert!(write(2, 2, 9));
         assert!(!write(2, 2, 9));
         assert!(write(3, 3, ROOM + 1) && write(3, 3, ROOM + 1));
+    }
+
+    #[test]
+    fn a_record_is_written_anew_when_it_is_another() {
+        let (mut last, mut out) = (Last::default(), Vec::new());
+        let mut write = |record_type, plain| {
+            let record = EventRecord {
+                record_type,
+                fields: &[],
+                plain,
+            };
+            let mut is_new = false;
+            out.clear();
+            last.records(&[record], &mut out, |out| {
+                is_new = true;
+                out.extend_from_slice(plain.unwrap_or(b"escaped"));
+            });
+            assert_eq!(out, plain.unwrap_or(b"escaped"));
+            is_new
+        };
+        let (one, other) = (RecordType(1321), RecordType(1322));
+        assert!(write(one, Some(b"a")) && !write(one, Some(b"a")));
+        assert!(write(one, Some(b"b")) && write(other, Some(b"b")));
+        assert!(write(other, None) && write(other, None));
+        assert!(!write(other, Some(b"b")));
     }
 
     #[test]

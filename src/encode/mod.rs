@@ -89,7 +89,7 @@ fn write(event: &AuditEvent, last: &mut Last, out: &mut Vec<u8>) {
         Detail::Audit(detail) => audit(detail, event.error, &mut object),
     }
     object.text(key!("subj"), event.actor.subj);
-    object.records(key!("records"), event.records);
+    object.records(key!("records"), event.records, last);
     who(&event.who, last, &mut object);
     object.flag(key!("incomplete"), event.incomplete);
     object.flag(key!("truncated"), event.truncated);

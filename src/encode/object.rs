@@ -1,6 +1,9 @@
 //! The members of a line whose keys are known.
 
-use super::text::{by_type, escaped, fields, hex, list, plain_fields, string};
+use super::{
+    last::Last,
+    text::{by_type, escaped, fields, hex, list, plain_fields, string},
+};
 use crate::{
     bytes::{Decimal, Integer, is_plain},
     model::{EventRecord, Identity},
@@ -153,13 +156,16 @@ impl Object<'_> {
 
     /// Records by type, each type an array.
     #[inline]
-    pub(super) fn records(&mut self, key: &'static Key, records: &[EventRecord]) {
-        if !records.is_empty() {
-            self.out.extend_from_slice(key.bare);
-            by_type(records, self.out, |record, out| match record.is_plain {
-                true => plain_fields(record.fields, out),
-                false => fields(record.fields, out),
-            });
+    pub(super) fn records(&mut self, key: &'static Key, records: &[EventRecord], last: &mut Last) {
+        match records {
+            [] => return,
+            _ => self.out.extend_from_slice(key.bare),
         }
+        last.records(records, self.out, |out| {
+            by_type(records, out, |record, out| match record.plain {
+                Some(_) => plain_fields(record.fields, out),
+                None => fields(record.fields, out),
+            });
+        });
     }
 }

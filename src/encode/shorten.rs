@@ -62,7 +62,11 @@ fn cut<'a>(event: &mut AuditEvent<'a>, budget: usize, arena: &'a Bump) {
                 let kept = records.iter().map_while(|record| {
                     left = left.checked_sub(RECORD_BYTES)?;
                     let fields = fields(record.fields, &mut left, arena);
-                    Some(EventRecord { fields, ..*record })
+                    Some(EventRecord {
+                        fields,
+                        plain: None,
+                        ..*record
+                    })
                 });
                 *records = Vec::from_iter_in(kept, arena).into_bump_slice();
             }

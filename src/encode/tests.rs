@@ -118,7 +118,7 @@ fn fill<'a>(event: &mut AuditEvent<'a>, text: &'a [u8], arena: &'a Arena) -> Vec
                 *records = arena.bump().alloc([EventRecord {
                     record_type,
                     fields,
-                    is_plain: false,
+                    plain: None,
                 }]);
             }
         }
@@ -172,7 +172,7 @@ fn name_texts<'a>(event: &mut AuditEvent<'a>, arena: &'a Arena) -> Vec<&'a str> 
                 *records = arena.bump().alloc([EventRecord {
                     record_type,
                     fields,
-                    is_plain: false,
+                    plain: None,
                 }]);
             }
         }

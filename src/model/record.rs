@@ -10,6 +10,7 @@ pub struct EventRecord<'a> {
     pub record_type: RecordType,
     /// The fields, in the order of the record, with their decoded values.
     pub fields: &'a [(&'a [u8], &'a [u8])],
-    /// Whether it is known that no name and no value needs escaping in JSON.
-    pub(crate) is_plain: bool,
+    /// The record as it was written, if its fields are all of it and none needs escaping in JSON.
+    /// Records of one type with the same text have the same fields.
+    pub(crate) plain: Option<&'a [u8]>,
 }
