@@ -23,7 +23,7 @@ use auditrd::{
     Arena, AuditEvent, AuditReader, Classifier, ReaderConfig, ReassemblyConfig, encode,
     filter::{Filters, Lists},
     model::{Batch, Groups},
-    parse::{self, tokenize},
+    parse::{Parser, tokenize},
     reader::Step,
     reassemble::Reassembler,
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
@@ -281,10 +281,10 @@ fn reassemble(input: &Input) -> Round<'_> {
 
 /// Parses the records of an event.
 fn facts(input: &Input) -> Round<'_> {
-    let mut arena = Arena::new();
+    let (mut parser, mut arena) = (Parser::default(), Arena::new());
     Box::new(move || {
         for group in input.groups.iter() {
-            black_box(parse::facts(&group, &arena));
+            black_box(parser.facts(&group, &arena));
             arena.reset();
         }
     })

@@ -21,6 +21,7 @@ mod json;
 mod number;
 mod plain;
 mod search;
+mod sum;
 mod word;
 
 pub(crate) use decimal::{Decimal, Integer};
@@ -29,4 +30,5 @@ pub(crate) use json::json_string;
 pub(crate) use number::{hex, integer, leading_number, short_number};
 pub(crate) use plain::is_plain;
 pub(crate) use search::{find, find_either, find_near};
+pub(crate) use sum::sum;
 pub(crate) use word::{Prefix, first_word, first_words};

@@ -26,7 +26,7 @@ use crate::{
         record_type::{AUDIT_SYSCALL, AUDIT_URINGOP},
         uring_op_name,
     },
-    parse::{CallRecord, Facts, NameType, facts},
+    parse::{CallRecord, Facts, NameType, Parser},
     resolve::{Absent, Caller, Host, Memories, Resolver},
 };
 use calls::{Call, Dir, Names, Silent, known, socketcall, uring_call};
@@ -43,6 +43,7 @@ pub struct Classifier {
     kinds: Kinds,
     /// How often the caller said that something was lost.
     losses: u32,
+    parser: Parser,
     decoded: Decoded,
     host: Box<dyn Host + Send>,
 }
@@ -56,6 +57,7 @@ impl Classifier {
             memories: Memories::default(),
             kinds: Kinds::DEFAULT,
             losses: 0,
+            parser: Parser::default(),
             decoded: Decoded::default(),
             host,
         }
@@ -92,7 +94,8 @@ impl Classifier {
         group: &AuditMessageGroup<'a>,
         arena: &'a Arena,
     ) -> Option<AuditEvent<'a>> {
-        self.classify_facts(group, &facts(group, arena), arena)
+        let facts = self.parser.facts(group, arena);
+        self.classify_facts(group, &facts, arena)
     }
 
     /// As [`classify`](Self::classify), with the [`facts`](crate::parse::facts()) of the group.

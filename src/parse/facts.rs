@@ -1,5 +1,7 @@
 //! Collects the facts from all records of an event in one pass.
 
+use std::ops::Range;
+
 use bumpalo::{Bump, collections::Vec};
 
 use crate::{
@@ -19,7 +21,8 @@ use crate::{
         execve::Pieces,
         keys,
         layout::{Fields, take},
-        offset, roles, tokenize,
+        memo::place,
+        offset, path, roles, tokenize,
     },
 };
 
@@ -98,7 +101,41 @@ pub struct CallRecord<'a> {
 ///
 /// Decoded text is allocated in `arena`; other text is borrowed from the group.
 pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Arena) -> Facts<'a> {
-    let arena = arena.bump();
+    parse(group, &mut Known::default(), arena.bump())
+}
+
+/// Parses the records of one event after the other, and reads texts that recur only once.
+#[derive(Debug)]
+pub struct Parser {
+    known: Known,
+}
+
+impl Parser {
+    /// Parses all records of an event, as [`facts()`] does.
+    pub fn facts<'a>(&mut self, group: &AuditMessageGroup<'a>, arena: &'a Arena) -> Facts<'a> {
+        parse(group, &mut self.known, arena.bump())
+    }
+}
+
+impl Default for Parser {
+    fn default() -> Parser {
+        Parser {
+            known: Known {
+                ids: LastIds::default(),
+                paths: path::Tails::new(),
+            },
+        }
+    }
+}
+
+/// What was read in the records of earlier events. By default, nothing of PATH records is kept.
+#[derive(Debug, Default)]
+struct Known {
+    ids: LastIds,
+    paths: path::Tails,
+}
+
+fn parse<'a>(group: &AuditMessageGroup<'a>, known: &mut Known, arena: &'a Bump) -> Facts<'a> {
     let mut facts = Facts {
         call: None,
         call_names: b"",
@@ -133,16 +170,17 @@ pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Arena) -> Facts<'a> {
         match record_type {
             AUDIT_SYSCALL => {
                 let (body, names) = enriched::split(record_type, message.data);
-                facts.call = Some(CallRecord::parse(record_type, body, arena));
+                facts.call = Some(CallRecord::parse(record_type, body, &mut known.ids, arena));
                 facts.call_names = names;
             }
             AUDIT_URINGOP => {
                 facts.operations += 1;
-                let call = || CallRecord::parse(record_type, body(), arena);
+                let ids = &mut known.ids;
+                let call = || CallRecord::parse(record_type, body(), ids, arena);
                 facts.uring.get_or_insert_with(call);
             }
             _ if is_contexts(&message) => facts.contexts = Some(body()),
-            AUDIT_PATH => paths.push(PathRecord::parse(message.data, arena)),
+            AUDIT_PATH => paths.push(PathRecord::parse(message.data, &mut known.paths, arena)),
             AUDIT_CWD => facts.cwd = only_text(record_type, message.data, b"cwd", arena),
             AUDIT_EXECVE => pieces.add(body()),
             AUDIT_PROCTITLE => facts.proctitle = Some(message.data),
@@ -211,7 +249,12 @@ impl<'a> CallRecord<'a> {
     }
 
     /// Parses a record. The result is built in the arena, because copying it is expensive.
-    fn parse(record_type: RecordType, body: &'a [u8], arena: &'a Bump) -> &'a CallRecord<'a> {
+    fn parse(
+        record_type: RecordType,
+        body: &'a [u8],
+        ids: &mut LastIds,
+        arena: &'a Bump,
+    ) -> &'a CallRecord<'a> {
         let call = arena.alloc_with(|| CallRecord {
             record_type,
             arch: None,
@@ -228,6 +271,7 @@ impl<'a> CallRecord<'a> {
             subj: None,
         });
         let mut fields = Fields::new(body);
+        let mut is_first = true;
         // In the order of SYSCALL (kernel/auditsc.c, `audit_log_exit`). The order of URINGOP
         // (`audit_log_uring`) differs slightly.
         while fields.pass() {
@@ -246,17 +290,10 @@ impl<'a> CallRecord<'a> {
             take!(fields, "items", id(id) => call.items = id);
             take!(fields, "ppid", id(id) => call.ids.ppid = id.unwrap_or(Identity::UNSET));
             take!(fields, "pid", id(id) => call.ids.pid = id.unwrap_or(Identity::UNSET));
-            take!(fields, "auid", id(id) => call.ids.auid = id.unwrap_or(Identity::UNSET));
-            take!(fields, "uid", id(id) => call.ids.uid = id.unwrap_or(Identity::UNSET));
-            take!(fields, "gid", id(id) => call.ids.gid = id.unwrap_or(Identity::UNSET));
-            take!(fields, "euid", id(id) => call.ids.euid = id.unwrap_or(Identity::UNSET));
-            take!(fields, "suid", id(id) => call.ids.suid = id.unwrap_or(Identity::UNSET));
-            take!(fields, "fsuid", id(id) => call.ids.fsuid = id.unwrap_or(Identity::UNSET));
-            take!(fields, "egid", id(id) => call.ids.egid = id.unwrap_or(Identity::UNSET));
-            take!(fields, "sgid", id(id) => call.ids.sgid = id.unwrap_or(Identity::UNSET));
-            take!(fields, "fsgid", id(id) => call.ids.fsgid = id.unwrap_or(Identity::UNSET));
-            take!(fields, "tty", value => call.tty = value.literal());
-            take!(fields, "ses", id(id) => call.ids.session = id.unwrap_or(Identity::UNSET));
+            match std::mem::take(&mut is_first) {
+                true => ids.take(&mut fields, call),
+                false => call.take_ids(&mut fields),
+            }
             take!(fields, "comm", text(value) => call.comm = value.optional_text(arena));
             take!(fields, "exe", text(value) => call.exe = value.optional_text(arena));
             take!(fields, "subj", value => call.subj = label(body, value, &mut fields));
@@ -265,6 +302,66 @@ impl<'a> CallRecord<'a> {
             });
         }
         call
+    }
+
+    /// Takes the ids that all calls of a process have in common, and its terminal.
+    #[inline(never)]
+    fn take_ids(&mut self, fields: &mut Fields<'a>) {
+        take!(fields, "auid", id(id) => self.ids.auid = id.unwrap_or(Identity::UNSET));
+        take!(fields, "uid", id(id) => self.ids.uid = id.unwrap_or(Identity::UNSET));
+        take!(fields, "gid", id(id) => self.ids.gid = id.unwrap_or(Identity::UNSET));
+        take!(fields, "euid", id(id) => self.ids.euid = id.unwrap_or(Identity::UNSET));
+        take!(fields, "suid", id(id) => self.ids.suid = id.unwrap_or(Identity::UNSET));
+        take!(fields, "fsuid", id(id) => self.ids.fsuid = id.unwrap_or(Identity::UNSET));
+        take!(fields, "egid", id(id) => self.ids.egid = id.unwrap_or(Identity::UNSET));
+        take!(fields, "sgid", id(id) => self.ids.sgid = id.unwrap_or(Identity::UNSET));
+        take!(fields, "fsgid", id(id) => self.ids.fsgid = id.unwrap_or(Identity::UNSET));
+        take!(fields, "tty", value => self.tty = value.literal());
+        take!(fields, "ses", id(id) => self.ids.session = id.unwrap_or(Identity::UNSET));
+    }
+}
+
+/// The ids and the terminal in the last SYSCALL record. Most processes have the same.
+#[derive(Debug, Default)]
+struct LastIds {
+    /// The whole of their fields, with the space behind them. Empty if there are none.
+    text: std::vec::Vec<u8>,
+    ids: Identity,
+    tty: Option<Range<usize>>,
+}
+
+impl LastIds {
+    /// Takes the fields of a record from the first id to the session, if it starts with them. It has
+    /// none of them yet.
+    #[inline]
+    fn take<'a>(&mut self, fields: &mut Fields<'a>, call: &mut CallRecord<'a>) {
+        let rest = fields.rest();
+        if self.text.is_empty() || !rest.starts_with(&self.text) {
+            return self.read(fields, call);
+        }
+        fields.skip(self.text.len());
+        call.ids = Identity {
+            ppid: call.ids.ppid,
+            pid: call.ids.pid,
+            ..self.ids
+        };
+        call.tty = self.tty.clone().and_then(|tty| rest.get(tty));
+    }
+
+    /// As [`take`](Self::take), for other fields than those of the last record.
+    #[inline(never)]
+    fn read<'a>(&mut self, fields: &mut Fields<'a>, call: &mut CallRecord<'a>) {
+        let rest = fields.rest();
+        call.take_ids(fields);
+        let length = rest.len() - fields.rest().len();
+        let text = rest.get(..length).unwrap_or_default();
+        self.text.clear();
+        // The fields end there in any record, and no quote is open.
+        if text.ends_with(b" ") && !text.iter().any(|byte| matches!(byte, b'"' | b'\'')) {
+            self.text.extend_from_slice(text);
+            self.ids = call.ids;
+            self.tty = call.tty.map(|tty| place(tty, rest));
+        }
     }
 }
 
@@ -325,4 +422,63 @@ fn octal(value: Value<'_>) -> Option<u64> {
 fn prefixed_hex(value: Value<'_>) -> Option<u64> {
     let bytes = value.bytes.strip_prefix(b"0x").unwrap_or(value.bytes);
     Value { bytes, ..value }.hex()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{EventId, Groups};
+
+    /// Parts of records, most of which recur.
+    fn part() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(std::vec![
+            "arch=c000003e syscall=2 ",
+            "pid=7 ",
+            "pid=8 auid=0 ",
+            "auid=0 uid=0 gid=0 ",
+            "auid=1 uid=0 tty=pts0 ses=1 ",
+            "auid=1 uid=0 tty=pts0 ses=12 ",
+            "auid=1 uid=0 tty=(none) ses=1",
+            "tty=\"a ",
+            "tty=a\" ",
+            "comm=\"x\" ",
+            "key=\"k\"",
+            "item=0 name=\"/a\" ",
+            "item=1 ",
+            "inode=5 ",
+            "inode=6 dev=fe:00 ",
+            "dev=fe:00 mode=0100644 ouid=0 ogid=0 ",
+            "dev=fe:01 mode=040755 ouid=4294967295 rdev=00:00 ",
+            "nametype=NORMAL cap_fp=0",
+            "nametype=CREATE cap_fp=0",
+            "nametype=PARENT",
+            "\x1dOUID=\"root\"",
+            " ",
+            "word ",
+        ])
+    }
+
+    proptest! {
+        #[test]
+        fn records_are_read_the_same_whatever_was_before_them(
+            bodies in prop::collection::vec(
+                (any::<bool>(), prop::collection::vec(part(), 0..8)),
+                1..60,
+            ),
+        ) {
+            let (mut parser, arena) = (Parser::default(), Arena::new());
+            for (is_path, parts) in bodies {
+                let record_type = if is_path { AUDIT_PATH } else { AUDIT_SYSCALL };
+                let mut groups = Groups::default();
+                groups
+                    .begin(EventId::default(), b"")
+                    .push(record_type, parts.concat().as_bytes());
+                let group = groups.last().unwrap();
+                let (known, new) = (parser.facts(&group, &arena), facts(&group, &arena));
+                prop_assert_eq!(format!("{known:?}"), format!("{new:?}"));
+            }
+        }
+    }
 }

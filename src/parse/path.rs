@@ -1,5 +1,7 @@
 //! PATH records: one file that a syscall accessed.
 
+use std::ops::Range;
+
 use bumpalo::Bump;
 
 use crate::{
@@ -8,6 +10,7 @@ use crate::{
     parse::{
         enriched,
         layout::{Fields, take},
+        memo::{Memo, place},
     },
 };
 
@@ -64,9 +67,11 @@ impl<'a> PathRecord<'a> {
     }
 
     /// Parses a record, which may end with the names that auditd appends.
-    pub(crate) fn parse(body: &'a [u8], arena: &'a Bump) -> PathRecord<'a> {
+    pub(super) fn parse(body: &'a [u8], tails: &mut Tails, arena: &'a Bump) -> PathRecord<'a> {
         let mut path = PathRecord::default();
         let mut fields = Fields::new(body);
+        // The text behind the inode, while no field of it has been read.
+        let (mut tail, mut is_first) = (None, true);
         // In the kernel's order (kernel/auditsc.c, `audit_log_name`).
         while fields.pass() {
             take!(fields, "item", id(id) => path.item = id.unwrap_or(u32::MAX));
@@ -74,6 +79,12 @@ impl<'a> PathRecord<'a> {
             take!(fields, "inode", number(inode) => {
                 path.inode = inode.and_then(|inode| u64::try_from(inode).ok());
             });
+            tail = std::mem::take(&mut is_first).then(|| fields.rest());
+            if let Some(tail) = tail
+                && let Some(known) = tails.0.get(tail)
+            {
+                return path.with(known, tail);
+            }
             take!(fields, "dev", value => path.dev = value.bytes);
             take!(fields, "mode", value => path.mode = value.bytes);
             take!(fields, "ouid", id(id) => path.ouid = id);
@@ -93,12 +104,73 @@ impl<'a> PathRecord<'a> {
                 break;
             });
         }
-        path.file = path.inode.and_then(|inode| {
-            let dev = device(path.dev)?;
-            Some(FileId { dev, inode })
-        });
+        let device = device(path.dev);
+        path.file = file(device, path.inode);
+        if let Some(tail) = tail.filter(|_| path.has_role) {
+            tails.0.put(tail, path.tail(device, tail));
+        }
         path
     }
+
+    /// The record with the fields of its tail.
+    #[inline]
+    fn with(self, known: &Tail, tail: &'a [u8]) -> PathRecord<'a> {
+        let part = |place: &Range<usize>| tail.get(place.clone()).unwrap_or_default();
+        PathRecord {
+            dev: part(&known.dev),
+            mode: part(&known.mode),
+            ouid: known.ouid,
+            ogid: known.ogid,
+            nametype: known.nametype,
+            file: file(known.device, self.inode),
+            has_role: known.has_role,
+            ..self
+        }
+    }
+
+    /// The fields of the tail.
+    fn tail(&self, device: Option<(u32, u32)>, tail: &[u8]) -> Tail {
+        Tail {
+            dev: place(self.dev, tail),
+            mode: place(self.mode, tail),
+            ouid: self.ouid,
+            ogid: self.ogid,
+            nametype: self.nametype,
+            has_role: self.has_role,
+            device,
+        }
+    }
+}
+
+/// Tails of PATH records: the texts behind the inode. They have only the attributes of a file, which
+/// many files share.
+#[derive(Debug, Default)]
+pub(super) struct Tails(Memo<Tail>);
+
+impl Tails {
+    pub(super) fn new() -> Tails {
+        Tails(Memo::new(64))
+    }
+}
+
+/// The fields of a tail. Texts are parts of it.
+#[derive(Debug, Default)]
+struct Tail {
+    dev: Range<usize>,
+    mode: Range<usize>,
+    ouid: Option<u32>,
+    ogid: Option<u32>,
+    nametype: NameType,
+    has_role: bool,
+    device: Option<(u32, u32)>,
+}
+
+#[inline]
+fn file(device: Option<(u32, u32)>, inode: Option<u64>) -> Option<FileId> {
+    Some(FileId {
+        dev: device?,
+        inode: inode?,
+    })
 }
 
 /// Parses a device number such as `fe:01`. Most parts have two digits.
@@ -136,7 +208,7 @@ mod tests {
     use super::*;
 
     fn parse<'a>(body: &'a str, arena: &'a Bump) -> PathRecord<'a> {
-        PathRecord::parse(body.as_bytes(), arena)
+        PathRecord::parse(body.as_bytes(), &mut Tails::default(), arena)
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Marshaller {
             let write = |out: &mut Vec<u8>| raw::line(&group, container.as_ref(), out);
             return self.sink.line(records, write);
         }
-        let facts = parse::facts(&group, &self.arena);
+        let facts = self.parser.facts(&group, &self.arena);
         if group.for_context {
             observe(&mut self.enricher, &group, &facts, None);
             return false;

@@ -10,6 +10,7 @@ use auditrd::{
     Arena, AuditReader, Classifier, Error, Kinds,
     enrich::Enricher,
     model::{Privileges, Timestamp},
+    parse::Parser,
     reader::Step,
     redact::Redactor,
     sink::Sink,
@@ -37,6 +38,7 @@ pub(crate) enum Control {
 pub(crate) struct Marshaller {
     redactor: Option<Redactor>,
     dropper: Option<Dropper>,
+    parser: Parser,
     classifier: Classifier,
     enricher: Enricher,
     /// None once the names cannot be read again.
@@ -87,6 +89,7 @@ impl Marshaller {
         Marshaller {
             redactor: args.redactor(),
             dropper,
+            parser: Parser::default(),
             classifier,
             enricher,
             accounts,

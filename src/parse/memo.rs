@@ -1,0 +1,61 @@
+//! What was read in texts that recur.
+//!
+//! Most records end as earlier ones did: a process keeps its ids, and files of one kind on one device
+//! have the same attributes. Such a text is compared as a whole, and its fields are not read again.
+
+use std::ops::Range;
+
+use crate::{bytes::sum, parse::offset};
+
+/// Texts, each with what was read in it. A text has one place in the table and takes it from any
+/// other, so memory is limited.
+#[derive(Debug, Default)]
+pub(super) struct Memo<T> {
+    /// Empty if nothing is kept.
+    slots: Vec<(Vec<u8>, T)>,
+}
+
+/// Longer texts are not kept.
+const MAX_TEXT_BYTES: usize = 512;
+
+impl<T: Default> Memo<T> {
+    /// A table with this many places.
+    pub(super) fn new(places: usize) -> Memo<T> {
+        let slots = std::iter::repeat_with(Default::default);
+        Memo {
+            slots: slots.take(places).collect(),
+        }
+    }
+
+    /// What was read in a text.
+    #[inline]
+    pub(super) fn get(&self, text: &[u8]) -> Option<&T> {
+        let (known, value) = self.slots.get(self.index(text))?;
+        (known == text).then_some(value)
+    }
+
+    /// Keeps what was read in a text. It must not depend on anything else, and an empty text has to
+    /// have the default.
+    pub(super) fn put(&mut self, text: &[u8], value: T) {
+        let index = self.index(text);
+        if let Some(slot) = self.slots.get_mut(index)
+            && text.len() <= MAX_TEXT_BYTES
+        {
+            slot.0.clear();
+            slot.0.extend_from_slice(text);
+            slot.1 = value;
+        }
+    }
+
+    #[inline]
+    fn index(&self, text: &[u8]) -> usize {
+        let scaled = u128::from(sum(text)) * self.slots.len() as u128;
+        (scaled >> u64::BITS) as usize
+    }
+}
+
+/// The place of `part`, a subslice of `text`.
+pub(super) fn place(part: &[u8], text: &[u8]) -> Range<usize> {
+    let start = offset(part, text);
+    start..start + part.len()
+}
