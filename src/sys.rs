@@ -1,4 +1,5 @@
-//! System calls that std does not wrap. All unsafe code of the crate is here.
+//! System calls that std does not wrap, and one vector instruction. All unsafe code of the crate is
+//! here.
 #![expect(unsafe_code, reason = "this is where the crate calls the C library")]
 
 use std::{
@@ -455,6 +456,20 @@ pub(crate) fn close_from(first: c_int) {
             // SAFETY: as above; close(2) fails if the number is not open.
             unsafe { libc::close(fd) };
         }
+    }
+}
+
+/// A number with a bit for each of 16 bytes that is `byte`; the first byte has the lowest bit.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub(crate) fn equal(byte: u8, text: &[u8; 16]) -> u16 {
+    use std::arch::x86_64::{
+        __m128i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8,
+    };
+    // SAFETY: SSE2 is part of x86-64, and the pointer is to 16 bytes, which need no alignment.
+    unsafe {
+        let text = _mm_loadu_si128(text.as_ptr().cast::<__m128i>());
+        _mm_movemask_epi8(_mm_cmpeq_epi8(text, _mm_set1_epi8(byte as i8))) as u16
     }
 }
 

@@ -37,30 +37,31 @@ impl Decimal {
     #[inline]
     pub(crate) fn new(number: impl Integer) -> Decimal {
         match number.parts() {
-            (false, short @ ..100_000_000) => Decimal::short(short),
+            (false, short @ ..100_000_000) => {
+                let (word, end) = digits(short);
+                let mut text = [0; 20];
+                text[..8].copy_from_slice(&word);
+                let start = 0;
+                Decimal { text, start, end }
+            }
             (is_negative, rest) => Decimal::long(is_negative, rest),
         }
     }
 
-    /// Formats a number of at most eight digits, all at once in one word (SWAR).
-    #[inline]
-    fn short(number: u64) -> Decimal {
-        // Splits the number into halves, pairs and digits, with the first digit in the lowest byte.
-        // Each multiplication and shift divides by 100 or 10, exactly for values of that size.
-        let fours = (number / 10_000) | ((number % 10_000) << 32);
-        let high = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
-        let pairs = high | (fours - 100 * high) << 16;
-        let high = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
-        let digits = high | (pairs - 10 * high) << 8;
-        // Counts leading zeros, but not the last digit.
-        let zeros = (digits | 1 << 56).trailing_zeros() / 8;
-        let word = (digits | u64::from_ne_bytes([b'0'; 8])) >> (8 * zeros);
-        let mut text = [0; 20];
-        text[..8].copy_from_slice(&word.to_le_bytes());
-        Decimal {
-            text,
-            start: 0,
-            end: 8 - zeros as usize,
+    /// Appends a number to a text.
+    #[inline(always)]
+    pub(crate) fn append(number: impl Integer, out: &mut Vec<u8>) {
+        match number.parts() {
+            (false, short @ ..100_000_000) => {
+                let (word, length) = digits(short);
+                let end = out.len() + length;
+                // Eight bytes at once need no call, unlike their first few.
+                out.extend_from_slice(&word);
+                out.truncate(end);
+            }
+            (is_negative, rest) => {
+                out.extend_from_slice(Decimal::long(is_negative, rest).as_bytes());
+            }
         }
     }
 
@@ -94,6 +95,23 @@ impl Decimal {
     }
 }
 
+/// Formats a number of at most eight digits, all at once in one word (SWAR). Returns the digits, the
+/// first one in front, and how many they are.
+#[inline(always)]
+fn digits(number: u64) -> ([u8; 8], usize) {
+    // Splits the number into halves, pairs and digits, with the first digit in the lowest byte.
+    // Each multiplication and shift divides by 100 or 10, exactly for values of that size.
+    let fours = (number / 10_000) | ((number % 10_000) << 32);
+    let high = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let pairs = high | (fours - 100 * high) << 16;
+    let high = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
+    let digits = high | (pairs - 10 * high) << 8;
+    // Counts leading zeros, but not the last digit.
+    let zeros = (digits | 1 << 56).trailing_zeros() / 8;
+    let word = (digits | u64::from_ne_bytes([b'0'; 8])) >> (8 * zeros);
+    (word.to_le_bytes(), 8 - zeros as usize)
+}
+
 /// `00` to `99`.
 static PAIRS: [u8; 200] = {
     let mut table = [0; 200];
@@ -112,21 +130,17 @@ mod tests {
 
     #[test]
     fn numbers_are_formatted_as_by_std() {
+        fn same(number: impl Integer + ToString) {
+            let expected = number.to_string();
+            assert_eq!(Decimal::new(number).as_bytes(), expected.as_bytes());
+            let mut out = b"before".to_vec();
+            Decimal::append(number, &mut out);
+            assert_eq!(out, format!("before{expected}").as_bytes());
+        }
         let check = |number: i64| {
-            assert_eq!(
-                Decimal::new(number).as_bytes(),
-                number.to_string().as_bytes()
-            );
-            let number = number as u64;
-            assert_eq!(
-                Decimal::new(number).as_bytes(),
-                number.to_string().as_bytes()
-            );
-            let number = number as u32;
-            assert_eq!(
-                Decimal::new(number).as_bytes(),
-                number.to_string().as_bytes()
-            );
+            same(number);
+            same(number as u64);
+            same(number as u32);
         };
         (-12_000..=12_000).for_each(check);
         (0..100_000_000).step_by(9_973).for_each(check);

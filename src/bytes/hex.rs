@@ -11,13 +11,29 @@ pub(crate) fn unhex<'a>(hex: &[u8], arena: &'a Bump) -> Option<&'a [u8]> {
     }
     let (pairs, _) = hex.as_chunks();
     let bytes = arena.alloc_slice_fill_copy(pairs.len(), 0);
+    // Whole chunks, and the last one, which may overlap the one before it.
+    let length = pairs.len() - pairs.len() % CHUNK_BYTES;
+    let mut invalid = unhex_all(&mut bytes[..length], &pairs[..length]);
+    if length < pairs.len() {
+        let start = pairs.len().saturating_sub(CHUNK_BYTES);
+        invalid |= unhex_all(&mut bytes[start..], &pairs[start..]);
+    }
+    (invalid == 0).then_some(bytes)
+}
+
+/// Bytes that the compiler decodes at once. It decodes those behind the last whole chunk one by one.
+const CHUNK_BYTES: usize = 16;
+
+/// Decodes each pair. Returns 0 only if all of them are upper-case hex.
+#[inline(never)]
+fn unhex_all(bytes: &mut [u8], pairs: &[[u8; 2]]) -> u16 {
     let mut invalid = 0;
     for (byte, pair) in bytes.iter_mut().zip(pairs) {
         let (value, wrong) = unhex_pair(*pair);
         invalid |= wrong;
         *byte = value;
     }
-    (invalid == 0).then_some(bytes)
+    invalid
 }
 
 /// The value of two digits, and a number that is 0 only if both are upper-case hex. It has no
@@ -50,6 +66,22 @@ mod tests {
             let expected = hex(&pair).filter(|_| !is_lower).map(|byte| byte as u8);
             let (value, wrong) = unhex_pair(pair);
             assert_eq!((wrong == 0).then_some(value), expected, "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn text_of_any_length_is_decoded() {
+        let arena = Bump::new();
+        for length in 1..40u8 {
+            let text: Vec<u8> = (0..length).map(|at| at.wrapping_mul(37)).collect();
+            let hex: String = text.iter().map(|byte| format!("{byte:02X}")).collect();
+            assert_eq!(unhex(hex.as_bytes(), &arena), Some(&text[..]), "{hex}");
+            for at in 0..hex.len() {
+                let mut hex = hex.clone().into_bytes();
+                hex[at] = b'g';
+                assert_eq!(unhex(&hex, &arena), None, "{length} {at}");
+            }
+            assert_eq!(unhex(&hex.as_bytes()[1..], &arena), None);
         }
     }
 }

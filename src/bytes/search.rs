@@ -1,26 +1,37 @@
-//! Finding the first occurrence of a byte in a short text.
+//! Finding bytes in a text.
 
-/// The index of the first `byte` in `text`. The first eight bytes are searched inline, because most
+use super::mask::{equal, equal_in_block};
+
+/// The index of the first `byte` in `text`. The first 16 bytes are searched inline, because most
 /// texts are short.
 #[inline(always)]
 pub(crate) fn find(byte: u8, text: &[u8]) -> Option<usize> {
-    match text.first_chunk().and_then(|word| find_in(byte, *word)) {
+    match text.first_chunk().and_then(|near| find_near(byte, near)) {
         None => find_far(byte, text),
         at => at,
     }
 }
 
-/// As [`find`], in eight bytes.
-#[inline(always)]
-fn find_in(byte: u8, word: [u8; 8]) -> Option<usize> {
-    first(marks(byte, word))
-}
-
 /// As [`find`], in 16 bytes.
 #[inline(always)]
 pub(crate) fn find_near(byte: u8, text: &[u8; 16]) -> Option<usize> {
-    let near = text.first_chunk().and_then(|near| find_in(byte, *near));
-    near.or_else(|| Some(8 + find_in(byte, *text.last_chunk()?)?))
+    let bits = equal(byte, text);
+    (bits != 0).then(|| bits.trailing_zeros() as usize)
+}
+
+/// Appends the indices of each `byte` in `text` to `found`.
+pub(crate) fn find_all(byte: u8, text: &[u8], found: &mut Vec<usize>) {
+    let (blocks, rest) = text.as_chunks();
+    for (start, block) in (0..).step_by(64).zip(blocks) {
+        let mut bits = equal_in_block(byte, block);
+        while bits != 0 {
+            found.push(start + bits.trailing_zeros() as usize);
+            bits &= bits - 1;
+        }
+    }
+    let start = text.len() - rest.len();
+    let at = (start..).zip(rest).filter(|(_, other)| **other == byte);
+    found.extend(at.map(|(at, _)| at));
 }
 
 /// The index of the first byte that is `one` or `other`.
@@ -44,8 +55,8 @@ fn first(marks: u64) -> Option<usize> {
     (marks != 0).then(|| marks.trailing_zeros() as usize / 8)
 }
 
-/// As [`find`], when the first word has no match. Up to a few chunks, this is faster than a call to
-/// memchr. The last chunk overlaps the one before it.
+/// As [`find`], when the first 16 bytes have no match. Up to a few chunks, this is faster than a
+/// call to memchr. The last chunk overlaps the one before it.
 #[inline(never)]
 fn find_far(byte: u8, text: &[u8]) -> Option<usize> {
     const MAX_BYTES: usize = 128;
@@ -53,31 +64,41 @@ fn find_far(byte: u8, text: &[u8]) -> Option<usize> {
         return memchr::memchr(byte, text);
     }
     let Some(last) = text.last_chunk() else {
-        return match text.last_chunk() {
-            Some(last) => Some(text.len() - 8 + find_in(byte, *last)?),
-            None => text.iter().position(|other| *other == byte),
-        };
+        return find_in_short(byte, text);
     };
     let (chunks, _) = text.as_chunks();
-    for (index, chunk) in chunks.iter().enumerate() {
-        if has(byte, chunk) {
-            return Some(16 * index + find_near(byte, chunk)?);
+    for (index, chunk) in chunks.iter().enumerate().skip(1) {
+        if let Some(at) = find_near(byte, chunk) {
+            return Some(16 * index + at);
         }
     }
     Some(text.len() - 16 + find_near(byte, last)?)
 }
 
-/// Whether `chunk` contains `byte`. It has no branches, so that the compiler vectorizes it.
-#[inline(always)]
-fn has(byte: u8, chunk: &[u8; 16]) -> bool {
-    chunk
-        .iter()
-        .fold(false, |any, other| any | (*other == byte))
+/// As [`find`], in less than 16 bytes.
+#[inline]
+fn find_in_short(byte: u8, text: &[u8]) -> Option<usize> {
+    let (Some(start), Some(end)) = (text.first_chunk(), text.last_chunk()) else {
+        return text.iter().position(|other| *other == byte);
+    };
+    first(marks(byte, *start)).or_else(|| Some(text.len() - 8 + first(marks(byte, *end))?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_of_a_byte_are_found() {
+        let text: Vec<u8> = (0..1000u32).map(|at| (at * at % 7) as u8).collect();
+        for length in (0..200).chain([1000]) {
+            let text = &text[..length];
+            let mut found = vec![7];
+            find_all(2, text, &mut found);
+            let expected: Vec<_> = memchr::memchr_iter(2, text).collect();
+            assert_eq!(found[1..], expected, "{length}");
+        }
+    }
 
     #[test]
     fn find_agrees_with_memchr() {

@@ -106,19 +106,32 @@ impl Classifier {
         arena: &'a Arena,
     ) -> Option<AuditEvent<'a>> {
         let arena = arena.bump();
-        let mut event = self.event(group, facts, arena)?;
+        let mut made = self.event(group, facts, arena);
+        if let Some(event) = &mut made {
+            self.add_records(event, group, facts, arena);
+        }
+        made
+    }
+
+    /// Adds the records that have no keys of their own, if the line of the event is wanted.
+    fn add_records<'a>(
+        &mut self,
+        event: &mut AuditEvent<'a>,
+        group: &AuditMessageGroup<'a>,
+        facts: &Facts<'a>,
+        arena: &'a Bump,
+    ) {
         let has_records = facts.has_others
             || facts
                 .contexts
                 .is_some_and(|labels| event.actor.subj != Some(labels))
             || event.kind() == EventKind::Audit;
         if has_records && self.kinds.contains(event.kind()) {
-            event.records = records::of(group, &event, &mut self.decoded, arena);
+            event.records = records::of(group, event, &mut self.decoded, arena);
             if event.kind() == EventKind::Audit && facts.call.is_none() {
-                audit::describe(&mut event);
+                audit::describe(event);
             }
         }
-        Some(event)
     }
 
     /// As [`classify`](Self::classify), without the records that have no keys of their own.

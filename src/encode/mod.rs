@@ -148,7 +148,7 @@ fn file(detail: &FileDetail, error: Option<&str>, object: &mut Object) {
 #[inline]
 fn attributes(attributes: &Attributes, object: &mut Object) {
     if let Some(inode) = attributes.inode {
-        object.ascii(key!("inode"), Decimal::new(inode).as_bytes());
+        object.quoted(key!("inode"), inode);
     }
     object.text(key!("dev"), attributes.dev);
     object.text(key!("mode"), attributes.mode);
@@ -236,9 +236,7 @@ fn who(who: &Who, last: &mut Last, object: &mut Object) {
 
 fn write_parent(parent: &Parent, object: &mut Object) {
     object.out.extend_from_slice(br#","parent":{"pid":"#);
-    object
-        .out
-        .extend_from_slice(Decimal::new(parent.pid).as_bytes());
+    Decimal::append(parent.pid, object.out);
     object.text(key!("exe"), Some(parent.exe));
     object.text(key!("commandline"), parent.commandline);
     object.ascii(key!("origin"), parent.origin.name().as_bytes());

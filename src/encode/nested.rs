@@ -105,7 +105,7 @@ impl Nested<'_> {
     pub(super) fn number(&mut self, key: &str, number: Option<impl Integer>) {
         if let Some(number) = number {
             self.key(key);
-            self.out.extend_from_slice(Decimal::new(number).as_bytes());
+            Decimal::append(number, self.out);
         }
     }
 

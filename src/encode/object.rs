@@ -40,10 +40,10 @@ pub(super) struct Object<'a> {
 }
 
 impl Object<'_> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn number(&mut self, key: &'static Key, number: impl Integer) {
         self.out.extend_from_slice(key.bare);
-        self.out.extend_from_slice(Decimal::new(number).as_bytes());
+        Decimal::append(number, self.out);
     }
 
     /// An id. Most are 0 or unset.
@@ -99,6 +99,14 @@ impl Object<'_> {
         }
     }
 
+    /// A number as text.
+    #[inline(always)]
+    pub(super) fn quoted(&mut self, key: &'static Key, number: impl Integer) {
+        self.out.extend_from_slice(key.quoted);
+        Decimal::append(number, self.out);
+        self.out.push(b'"');
+    }
+
     /// Text that needs no escaping.
     #[inline(always)]
     pub(super) fn ascii(&mut self, key: &'static Key, text: &[u8]) {
@@ -141,7 +149,7 @@ impl Object<'_> {
         let bad = words.filter(|(_, word)| str::from_utf8(word).is_err());
         list(b"{}", bad, self.out, |(index, word), out| {
             out.push(b'"');
-            out.extend_from_slice(Decimal::new(index).as_bytes());
+            Decimal::append(index, out);
             out.extend_from_slice(b"\":");
             hex(word, out);
         });

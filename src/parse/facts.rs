@@ -392,6 +392,7 @@ fn label<'a>(body: &'a [u8], value: Value<'a>, fields: &mut Fields<'a>) -> Optio
 
 /// The text of `key` in a record of which nothing else is needed. Looks for the names that auditd
 /// appends only if the value is neither quoted nor valid hex: otherwise it cannot contain them.
+#[inline(always)]
 fn only_text<'a>(
     record_type: RecordType,
     data: &'a [u8],
@@ -406,6 +407,7 @@ fn only_text<'a>(
 }
 
 /// The value of `key` in a record of which nothing else is needed.
+#[inline(always)]
 fn only<'a>(body: &'a [u8], key: &[u8]) -> Option<Value<'a>> {
     if let Some([b'=', value @ ..]) = body.strip_prefix(key) {
         return Some(Value::read(value).0);

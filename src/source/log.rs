@@ -12,10 +12,10 @@ use std::{
     time::Instant,
 };
 
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memmem};
 
 use crate::{
-    bytes::{Prefix, find},
+    bytes::{Prefix, find, find_all},
     error::Error,
     model::{
         Batch, Entry, EventId, RecordType, Timestamp, narrow,
@@ -144,7 +144,7 @@ impl LogSource {
     /// Splits the bytes into lines. An unterminated last line is kept for later.
     fn whole_lines(&mut self, bytes: &[u8], batch: &mut Batch) {
         self.ends.clear();
-        self.ends.extend(memchr_iter(b'\n', bytes));
+        find_all(b'\n', bytes, &mut self.ends);
         let ends = std::mem::take(&mut self.ends);
         let (first, others) = ends.split_at(self.sample.first(&ends));
         let start = self.cut(bytes, 0, first, true, batch);

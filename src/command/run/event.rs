@@ -49,13 +49,17 @@ impl Marshaller {
             return false;
         }
         self.status_lines.hear(&group, facts.call, Instant::now);
-        let event = self.classifier.classify_facts(&group, &facts, &self.arena);
+        // Used where it is: an event is large, and moving it costs more than most of its parts.
+        let mut event = self.classifier.classify_facts(&group, &facts, &self.arena);
         observe(&mut self.enricher, &group, &facts, event.as_ref());
         self.counters.unknown_arch += u64::from(self.omitted.has_unknown_arch(&facts));
         let kind = event.as_ref().map(|event| event.kind());
-        let mut event = event.filter(|event| is_raw || self.kinds.contains(event.kind()));
+        let has_line = is_raw || kind.is_some_and(|kind| self.kinds.contains(kind));
+        let mut event = event.as_mut().filter(|_| has_line);
         if let Some(event) = &mut event {
-            event.who = self.enricher.who(&self.arena);
+            if self.enricher.is_needed() {
+                event.who = self.enricher.who(&self.arena);
+            }
             let dropper = self.dropper.as_mut();
             if dropper.is_some_and(|dropper| dropper.drops(event)) {
                 self.counters.filter_dropped += 1;
@@ -69,10 +73,10 @@ impl Marshaller {
                 let write = |out: &mut Vec<u8>| raw::line(&group, container.as_ref(), out);
                 self.sink.line(records, write)
             }
-            (Form::Events(form), Some(mut event)) => {
+            (Form::Events(form), Some(event)) => {
                 let (max, arena) = (self.max_line, &self.arena);
                 if let Some(aggregation) = &mut self.aggregation
-                    && aggregation.holds(&mut event, records, arena, |event, out| {
+                    && aggregation.holds(event, records, arena, |event, out| {
                         form.line_within(event, max, arena, out)
                     })
                 {
@@ -80,7 +84,7 @@ impl Marshaller {
                     return false;
                 }
                 self.sink.line(records, |out| {
-                    let is_cut = form.line_within(&mut event, max, arena, out);
+                    let is_cut = form.line_within(event, max, arena, out);
                     self.counters.shortened += u64::from(is_cut);
                 })
             }
