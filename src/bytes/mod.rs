@@ -32,4 +32,4 @@ pub(crate) use number::{hex, integer, leading_number, short_number};
 pub(crate) use plain::is_plain;
 pub(crate) use search::{find, find_all, find_either, find_near};
 pub(crate) use sum::sum;
-pub(crate) use word::{Prefix, first_word, first_words};
+pub(crate) use word::{Prefix, first_word};

@@ -1,9 +1,9 @@
 //! Numbers in decimal and in hex.
 
-/// Reads a number of one to eight digits that is followed by a space. Returns it and its length.
+/// Reads a number of one to eight digits that is followed by `end`. Returns it and its length.
 /// All digits are converted at once (SWAR).
 #[inline(always)]
-pub(crate) fn short_number(text: &[u8; 9]) -> Option<(u32, usize)> {
+pub(crate) fn short_number(text: &[u8; 9], end: u8) -> Option<(u32, usize)> {
     const fn all(byte: u8) -> u64 {
         u64::from_le_bytes([byte; 8])
     }
@@ -11,7 +11,7 @@ pub(crate) fn short_number(text: &[u8; 9]) -> Option<(u32, usize)> {
     // Sets the high bit of each byte that is not a digit. A carry reaches only later bytes.
     let others = (values.wrapping_add(all(0x7f - 9)) | values) & all(0x80);
     let length = others.trailing_zeros() as usize / 8;
-    if length == 0 || text[length] != b' ' {
+    if length == 0 || text[length] != end {
         return None;
     }
     // Pads to eight digits with leading zeros, then merges neighbours: pairs, fours, eight.
@@ -113,7 +113,7 @@ mod tests {
             let ends = (1..=8).contains(&digits) && text[digits] == b' ';
             let number = integer(&text[..digits]).and_then(|number| u32::try_from(number).ok());
             let expected = number.filter(|_| ends).map(|number| (number, digits));
-            assert_eq!(short_number(text), expected, "{text:?}");
+            assert_eq!(short_number(text, b' '), expected, "{text:?}");
         };
         for number in [
             "7",

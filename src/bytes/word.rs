@@ -55,21 +55,6 @@ fn short_word(text: &[u8]) -> u128 {
     bytes.fold(0, |word, byte| word << 8 | u128::from(*byte))
 }
 
-/// The first 32 bytes of a text as two integers; a shorter text is padded with NULs.
-#[inline(always)]
-pub(crate) fn first_words(text: &[u8]) -> [u128; 2] {
-    let mut padded = [0; 32];
-    let bytes = match text.first_chunk() {
-        Some(bytes) => bytes,
-        None => {
-            padded[..text.len()].copy_from_slice(text);
-            &padded
-        }
-    };
-    let (words, _) = bytes.as_chunks::<16>();
-    [words[0], words[1]].map(u128::from_le_bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,7 +68,6 @@ mod tests {
             padded[..length.min(32)].copy_from_slice(&text[..length.min(32)]);
             let word = |at| u128::from_le_bytes(*padded[at..].first_chunk().unwrap());
             assert_eq!(first_word(text), word(0), "{length}");
-            assert_eq!(first_words(text), [word(0), word(16)], "{length}");
         }
     }
 

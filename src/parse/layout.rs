@@ -170,7 +170,7 @@ impl<'a> Fields<'a> {
         let (id, length) = match part(window, key.length()) {
             [digit @ b'0'..=b'9', b' '] => (u32::from(digit - b'0'), 1),
             _ if part(window, key.length()) == b"4294967295 " => (u32::MAX, 10),
-            _ => match short_number(part(window, key.length())) {
+            _ => match short_number(part(window, key.length()), b' ') {
                 Some(number) => number,
                 None => return Some(self.value(key.length()).id()),
             },
@@ -188,7 +188,7 @@ impl<'a> Fields<'a> {
             Next::Taken(value) => return Some(value.integer()),
             Next::Other => return None,
         };
-        let Some((number, length)) = short_number(part(window, key.length())) else {
+        let Some((number, length)) = short_number(part(window, key.length()), b' ') else {
             return Some(self.value(key.length()).integer());
         };
         self.rest = &self.rest[key.length() + length + 1..];

@@ -69,7 +69,14 @@ impl Progress {
     /// The event of an io_uring operation has no PROCTITLE (kernel/auditsc.c, `audit_log_exit`), so
     /// it ends with its last PATH record. An operation without any may be part of the io_uring_enter
     /// call that submitted it, whose SYSCALL record follows.
+    #[inline]
     pub(super) fn is_whole(self, kept: Kept) -> bool {
+        // Asked after each record, so the usual answer comes first.
+        let may_be = self.has_title && self.has_call || self.has_operation;
+        may_be && self.has_all_announced(kept)
+    }
+
+    fn has_all_announced(self, kept: Kept) -> bool {
         let has_names = self.names >= self.promised || !kept.names;
         match self.has_call {
             true => {

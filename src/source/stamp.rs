@@ -1,7 +1,7 @@
 //! The stamp at the start of a record: `audit(1795365817.963:231301): `.
 
 use crate::{
-    bytes::{first_words, leading_number},
+    bytes::{find, leading_number, short_number},
     model::{EventId, Timestamp},
 };
 
@@ -33,8 +33,13 @@ pub fn stamp(data: &[u8]) -> Option<(EventId, &[u8])> {
 
 /// Parses the rest of a stamp, starting at its serial.
 fn after_time(time: Timestamp, rest: &[u8]) -> Option<(EventId, &[u8])> {
-    let (serial, rest) = leading_number(rest)?;
-    let serial = u32::try_from(serial).ok()?;
+    let (serial, rest) = match rest.first_chunk().and_then(|near| short_number(near, b')')) {
+        Some((serial, length)) => (serial, rest.get(length..)?),
+        None => {
+            let (serial, rest) = leading_number(rest)?;
+            (u32::try_from(serial).ok()?, rest)
+        }
+    };
     let rest = rest.strip_prefix(b")")?;
     let body = rest.strip_prefix(b":").unwrap_or(rest);
     let body = body.strip_prefix(b" ").unwrap_or(body);
@@ -42,75 +47,79 @@ fn after_time(time: Timestamp, rest: &[u8]) -> Option<(EventId, &[u8])> {
 }
 
 /// Parses stamps and caches the last one. The next record usually belongs to the same event, or to
-/// one in the same millisecond, so most of its stamp is recognized by one comparison.
+/// one in the same millisecond, so most of its stamp is recognized by two comparisons.
 #[derive(Debug, Default)]
 pub(crate) struct Stamps {
     id: EventId,
-    /// The first [`MAX_BYTES`] bytes of the last stamp, as two words.
-    text: [u128; 2],
-    /// The length of the whole stamp.
-    whole: Prefix,
-    /// The length of the part before the serial.
-    time: Prefix,
+    /// The whole of the last stamp.
+    whole: Known,
+    /// The part before the serial.
+    time: Known,
 }
 
-/// A prefix of a stamp, longer than one word.
-#[derive(Clone, Copy, Debug, Default)]
-struct Prefix {
-    /// In bytes.
+/// A text by its first and its last 16 bytes, which may overlap.
+#[derive(Debug, Default)]
+struct Known {
+    /// In bytes; 0 if there is none.
     length: usize,
-    /// The bits of the second word that belong to it.
-    mask: u128,
+    first: u128,
+    last: u128,
 }
 
-impl Prefix {
-    fn new(length: usize) -> Option<Prefix> {
-        let mask = u128::MAX.unbounded_shr(8 * MAX_BYTES.checked_sub(length)? as u32);
-        (length > WORD_BYTES).then_some(Prefix { length, mask })
+impl Known {
+    /// Nothing of a text whose bytes are not all in either part.
+    fn new(text: &[u8]) -> Known {
+        match (text.first_chunk(), text.last_chunk()) {
+            (Some(first), Some(last)) if text.len() <= 32 => Known {
+                length: text.len(),
+                first: u128::from_le_bytes(*first),
+                last: u128::from_le_bytes(*last),
+            },
+            _ => Known::default(),
+        }
+    }
+
+    /// The rest of `data`, if it starts with the text.
+    #[inline(always)]
+    fn rest<'a>(&self, data: &'a [u8]) -> Option<&'a [u8]> {
+        let (text, rest) = data.split_at_checked(self.length)?;
+        let first = u128::from_le_bytes(*text.first_chunk()?);
+        let last = u128::from_le_bytes(*text.last_chunk()?);
+        ((first ^ self.first) | (last ^ self.last) == 0).then_some(rest)
     }
 }
-
-const WORD_BYTES: usize = 16;
-/// Longer stamps are not cached.
-const MAX_BYTES: usize = 2 * WORD_BYTES;
 
 impl Stamps {
     /// As [`stamp`].
     #[inline]
     pub(crate) fn read<'a>(&mut self, data: &'a [u8]) -> Option<(EventId, &'a [u8])> {
-        match self.after(self.whole, data) {
-            Some(body) => Some((self.id, body)),
+        match self.same(data) {
             None => self.another(data),
+            same => same,
         }
     }
 
-    /// The rest of `data` after a prefix of the last stamp, if it starts with that.
+    /// As [`stamp`], if it is the last one again.
     #[inline(always)]
-    fn after<'a>(&self, prefix: Prefix, data: &'a [u8]) -> Option<&'a [u8]> {
-        let [first, second] = first_words(data);
-        let is_same = (first ^ self.text[0]) | ((second ^ self.text[1]) & prefix.mask) == 0;
-        let rest = data.get(prefix.length..)?;
-        (is_same && prefix.length > 0).then_some(rest)
+    pub(crate) fn same<'a>(&self, data: &'a [u8]) -> Option<(EventId, &'a [u8])> {
+        Some((self.id, self.whole.rest(data)?))
     }
 
     /// Parses a stamp that differs from the last one, and caches it if it has the kernel's form.
     #[inline(never)]
     fn another<'a>(&mut self, data: &'a [u8]) -> Option<(EventId, &'a [u8])> {
-        let same_time = self.after(self.time, data);
+        let same_time = self.time.rest(data);
         let (id, body) = match same_time {
             Some(rest) => after_time(self.id.time, rest)?,
             None => stamp(data)?,
         };
         let (stamp, _) = data.split_at(data.len() - body.len());
-        if let Some(whole) = Prefix::new(stamp.len())
-            && stamp.ends_with(b"): ")
-        {
+        if stamp.ends_with(b"): ") {
             self.id = id;
-            self.text = first_words(stamp);
-            self.whole = whole;
+            self.whole = Known::new(stamp);
             if same_time.is_none() {
-                let colon = memchr::memchr(b':', stamp);
-                self.time = colon.and_then(|at| Prefix::new(at + 1)).unwrap_or_default();
+                let end = find(b':', stamp).map_or(0, |colon| colon + 1);
+                self.time = Known::new(stamp.get(..end).unwrap_or_default());
             }
         }
         Some((id, body))
