@@ -1,6 +1,11 @@
 //! What a line mostly has in common with the one before it.
 
-use crate::model::{EventRecord, Identity, Login, Origin, Parent, RecordType, Timestamp};
+use crate::model::{
+    Attributes, EventRecord, Identity, Login, Origin, Parent, RecordType, Timestamp,
+};
+
+/// How many attributes of files are known.
+const ATTRIBUTES: usize = 16;
 
 /// Room for ten ids with their keys.
 const ROOM: usize = 192;
@@ -24,6 +29,8 @@ pub(super) struct Last {
     names: Memo<()>,
     /// The last record that was alone in its line, and plain.
     record: Memo<Option<RecordType>>,
+    /// By permissions and owner, but for the inode.
+    attributes: Vec<Memo<(Option<u32>, Option<u32>, [bool; 2])>>,
 }
 
 /// Something that consists of texts and a few other values, and what was written of it.
@@ -90,6 +97,7 @@ impl Default for Last {
             login: Memo::default(),
             names: Memo::default(),
             record: Memo::default(),
+            attributes: vec![Memo::default(); ATTRIBUTES],
         }
     }
 }
@@ -182,6 +190,26 @@ impl Last {
         self.record.append(Some(record_type), texts, out, write);
     }
 
+    /// Appends what `write` writes of attributes without the inode. Many files share them.
+    pub(super) fn attributes(
+        &mut self,
+        attributes: &Attributes,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let texts = [attributes.dev, attributes.mode];
+        let values = (
+            attributes.ouid,
+            attributes.ogid,
+            texts.map(|text| text.is_some()),
+        );
+        let texts = texts.map(Option::unwrap_or_default);
+        match self.attributes.get_mut(place(texts, attributes.ouid)) {
+            Some(memo) => memo.append(values, texts.into_iter(), out, write),
+            None => write(out),
+        }
+    }
+
     /// Appends what `write` writes of ids. It may write all but those of the process, and mostly it is
     /// the same again.
     #[inline]
@@ -208,6 +236,15 @@ impl Last {
             (self.ids, self.ids_length) = (*ids, text.len());
         }
     }
+}
+
+/// The place of attributes in a table, by what mostly differs between files.
+#[inline]
+fn place([dev, mode]: [&[u8]; 2], ouid: Option<u32>) -> usize {
+    let end = |text: &[u8]| text.last_chunk().map_or(0, |end| u32::from_le_bytes(*end));
+    let sum = end(dev).wrapping_add(end(mode)) ^ ouid.unwrap_or(0) ^ (mode.len() as u32) << 12;
+    // The golden ratio of 32 bits. The upper bits of a product depend on all bits of the factors.
+    (sum.wrapping_mul(0x9e37_79b9) >> (u32::BITS - ATTRIBUTES.ilog2())) as usize
 }
 
 #[cfg(test)]
@@ -324,6 +361,36 @@ mod tests {
                     out.extend_from_slice(&text);
                 });
                 assert_eq!((was_written, &out), (is_new, &text));
+            }
+        }
+    }
+
+    #[test]
+    fn attributes_are_written_anew_when_any_of_them_is_different() {
+        let texts = [
+            None,
+            Some(&b""[..]),
+            Some(b"fe:00"),
+            Some(b"0100644"),
+            Some(b"0100755"),
+        ];
+        let owners = [None, Some(0), Some(1), Some(1000)];
+        let (mut last, mut out) = (Last::default(), Vec::new());
+        for step in 0..2000u32 {
+            let text = |shift: u32| texts[(step.wrapping_mul(0x9e37_79b9) >> shift) as usize % 5];
+            let owner = |shift: u32| owners[(step.wrapping_mul(0x85eb_ca6b) >> shift) as usize % 4];
+            let attributes = Attributes {
+                inode: None,
+                dev: text(8),
+                mode: text(16),
+                ouid: owner(20),
+                ogid: owner(24),
+            };
+            let text = format!("{attributes:?}").into_bytes();
+            for _ in 0..2 {
+                out.clear();
+                last.attributes(&attributes, &mut out, |out| out.extend_from_slice(&text));
+                assert_eq!(out, text);
             }
         }
     }

@@ -69,7 +69,10 @@ fn write(event: &AuditEvent, last: &mut Last, out: &mut Vec<u8>) {
         None => object.ascii(key!("type"), event.record_type.to_string().as_bytes()),
     }
     object.text(key!("arch"), event.arch);
-    object.text(key!("success"), event.success);
+    match event.success {
+        Some(b"yes") => object.ascii(key!("success"), b"yes"),
+        success => object.text(key!("success"), success),
+    }
     object.ascii(key!("syscall"), event.syscall.as_bytes());
     object.number(key!("exit"), event.exit);
     ids(&event.actor.ids, last, &mut object);
@@ -82,10 +85,10 @@ fn write(event: &AuditEvent, last: &mut Last, out: &mut Vec<u8>) {
     object.text(key!("cwd"), event.cwd);
     object.text(key!("exectuable"), event.actor.exe);
     match &event.detail {
-        Detail::Process(detail) => process(detail, event.error, &mut object),
-        Detail::File(detail) => file(detail, event.error, &mut object),
+        Detail::Process(detail) => process(detail, event.error, last, &mut object),
+        Detail::File(detail) => file(detail, event.error, last, &mut object),
         Detail::User(detail) => user(detail, event.error, &mut object),
-        Detail::Socket(detail) => socket(detail, event.error, &mut object),
+        Detail::Socket(detail) => socket(detail, event.error, last, &mut object),
         Detail::Audit(detail) => audit(detail, event.error, &mut object),
     }
     object.text(key!("subj"), event.actor.subj);
@@ -121,43 +124,45 @@ fn ids(ids: &Identity, last: &mut Last, object: &mut Object) {
 }
 
 #[inline]
-fn process(detail: &ProcessDetail, error: Option<&str>, object: &mut Object) {
+fn process(detail: &ProcessDetail, error: Option<&str>, last: &mut Last, object: &mut Object) {
     object.text(key!("commandline"), detail.commandline);
     object.text(key!("path"), detail.path);
     object.text(key!("real_path"), detail.real_path);
     object.words(key!("argv"), detail.argv);
     object.ascii(key!("action"), detail.action.name().as_bytes());
-    attributes(&detail.attributes, object);
+    attributes(&detail.attributes, last, object);
     object.error(error);
     object.flag(key!("path_unresolved"), detail.path_unresolved);
 }
 
 #[inline]
-fn file(detail: &FileDetail, error: Option<&str>, object: &mut Object) {
+fn file(detail: &FileDetail, error: Option<&str>, last: &mut Last, object: &mut Object) {
     object.text(key!("commandline"), detail.commandline);
     object.text(key!("path"), detail.path);
     object.text(key!("dest_path"), detail.dest_path);
     object.text(key!("real_path"), detail.real_path);
     object.text(key!("real_dest_path"), detail.real_dest_path);
     object.ascii(key!("action"), detail.action.name().as_bytes());
-    attributes(&detail.attributes, object);
+    attributes(&detail.attributes, last, object);
     object.error(error);
     object.flag(key!("path_unresolved"), detail.path_unresolved);
 }
 
-#[inline]
-fn attributes(attributes: &Attributes, object: &mut Object) {
+fn attributes(attributes: &Attributes, last: &mut Last, object: &mut Object) {
     if let Some(inode) = attributes.inode {
         object.quoted(key!("inode"), inode);
     }
-    object.text(key!("dev"), attributes.dev);
-    object.text(key!("mode"), attributes.mode);
-    object.optional(key!("ouid"), attributes.ouid);
-    object.optional(key!("ogid"), attributes.ogid);
+    last.attributes(attributes, object.out, |out| {
+        let mut object = Object { out };
+        object.text(key!("dev"), attributes.dev);
+        object.text(key!("mode"), attributes.mode);
+        object.optional(key!("ouid"), attributes.ouid);
+        object.optional(key!("ogid"), attributes.ogid);
+    });
 }
 
 #[inline(never)]
-fn socket(detail: &SocketDetail, error: Option<&str>, object: &mut Object) {
+fn socket(detail: &SocketDetail, error: Option<&str>, last: &mut Last, object: &mut Object) {
     object.text(key!("commandline"), detail.commandline);
     object.text(key!("path"), detail.path);
     object.text(key!("real_path"), detail.real_path);
@@ -170,7 +175,7 @@ fn socket(detail: &SocketDetail, error: Option<&str>, object: &mut Object) {
     object.optional(key!("remote_port"), detail.remote_port);
     object.text(key!("socket"), detail.socket);
     object.optional(key!("fd"), detail.fd);
-    attributes(&detail.attributes, object);
+    attributes(&detail.attributes, last, object);
     object.error(error);
     object.flag(key!("path_unresolved"), detail.path_unresolved);
 }

@@ -161,38 +161,49 @@ impl Reassembler {
     #[inline]
     pub(crate) fn take(&mut self, now: Millis, record: &Entry) {
         self.tally.records += 1;
-        let kept = (self.config.min..=self.config.max).contains(&record.record_type);
-        let ends = record.record_type == AUDIT_EOE
-            || record.record_type == AUDIT_PROCTITLE && self.config.ends_at_proctitle;
-        if !kept && !ends {
+        let is_kept = (self.config.min..=self.config.max).contains(&record.record_type);
+        if record.record_type == AUDIT_EOE || !is_kept {
+            return self.leave_out(record);
+        }
+        let key = key(record.id, self.node(record));
+        let Some(index) = self.find(key).or_else(|| self.start(now, key, record)) else {
+            return;
+        };
+        self.add(index, record);
+        if self.config.ends_at_proctitle {
+            self.progress(index, record);
+        }
+        while self.bytes > self.config.max_bytes && self.evict() {}
+    }
+
+    /// Takes a record that is not kept, but may be the end of an event.
+    fn leave_out(&mut self, record: &Entry) {
+        let is_title = record.record_type == AUDIT_PROCTITLE && self.config.ends_at_proctitle;
+        if record.record_type != AUDIT_EOE && !is_title {
             self.tally.filtered += 1;
             if self.config.context.contains(&record.record_type) {
                 self.add_single(record, true);
             }
             return;
         }
-        self.tally.ends += u64::from(record.record_type == AUDIT_EOE || !kept);
+        self.tally.ends += 1;
         let key = key(record.id, self.node(record));
-        let Some(index) = self
-            .find(key)
-            .or_else(|| self.start(now, key, record, kept))
-        else {
-            return;
-        };
-        if record.record_type != AUDIT_EOE && kept {
-            self.add(index, record);
+        match self.find(key) {
+            Some(index) if is_title => self.progress(index, record),
+            Some(index) => self.finish(index, false),
+            None => {}
         }
-        let mut is_whole = record.record_type == AUDIT_EOE;
-        if self.config.ends_at_proctitle {
-            let body = slice(&self.groups.bytes, &record.body);
-            let progress = &mut self.slots[index].progress;
-            progress.see(record.record_type, body);
-            is_whole |= progress.is_whole(self.kept);
-        }
-        if is_whole {
+    }
+
+    /// Notes a record of an event in a log, and finishes the event if it is whole.
+    #[inline(always)]
+    fn progress(&mut self, index: usize, record: &Entry) {
+        let body = slice(&self.groups.bytes, &record.body);
+        let progress = &mut self.slots[index].progress;
+        progress.see(record.record_type, body);
+        if progress.is_whole(self.kept) {
             self.finish(index, false);
         }
-        while self.bytes > self.config.max_bytes && self.evict() {}
     }
 
     /// Finishes the events whose deadline has passed.
@@ -343,12 +354,9 @@ impl Reassembler {
         }
     }
 
-    /// Opens a slot for a new event. `None` if the record does not start one: a lone end, or a
-    /// record that is a whole event, which is passed on at once.
-    fn start(&mut self, now: Millis, key: Key, record: &Entry, kept: bool) -> Option<usize> {
-        if record.record_type == AUDIT_EOE || !kept {
-            return None;
-        }
+    /// Opens a slot for a new event. `None` if the record is a whole event, which is passed on at
+    /// once.
+    fn start(&mut self, now: Millis, key: Key, record: &Entry) -> Option<usize> {
         if record.record_type.is_single() {
             self.pass_on(record);
             return None;

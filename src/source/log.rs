@@ -296,7 +296,7 @@ impl Lines {
     #[inline]
     fn line(&mut self, bytes: &[u8], place: Range<usize>, end: End, batch: &mut Batch) {
         let line = bytes.get(place.clone()).unwrap_or_default();
-        match usual(line, &self.stamps) {
+        match usual(line, &mut self.stamps) {
             Some((record_type, id, body)) if end == End::Newline => batch.add(Entry {
                 id,
                 record_type,
@@ -541,11 +541,11 @@ fn split(text: &[u8], stamps: &mut Stamps) -> Option<Line> {
 }
 
 /// Splits a line into type, stamp and the start of the body, if it has one of the seven most frequent
-/// types and the stamp of the line before it, as most lines have.
+/// types, as most lines have, and nothing else that is unusual.
 #[inline(always)]
-fn usual(line: &[u8], stamps: &Stamps) -> Option<(RecordType, EventId, usize)> {
+fn usual(line: &[u8], stamps: &mut Stamps) -> Option<(RecordType, EventId, usize)> {
     let (record_type, rest) = common(line)?;
-    let (id, body) = stamps.same(rest.strip_prefix(b"msg=")?)?;
+    let (id, body) = stamps.read(rest.strip_prefix(b"msg=")?)?;
     let is_whole = line.len() <= MAX_LINE_BYTES && !line.ends_with(b"\r");
     is_whole.then_some((record_type, id, line.len() - body.len()))
 }
@@ -566,12 +566,12 @@ fn common(text: &[u8]) -> Option<(RecordType, &[u8])> {
     const BPRM_FCAPS: u64 = word(b"BPRM_FCA");
     let name = text.strip_prefix(b"type=")?;
     let (record_type, rest) = match word(name.first_chunk()?) {
-        PATH => (AUDIT_PATH, name.strip_prefix(b"PATH ")),
-        SYSCALL => (AUDIT_SYSCALL, name.strip_prefix(b"SYSCALL ")),
-        CWD => (AUDIT_CWD, name.strip_prefix(b"CWD ")),
+        PATH => (AUDIT_PATH, name.get(b"PATH ".len()..)),
+        SYSCALL => (AUDIT_SYSCALL, name.get(b"SYSCALL ".len()..)),
+        CWD => (AUDIT_CWD, name.get(b"CWD ".len()..)),
         PROCTITLE => (AUDIT_PROCTITLE, name.strip_prefix(b"PROCTITLE ")),
-        EOE => (AUDIT_EOE, name.strip_prefix(b"EOE ")),
-        EXECVE => (AUDIT_EXECVE, name.strip_prefix(b"EXECVE ")),
+        EOE => (AUDIT_EOE, name.get(b"EOE ".len()..)),
+        EXECVE => (AUDIT_EXECVE, name.get(b"EXECVE ".len()..)),
         BPRM_FCAPS => (AUDIT_BPRM_FCAPS, name.strip_prefix(b"BPRM_FCAPS ")),
         _ => return None,
     };

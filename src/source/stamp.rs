@@ -91,18 +91,12 @@ impl Known {
 
 impl Stamps {
     /// As [`stamp`].
-    #[inline]
-    pub(crate) fn read<'a>(&mut self, data: &'a [u8]) -> Option<(EventId, &'a [u8])> {
-        match self.same(data) {
-            None => self.another(data),
-            same => same,
-        }
-    }
-
-    /// As [`stamp`], if it is the last one again.
     #[inline(always)]
-    pub(crate) fn same<'a>(&self, data: &'a [u8]) -> Option<(EventId, &'a [u8])> {
-        Some((self.id, self.whole.rest(data)?))
+    pub(crate) fn read<'a>(&mut self, data: &'a [u8]) -> Option<(EventId, &'a [u8])> {
+        match self.whole.rest(data) {
+            Some(body) => Some((self.id, body)),
+            None => self.another(data),
+        }
     }
 
     /// Parses a stamp that differs from the last one, and caches it if it has the kernel's form.
