@@ -1,7 +1,9 @@
-//! System calls that std does not wrap, and one vector instruction. All unsafe code of the crate is
+//! System calls that std does not wrap, and vector instructions. All unsafe code of the crate is
 //! here.
 #![expect(unsafe_code, reason = "this is where the crate calls the C library")]
 
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64;
 use std::{
     array,
     ffi::CString,
@@ -459,17 +461,44 @@ pub(crate) fn close_from(first: c_int) {
     }
 }
 
-/// A number with a bit for each of 16 bytes that is `byte`; the first byte has the lowest bit.
+/// Sixteen bytes that are compared at once, by SSE2, which is part of x86-64.
 #[cfg(target_arch = "x86_64")]
-#[inline(always)]
-pub(crate) fn equal(byte: u8, text: &[u8; 16]) -> u16 {
-    use std::arch::x86_64::{
-        __m128i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8,
-    };
-    // SAFETY: SSE2 is part of x86-64, and the pointer is to 16 bytes, which need no alignment.
-    unsafe {
-        let text = _mm_loadu_si128(text.as_ptr().cast::<__m128i>());
-        _mm_movemask_epi8(_mm_cmpeq_epi8(text, _mm_set1_epi8(byte as i8))) as u16
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lanes(x86_64::__m128i);
+
+#[cfg(target_arch = "x86_64")]
+impl Lanes {
+    #[inline(always)]
+    pub(crate) fn new(bytes: &[u8; 16]) -> Lanes {
+        // SAFETY: the pointer is to 16 bytes, which need no alignment.
+        Lanes(unsafe { x86_64::_mm_loadu_si128(bytes.as_ptr().cast()) })
+    }
+
+    /// Sets all bits of each byte that is `byte`, and clears those of the others.
+    #[inline(always)]
+    pub(crate) fn equal(self, byte: u8) -> Lanes {
+        // SAFETY: instructions of SSE2 on registers.
+        Lanes(unsafe { x86_64::_mm_cmpeq_epi8(self.0, x86_64::_mm_set1_epi8(byte as i8)) })
+    }
+
+    /// As [`equal`](Self::equal), of each byte that is less than `limit` or not ASCII.
+    #[inline(always)]
+    pub(crate) fn below_or_not_ascii(self, limit: i8) -> Lanes {
+        // SAFETY: as above.
+        Lanes(unsafe { x86_64::_mm_cmplt_epi8(self.0, x86_64::_mm_set1_epi8(limit)) })
+    }
+
+    #[inline(always)]
+    pub(crate) fn or(self, other: Lanes) -> Lanes {
+        // SAFETY: as above.
+        Lanes(unsafe { x86_64::_mm_or_si128(self.0, other.0) })
+    }
+
+    /// The high bits of all bytes; that of the first byte is the lowest.
+    #[inline(always)]
+    pub(crate) fn bits(self) -> u16 {
+        // SAFETY: as above.
+        unsafe { x86_64::_mm_movemask_epi8(self.0) as u16 }
     }
 }
 

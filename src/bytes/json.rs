@@ -1,6 +1,6 @@
 //! Formats text as a JSON string.
 
-use super::plain::special;
+use super::lanes::special;
 
 /// Appends `text` in quotes, with only the escapes that JSON requires (RFC 8259, section 7).
 pub(crate) fn json_string(text: &str, out: &mut Vec<u8>) {
@@ -8,16 +8,19 @@ pub(crate) fn json_string(text: &str, out: &mut Vec<u8>) {
     out.reserve(bytes.len() + 2);
     out.push(b'"');
     let (mut written, mut at) = (0, 0);
-    while let Some(byte) = bytes.get(at) {
-        // Skips plain text, which most text is, eight bytes at once.
-        if let Some(word) = bytes[at..].first_chunk() {
-            let plain = special(u64::from_le_bytes(*word)).trailing_zeros() as usize / 8;
-            if plain > 0 {
-                at += plain;
-                continue;
+    while at < bytes.len() {
+        // Skips plain text, which most text is, 16 bytes at once.
+        if let Some(chunk) = bytes[at..].first_chunk() {
+            match special(chunk) {
+                0 => {
+                    at += chunk.len();
+                    continue;
+                }
+                bits => at += bits.trailing_zeros() as usize,
             }
         }
-        let escape = ESCAPES[usize::from(*byte)];
+        let byte = bytes[at];
+        let escape = ESCAPES[usize::from(byte)];
         at += 1;
         if escape == 0 {
             continue;

@@ -18,7 +18,7 @@
 mod decimal;
 mod hex;
 mod json;
-mod mask;
+mod lanes;
 mod number;
 mod plain;
 mod search;

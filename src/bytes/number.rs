@@ -82,12 +82,37 @@ pub(crate) fn hex(digits: &[u8]) -> Option<u64> {
     let (number, all) = match *digits {
         // The major or minor number of a device.
         [high, low] => (digit(high) << 4 | digit(low), digit(high) | digit(low)),
+        // An architecture.
+        [a, b, c, d, e, f, g, h] => return eight_digits([a, b, c, d, e, f, g, h]),
         _ if digits.is_empty() || digits.len() > 16 => return None,
         _ => digits.iter().fold((0, 0), |(number, all), byte| {
             (number << 4 | digit(*byte), all | digit(*byte))
         }),
     };
     (all < 16).then_some(number)
+}
+
+/// As [`hex`], of eight digits, all at once (SWAR).
+#[inline]
+fn eight_digits(digits: [u8; 8]) -> Option<u64> {
+    const fn all(byte: u8) -> u64 {
+        u64::from_le_bytes([byte; 8])
+    }
+    let word = u64::from_le_bytes(digits);
+    // Sets the high bit of each ASCII byte that is at least `limit`. Nothing carries between bytes.
+    let at_least = |word: u64, limit: u8| (word & all(0x7f)) + all(0x80 - limit);
+    let digit = at_least(word, b'0') & !at_least(word, b'9' + 1);
+    let lower = word | all(0x20);
+    let letter = at_least(lower, b'a') & !at_least(lower, b'f' + 1);
+    if (word | !(digit | letter)) & all(0x80) != 0 {
+        return None;
+    }
+    // Letters have the bit 0x40, and `A` is 0x41.
+    let values = (word & all(0x0f)) + 9 * (word >> 6 & all(1));
+    let pairs = (values << 4 | values >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
+    let whole = (fours | fours >> 16) as u32;
+    Some(u64::from(whole.swap_bytes()))
 }
 
 /// The value of each hex digit; 255 for any other byte.
@@ -105,6 +130,23 @@ static DIGITS: [u8; 256] = {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn eight_digits_are_read_as_by_std() {
+        for text in [*b"00000000", *b"c000003e", *b"FFFFffff", *b"1234abCD"] {
+            for at in 0..8 {
+                for byte in 0..=255 {
+                    let mut text = text;
+                    text[at] = byte;
+                    let number = str::from_utf8(&text)
+                        .ok()
+                        .filter(|text| !text.contains('+'));
+                    let expected = number.and_then(|text| u64::from_str_radix(text, 16).ok());
+                    assert_eq!(hex(&text), expected, "{}", text.escape_ascii());
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_short_number_is_read_as_the_general_parser_reads_it() {

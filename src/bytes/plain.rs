@@ -1,40 +1,32 @@
 //! A test for text that needs no escaping in JSON.
 
+use super::lanes::special;
+
 /// Whether `text` is ASCII without control characters, quotes and backslashes, as most text is.
 /// Works on chunks; the last chunk may overlap the one before it.
 #[inline(never)]
 pub(crate) fn is_plain(text: &[u8]) -> bool {
-    if let Some(last) = text.last_chunk() {
-        let (chunks, _) = text.as_chunks();
-        let mut found = [0; CHUNK_BYTES];
-        for chunk in chunks.iter().chain([last]) {
-            mark(&mut found, chunk);
-        }
-        return u128::from_ne_bytes(found) == 0;
-    }
-    let word = u64::from_le_bytes;
-    let found = match (text.first_chunk(), text.last_chunk(), text) {
-        (Some(first), Some(last), _) => special(word(*first)) | special(word(*last)),
-        (_, _, text) => special(word(filled(text))),
+    let Some(last) = text.last_chunk() else {
+        return special(&filled(text)) == 0;
     };
-    found == 0
+    let (chunks, _) = text.as_chunks();
+    special(last) == 0 && chunks.iter().all(|chunk| special(chunk) == 0)
 }
 
-const CHUNK_BYTES: usize = 16;
-
-/// Sets `found` to nonzero at each byte that needs escaping. It has no branches, so that the
-/// compiler vectorizes it.
+/// All bytes of a text shorter than 16, with some repeated.
 #[inline(always)]
-fn mark(found: &mut [u8; CHUNK_BYTES], chunk: &[u8; CHUNK_BYTES]) {
-    for (found, byte) in found.iter_mut().zip(chunk) {
-        let is_special = ((*byte as i8) < 0x20) | (*byte == b'"') | (*byte == b'\\');
-        *found |= u8::from(is_special);
+fn filled(text: &[u8]) -> [u8; 16] {
+    let [first, last] = match (text.first_chunk(), text.last_chunk()) {
+        (Some(first), Some(last)) => [*first, *last],
+        _ => [short(text); 2],
     }
+    .map(|word| u128::from(u64::from_le_bytes(word)));
+    (first | last << 64).to_le_bytes()
 }
 
 /// All bytes of a text shorter than eight, padded with repeated or plain bytes.
-#[inline]
-fn filled(text: &[u8]) -> [u8; 8] {
+#[inline(always)]
+fn short(text: &[u8]) -> [u8; 8] {
     match (text.first_chunk::<4>(), text.last_chunk::<4>(), text) {
         (Some([a, b, c, d]), Some([e, f, g, h]), _) => [*a, *b, *c, *d, *e, *f, *g, *h],
         (_, _, [first, .., last]) => {
@@ -44,18 +36,6 @@ fn filled(text: &[u8]) -> [u8; 8] {
         (_, _, [only]) => [*only, b'x', b'x', b'x', b'x', b'x', b'x', b'x'],
         (_, _, []) => [b'x'; 8],
     }
-}
-
-/// Nonzero if any byte of `word` is a control character, a quote, a backslash or not ASCII.
-#[inline]
-pub(super) fn special(word: u64) -> u64 {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
-    // The subtraction sets the high bit of a byte that is less than the limit. A byte that is not
-    // ASCII has it already. A borrow from a lower byte implies a match in that byte.
-    let below = |limit: u8| word.wrapping_sub(ONES * u64::from(limit));
-    let equals = |byte: u8| (word ^ (ONES * u64::from(byte))).wrapping_sub(ONES);
-    (word | below(0x20) | equals(b'"') | equals(b'\\')) & HIGH
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Finding bytes in a text.
 
-use super::mask::{equal, equal_in_block};
+use super::lanes::{equal, equal_in_block};
 
 /// The index of the first `byte` in `text`. The first 16 bytes are searched inline, because most
 /// texts are short.
@@ -34,10 +34,16 @@ pub(crate) fn find_all(byte: u8, text: &[u8], found: &mut Vec<usize>) {
     found.extend(at.map(|(at, _)| at));
 }
 
-/// The index of the first byte that is `one` or `other`.
+/// The index of the first byte that is `one` or `other`. The first 16 bytes are searched inline.
 #[inline(always)]
-pub(crate) fn find_either(one: u8, other: u8, word: [u8; 8]) -> Option<usize> {
-    first(marks(one, word) | marks(other, word))
+pub(crate) fn find_either(one: u8, other: u8, text: &[u8]) -> Option<usize> {
+    if let Some(near) = text.first_chunk() {
+        let bits = equal(one, near) | equal(other, near);
+        if bits != 0 {
+            return Some(bits.trailing_zeros() as usize);
+        }
+    }
+    memchr::memchr2(one, other, text)
 }
 
 /// A word whose lowest set bit is the high bit of the first `byte`. Higher bits may be false
@@ -109,6 +115,11 @@ mod tests {
                 assert_eq!(
                     find(byte, text),
                     memchr::memchr(byte, text),
+                    "{byte} in {text:?}"
+                );
+                assert_eq!(
+                    find_either(byte, 7, text),
+                    memchr::memchr2(byte, 7, text),
                     "{byte} in {text:?}"
                 );
             }

@@ -27,7 +27,7 @@ pub(super) fn of<'a>(
     let mut has_message = false;
     for message in group.messages() {
         // Of several messages of programs, the first one is the event.
-        let is_message = is_of_program(&message) && kind == EventKind::User;
+        let is_message = kind == EventKind::User && is_of_program(&message);
         if is_message && !std::mem::replace(&mut has_message, true)
             || has_keys(&message, event, arena)
         {

@@ -67,6 +67,7 @@ impl<'a> PathRecord<'a> {
     }
 
     /// Parses a record, which may end with the names that auditd appends.
+    #[inline(never)]
     pub(super) fn parse(body: &'a [u8], tails: &mut Tails, arena: &'a Bump) -> PathRecord<'a> {
         let mut path = PathRecord::default();
         let mut fields = Fields::new(body);

@@ -3,8 +3,6 @@
 //! Nothing is decoded here: a token keeps whether its value was quoted, because only that
 //! distinguishes hex from a literal (see [`Value::text`]).
 
-use memchr::memchr2;
-
 use crate::{
     bytes::find_either,
     model::RecordType,
@@ -54,7 +52,7 @@ impl<'a> Iterator for Tokens<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let Some(end) = key_end(self.rest) else {
+        let Some(end) = find_either(b'=', b' ', self.rest) else {
             return Some(self.word(self.rest.len()));
         };
         let (key, rest) = self.rest.split_at(end);
@@ -84,16 +82,6 @@ impl<'a> Tokens<'a> {
             },
         }
     }
-}
-
-/// The index of the first `=` or space. Keys are short, so the first eight bytes are searched
-/// inline.
-#[inline]
-fn key_end(text: &[u8]) -> Option<usize> {
-    let end = text
-        .first_chunk()
-        .and_then(|word| find_either(b'=', b' ', *word));
-    end.or_else(|| memchr2(b'=', b' ', text))
 }
 
 /// The tokens of one record as a map, for programs that interpret records themselves.

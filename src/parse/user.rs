@@ -91,6 +91,7 @@ impl<'a> UserRecord<'a> {
     }
 
     /// Parses a record. The result is built in the arena, because copying it is expensive.
+    #[inline(never)]
     pub(crate) fn parse(
         record_type: RecordType,
         body: &'a [u8],
