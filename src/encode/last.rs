@@ -30,8 +30,11 @@ pub(super) struct Last {
     /// The last record that was alone in its line, and plain.
     record: Memo<Option<RecordType>>,
     /// By permissions and owner, but for the inode.
-    attributes: Vec<Memo<(Option<u32>, Option<u32>, [bool; 2])>>,
+    attributes: Vec<Memo<Owners>>,
 }
+
+/// The owners of a file, and which other attributes it has.
+type Owners = (Option<u32>, Option<u32>, [bool; 2]);
 
 /// Something that consists of texts and a few other values, and what was written of it.
 #[derive(Clone, Debug, Default)]
