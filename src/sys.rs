@@ -300,7 +300,7 @@ pub(crate) fn timer() -> io::Result<OwnedFd> {
 pub(crate) fn set_timer(timer: BorrowedFd<'_>, after: Duration) -> io::Result<()> {
     // SAFETY: an itimerspec consists of integers, for which all zero bits are valid.
     let mut time: libc::itimerspec = unsafe { mem::zeroed() };
-    time.it_value.tv_sec = after.as_secs().try_into().unwrap_or(libc::time_t::MAX);
+    time.it_value.tv_sec = after.as_secs() as _;
     time.it_value.tv_nsec = after.subsec_nanos() as _;
     let old = ptr::null_mut();
     // SAFETY: `time` outlives the call, and the old value is not asked for.
