@@ -35,7 +35,9 @@ impl Kernel for Pidfds {
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
         match pid.map(|pid| pidfd_open(pid, PidfdFlags::empty())) {
             Some(Ok(fd)) => fstat(fd).map_or(Answer::Silence, |stat| Answer::Process(stat.st_ino)),
-            Some(Err(Errno::SRCH)) => Answer::Gone,
+            // A number without a process may be that of a thread or a group, or not be free yet: ENOENT,
+            // before Linux 6.16 EINVAL (kernel/fork.c, `pidfd_prepare`).
+            Some(Err(Errno::SRCH | Errno::NOENT | Errno::INVAL)) => Answer::Gone,
             Some(Err(_)) | None => Answer::Silence,
         }
     }

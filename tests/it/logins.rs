@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A server on the loopback interface that lets root in with a key of its own.
-struct Sshd {
+pub(crate) struct Sshd {
     child: Child,
     directory: TempDir,
     port: u16,
@@ -30,7 +30,7 @@ struct Sshd {
 
 impl Sshd {
     /// Starts it, or returns what is missing.
-    fn start() -> Result<Sshd, String> {
+    pub(crate) fn start() -> Result<Sshd, String> {
         for tool in [
             "/usr/sbin/sshd",
             "/etc/pam.d/sshd",
@@ -109,7 +109,7 @@ impl Sshd {
     }
 
     /// Runs a shell command in a session of its own.
-    fn run(&self, options: &[&str], command: &str) {
+    pub(crate) fn run(&self, options: &[&str], command: &str) {
         let output = self.command(options, command).stdin(Stdio::null()).output();
         let output = output.unwrap();
         assert!(output.status.success(), "{output:?}\n{}", self.log());

@@ -10,7 +10,7 @@
 //! the architecture, and `docs` checks the README and the guides against the program. `confine`
 //! attempts the operations that the program gave up. `units`, `rules`, `shipped` and `forge` check
 //! the files that ship with the binary with the tools that read them. `live`, `coexist`, `truth`,
-//! `real`, `logins`, `parents` and `places` run against the running kernel; `soak` does so for any
+//! `real`, `logins`, `parents`, `places` and `shares` run against the running kernel; `soak` does so for any
 //! length of time, and `storm` replays a million processes. `secrets` plants some, and looks for them
 //! in every format; `filters` leaves events out, and `aggregate` joins those that repeat.
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
@@ -45,6 +45,7 @@ mod records;
 mod rules;
 mod score;
 mod secrets;
+mod shares;
 mod shipped;
 mod soak;
 mod storm;

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The directory where cgroup v2 is mounted, if this process may make cgroups there.
-fn cgroups() -> Option<PathBuf> {
+pub(crate) fn cgroups() -> Option<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
     let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
     let root = PathBuf::from(mount.split(' ').nth(4)?);
