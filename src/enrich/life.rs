@@ -31,6 +31,8 @@ pub(super) struct Life {
     /// It was gone after this time.
     pub(super) until: u64,
     pub(super) birth: Birth,
+    /// The record of the fork that began it has been seen.
+    pub(super) has_fork: bool,
     /// When it was last seen alive.
     pub(super) seen: Sighting,
     pub(super) program: Program,
@@ -61,6 +63,13 @@ pub(super) enum Birth {
     Kernel(u64),
 }
 
+impl Life {
+    /// Whether it is known to be gone by now.
+    pub(super) fn has_ended(&self) -> bool {
+        self.until != u64::MAX
+    }
+}
+
 impl Default for Life {
     fn default() -> Life {
         Life {
@@ -73,6 +82,7 @@ impl Default for Life {
             since: 0,
             until: u64::MAX,
             birth: Birth::Unknown,
+            has_fork: false,
             seen: Sighting::default(),
             program: Program {
                 since: 0,

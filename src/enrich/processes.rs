@@ -293,6 +293,7 @@ impl Processes {
         let answer = live.map_or(Answer::Silence, |live| live.kernel.process(sight.pid));
         let is_it = match (known.birth, answer) {
             (Birth::Kernel(number), Answer::Process(now)) => Some(number == now),
+            (_, Answer::Process(_)) if known.has_ended() => Some(false),
             _ => None,
         };
         if is_it == Some(false) {
@@ -385,6 +386,7 @@ impl Processes {
             user: sight.user,
             since: fork.as_ref().map_or(sight.time, |fork| fork.since),
             birth: self.birth(sight, fork.as_ref(), is_doubtful, answer),
+            has_fork: fork.is_some(),
             seen: match is_new {
                 true => self.cycle.sight_new(sight.time),
                 false => self.cycle.sight(sight.pid, Sighting::default(), sight.time),
@@ -490,6 +492,8 @@ impl Processes {
                 self.lives.remove(pid);
                 return None;
             }
+            // The event may be older than the end of the one, or belong to the other.
+            (_, Answer::Process(_)) if life.has_ended() => return None,
             (_, Answer::Gone) => life.until = live.map_or(life.until, |live| live.now),
             _ => {}
         }
@@ -563,12 +567,14 @@ impl Processes {
             program: parent.program,
             ..Life::default()
         };
-        // The stamp of a call is that of its entry, and the child may be faster than its parent.
+        // The stamp of a call is that of its entry, and the child may be faster than its parent. But
+        // the clock of stamps may stand still for 10 ms (ktime_get_coarse_real_ts64).
         if let Some((known, _)) = self.lives.peek(child)
-            && (known.ppid, sight.time <= known.since) == (ppid, true)
+            && (known.ppid, known.has_fork) == (ppid, false)
+            && sight.time <= known.since
         {
             if let Some(known) = self.lives.get(child) {
-                known.parent = number;
+                (known.parent, known.has_fork) = (number, true);
             }
             return;
         }

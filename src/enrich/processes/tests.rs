@@ -313,12 +313,12 @@ fn a_process_never_gets_the_parent_or_the_name_of_another_one() {
     assert!(with_parent * 4 > events, "{with_parent} of {events}");
 }
 
-/// A kernel in which one process has every pid.
-struct Only(u64);
+/// A kernel that gives the same answer about every pid.
+struct Always(Answer);
 
-impl Kernel for Only {
+impl Kernel for Always {
     fn process(&self, _: u32) -> Answer {
-        Answer::Process(self.0)
+        self.0
     }
 }
 
@@ -341,11 +341,77 @@ fn a_pid_that_was_set_back_is_that_of_another_process_if_the_kernel_says_so() {
                 is_plain: true,
             },
         };
-        let kernel = &Only(number);
+        let kernel = &Always(Answer::Process(number));
         let subject = processes.see(&sight, 0, Some(Live { kernel, now: time }));
         processes.life(subject).unwrap().0.birth
     };
     assert_eq!(see(1000, 7), Birth::Kernel(7));
     assert_eq!(see(1001, 7), Birth::Kernel(7));
     assert_eq!(see(1002, 8), Birth::Kernel(8));
+}
+
+#[test]
+fn a_process_that_is_gone_is_no_parent_once_another_has_its_pid() {
+    let mut processes = Processes::new();
+    processes.start(&[], 32_768, 400, 0);
+    let mut see = |pid: u32, ppid: u32, time: u64, now: u64, answer: Answer| {
+        let sight = Sight {
+            pid,
+            ppid,
+            session: 1,
+            user: User::of(0, 0),
+            time,
+            serial: 1,
+            exe: b"/bin/sh",
+            act: Act::Executed {
+                commandline: b"sh",
+                script: b"",
+                is_plain: true,
+            },
+        };
+        let kernel = &Always(answer);
+        let subject = processes.see(&sight, 0, Some(Live { kernel, now }));
+        let life = processes.life(subject).unwrap().0;
+        processes.parent(life).is_some()
+    };
+    // auditrd is behind: it asks late.
+    see(500, 300, 1000, 1050, Answer::Gone);
+    assert!(see(501, 500, 1004, 1052, Answer::Gone));
+    assert!(!see(502, 500, 1020, 1054, Answer::Process(9)));
+}
+
+#[test]
+fn a_second_fork_with_the_same_stamp_and_pid_is_of_another_process() {
+    let mut processes = Processes::new();
+    let mut see = |pid: u32, ppid: u32, act: Act<'_>| {
+        let sight = Sight {
+            pid,
+            ppid,
+            session: 1,
+            user: User::of(0, 0),
+            time: 1000,
+            serial: 1,
+            exe: b"/bin/sh",
+            act,
+        };
+        let subject = processes.see(&sight, 0, None);
+        let life = processes.life(subject).unwrap().0;
+        processes.parent(life).is_some()
+    };
+    let fork = Act::Forked {
+        child: 501,
+        is_sibling: false,
+    };
+    let exec = Act::Executed {
+        commandline: b"sh",
+        script: b"",
+        is_plain: true,
+    };
+    see(500, 400, exec);
+    // The child is faster than its parent.
+    assert!(see(501, 500, exec));
+    see(500, 400, fork);
+    assert!(see(502, 501, exec));
+    see(500, 400, fork);
+    assert!(!see(503, 501, exec));
 }
