@@ -73,7 +73,9 @@ fn service() -> Daemon {
         &mut command,
         os::listening_socket().expect("root may listen"),
     );
-    Daemon::start_on_stdout(command)
+    let daemon = Daemon::start_on_stdout(command);
+    daemon.wait_until_started();
+    daemon
 }
 
 /// The cgroup of this process with a slice of its own, which goes with it. None where it cannot be

@@ -50,6 +50,15 @@ impl Daemon {
             let groups = audit_sockets().get(&pid).copied();
             groups.is_some_and(|groups| groups & 1 == 1).then_some(())
         });
+        self.wait_until_started();
+    }
+
+    /// Waits until it has read what it needs of the system and runs all of its threads. Its socket is
+    /// open before that.
+    pub(crate) fn wait_until_started(&self) {
+        let threads = || fs::read_dir(format!("/proc/{}/task", self.pid()));
+        let count = || threads().map_or(0, Iterator::count);
+        wait_until("its threads run", || (count() >= 3).then_some(()));
     }
 
     /// Waits until it has read all records that the kernel has sent.
