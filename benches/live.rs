@@ -2,13 +2,17 @@
 //! the latency of an event; and the start.
 //!
 //! `cargo bench --bench live -- [--files N] [--rounds N] [--binary PATH]`, as root, with auditctl
-//! and cc. The audit settings are restored, also if the bench is stopped or fails.
+//! and cc. With `--curve [--seconds N] [--laurel PATH]... [--plot FILE]`, it measures the cost at
+//! several rates instead, also that of auditd and laurel if they are installed, and draws
+//! docs/performance/live.svg. The audit settings are restored, also if the bench is stopped or fails.
 
 #![expect(clippy::print_stdout, reason = "the results go there")]
 
 #[path = "../tests/it/live/audit.rs"]
 #[allow(dead_code, reason = "the tests need more of it")]
 mod audit;
+#[path = "live/curve.rs"]
+mod curve;
 #[path = "../tests/it/live/os.rs"]
 #[allow(dead_code, reason = "the tests need more of it")]
 mod os;
@@ -118,6 +122,13 @@ fn again() -> io::Result<Command> {
 fn measure(directory: &Path) {
     let bare = compile(&directory.with_extension("bare"));
     let binary = option("--binary").unwrap_or_else(|| env!("CARGO_BIN_EXE_auditrd").to_owned());
+    if support::has("--curve") {
+        let plot = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/performance/live.svg");
+        let plot = option("--plot").unwrap_or_else(|| plot.to_owned());
+        curve::curve(&bare, &binary, directory, plot.as_ref());
+        fs::remove_file(bare).expect("the bare loop was there");
+        return;
+    }
     let (files, rounds) = (number("--files", 20_000), number("--rounds", 5));
     println!(
         "CPU s per million records, {rounds} rounds of each; wake-ups per thousand records of bare and auditrd"
@@ -178,8 +189,19 @@ fn compile(bare: &Path) -> PathBuf {
 struct Work<'a> {
     directory: &'a Path,
     files: u64,
-    /// The pause after each file, in microseconds.
+    /// The time from one file to the next, in microseconds.
     pause: u64,
+}
+
+impl<'a> Work<'a> {
+    /// So many files per second; 0 for as many as possible.
+    fn at(directory: &'a Path, files: u64, rate: u64) -> Work<'a> {
+        Work {
+            directory,
+            files,
+            pause: 1_000_000_u64.checked_div(rate).unwrap_or(0),
+        }
+    }
 }
 
 /// The results of a listener.
@@ -476,10 +498,11 @@ fn is_member(pid: u32) -> bool {
     })
 }
 
-/// The workload: creates files in a directory, with an optional pause after each, or one for each
-/// line of standard input.
+/// The workload: creates files in a directory, at an interval if there is one, or one for each line
+/// of standard input.
 fn create(directory: &Path) {
     let pause = option("--pause").map(|_| Duration::from_micros(number("--pause", 0)));
+    let mut due = Instant::now();
     let mut orders = support::has("--ordered").then(|| io::stdin().lines());
     for count in 0..number("--count", 1) {
         if orders
@@ -498,12 +521,16 @@ fn create(directory: &Path) {
             println!("{}", since.as_nanos());
         }
         if let Some(pause) = pause {
-            thread::sleep(pause);
+            due += pause;
+            thread::sleep(due.saturating_duration_since(Instant::now()));
         }
     }
 }
 
-/// Measures the time from the start of a syscall to its line, on an idle host.
+/// The time from one event to the next while latency is measured: there are 250 events per second.
+const INTERVAL: Duration = Duration::from_millis(4);
+
+/// Measures the time from the start of a syscall to its line, on a host with little else to do.
 fn latency(binary: &str, directory: &Path) {
     let mut listener = Guard(
         Command::new(binary)
@@ -528,8 +555,10 @@ fn latency(binary: &str, directory: &Path) {
     let mut orders = worker.0.stdin.take().expect("a pipe");
     let mut stamps = BufReader::new(worker.0.stdout.take().expect("a pipe"));
     let mut taken = Vec::new();
+    let mut due = Instant::now();
     for _ in 0..events {
-        thread::sleep(Duration::from_millis(7));
+        due += INTERVAL;
+        thread::sleep(due.saturating_duration_since(Instant::now()));
         orders.write_all(b"\n").expect("it waits for orders");
         let (mut line, mut stamp) = (String::new(), String::new());
         lines.read_line(&mut line).expect("a line");
@@ -542,7 +571,7 @@ fn latency(binary: &str, directory: &Path) {
     taken.sort_by(f64::total_cmp);
     let at = |part: f64| taken[(part * (taken.len() - 1) as f64) as usize];
     println!(
-        "idle, from the call to its line: p50 {:.2} ms, p99 {:.2} ms, most {:.2} ms of {events}",
+        "250 events per second, from the call to its line: p50 {:.2} ms, p99 {:.2} ms, most {:.2} ms of {events}",
         at(0.5),
         at(0.99),
         at(1.0)

@@ -1,9 +1,9 @@
 //! Prints the table in docs/performance.md: this program, a lower bound and other programs, reading
 //! the same log.
 //!
-//! `cargo bench --bench table -- [--copies N] [--runs N]`. The Debian packages are laurel, auditd,
-//! libauparse0, and valgrind, which counts allocations. Programs that are not installed are
-//! reported and left out.
+//! `cargo bench --bench table -- [--copies N] [--runs N] [--laurel PATH]...`. The Debian packages are
+//! laurel, auditd, libauparse0, and valgrind, which counts allocations. `--laurel` adds another
+//! version of laurel. Programs that are not installed are reported and left out.
 
 #![expect(clippy::print_stdout, reason = "the table goes there")]
 

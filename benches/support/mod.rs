@@ -3,6 +3,7 @@
 
 pub(crate) mod cost;
 pub(crate) mod log;
+pub(crate) mod plot;
 pub(crate) mod programs;
 pub(crate) mod sys;
 
@@ -24,6 +25,13 @@ pub(crate) fn has(name: &str) -> bool {
 /// The value of an option on the command line, such as the `3` of `--copies 3`.
 pub(crate) fn option(name: &str) -> Option<String> {
     std::env::args().skip_while(|arg| arg != name).nth(1)
+}
+
+/// All values of an option that may be repeated.
+pub(crate) fn options(name: &str) -> Vec<String> {
+    let args: Vec<String> = std::env::args().collect();
+    let pairs = args.windows(2).filter(|pair| pair[0] == name);
+    pairs.map(|pair| pair[1].clone()).collect()
 }
 
 /// The numeric value of an option, or its default.

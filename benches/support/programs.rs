@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::{cost::Cost, log, option, sys};
+use super::{cost::Cost, log, option, options, sys};
 
 /// The binary to measure: this package's, or the value of `--binary`.
 pub(crate) fn auditrd() -> String {
@@ -90,18 +90,14 @@ impl Program {
         Program::new("`auditrd -o FILE`", does, auditrd(), &["-o", &output, "-i"])
     }
 
-    /// laurel, fed like a plugin of auditd, with its default settings. It always writes files.
-    fn laurel(directory: &Path) -> io::Result<Program> {
-        let config = directory.join("laurel.toml");
-        let text = format!(
-            "directory = {directory:?}\n[auditlog]\nfile = \"events\"\nsize = 1000000000000\ngenerations = 0\n"
-        );
-        fs::write(&config, text)?;
+    /// A version of laurel, fed like a plugin of auditd. It always writes files.
+    fn laurel(path: &str, version: &str, directory: &Path) -> io::Result<Program> {
+        let config = laurel_config(directory)?;
         let args = vec!["-c".to_owned(), config.to_string_lossy().into_owned()];
         Ok(Program {
-            name: "laurel".to_owned(),
+            name: format!("laurel {version}"),
             does: "decodes records as JSON, to a file; resolves no paths",
-            kind: Kind::Input(PathBuf::from("laurel"), args),
+            kind: Kind::Input(PathBuf::from(path), args),
         })
     }
 
@@ -109,12 +105,8 @@ impl Program {
     pub(crate) fn peers() -> io::Result<Vec<Program>> {
         let directory = log::directory();
         let mut peers = Vec::new();
-        if let Some(version) = version("laurel", "--version") {
-            let laurel = Program::laurel(&directory)?;
-            peers.push(Program {
-                name: format!("laurel {version}"),
-                ..laurel
-            });
+        for (path, version) in laurels() {
+            peers.push(Program::laurel(&path, &version, &directory)?);
         }
         let ausearch = version("ausearch", "--version");
         if let Some(walker) = compiled(&directory) {
@@ -213,8 +205,29 @@ impl Program {
     }
 }
 
+/// The installed laurel, and those that `--laurel PATH` names, with their versions. Reports each
+/// missing one on standard error.
+pub(crate) fn laurels() -> Vec<(String, String)> {
+    let paths = [vec!["laurel".to_owned()], options("--laurel")].concat();
+    let versions = paths.into_iter().map(|path| {
+        let version = version(&path, "--version")?;
+        Some((path, version))
+    });
+    versions.flatten().collect()
+}
+
+/// A configuration of laurel with its default settings, which writes to `events` in a directory.
+pub(crate) fn laurel_config(directory: &Path) -> io::Result<PathBuf> {
+    let config = directory.join("laurel.toml");
+    let text = format!(
+        "directory = {directory:?}\n[auditlog]\nfile = \"events\"\nsize = 1000000000000\ngenerations = 0\n"
+    );
+    fs::write(&config, text)?;
+    Ok(config)
+}
+
 /// The version of a program: the first word of its output that starts with a digit.
-fn version(program: &str, option: &str) -> Option<String> {
+pub(crate) fn version(program: &str, option: &str) -> Option<String> {
     let Ok(output) = Command::new(program)
         .arg(option)
         .stdin(Stdio::null())
