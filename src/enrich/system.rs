@@ -1,8 +1,15 @@
 //! The live system: its processes at the start, and which process has a pid now.
 
-use std::{fs, io::Read, os::unix::ffi::OsStrExt, path::Path};
+use std::{
+    cell::RefCell,
+    fs,
+    io::Read,
+    os::{fd::OwnedFd, unix::ffi::OsStrExt},
+    path::Path,
+};
 
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
     fs::{fstat, fstatfs},
     io::Errno,
     process::{Pid, PidfdFlags, getpid, pidfd_open},
@@ -26,17 +33,52 @@ const MAX_PROCESSES: usize = 16_384;
 /// Bytes that are read of a file.
 const MAX_FILE_BYTES: usize = 64 << 10;
 
+/// Processes whose pidfd stays open, at most.
+const MAX_OPEN: usize = 16;
+
 /// This system, by the inodes of pidfds (pidfd_open(2); no privilege is needed).
-#[derive(Clone, Copy, Debug)]
-struct Pidfds;
+///
+/// Opening a pidfd is the dearest call of an event. The events of a process come one after the
+/// other, so a few stay open, each in the place that its pid has.
+#[derive(Debug, Default)]
+struct Pidfds(RefCell<[Option<Open>; MAX_OPEN]>);
+
+/// An open pidfd.
+#[derive(Debug)]
+struct Open {
+    pid: u32,
+    number: u64,
+    fd: OwnedFd,
+}
+
+impl Open {
+    /// Whether the process still has its pid. A pidfd is readable once its process has exited.
+    fn is_running(&self) -> bool {
+        let mut polled = [PollFd::new(&self.fd, PollFlags::IN)];
+        poll(&mut polled, Some(&Timespec::default())) == Ok(0)
+    }
+}
 
 impl Kernel for Pidfds {
     fn process(&self, pid: u32) -> Answer {
-        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-        match pid.map(|pid| pidfd_open(pid, PidfdFlags::empty())) {
-            Some(Ok(fd)) => fstat(fd).map_or(Answer::Silence, |stat| Answer::Process(stat.st_ino)),
-            // A number without a process may be that of a thread or a group, or not be free yet: ENOENT,
-            // before Linux 6.16 EINVAL (kernel/fork.c, `pidfd_prepare`).
+        let mut open = self.0.borrow_mut();
+        let place = &mut open[pid as usize % MAX_OPEN];
+        if let Some(known) = place
+            && known.pid == pid
+            && known.is_running()
+        {
+            return Answer::Process(known.number);
+        }
+        *place = None;
+        let valid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        match valid.map(|pid| pidfd_open(pid, PidfdFlags::empty())) {
+            Some(Ok(fd)) => fstat(&fd).map_or(Answer::Silence, |stat| {
+                let number = stat.st_ino;
+                *place = Some(Open { pid, number, fd });
+                Answer::Process(number)
+            }),
+            // A number without a process may be that of a thread or a group, or not be free yet:
+            // ENOENT, before Linux 6.16 EINVAL (kernel/fork.c, `pidfd_prepare`).
             Some(Err(Errno::SRCH | Errno::NOENT | Errno::INVAL)) => Answer::Gone,
             Some(Err(_)) | None => Answer::Silence,
         }
@@ -68,7 +110,7 @@ impl Start {
         // The numbers begin again at each boot, so they tell processes apart only together with its
         // id, which a sandbox may hide.
         let kernel: Box<dyn Kernel + Send> = match has_numbers() && !boot_id.is_empty() {
-            true => Box::new(Pidfds),
+            true => Box::new(Pidfds::default()),
             false => Box::new(Silent),
         };
         let highest = number(&read(&proc.join("sys/kernel/pid_max"))).unwrap_or(0);
@@ -167,12 +209,20 @@ mod tests {
         if !has_numbers() {
             return;
         }
-        let this = Pidfds.process(std::process::id());
+        let kernel = Pidfds::default();
+        let this = kernel.process(std::process::id());
         assert!(matches!(this, Answer::Process(_)));
-        assert_eq!(this, Pidfds.process(std::process::id()));
-        assert_ne!(this, Pidfds.process(std::os::unix::process::parent_id()));
-        let mut child = std::process::Command::new("true").spawn().unwrap();
+        assert_eq!(this, kernel.process(std::process::id()));
+        assert_ne!(this, kernel.process(std::os::unix::process::parent_id()));
+        let mut child = std::process::Command::new("cat")
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let before = kernel.process(child.id());
+        assert!(matches!(before, Answer::Process(_)));
+        assert_eq!(before, Pidfds::default().process(child.id()));
+        assert_eq!(before, kernel.process(child.id()), "from the open pidfd");
         child.wait().unwrap();
-        assert_eq!(Pidfds.process(child.id()), Answer::Gone);
+        assert_eq!(kernel.process(child.id()), Answer::Gone);
     }
 }
