@@ -1,6 +1,6 @@
 //! Finding bytes in a text.
 
-use super::lanes::{equal, equal_in_block};
+use super::lanes::{Lanes, equal, equal_in_block};
 
 /// The index of the first `byte` in `text`. The first 16 bytes are searched inline, because most
 /// texts are short.
@@ -17,6 +17,19 @@ pub(crate) fn find(byte: u8, text: &[u8]) -> Option<usize> {
 pub(crate) fn find_near(byte: u8, text: &[u8; 16]) -> Option<usize> {
     let bits = equal(byte, text);
     (bits != 0).then(|| bits.trailing_zeros() as usize)
+}
+
+/// Whether `text` contains `byte`. Looks at all of the text, so it is for a byte that is mostly not
+/// there.
+#[inline(never)]
+pub(crate) fn contains(byte: u8, text: &[u8]) -> bool {
+    let Some(last) = text.last_chunk() else {
+        return find_in_short(byte, text).is_some();
+    };
+    let (chunks, _) = text.as_chunks();
+    let equal = |chunk| Lanes::new(chunk).equal(byte);
+    let chunks = chunks.iter().map(equal);
+    chunks.fold(equal(last), Lanes::or).bits() != 0
 }
 
 /// Appends the indices of each `byte` in `text` to `found`.
@@ -117,6 +130,7 @@ mod tests {
                     memchr::memchr(byte, text),
                     "{byte} in {text:?}"
                 );
+                assert_eq!(contains(byte, text), text.contains(&byte));
                 assert_eq!(
                     find_either(byte, 7, text),
                     memchr::memchr2(byte, 7, text),

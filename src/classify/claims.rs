@@ -31,7 +31,7 @@ pub(super) type Parents = [Option<FileId>; 2];
 
 /// The file of a record with its type.
 pub(super) fn file_of(record: &PathRecord) -> Option<(FileId, FileType)> {
-    Some((record.file?, FileType::of_mode(record.mode)))
+    Some((record.file?, record.file_type))
 }
 
 impl<'a, 'm> Namer<'a, 'm> {
@@ -94,7 +94,7 @@ impl<'a, 'm> Namer<'a, 'm> {
         let claim = Claim {
             parents,
             file: path.file,
-            file_type: FileType::of_mode(path.mode),
+            file_type: path.file_type,
             follows,
             ..self.claim(name, dir)
         };
@@ -182,7 +182,7 @@ impl<'a, 'm> Namer<'a, 'm> {
         let claim = Claim {
             parents: [Some(parent.file?), None],
             file: entry.file,
-            file_type: FileType::of_mode(entry.mode),
+            file_type: entry.file_type,
             ..self.claim(name, dir)
         };
         let ask = self.ask();

@@ -7,7 +7,7 @@
 use memchr::{memchr, memrchr};
 
 use crate::{
-    bytes::find,
+    bytes::{contains, find},
     model::{RecordType, record_type::AUDIT_LOGIN},
     parse::{offset, tokenize},
 };
@@ -55,7 +55,8 @@ pub(crate) fn split(record_type: RecordType, body: &[u8]) -> (&[u8], &[u8]) {
     if record_type.is_user_event() {
         return after_message(body);
     }
-    match memchr(SEPARATOR, body) {
+    let has_separator = contains(SEPARATOR, body);
+    match has_separator.then(|| memchr(SEPARATOR, body)).flatten() {
         Some(at) => {
             let (raw, names) = body.split_at(at);
             (raw, names.get(1..).unwrap_or_default())

@@ -21,7 +21,10 @@ mod value;
 
 use bumpalo::{Bump, collections::Vec};
 
-use crate::model::{Arena, RecordType};
+use crate::{
+    bytes::contains,
+    model::{Arena, RecordType},
+};
 
 pub use execve::Argv;
 pub(crate) use execve::position;
@@ -66,7 +69,7 @@ pub fn fields<'a>(
 /// The keys of the rules that matched, joined with commas. In the field, the byte 0x01 separates
 /// them (include/uapi/linux/audit.h, `AUDIT_KEY_SEPARATOR`).
 fn keys<'a>(text: &'a [u8], arena: &'a Bump) -> &'a [u8] {
-    if memchr::memchr(1, text).is_none() {
+    if !contains(1, text) {
         return text;
     }
     let comma = |byte: &u8| if *byte == 1 { b',' } else { *byte };

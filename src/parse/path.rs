@@ -6,7 +6,7 @@ use bumpalo::Bump;
 
 use crate::{
     bytes::hex,
-    model::{FileId, record_type::AUDIT_PATH},
+    model::{FileId, FileType, record_type::AUDIT_PATH},
     parse::{
         enriched,
         layout::{Fields, take},
@@ -53,6 +53,8 @@ pub struct PathRecord<'a> {
     pub nametype: NameType,
     /// The identity of the file: `dev` and `inode`, if the record has both.
     pub file: Option<FileId>,
+    /// The type of the file, by its mode.
+    pub(crate) file_type: FileType,
     /// Whether the record has a role, as since Linux 3.10.
     pub(crate) has_role: bool,
 }
@@ -107,6 +109,7 @@ impl<'a> PathRecord<'a> {
         }
         let device = device(path.dev);
         path.file = file(device, path.inode);
+        path.file_type = FileType::of_mode(path.mode);
         if let Some(tail) = tail.filter(|_| path.has_role) {
             tails.0.put(tail, path.tail(device, tail));
         }
@@ -124,6 +127,7 @@ impl<'a> PathRecord<'a> {
             ogid: known.ogid,
             nametype: known.nametype,
             file: file(known.device, self.inode),
+            file_type: known.file_type,
             has_role: known.has_role,
             ..self
         }
@@ -137,6 +141,7 @@ impl<'a> PathRecord<'a> {
             ouid: self.ouid,
             ogid: self.ogid,
             nametype: self.nametype,
+            file_type: self.file_type,
             has_role: self.has_role,
             device,
         }
@@ -162,6 +167,7 @@ struct Tail {
     ouid: Option<u32>,
     ogid: Option<u32>,
     nametype: NameType,
+    file_type: FileType,
     has_role: bool,
     device: Option<(u32, u32)>,
 }

@@ -126,7 +126,8 @@ impl Reading {
         }
         for record in self.batch.entries() {
             // Usually a record has the stamp of the one before it.
-            if self.last != Some(record.id) || !record.node.is_empty() {
+            let is_new = self.last.is_none_or(|last| last != record.id);
+            if is_new || !record.node.is_empty() {
                 self.last = record.node.is_empty().then_some(record.id);
                 if let Some(clock) = &mut self.clock {
                     let node = self.reassembler.text(&record.node);

@@ -161,7 +161,8 @@ impl Reassembler {
     #[inline]
     pub(crate) fn take(&mut self, now: Millis, record: &Entry) {
         self.tally.records += 1;
-        let is_kept = (self.config.min..=self.config.max).contains(&record.record_type);
+        let kept = self.config.min.0..=self.config.max.0;
+        let is_kept = kept.contains(&record.record_type.0);
         if record.record_type == AUDIT_EOE || !is_kept {
             return self.leave_out(record);
         }
