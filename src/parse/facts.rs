@@ -159,13 +159,6 @@ fn parse<'a>(group: &AuditMessageGroup<'a>, known: &mut Known, arena: &'a Bump) 
     let mut pieces = Pieces::new(arena);
     for message in group.messages() {
         let record_type = message.record_type;
-        if record_type.is_user_event() || record_type == AUDIT_LOGIN {
-            facts.has_others |= facts.user.is_some();
-            facts
-                .user
-                .get_or_insert_with(|| UserRecord::parse(record_type, message.data, arena));
-            continue;
-        }
         let body = || enriched::split(record_type, message.data).0;
         match record_type {
             AUDIT_SYSCALL => {
@@ -179,7 +172,6 @@ fn parse<'a>(group: &AuditMessageGroup<'a>, known: &mut Known, arena: &'a Bump) 
                 let call = || CallRecord::parse(record_type, body(), ids, arena);
                 facts.uring.get_or_insert_with(call);
             }
-            _ if is_contexts(&message) => facts.contexts = Some(body()),
             AUDIT_PATH => paths.push(PathRecord::parse(message.data, &mut known.paths, arena)),
             AUDIT_CWD => facts.cwd = only_text(record_type, message.data, b"cwd", arena),
             AUDIT_EXECVE => pieces.add(body()),
@@ -201,6 +193,13 @@ fn parse<'a>(group: &AuditMessageGroup<'a>, known: &mut Known, arena: &'a Bump) 
                 facts.has_others = true;
                 facts.accessed.add(record_type, message.data, arena);
             }
+            _ if record_type.is_user_event() || record_type == AUDIT_LOGIN => {
+                facts.has_others |= facts.user.is_some();
+                facts
+                    .user
+                    .get_or_insert_with(|| UserRecord::parse(record_type, message.data, arena));
+            }
+            _ if is_contexts(&message) => facts.contexts = Some(body()),
             _ => facts.has_others = true,
         }
     }

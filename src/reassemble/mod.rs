@@ -170,9 +170,8 @@ impl Reassembler {
         let Some(index) = self.find(key).or_else(|| self.start(now, key, record)) else {
             return;
         };
-        self.add(index, record);
-        if self.config.ends_at_proctitle {
-            self.progress(index, record);
+        if self.add(index, record) {
+            self.finish(index, false);
         }
         while self.bytes > self.config.max_bytes && self.evict() {}
     }
@@ -189,21 +188,11 @@ impl Reassembler {
         }
         self.tally.ends += 1;
         let key = key(record.id, self.node(record));
-        match self.find(key) {
-            Some(index) if is_title => self.progress(index, record),
-            Some(index) => self.finish(index, false),
-            None => {}
-        }
-    }
-
-    /// Notes a record of an event in a log, and finishes the event if it is whole.
-    #[inline(always)]
-    fn progress(&mut self, index: usize, record: &Entry) {
-        let body = slice(&self.groups.bytes, &record.body);
-        let progress = &mut self.slots[index].progress;
-        progress.see(record.record_type, body);
-        if progress.is_whole(self.kept) {
-            self.finish(index, false);
+        if let Some(index) = self.find(key) {
+            let progress = &mut self.slots[index].progress;
+            if !is_title || progress.ends(AUDIT_PROCTITLE, b"", self.kept) {
+                self.finish(index, false);
+            }
         }
     }
 
@@ -421,8 +410,9 @@ impl Reassembler {
         Millis::try_from(self.config.timeout.as_millis()).unwrap_or(Millis::MAX)
     }
 
+    /// Adds a record to an event. Returns whether that ends it.
     #[inline]
-    fn add(&mut self, index: usize, record: &Entry) {
+    fn add(&mut self, index: usize, record: &Entry) -> bool {
         let slot = &mut self.slots[index];
         let was_truncated = slot.truncated;
         slot.truncated |= record.cut;
@@ -434,6 +424,9 @@ impl Reassembler {
             self.tally.left_out += 1;
         }
         self.tally.truncated += u64::from(slot.truncated && !was_truncated);
+        let body = slice(&self.groups.bytes, &record.body);
+        let progress = &mut slot.progress;
+        self.config.ends_at_proctitle && progress.ends(record.record_type, body, self.kept)
     }
 
     fn evict(&mut self) -> bool {

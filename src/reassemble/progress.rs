@@ -44,8 +44,14 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Notes a record.
-    pub(super) fn see(&mut self, record_type: RecordType, body: &[u8]) {
+    /// Notes a record. Returns whether the event is whole.
+    #[inline]
+    pub(super) fn ends(&mut self, record_type: RecordType, body: &[u8], kept: Kept) -> bool {
+        self.see(record_type, body);
+        self.is_whole(kept)
+    }
+
+    fn see(&mut self, record_type: RecordType, body: &[u8]) {
         match record_type {
             AUDIT_SYSCALL => {
                 self.has_call = true;
@@ -70,7 +76,7 @@ impl Progress {
     /// it ends with its last PATH record. An operation without any may be part of the io_uring_enter
     /// call that submitted it, whose SYSCALL record follows.
     #[inline]
-    pub(super) fn is_whole(self, kept: Kept) -> bool {
+    fn is_whole(self, kept: Kept) -> bool {
         // Asked after each record, so the usual answer comes first.
         let may_be = self.has_title && self.has_call || self.has_operation;
         may_be && self.has_all_announced(kept)

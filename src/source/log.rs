@@ -293,7 +293,7 @@ impl Lines {
     }
 
     /// Adds the records in a line to the batch, or counts the line as malformed. Skips empty lines.
-    #[inline]
+    #[inline(always)]
     fn line(&mut self, bytes: &[u8], place: Range<usize>, end: End, batch: &mut Batch) {
         let line = bytes.get(place.clone()).unwrap_or_default();
         match usual(line, &mut self.stamps) {
@@ -347,7 +347,7 @@ impl Lines {
     fn joined(&mut self, bytes: &[u8], place: Range<usize>, end: End, batch: &mut Batch) {
         let line = bytes.get(place.clone()).unwrap_or_default();
         if !wrap::is_joined(line) {
-            return self.line(bytes, place, end, batch);
+            return self.unusual(bytes, place, end, batch);
         }
         let text = line.get(..MAX_LINE_BYTES).unwrap_or(line);
         let end = if text.len() < line.len() {
