@@ -223,8 +223,10 @@ fn the_guide_to_the_output_has_every_counter() {
 const OF_OTHERS: &[&str] = &[
     "--binary",
     "--instructions",
+    "--laurel",
     "--net",
     "--release",
+    "--rounds",
     "--unbuffered",
 ];
 
