@@ -121,7 +121,7 @@ fn memory_does_not_grow_with_the_number_of_short_processes() {
 }
 
 #[test]
-#[ignore = "takes minutes: cargo test --release --test it million -- --ignored --nocapture"]
+#[ignore = "takes minutes: cargo test --test it million -- --ignored --nocapture"]
 fn memory_does_not_grow_with_a_million_short_processes() {
     assert_bounded(100_000, 1_000_000);
 }
