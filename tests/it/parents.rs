@@ -86,7 +86,7 @@ fn every_short_lived_program_has_its_parent() {
 #[test]
 fn a_reused_pid_never_has_the_program_of_its_predecessor() {
     const KEY: &str = "auditrd-reuse";
-    const ROUNDS: u32 = 20;
+    const ROUNDS: usize = 20;
     let Some(mut audit) = Audit::borrow() else {
         return;
     };
@@ -105,20 +105,29 @@ fn a_reused_pid_never_has_the_program_of_its_predecessor() {
         KEY,
     ]);
     let daemon = listen();
-    // A program ends, and a shell that starts none gets its pid, and starts another program.
-    let script = format!(
-        "for i in $(seq {ROUNDS}); do sh -c ': predecessor; exec sleep 0' & p=$!; wait $p; \
-         echo $((p - 1)) >{next}; (echo $p >/dev/null; /usr/bin/id >/dev/null; :) & wait $!; done"
-    );
-    run(&script);
+    let is_sleep = |event: &Value| is_program(event, KEY, "/sleep");
+    for round in 1..=ROUNDS {
+        let mut sleep = Command::new("sh")
+            .args(["-c", "exec sleep 0"])
+            .spawn()
+            .expect("a program");
+        let pid = sleep.id();
+        sleep.wait().unwrap();
+        // If auditrd asks the kernel after the pid was set back, the answer is about the other process.
+        daemon.wait_for(round, "the predecessor", is_sleep);
+        // A shell that starts no program gets its pid, and starts another program.
+        run(&format!(
+            "echo {} >{next}; (echo {pid} >/dev/null; /usr/bin/id >/dev/null; :) & wait $!",
+            pid - 1
+        ));
+    }
     let is_id = |event: &Value| is_program(event, KEY, "/id");
-    daemon.wait_for(ROUNDS as usize, "each program", is_id);
+    daemon.wait_for(ROUNDS, "each program", is_id);
     let events = daemon.stop().events;
     let _ = fs::write(next, before);
-    let is_sleep = |event: &&Value| is_program(event, KEY, "/sleep");
     let pids: BTreeSet<u64> = events
         .iter()
-        .filter(is_sleep)
+        .filter(|event| is_sleep(event))
         .flat_map(|e| e["pid"].as_u64())
         .collect();
     let mut reused = 0;
