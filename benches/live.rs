@@ -102,6 +102,10 @@ fn borrowed() -> io::Result<bool> {
                 .args(["-TERM", "--", &group])
                 .status()?;
             measuring.wait()?;
+            // auditd leaves the group. There was none before.
+            if registered() != 0 {
+                os::kill(registered(), SIGTERM);
+            }
             return Ok(false);
         }
         thread::sleep(Duration::from_millis(20));
