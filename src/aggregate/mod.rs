@@ -1,6 +1,6 @@
 //! Repeated events as one line.
 //!
-//! The first of several events that are [the same but for ids](same) is written at once, and opens a
+//! The first of several events that are the same but for ids is written at once, and opens a
 //! window of time. Those that repeat it in that time are held. At the end of the window, one line
 //! stands for them: that of the last one, with [`Repeats`]. Another window follows if any were held,
 //! so that events that never stop have a line in each.

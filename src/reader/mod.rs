@@ -5,7 +5,7 @@
 //! into. The queue is bounded in bytes. Used buffers return to the reader for reuse.
 //!
 //! While few records come, the marshaller thread reads them itself and the reader thread sleeps: see
-//! [`turns`].
+//! `turns`.
 
 use std::{
     mem,
