@@ -124,6 +124,8 @@ fn a_stuck_reader_thread_stops_the_watchdog_pings() {
     let manager = Manager::new();
     let mut command = auditrd();
     command
+        // A buffer so small that this thread reads at any rate of records.
+        .args(["--recv-buffer", "200K"])
         .env("NOTIFY_SOCKET", manager.path())
         .env("WATCHDOG_USEC", "200000");
     let daemon = Daemon::start(command);
@@ -136,13 +138,17 @@ fn a_stuck_reader_thread_stops_the_watchdog_pings() {
     // A ping may be on its way; after it, there are only status lines.
     let is_ping = |message: Vec<String>| message.iter().any(|line| line == "WATCHDOG=1");
     let mut since_a_ping = 0;
-    while since_a_ping < 5 {
+    for _ in 0..100 {
         since_a_ping = if is_ping(manager.receive()) {
             0
         } else {
             since_a_ping + 1
         };
+        if since_a_ping == 5 {
+            break;
+        }
     }
+    assert_eq!(since_a_ping, 5, "pings go on");
     daemon.wait_for_log("the reader thread does not respond");
     os::thaw(reader);
     manager.wait_for("WATCHDOG=1");
