@@ -54,8 +54,8 @@ pub struct ReaderConfig {
     pub max_out_of_order: u32,
     /// The clock for the timeout of events.
     pub clock: ClockKind,
-    /// The longest time between two loops of the reader thread, even if no records arrive; `None`
-    /// for no limit. See [`Totals::rounds`].
+    /// The longest time between two rounds of reading, even if no records arrive; `None` for no
+    /// limit. See [`Totals::rounds`].
     pub heartbeat: Option<Duration>,
 }
 
@@ -123,7 +123,7 @@ pub struct Totals {
     pub missing: u64,
     /// Events in flight: their end has not arrived yet.
     pub in_flight: u64,
-    /// The number of loops of the reader thread, so that a stuck thread can be detected. See
+    /// The number of rounds of reading, by either thread, so that a stuck one can be detected. See
     /// [`ReaderConfig::heartbeat`].
     pub rounds: u64,
 }
