@@ -8,6 +8,8 @@
 //! `resolve::processes` follows lives too, but only to find descriptors, which inodes then prove; so
 //! it may take more for granted.
 
+mod sight;
+
 use std::sync::Arc;
 
 use crate::{
@@ -21,6 +23,9 @@ use crate::{
     model::{Identity, Origin},
 };
 
+pub(super) use sight::{Act, Live, Sight, User, is_near};
+pub use sight::{Answer, Found, Kernel};
+
 /// Lives of one host, and bytes of their texts.
 const MAX_LIVES: usize = 16_384;
 const MAX_TEXT_BYTES: usize = 2 << 20;
@@ -29,103 +34,6 @@ const MAX_FORKS: usize = 1024;
 const MAX_FORK_BYTES: usize = 128 << 10;
 /// A longer command line is not remembered.
 const MAX_COMMANDLINE_BYTES: usize = 16 << 10;
-/// The kernel is not asked about records that are older than this, in milliseconds: their process
-/// may be gone, and its pid given out again.
-const MAX_AGE: u64 = 1000;
-
-/// A process, as one record shows it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sight<'a> {
-    pub(super) pid: u32,
-    /// Unset in a record from user space.
-    pub(super) ppid: u32,
-    pub(super) session: u32,
-    pub(super) user: User,
-    /// The stamp, in milliseconds since 1970-01-01.
-    pub(super) time: u64,
-    pub(super) serial: u32,
-    /// The path of the program that runs; empty if the record does not say.
-    pub(super) exe: &'a [u8],
-    pub(super) act: Act<'a>,
-}
-
-/// What a process did to itself or to others.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Act<'a> {
-    /// Nothing of this.
-    Other,
-    /// It started a program, with its own rights (`is_plain`) or with others.
-    Executed {
-        commandline: &'a [u8],
-        script: &'a [u8],
-        is_plain: bool,
-    },
-    /// It made a process, perhaps as a child of its own parent (CLONE_PARENT in clone(2)).
-    Forked { child: u32, is_sibling: bool },
-    /// It ended.
-    Exited,
-}
-
-/// The kind of user that rules tell apart: logged in or not, root or not.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct User(u8);
-
-impl User {
-    pub(super) fn of(auid: u32, uid: u32) -> User {
-        let is_logged_in = auid != Identity::UNSET;
-        User(1 << (2 * u8::from(is_logged_in) + u8::from(uid == 0)))
-    }
-}
-
-/// The live system's answer about a pid.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Answer {
-    /// The system cannot tell.
-    Silence,
-    /// No process has this pid.
-    Gone,
-    /// The number that the kernel gave to the process that has this pid now. No other process has
-    /// it, until the next boot.
-    Process(u64),
-}
-
-/// The questions that may be asked of a live system. They are answered at once.
-pub trait Kernel {
-    /// The process that has a pid now.
-    fn process(&self, pid: u32) -> Answer;
-}
-
-/// The live system, at a time.
-#[derive(Clone, Copy)]
-pub(super) struct Live<'k> {
-    pub(super) kernel: &'k dyn Kernel,
-    /// In milliseconds since 1970-01-01.
-    pub(super) now: u64,
-}
-
-/// A process that was found at the start.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Found {
-    /// Its process id.
-    pub pid: u32,
-    /// Process id of the parent.
-    pub ppid: u32,
-    /// Real user id.
-    pub uid: u32,
-    /// Login user id.
-    pub auid: u32,
-    /// Audit session.
-    pub session: u32,
-    /// What [`Kernel::process`] says of it.
-    pub answer: Answer,
-    /// The path of its executable; empty if it is not known.
-    pub exe: Vec<u8>,
-    /// Its arguments, each ended by NUL (`/proc/PID/cmdline`).
-    pub cmdline: Vec<u8>,
-    /// The groups of its resources (`/proc/PID/cgroup`).
-    pub cgroup: Vec<u8>,
-}
 
 /// Whether a record is of the life that is known of its pid.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -624,11 +532,6 @@ impl Processes {
         };
         is_covered && is_of_then && life.program.confirmed >= self.doubt.since()
     }
-}
-
-/// Whether a record is so new that a live system can be asked about its process.
-pub(super) fn is_near(time: u64, now: u64) -> bool {
-    now.saturating_sub(time) <= MAX_AGE
 }
 
 /// Whether two paths of programs are those of one file, which may have been removed in between.

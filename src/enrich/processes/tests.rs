@@ -322,25 +322,32 @@ impl Kernel for Always {
     }
 }
 
+const EXECUTED: Act<'_> = Act::Executed {
+    commandline: b"sh",
+    script: b"",
+    is_plain: true,
+};
+
+/// A shell of root, in a record.
+fn shell(pid: u32, ppid: u32, time: u64, act: Act<'_>) -> Sight<'_> {
+    Sight {
+        pid,
+        ppid,
+        session: 1,
+        user: User::of(0, 0),
+        time,
+        serial: 1,
+        exe: b"/bin/sh",
+        act,
+    }
+}
+
 #[test]
 fn a_pid_that_was_set_back_is_that_of_another_process_if_the_kernel_says_so() {
     let mut processes = Processes::new();
     processes.start(&[], 32_768, 400, 0);
     let mut see = |time: u64, number: u64| {
-        let sight = Sight {
-            pid: 500,
-            ppid: 300,
-            session: 1,
-            user: User::of(0, 0),
-            time,
-            serial: 1,
-            exe: b"/bin/sh",
-            act: Act::Executed {
-                commandline: b"sh",
-                script: b"",
-                is_plain: true,
-            },
-        };
+        let sight = shell(500, 300, time, EXECUTED);
         let kernel = &Always(Answer::Process(number));
         let subject = processes.see(&sight, 0, Some(Live { kernel, now: time }));
         processes.life(subject).unwrap().0.birth
@@ -355,20 +362,7 @@ fn a_process_that_is_gone_is_no_parent_once_another_has_its_pid() {
     let mut processes = Processes::new();
     processes.start(&[], 32_768, 400, 0);
     let mut see = |pid: u32, ppid: u32, time: u64, now: u64, answer: Answer| {
-        let sight = Sight {
-            pid,
-            ppid,
-            session: 1,
-            user: User::of(0, 0),
-            time,
-            serial: 1,
-            exe: b"/bin/sh",
-            act: Act::Executed {
-                commandline: b"sh",
-                script: b"",
-                is_plain: true,
-            },
-        };
+        let sight = shell(pid, ppid, time, EXECUTED);
         let kernel = &Always(answer);
         let subject = processes.see(&sight, 0, Some(Live { kernel, now }));
         let life = processes.life(subject).unwrap().0;
@@ -384,16 +378,7 @@ fn a_process_that_is_gone_is_no_parent_once_another_has_its_pid() {
 fn a_second_fork_with_the_same_stamp_and_pid_is_of_another_process() {
     let mut processes = Processes::new();
     let mut see = |pid: u32, ppid: u32, act: Act<'_>| {
-        let sight = Sight {
-            pid,
-            ppid,
-            session: 1,
-            user: User::of(0, 0),
-            time: 1000,
-            serial: 1,
-            exe: b"/bin/sh",
-            act,
-        };
+        let sight = shell(pid, ppid, 1000, act);
         let subject = processes.see(&sight, 0, None);
         let life = processes.life(subject).unwrap().0;
         processes.parent(life).is_some()
@@ -402,16 +387,11 @@ fn a_second_fork_with_the_same_stamp_and_pid_is_of_another_process() {
         child: 501,
         is_sibling: false,
     };
-    let exec = Act::Executed {
-        commandline: b"sh",
-        script: b"",
-        is_plain: true,
-    };
-    see(500, 400, exec);
+    see(500, 400, EXECUTED);
     // The child is faster than its parent.
-    assert!(see(501, 500, exec));
+    assert!(see(501, 500, EXECUTED));
     see(500, 400, fork);
-    assert!(see(502, 501, exec));
+    assert!(see(502, 501, EXECUTED));
     see(500, 400, fork);
-    assert!(!see(503, 501, exec));
+    assert!(!see(503, 501, EXECUTED));
 }
