@@ -184,6 +184,11 @@ impl Enricher {
         !self.keys.is_empty()
     }
 
+    /// Whether it adds a fact, if that is known.
+    pub fn has(&self, key: Key) -> bool {
+        self.keys.has(key)
+    }
+
     /// Whether it asks a live system, and so has to be told the time.
     pub fn is_live(&self) -> bool {
         self.system.is_some() || self.cgroups.is_some()

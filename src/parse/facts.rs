@@ -101,7 +101,7 @@ pub struct CallRecord<'a> {
 ///
 /// Decoded text is allocated in `arena`; other text is borrowed from the group.
 pub fn facts<'a>(group: &AuditMessageGroup<'a>, arena: &'a Arena) -> Facts<'a> {
-    parse(group, &mut Known::default(), arena.bump())
+    parse(group, &mut Known::nothing(), arena.bump())
 }
 
 /// Parses the records of one event after the other, and reads texts that recur only once.
@@ -119,20 +119,29 @@ impl Parser {
 
 impl Default for Parser {
     fn default() -> Parser {
-        Parser {
-            known: Known {
-                ids: LastIds::default(),
-                paths: path::Tails::new(),
-            },
-        }
+        let known = Known {
+            paths: path::Tails::new(),
+            ..Known::nothing()
+        };
+        Parser { known }
     }
 }
 
-/// What was read in the records of earlier events. By default, nothing of PATH records is kept.
-#[derive(Debug, Default)]
+/// Values that earlier records had.
+#[derive(Debug)]
 struct Known {
     ids: LastIds,
     paths: path::Tails,
+}
+
+impl Known {
+    /// Without room for PATH records: enough to parse one event.
+    fn nothing() -> Known {
+        Known {
+            ids: LastIds::default(),
+            paths: path::Tails::default(),
+        }
+    }
 }
 
 fn parse<'a>(group: &AuditMessageGroup<'a>, known: &mut Known, arena: &'a Bump) -> Facts<'a> {

@@ -3,7 +3,11 @@
 use std::time::Instant;
 
 use auditrd::{
-    Arena, AuditEvent, AuditMessageGroup, encode::raw, enrich::Enricher, model::Container, parse,
+    Arena, AuditEvent, AuditMessageGroup,
+    encode::raw,
+    enrich::{Enricher, Key},
+    model::Container,
+    parse::{self, Parser},
 };
 
 use super::{super::format::Form, Marshaller, now};
@@ -39,7 +43,8 @@ impl Marshaller {
         };
         let is_raw = matches!(self.form, Form::Raw);
         if is_raw && self.dropper.is_none() {
-            let container = container(&mut self.enricher, &group, &self.arena);
+            let (parser, enricher) = (&mut self.parser, &mut self.enricher);
+            let container = container(parser, enricher, &group, &self.arena);
             let write = |out: &mut Vec<u8>| raw::line(&group, container.as_ref(), out);
             return self.sink.line(records, write);
         }
@@ -97,16 +102,18 @@ impl Marshaller {
     }
 }
 
-/// The container of an event's process, for which it need not be classified.
+/// The container of an event's process, for which the event need not be classified.
 fn container<'a>(
+    parser: &mut Parser,
     enricher: &'a mut Enricher,
     group: &AuditMessageGroup<'a>,
     arena: &'a Arena,
 ) -> Option<Container<'a>> {
-    if !enricher.is_needed() {
+    if !enricher.has(Key::Container) {
         return None;
     }
-    observe(enricher, group, &parse::facts(group, arena), None);
+    let facts = parser.facts(group, arena);
+    observe(enricher, group, &facts, None);
     enricher.who(arena).container
 }
 
