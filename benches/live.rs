@@ -198,7 +198,7 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    /// So many files per second; 0 for as many as possible.
+    /// This number of files per second; 0 for as many as possible.
     fn at(directory: &'a Path, files: u64, rate: u64) -> Work<'a> {
         Work {
             directory,

@@ -134,7 +134,7 @@ impl Aggregator {
         }
     }
 
-    /// Ends the windows of a host that are over. What goes on gets another window.
+    /// Ends the windows of a host that are over. Events that go on get another window.
     fn end_windows(&mut self, node: &[u8]) {
         while let Some((key, window)) = self.windows.pop_due(node, self.now) {
             if window.repeats.is_some() {

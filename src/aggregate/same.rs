@@ -1,4 +1,4 @@
-//! What repeated events have in common.
+//! The common part of repeated events.
 
 use bumpalo::collections::Vec;
 

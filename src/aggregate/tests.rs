@@ -58,7 +58,7 @@ fn taken(aggregator: &mut Aggregator) -> Vec<Held> {
     std::iter::from_fn(|| aggregator.take()).collect()
 }
 
-/// What is written: the serial of a line, and the events that it stands for, if they were held.
+/// A line that is written: its serial, and the events that it stands for, if they were held.
 type Written = (u32, Option<(u64, Timestamp, Timestamp)>);
 
 fn written(held: &Held) -> Written {
@@ -101,7 +101,7 @@ struct Open {
 }
 
 impl Model {
-    /// Ends the windows that `is_over` says, the first one first, and writes what they held.
+    /// Ends the windows that are over, the first one first, and writes their lines.
     fn end(&mut self, is_over: impl Fn(&Open) -> bool, next: Option<u64>) {
         loop {
             let over = self.windows.iter().filter(|window| is_over(window));
@@ -215,7 +215,7 @@ proptest! {
 }
 
 #[test]
-fn what_goes_on_has_a_line_in_each_interval() {
+fn events_that_go_on_have_a_line_in_each_interval() {
     let mut aggregator = Aggregator::live(MINUTE);
     let mut counts = Vec::new();
     for second in 0..600 {
@@ -272,10 +272,9 @@ fn a_host_that_falls_silent_has_its_line_while_others_go_on() {
     assert!(matches!(lines[..], [(61..=76, 2)]), "{lines:?}");
 }
 
-/// Events of many forms and of huge ones: whoever writes them cannot fill the memory, and makes
-/// more lines, not fewer.
+/// Many different events, and huge ones: they cannot fill the memory, and none is left out.
 #[test]
-fn memory_is_bounded_and_what_has_no_room_is_written_early() {
+fn memory_is_bounded_and_lines_without_room_are_written_early() {
     const WINDOWS: usize = 256;
     const BYTES: usize = 1 << 20;
     let mut aggregator = Aggregator::live(MINUTE);

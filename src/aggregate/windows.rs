@@ -6,10 +6,10 @@ use hashbrown::HashMap;
 
 use crate::model::{Millis, Repeats};
 
-/// What a window takes besides its texts: it is in three maps.
+/// Bytes that a window takes besides its texts: it is in three maps.
 const WINDOW_BYTES: usize = 256;
 
-/// What events of one window have in common.
+/// The common part of the events of one window.
 pub(super) type Key = Arc<[u8]>;
 
 /// The events that were held since a time.

@@ -9,7 +9,7 @@ use crate::{
     parse::{decode, is_plain, offset},
 };
 
-/// Decodes records, and reuses what was found in the last plain one. A BPRM_FCAPS record comes with
+/// Decodes records, and finds the fields of the last plain one again without decoding it. A BPRM_FCAPS record comes with
 /// each program that root starts, and is mostly the same.
 #[derive(Debug, Default)]
 pub(super) struct Decoded {
@@ -77,7 +77,7 @@ mod tests {
     use crate::model::record_type::{AUDIT_AVC, AUDIT_BPRM_FCAPS, AUDIT_CAPSET};
 
     #[test]
-    fn a_record_is_decoded_the_same_whatever_was_before_it() {
+    fn earlier_records_do_not_change_how_a_record_is_decoded() {
         let records = [
             (AUDIT_BPRM_FCAPS, "fver=0 fp=0 old_pp=1ff"),
             (AUDIT_BPRM_FCAPS, "fver=0 fp=0 old_pp=1ff"),

@@ -341,7 +341,7 @@ pub(crate) enum ProcessCall {
     Ends,
 }
 
-/// What a call means for processes, whether it succeeded or not.
+/// The effect of a call on processes, whether it succeeded or not.
 pub(crate) fn process_call(call: &CallRecord, facts: &Facts) -> Option<ProcessCall> {
     match identify(call) {
         (Some(name), Some(Call::Fork)) => Some(ProcessCall::Forks(name)),

@@ -17,8 +17,8 @@ const FILES: [&str; 2] = ["passwd", "group"];
 /// How often to look whether they have changed.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// What a file was when it was read: the device, the inode, the size, and when it was changed, in
-/// seconds and nanoseconds.
+/// The state of a file when it was read: the device, the inode, the size, and the time of its last
+/// change, in seconds and nanoseconds.
 type Stamp = (u64, u64, u64, i64, i64);
 
 /// The files of names.
@@ -36,7 +36,7 @@ impl Accounts {
     }
 
     fn read_in(directory: &Path, now: Instant) -> (Accounts, [Vec<u8>; 2]) {
-        // Before the texts: what changes in between is read again.
+        // Before the texts: after a change in between, they are read again.
         let accounts = Accounts {
             directory: directory.to_owned(),
             stamps: stamps(directory),

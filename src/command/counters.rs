@@ -31,7 +31,7 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// An event of so many records is held.
+    /// Counts an event that is held, with this many records.
     pub(crate) fn hold(&mut self, records: u64) {
         self.aggregated += 1;
         self.held += 1;

@@ -1,4 +1,4 @@
-//! What a line mostly has in common with the one before it.
+//! The parts of a line that are mostly the same as in the lines before it.
 
 use crate::model::{
     Attributes, EventRecord, Identity, Login, Origin, Parent, RecordType, Timestamp,
@@ -20,7 +20,7 @@ pub(super) struct Last {
     time_text: [u8; 24],
     ids: Identity,
     ids_text: [u8; ROOM],
-    /// How much of the text there is; nothing of no ids yet.
+    /// The length of the text; 0 if there are no ids yet.
     ids_length: usize,
     /// By pid. Command lines are long, and many have to be escaped.
     parents: Vec<Memo<(u32, Option<Origin>, bool)>>,
@@ -36,19 +36,19 @@ pub(super) struct Last {
 /// The owners of a file, and which other attributes it has.
 type Owners = (Option<u32>, Option<u32>, [bool; 2]);
 
-/// Something that consists of texts and a few other values, and what was written of it.
+/// Texts and a few other values, and the part of a line that was written for them.
 #[derive(Clone, Debug, Default)]
 struct Memo<V> {
     values: V,
     /// The texts, one behind the other, and the length of each.
     texts: Vec<u8>,
     lengths: Vec<usize>,
-    /// Empty while nothing is known.
+    /// Empty while no part is known.
     written: Vec<u8>,
 }
 
 impl<V: PartialEq> Memo<V> {
-    /// Appends what `write` writes of these values and texts, which is the same for the same ones.
+    /// Appends the part for these values and texts. If it is not known, `write` writes it.
     fn append<'t>(
         &mut self,
         values: V,
@@ -118,7 +118,7 @@ impl Last {
         &self.time_text
     }
 
-    /// Appends what `write` writes of a parent. Mostly it is one of the last few.
+    /// Appends a parent as [`Memo::append`] does. Mostly it is one of the last few.
     pub(super) fn parent(
         &mut self,
         parent: &Parent,
@@ -137,7 +137,7 @@ impl Last {
         }
     }
 
-    /// Appends what `write` writes of ancestors. Mostly they are the same again.
+    /// Appends ancestors as [`Memo::append`] does.
     pub(super) fn ancestors(
         &mut self,
         ancestors: &[&[u8]],
@@ -148,7 +148,7 @@ impl Last {
         self.ancestors.append((), texts, out, write);
     }
 
-    /// Appends what `write` writes of a login. Mostly it is the same again.
+    /// Appends a login as [`Memo::append`] does.
     pub(super) fn login(
         &mut self,
         login: &Login,
@@ -161,7 +161,7 @@ impl Last {
         self.login.append(values, texts, out, write);
     }
 
-    /// Appends what `write` writes of names. Mostly they are the same again.
+    /// Appends names as [`Memo::append`] does.
     pub(super) fn names(
         &mut self,
         names: &[(&[u8], &[u8])],
@@ -172,7 +172,7 @@ impl Last {
         self.names.append((), texts, out, write);
     }
 
-    /// Appends what `write` writes of records. A single plain one is mostly the same again.
+    /// Appends records. A single plain one is mostly the same again.
     pub(super) fn records(
         &mut self,
         records: &[EventRecord],
@@ -193,7 +193,7 @@ impl Last {
         self.record.append(Some(record_type), texts, out, write);
     }
 
-    /// Appends what `write` writes of attributes without the inode. Many files share them.
+    /// Appends attributes without the inode as [`Memo::append`] does. Many files share them.
     pub(super) fn attributes(
         &mut self,
         attributes: &Attributes,
@@ -213,8 +213,8 @@ impl Last {
         }
     }
 
-    /// Appends what `write` writes of ids. It may write all but those of the process, and mostly it is
-    /// the same again.
+    /// Appends the ids that `write` writes, all but those of the process. Mostly they are the same
+    /// again.
     #[inline]
     pub(super) fn ids(
         &mut self,
@@ -241,7 +241,7 @@ impl Last {
     }
 }
 
-/// The place of attributes in a table, by what mostly differs between files.
+/// The place of attributes in a table, by those that mostly differ between files.
 #[inline]
 fn place([dev, mode]: [&[u8]; 2], ouid: Option<u32>) -> usize {
     let end = |text: &[u8]| text.last_chunk().map_or(0, |end| u32::from_le_bytes(*end));
@@ -255,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_reads_the_same_whatever_was_before_it() {
+    fn earlier_lines_do_not_change_the_text_of_a_time() {
         let mut last = Last::default();
         for (seconds, millis) in [(0, 7), (0, 0), (5, 0), (5, 999), (5, 10), (4, 10), (0, 10)] {
             let time = Timestamp { seconds, millis };

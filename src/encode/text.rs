@@ -94,7 +94,7 @@ pub(super) fn string(text: &[u8], out: &mut Vec<u8>) -> bool {
 }
 
 pub(super) fn escaped(text: &[u8], out: &mut Vec<u8>) -> bool {
-    // It is found to be UTF-8 in a fraction of the time that it takes to look for what is not.
+    // To check that a text is UTF-8 takes a fraction of the time that replacing bad bytes takes.
     let (readable, is_text) = match str::from_utf8(text) {
         Ok(text) => (Cow::Borrowed(text), true),
         Err(_) => (String::from_utf8_lossy(text), false),

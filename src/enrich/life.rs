@@ -13,7 +13,7 @@ use crate::{
     model::{Identity, Origin},
 };
 
-/// What is known of one process. Times are in milliseconds since 1970-01-01.
+/// The facts about one process. Times are in milliseconds since 1970-01-01.
 #[derive(Clone, Debug)]
 pub(super) struct Life {
     /// Tells this life from all others of the same host.

@@ -101,7 +101,7 @@ struct System {
     boot_id: Vec<u8>,
 }
 
-/// What is known of the live system at the start.
+/// The facts about the live system at the start.
 pub struct Start {
     /// Answers questions about processes.
     pub kernel: Box<dyn Kernel + Send>,

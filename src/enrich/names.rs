@@ -32,7 +32,7 @@ pub(super) struct Names {
     known: Known,
     /// They are those of the live system.
     is_live: bool,
-    /// What auditd appended to the last event that had any, and to which ids.
+    /// The ids and the appended names of the last event that had any.
     learned: (Identity, Vec<u8>),
     /// The names in the last event: of its process, and of the owner of its file.
     of_process: Named<Identity>,

@@ -53,7 +53,7 @@ pub(super) struct Places {
     nothing: Arc<Standing>,
 }
 
-/// What is known of the place of one life. Lives with the same share it.
+/// The facts about the place of one life. Lives with the same share it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Standing {
     /// By its cgroup.
@@ -254,7 +254,7 @@ impl Standing {
         let by_cgroup = place.and_then(|place| place.container.as_ref());
         let by_descent = self.inside.as_deref();
         let container = by_cgroup.or(by_descent).map(|container| {
-            // The one may have what the other lacks.
+            // Each may have a fact that the other lacks.
             let other = by_descent.filter(|other| other.id == container.id);
             let runtime = container.runtime.or(other.and_then(|other| other.runtime));
             let mut known = model::Container::new(&container.id);
@@ -354,7 +354,7 @@ mod tests {
 
     const NONE: u32 = Identity::UNSET;
 
-    /// The places of processes, and what is known of each.
+    /// The places of processes, with the facts about each.
     #[derive(Default)]
     struct Host {
         places: Places,

@@ -152,12 +152,12 @@ fn meant(key: Key, value: &str) -> &str {
     }
 }
 
-/// Expressions by what they do.
+/// Expressions by their effect.
 #[derive(Clone, Debug, Default)]
 pub struct Lists {
-    /// What to leave out.
+    /// Those whose events are left out.
     pub drop: Vec<Expression>,
-    /// What to write nevertheless.
+    /// Those whose events are written nevertheless.
     pub keep: Vec<Expression>,
 }
 

@@ -7,7 +7,7 @@ use crate::model::{AuditEvent, Detail, Identity, Login};
 pub(super) enum Value<'a> {
     Text(&'a [u8]),
     Number(i64),
-    /// Only where it is true; what is false is absent.
+    /// A flag that is set. One that is not set has no value.
     Flag,
 }
 

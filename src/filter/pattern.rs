@@ -1,4 +1,4 @@
-//! What a value is compared with.
+//! Patterns that values are compared with.
 
 use std::{
     ffi::OsStr, fs, net::IpAddr, ops::RangeInclusive, os::unix::ffi::OsStrExt, path::Path,
@@ -10,7 +10,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use super::keys::{Class, Value};
 use crate::bytes::integer;
 
-/// What a value is compared with.
+/// A pattern that values are compared with.
 #[derive(Clone, Debug)]
 pub(super) enum Pattern {
     Text(Vec<u8>),
@@ -95,7 +95,7 @@ impl Pattern {
         }
     }
 
-    /// Whether a value is what it is compared with.
+    /// Whether a value matches.
     pub(super) fn matches(&self, value: Value<'_>) -> bool {
         match (self, value) {
             (Pattern::Text(text), Value::Text(value)) => text == value,

@@ -81,7 +81,7 @@ fn conditions_are_met_by_decoded_values() {
 }
 
 #[test]
-fn what_is_unusual_is_left_out_only_by_an_expression_that_says_so() {
+fn unusual_events_are_left_out_only_by_an_expression_that_says_so() {
     let drops = |lines: &str, event: &AuditEvent<'_>| filters(lines).drops(event).is_some();
     with_event(UNLINK, |event| {
         event.success = Some(b"no");
@@ -104,7 +104,7 @@ fn what_is_unusual_is_left_out_only_by_an_expression_that_says_so() {
 }
 
 #[test]
-fn what_is_to_be_kept_is_kept() {
+fn keeping_wins_over_dropping() {
     with_event(UNLINK, |event| {
         let all = filters("# all\n\ndrop uid=0\nkeep path=/tmp/**,auid=1000\n");
         assert_eq!(all.drops(event), None);
@@ -115,7 +115,7 @@ fn what_is_to_be_kept_is_kept() {
 }
 
 #[test]
-fn a_wrong_expression_says_what_is_wrong() {
+fn the_error_about_an_expression_names_the_mistake() {
     for (text, cause) in [
         ("drop", "line 1: neither drop EXPR nor keep EXPR"),
         ("\nlose uid=0", "line 2: neither"),
@@ -210,7 +210,7 @@ fn expressions(most: usize) -> impl Strategy<Value = Vec<String>> {
 
 proptest! {
     #[test]
-    fn the_index_finds_what_trying_all_expressions_finds(
+    fn the_index_finds_the_same_expressions_as_a_search_of_all(
         drop in expressions(12),
         keep in expressions(3),
         is_login in any::<bool>(),

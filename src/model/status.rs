@@ -30,7 +30,7 @@ pub struct Status<'a> {
     pub changes: &'a [Change],
     /// All counters, by name.
     pub counters: &'a [(&'a str, u64)],
-    /// What is left out of the output.
+    /// The events and texts that are left out of the output.
     pub filters: Filters<'a>,
     /// The names that were read at the start, and whether more are being read.
     pub priming: Option<(u64, bool)>,
@@ -168,7 +168,7 @@ impl ChangedBy {
     }
 }
 
-/// What is left out of the output.
+/// The events and texts that are left out of the output.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Filters<'a> {

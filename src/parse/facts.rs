@@ -472,7 +472,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn records_are_read_the_same_whatever_was_before_them(
+        fn earlier_records_do_not_change_how_a_record_is_read(
             bodies in prop::collection::vec(
                 (any::<bool>(), prop::collection::vec(part(), 0..8)),
                 1..60,

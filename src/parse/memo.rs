@@ -1,4 +1,4 @@
-//! What was read in texts that recur.
+//! The fields of texts that recur.
 //!
 //! Most records end as earlier ones did: a process keeps its ids, and files of one kind on one device
 //! have the same attributes. Such a text is compared as a whole, and its fields are not read again.
@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::{bytes::sum, parse::offset};
 
-/// Texts, each with what was read in it. A text has one place in the table and takes it from any
+/// Texts, each with its fields. A text has one place in the table and takes it from any
 /// other, so memory is limited.
 #[derive(Debug, Default)]
 pub(super) struct Memo<T> {
@@ -27,15 +27,15 @@ impl<T: Default> Memo<T> {
         }
     }
 
-    /// What was read in a text.
+    /// The fields of a text, if it is known.
     #[inline]
     pub(super) fn get(&self, text: &[u8]) -> Option<&T> {
         let (known, value) = self.slots.get(self.index(text))?;
         (known == text).then_some(value)
     }
 
-    /// Keeps what was read in a text. It must not depend on anything else, and an empty text has to
-    /// have the default.
+    /// Keeps the fields of a text. They must depend on nothing else, and those of an empty text must be
+    /// the default.
     pub(super) fn put(&mut self, text: &[u8], value: T) {
         let index = self.index(text);
         if let Some(slot) = self.slots.get_mut(index)

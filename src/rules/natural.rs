@@ -29,7 +29,7 @@ fn stem(name: &[u8]) -> &[u8] {
     &name[..end]
 }
 
-/// Compares texts by turns: what has no digits, then a number.
+/// Compares a part without digits, then a number, and so on.
 fn versions(mut one: &[u8], mut other: &[u8]) -> Ordering {
     while !one.is_empty() || !other.is_empty() {
         let (text, other_text) = (split(&mut one, false), split(&mut other, false));

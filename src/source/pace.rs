@@ -31,7 +31,7 @@ const PEAK_BYTES_PER_MILLI: usize = 700 << 10;
 /// woken late.
 const SAFETY_FACTOR: usize = 8;
 /// The least number of records per longest nap, those of about eleven events. With fewer, naps would
-/// only delay events. A host with 250 events per second hardly ever has so many in that time.
+/// only delay events. A host with 250 events per second seldom reaches this number.
 const MIN_RECORDS_PER_NAP: u32 = 64;
 /// The number of records that should accumulate during a nap.
 const TARGET_RECORDS_PER_NAP: u32 = 256;

@@ -117,7 +117,7 @@ fn no_event_is_lost_and_no_line_is_changed_in_any_log() {
 
 /// Each log, in the formats that have events. The account is checked by `replay_raw`.
 #[test]
-fn every_format_counts_what_it_holds() {
+fn every_format_has_the_number_of_repeated_events() {
     for name in LOGS {
         let count = |format: &[&str]| {
             let output = replay_raw(log(name), &[format, &["--aggregate", "1h"]].concat()).stdout;
@@ -176,7 +176,7 @@ fn each_host_of_a_log_has_its_own_clock() {
 }
 
 #[test]
-fn what_is_held_is_written_when_a_growing_log_falls_silent() {
+fn held_lines_are_written_when_a_growing_log_falls_silent() {
     let mut running = Running::start(auditrd().args(["-i", "-", "--aggregate", "200ms"]));
     running.write(login(1));
     running.write(login(2));
@@ -197,7 +197,7 @@ fn what_is_held_is_written_when_a_growing_log_falls_silent() {
 }
 
 #[test]
-fn a_stop_signal_writes_what_is_held_before_the_last_status() {
+fn a_stop_signal_writes_held_lines_before_the_last_status() {
     let args = ["-i", "-", "--aggregate", "1h", "--heartbeat", "1h"];
     let mut running = Running::start(auditrd().args(args));
     let start = running.event();

@@ -30,7 +30,7 @@ fn events(log: impl AsRef<[u8]> + Send, args: &[&str]) -> Vec<Value> {
 }
 
 #[test]
-fn what_is_left_out_is_still_remembered() {
+fn events_that_are_left_out_are_still_remembered() {
     let left = events(
         LOG,
         &["--drop", "action=opened", "--drop", "path=/no/such/**"],
@@ -94,7 +94,7 @@ fn every_status_lists_all_that_is_left_out() {
 }
 
 #[test]
-fn every_expression_counts_what_it_leaves_out() {
+fn every_expression_counts_the_events_that_it_leaves_out() {
     let directory = tempfile::tempdir().unwrap();
     let metrics = directory.path().join("metrics");
     let input = directory.path().join("log");

@@ -107,7 +107,7 @@ fn shares(events: &[Value]) -> (usize, [usize; 8]) {
 }
 
 #[test]
-fn the_service_without_rights_knows_most_of_what_root_knows() {
+fn the_service_without_rights_has_most_of_the_context_that_root_has() {
     let Some(mut audit) = Audit::borrow() else {
         return;
     };

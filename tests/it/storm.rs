@@ -9,11 +9,11 @@ use std::{
 
 use crate::common::auditrd;
 
-/// What a replay may take more with the context of events than without: the bound on all that is
-/// remembered of one host (docs/enrich.md).
+/// The memory that a replay may take more with the context of events than without: the bound on the
+/// memory of one host (docs/enrich.md).
 const MAX_CONTEXT_KIB: u64 = 8 << 10;
 
-/// What it may grow after all tables are full.
+/// The growth that is allowed after all tables are full.
 const MAX_GROWTH_KIB: u64 = 2 << 10;
 
 /// A shell that starts programs, each of which ends at once.
@@ -45,7 +45,7 @@ fn process(number: u32, out: &mut impl Write) -> io::Result<()> {
     )
 }
 
-/// Writes the records of many processes. Returns what is left to close.
+/// Writes the records of many processes. Returns the input, which the caller closes.
 fn write(count: u32, input: ChildStdin) -> io::Result<ChildStdin> {
     let mut out = BufWriter::new(input);
     for number in 0..count {

@@ -55,7 +55,7 @@ struct Facts {
     privileges: Option<Privileges>,
 }
 
-/// What is left out of the output.
+/// The events and texts that are left out of the output.
 #[derive(Debug)]
 struct Filters {
     min: String,

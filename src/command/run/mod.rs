@@ -191,7 +191,7 @@ impl Marshaller {
         self.flush()
     }
 
-    /// Does what is due besides writing events.
+    /// Does the tasks that are due besides writing events.
     fn check(
         &mut self,
         reader: &mut AuditReader,

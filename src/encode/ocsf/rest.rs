@@ -59,7 +59,7 @@ pub(super) fn write(event: &AuditEvent, class: Class, object: &mut Nested) {
     object.object("hex", |hex| exact(event, hex));
 }
 
-/// What is known of a process without an id, which is no actor.
+/// The facts about a process without an id, which is no actor.
 fn without_actor(event: &AuditEvent, object: &mut Nested) {
     let (actor, ids) = (&event.actor, &event.actor.ids);
     object.number("ppid", set(ids.ppid));
