@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Extracts seeds for the fuzz targets from the logs in tests/data: one per kind of record and event.
 
-A seed starts with the bytes that its target reads before the text: see the type of its input.
+The argument is the directory for them, in which each target has one of its own. A seed starts with
+the bytes that its target reads before the text: see the type of its input.
 """
 
 import gzip
@@ -11,6 +12,7 @@ import lzma
 import pathlib
 import re
 import struct
+import sys
 
 HERE = pathlib.Path(__file__).parent
 RECORD = re.compile(rb"(?:.*?)type=(\S+) msg=(audit\([^)]*\)): ?(.*)", re.S)
@@ -27,7 +29,7 @@ RULES = [
 
 
 def keep(target, seed):
-    directory = HERE / "corpus" / target
+    directory = pathlib.Path(sys.argv[1], target)
     directory.mkdir(parents=True, exist_ok=True)
     (directory / hashlib.sha1(seed).hexdigest()).write_bytes(seed)
 
