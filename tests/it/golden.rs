@@ -3,6 +3,7 @@
 mod account;
 mod kernels;
 mod pairs;
+mod reports;
 mod shape;
 
 use std::fs;
