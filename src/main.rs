@@ -8,7 +8,7 @@ use std::{
     io::Write,
     path::PathBuf,
     process::{self, ExitCode},
-    thread,
+    slice, thread,
     time::{Duration, Instant},
 };
 
@@ -17,7 +17,6 @@ use auditrd::{
     AuditReader, Classifier, Error,
     confine::Confinement,
     inspector::Inspector,
-    reader::Interrupter,
     resolve::{Absent, Host},
     session::Session,
     sink::Sink,
@@ -32,7 +31,9 @@ use signal_hook::{
 use command::{
     check,
     cli::{Args, Command, unknown_variables},
+    feed::Feed,
     filters::Dropper,
+    jobs::{self, Jobs},
     progress::Progress,
     rules,
     run::{Control, Marshaller},
@@ -129,7 +130,7 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
         _ => Sink::file(&args.output, args.sink()),
     })?;
     let (stopper, stop) = auditrd::source::stop()?;
-    let source = open(args, stop, &mut progress)?;
+    let input = open(args, stop, &confinement, &mut progress)?;
     let mut classifier = Classifier::new(host).with_kinds(args.kinds());
     // With the source open: what happens meanwhile waits in it.
     trees.prime(&mut classifier);
@@ -138,19 +139,27 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
     marshaller.confined(confinement.enter()?);
     let mut config = args.reader();
     config.heartbeat = marshaller.heartbeat();
-    let reader = AuditReader::spawn(source, stopper, config)?;
-    let interrupter = reader.interrupter();
     let (control, controlled) = unbounded();
     thread::scope(|scope| {
+        let feed = match input {
+            Input::Source(source) => Feed::Reader(AuditReader::spawn(source, stopper, config)?),
+            Input::Jobs(inputs) => {
+                let pipeline = marshaller.pipeline();
+                Feed::Jobs(Jobs::start(
+                    scope, args, inputs, stopper, &config, pipeline,
+                )?)
+            }
+        };
+        let interrupt = feed.interrupter();
         let wake_main = Waker(signals.handle());
         let thread = thread::Builder::new()
             .name("marshaller".to_owned())
             .spawn_scoped(scope, move || {
                 let _wake_main = wake_main;
-                marshaller.run(reader, &controlled)
+                marshaller.run(feed, &controlled)
             })
             .context("cannot start the marshaller thread")?;
-        forward(&mut signals, &control, &interrupter);
+        forward(&mut signals, &control, &*interrupt);
         match thread.join() {
             Ok(result) => Ok(result?),
             Err(panic) => std::panic::resume_unwind(panic),
@@ -167,17 +176,35 @@ impl Drop for Waker {
     }
 }
 
-fn open(args: &Args, stop: Stop, progress: &mut Progress) -> Result<Box<dyn Source>, Error> {
+/// What is read.
+enum Input {
+    /// The kernel's socket, or logs of the same hosts.
+    Source(Box<dyn Source>),
+    /// Logs of different hosts.
+    Jobs(jobs::Inputs),
+}
+
+fn open(
+    args: &Args,
+    stop: Stop,
+    confinement: &Confinement,
+    progress: &mut Progress,
+) -> Result<Input, Error> {
     if args.is_live() {
         let mut client = ClientConfig::new(args.membership());
         client.receive_buffer = args.recv_buffer;
         client.backlog_limit = args.backlog_limit;
         client.backlog_note = Some(note("backlog"));
-        return Ok(Box::new(LiveSource::open(&client, stop)?));
+        return Ok(Input::Source(Box::new(LiveSource::open(&client, stop)?)));
+    }
+    if let Some(jobs) = args.jobs {
+        let inputs = jobs::Inputs::open(&args.input, jobs, &stop, confinement)?;
+        progress.show(&inputs.sources, args);
+        return Ok(Input::Jobs(inputs));
     }
     let source = LogSource::open(&args.input, stop)?;
-    progress.show(&source, args);
-    Ok(Box::new(source))
+    progress.show(slice::from_ref(&source), args);
+    Ok(Input::Source(Box::new(source)))
 }
 
 /// Loads the rules of `--rules`. They are put back when the session is dropped, and so after the
@@ -207,7 +234,7 @@ const SAME_REQUEST: Duration = Duration::from_secs(1);
 
 /// Forwards signals to the marshaller thread until it ends. A second request to stop exits at once,
 /// even if the output is stuck.
-fn forward(signals: &mut Signals, control: &Sender<Control>, interrupter: &Interrupter) {
+fn forward(signals: &mut Signals, control: &Sender<Control>, interrupt: &dyn Fn()) {
     let mut stopping: Option<Instant> = None;
     for signal in signals.forever() {
         let message = match signal {
@@ -227,6 +254,6 @@ fn forward(signals: &mut Signals, control: &Sender<Control>, interrupter: &Inter
         };
         // This fails only if the marshaller thread has ended already.
         let _ = control.send(message);
-        interrupter.interrupt();
+        interrupt();
     }
 }

@@ -41,7 +41,7 @@ _auditrd() {
 
     case "${cmd}" in
         auditrd)
-            opts="-i -o -v -q -h -V --input --unicast --prime --prime-from --prime-snapshot --rules --recv-buffer --backlog-limit --min --max --events --drop --keep --filter --aggregate --redact --no-args --enrich --output --max-size --max-files --fsync --format --pretty --max-line --queue --event-timeout --max-out-of-order --user --group --no-confine --stats-interval --heartbeat --metrics-file --verbose --quiet --help --version check rules"
+            opts="-i -j -o -v -q -h -V --input --jobs --unicast --prime --prime-from --prime-snapshot --rules --recv-buffer --backlog-limit --min --max --events --drop --keep --filter --aggregate --redact --no-args --enrich --output --max-size --max-files --fsync --format --pretty --max-line --queue --event-timeout --max-out-of-order --user --group --no-confine --stats-interval --heartbeat --metrics-file --verbose --quiet --help --version check rules"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -52,6 +52,14 @@ _auditrd() {
                     return 0
                     ;;
                 -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_auditrd_global_optspecs
-    string join \n i/input= unicast prime= prime-from= prime-snapshot= rules= recv-buffer= backlog-limit= min= max= events= drop= keep= filter= aggregate= redact= no-args enrich= o/output= max-size= max-files= fsync= format= pretty max-line= queue= event-timeout= max-out-of-order= user= group= no-confine stats-interval= heartbeat= metrics-file= v/verbose q/quiet h/help V/version
+    string join \n i/input= j/jobs= unicast prime= prime-from= prime-snapshot= rules= recv-buffer= backlog-limit= min= max= events= drop= keep= filter= aggregate= redact= no-args enrich= o/output= max-size= max-files= fsync= format= pretty max-line= queue= event-timeout= max-out-of-order= user= group= no-confine stats-interval= heartbeat= metrics-file= v/verbose q/quiet h/help V/version
 end
 
 function __fish_auditrd_needs_command
@@ -24,7 +24,8 @@ function __fish_auditrd_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c auditrd -n "__fish_auditrd_needs_command" -s i -l input -d 'Replay a log instead of listening; - is standard input; several files are read in the order of their first records' -r -F
+complete -c auditrd -n "__fish_auditrd_needs_command" -s i -l input -d 'Replay a log instead of listening; - is standard input, and a directory stands for the files in it; several files are read in the order of their first records' -r -F
+complete -c auditrd -n "__fish_auditrd_needs_command" -s j -l jobs -d 'Replay this many inputs at the same time, each as the log of a host of its own, and write their events in the order of the inputs; the files of a directory are one input' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -l prime -d 'Read the names of all files below a directory at the start, so that paths can be resolved by them; repeatable' -r -F
 complete -c auditrd -n "__fish_auditrd_needs_command" -l prime-from -d 'Take the names from a file that --prime-snapshot wrote, instead of reading the directories' -r -F
 complete -c auditrd -n "__fish_auditrd_needs_command" -l prime-snapshot -d 'Write the names that --prime reads to a file, and exit' -r -F

@@ -10,7 +10,7 @@ use std::fmt::{self, Write};
 use auditrd::{aggregate::Held, reader::Totals, sink::Sink};
 
 /// The counters that the marshaller thread keeps itself.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counters {
     /// Lines truncated to `--max-line`.
     pub(crate) shortened: u64,
@@ -28,9 +28,40 @@ pub(crate) struct Counters {
     pub(crate) held: u64,
     /// Their records.
     pub(crate) held_records: u64,
+    /// With --jobs: lines that the output has not got yet.
+    pub(crate) waiting: u64,
+    /// Their bytes.
+    pub(crate) waiting_bytes: u64,
 }
 
 impl Counters {
+    /// Adds the counters of another log.
+    pub(crate) fn add(&mut self, other: &Counters) {
+        // All of them, so that none is forgotten.
+        let Counters {
+            shortened,
+            no_line,
+            unknown_arch,
+            filter_dropped,
+            filter_dropped_records,
+            aggregated,
+            held,
+            held_records,
+            waiting,
+            waiting_bytes,
+        } = other;
+        self.shortened += shortened;
+        self.no_line += no_line;
+        self.unknown_arch += unknown_arch;
+        self.filter_dropped += filter_dropped;
+        self.filter_dropped_records += filter_dropped_records;
+        self.aggregated += aggregated;
+        self.held += held;
+        self.held_records += held_records;
+        self.waiting += waiting;
+        self.waiting_bytes += waiting_bytes;
+    }
+
     /// Counts an event that is held, with this many records.
     pub(crate) fn hold(&mut self, records: u64) {
         self.aggregated += 1;
@@ -75,8 +106,8 @@ impl Figures {
             ("in_flight", totals.in_flight, "Events waiting for more records."),
             ("held", counters.held, "Events that --aggregate holds back."),
             ("held_records", counters.held_records, "Records of events that --aggregate holds back."),
-            ("pending", out.pending, "Lines waiting to be written."),
-            ("pending_bytes", out.pending_bytes, "Bytes waiting to be written."),
+            ("pending", out.pending + counters.waiting, "Lines waiting to be written."),
+            ("pending_bytes", out.pending_bytes + counters.waiting_bytes, "Bytes waiting to be written."),
             ("output_failing", u64::from(sink.is_failing()), "1 while the output is failing."),
         ];
         #[rustfmt::skip]

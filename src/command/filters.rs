@@ -14,6 +14,8 @@ use super::cli::Args;
 pub(crate) struct Dropper {
     /// Those of the command line.
     given: Lists,
+    /// Those and the ones of the file.
+    read: Lists,
     file: Option<PathBuf>,
     filters: Filters,
     /// The number of events for each expression that leaves some out.
@@ -36,6 +38,7 @@ impl Dropper {
                 drop: args.drop.clone(),
                 keep: args.keep.clone(),
             },
+            read: Lists::default(),
             file: args.filter.clone(),
             filters: Filters::default(),
             counts: Vec::new(),
@@ -60,11 +63,36 @@ impl Dropper {
         // Of equal expressions, only the first would count events.
         let mut seen = HashSet::new();
         lists.drop.retain(|one| seen.insert(one.to_string()));
-        let filters = Filters::new(lists);
+        let filters = Filters::new(lists.clone());
         let count = |expression: &Expression| self.count_of(&expression.to_string());
         self.counts = filters.drop_expressions().iter().map(count).collect();
-        self.filters = filters;
+        (self.read, self.filters) = (lists, filters);
         Ok(())
+    }
+
+    /// One for these expressions, which were [`read`](Self::lists) by another.
+    pub(crate) fn of(lists: Lists) -> Dropper {
+        Dropper {
+            counts: vec![0; lists.drop.len()],
+            filters: Filters::new(lists.clone()),
+            given: lists.clone(),
+            read: lists,
+            file: None,
+        }
+    }
+
+    /// The expressions that were read last.
+    pub(crate) fn lists(&self) -> &Lists {
+        &self.read
+    }
+
+    /// Counts events that another one with the same expression has left out.
+    pub(crate) fn add(&mut self, expression: &str, count: u64) {
+        let texts = self.filters.drop_expressions().iter();
+        let mut counts = texts.zip(&mut self.counts);
+        if let Some((_, total)) = counts.find(|(known, _)| known.to_string() == expression) {
+            *total += count;
+        }
     }
 
     /// The events that an expression has left out so far.

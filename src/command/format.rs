@@ -45,6 +45,19 @@ impl Form {
         })
     }
 
+    /// The same format and settings, without any state.
+    pub(crate) fn another(&self) -> Form {
+        match self {
+            Form::Raw => Form::Raw,
+            Form::Events(form) => Form::Events(match form {
+                EventForm::Auditrd(_) => EventForm::Auditrd(Box::default()),
+                EventForm::Ecs { host } => EventForm::Ecs { host: host.clone() },
+                EventForm::Ocsf { host } => EventForm::Ocsf { host: host.clone() },
+                EventForm::Pretty(view) => EventForm::Pretty(*view),
+            }),
+        }
+    }
+
     /// Appends a loss event. go-audit's format has none: there, losses appear only in the log and
     /// the counters.
     pub(crate) fn loss(&self, time: Timestamp, reason: &str, count: u64, out: &mut Vec<u8>) {

@@ -55,12 +55,7 @@ impl Omitted {
                 subject.name
             );
         }
-        let is_full = self.events.len() >= MAX_NAMES;
-        let mut name = (subject.is_call, subject.name);
-        if is_full && !self.events.contains_key(&name) {
-            name.1 = Cow::Borrowed("other");
-        }
-        *self.events.entry(name).or_default() += 1;
+        self.count_name((subject.is_call, subject.name), 1);
     }
 
     /// Logs each architecture whose calls have no names here. Returns whether that of the event is
@@ -82,6 +77,38 @@ impl Omitted {
             self.arches.insert(name);
         }
         true
+    }
+
+    /// Leaves out reports that another one has made.
+    pub(crate) fn reported_by(&mut self, other: &Omitted) {
+        self.keys.clone_from(&other.keys);
+        self.arches.clone_from(&other.arches);
+    }
+
+    /// Adds the counts and reports of another one.
+    pub(crate) fn add(&mut self, other: Omitted) {
+        for (name, count) in other.events {
+            self.count_name(name, count);
+        }
+        for (kind, keys) in other.keys {
+            self.keys.entry(kind).or_default().extend(keys);
+        }
+        self.arches.extend(other.arches);
+    }
+
+    /// Takes over the counts of another one.
+    pub(crate) fn copy_events(&mut self, other: &Omitted) {
+        self.events.clone_from(&other.events);
+    }
+
+    /// Counts events of a name.
+    fn count_name(&mut self, (is_call, name): (bool, Cow<'static, str>), count: u64) {
+        let is_full = self.events.len() >= MAX_NAMES;
+        let mut name = (is_call, name);
+        if is_full && !self.events.contains_key(&name) {
+            name.1 = Cow::Borrowed("other");
+        }
+        *self.events.entry(name).or_default() += count;
     }
 
     /// The counts in the Prometheus text format, version 0.0.4.

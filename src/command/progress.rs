@@ -23,7 +23,8 @@ const TEMPLATE: &str = "{bar:30} {bytes:>10} of {total_bytes}, {binary_bytes_per
 /// A progress bar on standard error, hidden until [`show`](Self::show) is called.
 pub(crate) struct Progress {
     bar: ProgressBar,
-    read: Arc<AtomicU64>,
+    /// The bytes that were read, for each source.
+    read: Vec<Arc<AtomicU64>>,
 }
 
 impl Progress {
@@ -31,14 +32,14 @@ impl Progress {
     pub(crate) fn hidden() -> Progress {
         Progress {
             bar: ProgressBar::hidden(),
-            read: Arc::default(),
+            read: Vec::new(),
         }
     }
 
     /// Shows the bar if the logs' length is known and standard error is a terminal that does not
     /// show the events as well.
-    pub(crate) fn show(&mut self, source: &LogSource, args: &Args) {
-        if let Some(length) = source.length()
+    pub(crate) fn show(&mut self, sources: &[LogSource], args: &Args) {
+        if let Some(length) = sources.iter().map(LogSource::length).sum::<Option<u64>>()
             && length >= MIN_LOG_BYTES
             && args.quiet == 0
             && has_terminal_of_its_own(args)
@@ -48,14 +49,15 @@ impl Progress {
                 .set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             self.bar.set_length(length);
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
-            self.read = source.bytes_read();
+            self.read = sources.iter().map(LogSource::bytes_read).collect();
         }
     }
 
     /// Updates the position. The bar limits how often it is redrawn.
     pub(crate) fn update(&self) {
         if !self.bar.is_hidden() {
-            self.bar.set_position(self.read.load(Ordering::Relaxed));
+            let read = self.read.iter().map(|read| read.load(Ordering::Relaxed));
+            self.bar.set_position(read.sum());
         }
     }
 

@@ -128,6 +128,28 @@ pub struct Totals {
     pub rounds: u64,
 }
 
+impl Totals {
+    /// Adds the counters of another reader.
+    pub fn add(&mut self, other: &Totals) {
+        // All of them, so that none is forgotten.
+        let Totals {
+            tally,
+            seen,
+            dropped,
+            missing,
+            in_flight,
+            rounds,
+        } = other;
+        self.tally.add(tally);
+        self.seen.add(*seen);
+        self.dropped.events += dropped.events;
+        self.dropped.records += dropped.records;
+        self.missing += missing;
+        self.in_flight += in_flight;
+        self.rounds += rounds;
+    }
+}
+
 /// Reads records in a separate thread and reassembles them into events.
 ///
 /// ```
@@ -180,19 +202,22 @@ impl AuditReader {
         AuditReader::spawn(Box::new(source), stopper, config)
     }
 
-    /// Reads from any source. Dropping `stopper` must stop the source; the reader owns it.
+    /// Reads from any source. Dropping `stopper` must stop the source; the reader owns it. `None` if
+    /// the source is stopped from elsewhere, or never.
     ///
     /// # Errors
     ///
     /// If the thread cannot be started.
     pub fn spawn(
         source: Box<dyn Source>,
-        stopper: Stopper,
+        stopper: impl Into<Option<Stopper>>,
         config: ReaderConfig,
     ) -> Result<AuditReader, Error> {
+        let stopper = stopper.into();
         let (inlet, outlet) = queue(config.queue, config.overflow);
         let totals = Arc::<Mutex<Totals>>::default();
-        let bell = Bell::new(stopper.waker());
+        let waker = stopper.as_ref().map(Stopper::waker);
+        let bell = Bell::new(waker.unwrap_or_default());
         let reading = Reading::new(source, inlet, Arc::clone(&totals), config);
         let turns = Arc::new(Turns::new(reading, bell.clone())?);
         let taken = Arc::clone(&turns);
@@ -208,7 +233,7 @@ impl AuditReader {
             next: 0,
             totals,
             thread: Some(thread),
-            stopper: Some(stopper),
+            stopper,
             reported_idle: false,
         })
     }

@@ -68,3 +68,28 @@ pub struct Tally {
     /// Events that lost a record, or part of one, to a bound.
     pub truncated: u64,
 }
+
+impl Tally {
+    /// Adds the counters of another log.
+    pub fn add(&mut self, other: &Tally) {
+        // All of them, so that none is forgotten.
+        let Tally {
+            records,
+            filtered,
+            ends,
+            left_out,
+            events,
+            unfinished,
+            evicted,
+            truncated,
+        } = other;
+        self.records += records;
+        self.filtered += filtered;
+        self.ends += ends;
+        self.left_out += left_out;
+        self.events += events;
+        self.unfinished += unfinished;
+        self.evicted += evicted;
+        self.truncated += truncated;
+    }
+}

@@ -5,7 +5,7 @@
 
 use std::{
     fmt,
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Cursor, Read as _},
     os::{
         fd::{AsFd, OwnedFd},
@@ -74,14 +74,24 @@ impl fmt::Debug for Input {
 }
 
 impl Inputs {
-    /// Opens all inputs. `-` is standard input.
+    /// Opens all inputs. `-` is standard input, and a directory stands for the files in it.
     ///
     /// # Errors
     ///
-    /// If one of them cannot be opened, or is a directory.
+    /// If one of them cannot be opened, or is a directory without files.
     pub(super) fn open(names: &[PathBuf], stop: Stop) -> Result<Inputs, Error> {
-        let inputs: Result<Vec<Input>, Error> = names.iter().map(|name| open(name)).collect();
-        Ok(Inputs::new(inputs?, stop))
+        let mut inputs = Vec::new();
+        for name in names {
+            let input = open(name)?;
+            if !input.file.metadata().is_ok_and(|data| data.is_dir()) {
+                inputs.push(input);
+                continue;
+            }
+            for file in files_in(name)? {
+                inputs.push(open(&file)?);
+            }
+        }
+        Ok(Inputs::new(inputs, stop))
     }
 
     /// Reads a single input that is already open.
@@ -313,11 +323,7 @@ fn open(name: &Path) -> Result<Input, Error> {
             .custom_flags(libc::O_NONBLOCK)
             .open(name)
     };
-    let not_a_directory = |file: File| match file.metadata()?.is_dir() {
-        true => Err(io::Error::from_raw_os_error(libc::EISDIR)),
-        false => Ok(file),
-    };
-    match file.and_then(not_a_directory) {
+    match file {
         Ok(file) => Ok(Input::new(name.to_owned(), file)),
         Err(error) => {
             let denied = error.kind() == io::ErrorKind::PermissionDenied;
@@ -329,6 +335,26 @@ fn open(name: &Path) -> Result<Input, Error> {
             })
         }
     }
+}
+
+/// The regular files in a directory, by name, without those whose names begin with a dot.
+fn files_in(directory: &Path) -> Result<Vec<PathBuf>, Error> {
+    let failed = |error| Error::new(format!("read {}", directory.display()), error);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        // This follows links.
+        if !is_hidden && fs::metadata(entry.path()).is_ok_and(|data| data.is_file()) {
+            files.push(entry.path());
+        }
+    }
+    if files.is_empty() {
+        let error = io::Error::new(io::ErrorKind::NotFound, "there are no files in it");
+        return Err(failed(error).help("directories in it can be named one by one"));
+    }
+    files.sort();
+    Ok(files)
 }
 
 fn is_transient(error: &io::Error) -> bool {

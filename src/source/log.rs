@@ -64,12 +64,13 @@ struct InputState {
 }
 
 impl LogSource {
-    /// Opens all inputs, so that a wrong name fails before anything is read. `-` is standard input.
-    /// Several files are read in the order of their first records.
+    /// Opens all inputs, so that a wrong name fails before anything is read. `-` is standard input,
+    /// and a directory stands for the files in it. Several files are read in the order of their
+    /// first records.
     ///
     /// # Errors
     ///
-    /// If one of them cannot be opened, or is a directory.
+    /// If one of them cannot be opened, or is a directory without files.
     pub fn open(names: &[PathBuf], stop: Stop) -> Result<LogSource, Error> {
         let mut inputs = Inputs::open(names, stop)?;
         inputs.sort_by_key(|start| {

@@ -68,9 +68,9 @@ pub trait Source: Send {
 }
 
 /// The receiving end of a stop signal, which a source polls. It hangs up when the last [`Stopper`]
-/// is dropped.
-#[derive(Debug)]
-pub struct Stop(PipeReader);
+/// is dropped. A clone lets one signal stop several sources.
+#[derive(Clone, Debug)]
+pub struct Stop(Arc<PipeReader>);
 
 /// The sending end of a stop signal. Dropping the last clone stops the source.
 #[derive(Clone, Debug)]
@@ -90,7 +90,7 @@ pub(crate) struct Waker(Weak<PipeWriter>);
 pub fn stop() -> Result<(Stopper, Stop), Error> {
     let (reader, writer) = io::pipe().map_err(|error| Error::new("create a pipe", error))?;
     let writer = Arc::new(writer);
-    Ok((Stopper { writer }, Stop(reader)))
+    Ok((Stopper { writer }, Stop(Arc::new(reader))))
 }
 
 impl Stopper {
@@ -118,7 +118,7 @@ impl Stop {
     ///
     /// As read(2).
     pub fn is_asked(&self) -> io::Result<bool> {
-        Ok((&self.0).read(&mut [0; 64])? == 0)
+        Ok((&*self.0).read(&mut [0; 64])? == 0)
     }
 }
 

@@ -12,7 +12,8 @@
 //! the files that ship with the binary with the tools that read them. `live`, `coexist`, `truth`,
 //! `real`, `logins`, `parents`, `places` and `shares` run against the running kernel; `soak` does so for any
 //! length of time, and `storm` replays a million processes. `secrets` plants some, and looks for them
-//! in every format; `filters` leaves events out, and `aggregate` joins those that repeat.
+//! in every format; `filters` leaves events out, and `aggregate` joins those that repeat. `jobs` replays
+//! the logs of several hosts at the same time.
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
 
 mod aggregate;
@@ -31,6 +32,7 @@ mod golden;
 mod heartbeat;
 mod hostile;
 mod inputs;
+mod jobs;
 mod known;
 mod language;
 mod layering;

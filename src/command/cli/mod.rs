@@ -7,7 +7,7 @@ mod rules;
 mod same_file;
 mod validate;
 
-use std::{path::PathBuf, time::Duration};
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use auditrd::{RecordType, filter::Expression, reader::SerialTracker};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
@@ -33,8 +33,8 @@ pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 
-    /// Replay a log instead of listening; - is standard input; several files are read in the order
-    /// of their first records
+    /// Replay a log instead of listening; - is standard input, and a directory stands for the files
+    /// in it; several files are read in the order of their first records
     #[arg(
         short,
         long,
@@ -47,6 +47,17 @@ pub(crate) struct Args {
     /// More logs to replay, as with --input
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+
+    /// Replay this many inputs at the same time, each as the log of a host of its own, and write
+    /// their events in the order of the inputs; the files of a directory are one input
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        env = "AUDITRD_JOBS",
+        help_heading = "Source"
+    )]
+    pub(crate) jobs: Option<NonZeroUsize>,
 
     /// Register as the kernel's audit daemon; needs CAP_AUDIT_CONTROL and no other running daemon
     #[arg(

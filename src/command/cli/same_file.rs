@@ -36,6 +36,12 @@ impl Args {
         for file in self.files_written() {
             let is_same =
                 |other: &&Named| other.option != file.option && other.identity == file.identity;
+            if let Some(directory) = self.directory_of(&file.path) {
+                let (option, directory) = (file.option, directory.display());
+                return Some(format!(
+                    "{option} cannot be in the directory that --input reads, {directory}"
+                ));
+            }
             if let Some(other) = earlier.iter().find(is_same) {
                 let (first, second) = (other.option, file.option);
                 let text = format!("{first} and {second} cannot be the same file");
@@ -49,13 +55,21 @@ impl Args {
         None
     }
 
+    /// The input that is the directory of a file.
+    fn directory_of(&self, file: &Path) -> Option<&Path> {
+        let file = resolved(file)?;
+        let is_its = |input: &&PathBuf| fs::canonicalize(input).ok().as_deref() == file.parent();
+        self.input.iter().find(is_its).map(PathBuf::as_path)
+    }
+
     fn files_read(&self) -> Vec<Named> {
-        let inputs = self.input.iter().filter_map(|file| {
+        let inputs = self.input.iter().flat_map(|file| {
             if file.as_os_str() == "-" {
-                Named::stream("standard input", &io::stdin())
-            } else {
-                Named::new("--input", file)
+                return Vec::from_iter(Named::stream("standard input", &io::stdin()));
             }
+            let entries = fs::read_dir(file).into_iter().flatten().flatten();
+            let files = entries.filter_map(|entry| Named::new("--input", &entry.path()));
+            files.chain(Named::new("--input", file)).collect()
         });
         let snapshot = self.prime_from.iter();
         let filter = self.filter.iter();

@@ -26,6 +26,9 @@ impl Args {
             let text = "--unicast cannot be used with --input: a log has no audit daemon";
             return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
         }
+        if let Some(text) = self.jobs_conflict() {
+            return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
+        }
         if !self.is_live() && !self.rules.is_empty() {
             let text = "--rules cannot be used with --input: a log needs no rules";
             return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
@@ -57,6 +60,19 @@ impl Args {
             return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
         }
         Ok(self)
+    }
+
+    /// Why --jobs cannot be used with these inputs.
+    fn jobs_conflict(&self) -> Option<&'static str> {
+        self.jobs?;
+        let streams = self.input.iter().filter(|name| name.as_os_str() == "-");
+        if self.is_live() {
+            Some("--jobs needs --input: there is only one kernel to listen to")
+        } else if streams.count() > 1 {
+            Some("--jobs cannot read standard input twice: each input is a log of its own")
+        } else {
+            None
+        }
     }
 
     /// The first option given that is about known trees.

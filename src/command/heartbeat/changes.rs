@@ -17,16 +17,11 @@ const MAX_CHANGES: usize = 64;
 
 /// Changes that no line has told of.
 #[derive(Debug, Default)]
-pub(super) struct Changes(Vec<Change>);
+pub(crate) struct Changes(Vec<Change>);
 
 impl Changes {
-    /// Takes in the records of an event. Returns whether one of them tells of a change.
-    pub(super) fn hear(
-        &mut self,
-        group: &AuditMessageGroup<'_>,
-        call: Option<&CallRecord<'_>>,
-    ) -> bool {
-        let mut is_one = false;
+    /// Takes in the records of an event, with its SYSCALL record.
+    pub(crate) fn hear(&mut self, group: &AuditMessageGroup<'_>, call: Option<&CallRecord<'_>>) {
         for message in group.messages() {
             if message.record_type != AUDIT_CONFIG_CHANGE {
                 continue;
@@ -35,10 +30,19 @@ impl Changes {
             if let Some(mut change) = change(&fields) {
                 change.by = call.map(actor).or_else(|| session(&fields));
                 self.add(change);
-                is_one = true;
             }
         }
-        is_one
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds later changes.
+    pub(crate) fn append(&mut self, later: Changes) {
+        for change in later.0 {
+            self.add(change);
+        }
     }
 
     fn add(&mut self, change: Change) {

@@ -14,13 +14,12 @@ use std::{
 };
 
 use auditrd::{
-    AuditMessageGroup, EventKind, RecordType,
+    EventKind, RecordType,
     model::{self, Change, Privileges, Status, StatusReason, Timestamp},
-    parse::CallRecord,
 };
 
 use super::{cli::Args, filters::Dropper, timer::Timer};
-use changes::Changes;
+pub(crate) use changes::Changes;
 use kernel::Kernel;
 
 /// How often the kernel is asked for changes.
@@ -152,17 +151,11 @@ impl StatusLines {
         self.filters_at = Some(now);
     }
 
-    /// Takes in the records of an event, which may tell of a change, with its SYSCALL record.
-    pub(crate) fn hear(
-        &mut self,
-        group: &AuditMessageGroup<'_>,
-        call: Option<&CallRecord<'_>>,
-        now: impl Fn() -> Instant,
-    ) {
-        if self.beat.is_some() && self.heard.hear(group, call) {
-            let soon = now() + LOOK_DELAY;
-            self.look_at = Some(self.look_at.map_or(soon, |at| at.min(soon)));
-        }
+    /// Takes in changes that records told.
+    pub(crate) fn hear(&mut self, changes: Changes, now: Instant) {
+        self.heard.append(changes);
+        let soon = now + LOOK_DELAY;
+        self.look_at = Some(self.look_at.map_or(soon, |at| at.min(soon)));
     }
 
     /// When [`due_reason`](Self::due_reason) should be called next.

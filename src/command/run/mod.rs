@@ -1,26 +1,29 @@
 //! The marshaller thread: classifies and encodes events, and writes their lines.
 
-mod event;
-mod held;
 mod report;
 
 use std::time::{Duration, Instant, SystemTime};
 
 use auditrd::{
-    Arena, AuditReader, Classifier, Error, Kinds,
-    enrich::Enricher,
+    Classifier, Error,
     model::{Privileges, Timestamp},
-    parse::Parser,
-    reader::Step,
-    redact::Redactor,
     sink::Sink,
 };
 use crossbeam_channel::{Receiver, Select, TryRecvError};
 
 use super::{
-    accounts::Accounts, aggregation::Aggregation, cli::Args, counters::Counters, filters::Dropper,
-    format::Form, heartbeat::StatusLines, losses::Losses, metrics::MetricsFile, notify::Notify,
-    omitted::Omitted, progress::Progress, timer::Timer, trees::Trees,
+    accounts::Accounts,
+    cli::Args,
+    feed::{Fed, Feed},
+    filters::Dropper,
+    format::Form,
+    heartbeat::StatusLines,
+    metrics::MetricsFile,
+    notify::Notify,
+    pipeline::Pipeline,
+    progress::Progress,
+    timer::Timer,
+    trees::Trees,
 };
 
 /// A request from the main thread to the marshaller thread.
@@ -36,35 +39,25 @@ pub(crate) enum Control {
 
 /// The state of the marshaller thread.
 pub(crate) struct Marshaller {
-    redactor: Option<Redactor>,
-    dropper: Option<Dropper>,
-    parser: Parser,
-    classifier: Classifier,
-    enricher: Enricher,
+    /// The stages of all events. With `--jobs`, those that write status lines and losses, and add
+    /// up the counters of the workers.
+    pipeline: Pipeline,
     /// None once the names cannot be read again.
     accounts: Option<Accounts>,
-    aggregation: Option<Aggregation>,
     trees: Trees,
     sink: Sink,
-    arena: Arena,
-    form: Form,
     progress: Progress,
-    kinds: Kinds,
-    max_line: Option<usize>,
     is_live: bool,
     /// When to log the counters, or write them to the metrics file.
     stats: Option<Timer>,
     logs_stats: bool,
     metrics: Option<MetricsFile>,
-    counters: Counters,
-    omitted: Omitted,
-    losses: Losses,
     status_lines: StatusLines,
     notify: Notify,
 }
 
 /// Events between two checks of timers and requests, while events keep arriving.
-const EVENTS_PER_CHECK: u32 = 256;
+pub(crate) const EVENTS_PER_CHECK: u32 = 256;
 
 /// How often the metrics file is written without --stats-interval.
 const METRICS_INTERVAL: Duration = Duration::from_secs(15);
@@ -80,37 +73,30 @@ impl Marshaller {
     ) -> Marshaller {
         let metrics_interval = args.metrics_file.as_ref().map(|_| METRICS_INTERVAL);
         let interval = args.stats_interval.or(metrics_interval);
-        let mut enricher = args.enricher(now());
+        let mut pipeline = Pipeline::new(args, classifier, dropper, Form::new(args));
         let accounts = args.reads_names().then(|| {
             let (accounts, [passwd, group]) = Accounts::read(Instant::now());
-            enricher.start_names(&passwd, &group);
+            pipeline.enricher.start_names(&passwd, &group);
             accounts
         });
         Marshaller {
-            redactor: args.redactor(),
-            dropper,
-            parser: Parser::default(),
-            classifier,
-            enricher,
+            pipeline,
             accounts,
-            aggregation: Aggregation::new(args, Instant::now()),
             trees,
             sink,
-            arena: Arena::new(),
-            form: Form::new(args),
             progress,
-            kinds: args.kinds(),
-            max_line: args.max_line,
             is_live: args.is_live(),
             stats: interval.map(|interval| Timer::new(interval, Instant::now())),
             logs_stats: args.stats_interval.is_some(),
             metrics: args.metrics_file.clone().map(MetricsFile::new),
-            counters: Counters::default(),
-            omitted: Omitted::default(),
-            losses: Losses::default(),
             status_lines: StatusLines::new(args, Instant::now(), now()),
             notify: Notify::from_environment(),
         }
+    }
+
+    /// The stages of all events.
+    pub(crate) fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
     }
 
     /// Notes the privileges that were left to this process.
@@ -128,16 +114,12 @@ impl Marshaller {
     /// # Errors
     ///
     /// If reading fails, or if writing fails and must not be retried.
-    pub(crate) fn run(
-        mut self,
-        mut reader: AuditReader,
-        control: &Receiver<Control>,
-    ) -> Result<(), Error> {
-        let result = self.write_events(&mut reader, control).and_then(|read| {
-            self.finish(&mut reader, control)?;
+    pub(crate) fn run(mut self, mut feed: Feed, control: &Receiver<Control>) -> Result<(), Error> {
+        let result = self.write_events(&mut feed, control).and_then(|read| {
+            self.finish(&mut feed, control)?;
             read
         });
-        self.write_metrics(&reader);
+        self.write_metrics(&feed);
         result
     }
 
@@ -145,22 +127,22 @@ impl Marshaller {
     /// the events already read are still to be written.
     fn write_events(
         &mut self,
-        reader: &mut AuditReader,
+        feed: &mut Feed,
         control: &Receiver<Control>,
     ) -> Result<Result<(), Error>, Error> {
-        self.begin(reader)?;
+        self.begin(feed)?;
         let mut until = self.deadline();
         let mut events = 0u32;
         loop {
             let step = if self.sink.must_wait() {
                 wait(control, until);
-                Ok(Step::Interrupted)
+                Ok(Fed::Interrupted)
             } else {
-                reader.step(until)
+                feed.step(until)
             };
             match step {
-                Ok(Step::Event(group)) => {
-                    if self.event(&group) {
+                Ok(Fed::Event(group)) => {
+                    if self.pipeline.event(&group, &mut self.sink) {
                         self.flush()?;
                     }
                     events = events.wrapping_add(1);
@@ -168,52 +150,55 @@ impl Marshaller {
                         continue;
                     }
                 }
-                Ok(Step::Idle) => self.idle(reader)?,
-                Ok(Step::Interrupted) => {}
-                Ok(Step::End) => return Ok(Ok(())),
+                Ok(Fed::Page(page)) => {
+                    for (records, line) in page.lines() {
+                        let _is_full = self.sink.line(records, |out| out.extend_from_slice(line));
+                    }
+                    self.flush()?;
+                }
+                Ok(Fed::Idle) => self.idle(feed)?,
+                Ok(Fed::Interrupted) => {}
+                Ok(Fed::End) => return Ok(Ok(())),
                 Err(error) => return Ok(Err(error)),
             }
-            self.check(reader, control)?;
+            self.check(feed, control)?;
             until = self.deadline();
         }
     }
 
     /// Tells of the start.
-    fn begin(&mut self, reader: &AuditReader) -> Result<(), Error> {
-        self.write_metrics(reader);
+    fn begin(&mut self, feed: &Feed) -> Result<(), Error> {
+        self.write_metrics(feed);
         self.notify.ready(Instant::now());
-        if let Some(dropper) = &self.dropper {
+        if let Some(dropper) = &self.pipeline.dropper {
             self.status_lines.read_filters(dropper, Instant::now());
         }
         if let Some(reason) = self.status_lines.first_reason() {
-            self.write_status(reason, reader);
+            self.write_status(reason, feed);
         }
         self.flush()
     }
 
     /// Does the tasks that are due besides writing events.
-    fn check(
-        &mut self,
-        reader: &mut AuditReader,
-        control: &Receiver<Control>,
-    ) -> Result<(), Error> {
-        self.note_losses(&reader.totals());
+    fn check(&mut self, feed: &mut Feed, control: &Receiver<Control>) -> Result<(), Error> {
+        feed.report_to(&mut self.pipeline);
         self.progress.update();
         self.write_held_if_due()?;
-        self.write_status_if_due(reader)?;
+        self.hear_changes();
+        self.write_status_if_due(feed)?;
         self.write_if_due()?;
-        self.handle_requests(reader, control)?;
+        self.handle_requests(feed, control)?;
         let now = Instant::now();
         if self.stats.as_mut().is_some_and(|timer| timer.rings(now)) {
             if self.logs_stats {
-                self.report(reader, log::Level::Error);
+                self.report(feed, log::Level::Error);
             }
-            self.write_metrics(reader);
+            self.write_metrics(feed);
         }
         self.read_names(now);
-        let totals = reader.totals();
-        self.trees
-            .follow(totals.seen.rule_changes, &mut self.classifier);
+        let totals = feed.totals();
+        let classifier = &mut self.pipeline.classifier;
+        self.trees.follow(totals.seen.rule_changes, classifier);
         self.report_alive(&totals);
         Ok(())
     }
@@ -227,21 +212,19 @@ impl Marshaller {
             self.notify.due(),
             self.accounts.as_ref().map(Accounts::due),
             self.status_due(),
-            self.aggregation.as_ref().and_then(Aggregation::due),
+            self.pipeline.held_due(),
         ];
         deadlines.into_iter().flatten().min()
     }
 
     /// Writes the pending lines when there is nothing to read.
-    fn idle(&mut self, reader: &AuditReader) -> Result<(), Error> {
-        let totals = reader.totals();
-        self.note_losses(&totals);
-        if let Some(aggregation) = &mut self.aggregation {
-            aggregation.idle(Instant::now());
-        }
+    fn idle(&mut self, feed: &Feed) -> Result<(), Error> {
+        feed.report_to(&mut self.pipeline);
+        self.pipeline.idle(Instant::now());
         // A log may lack serials for many reasons, so there they are only counted.
         if self.is_live {
-            self.losses.note_missing(&totals, Instant::now());
+            let losses = &mut self.pipeline.losses;
+            losses.note_missing(&feed.totals(), Instant::now());
         }
         self.flush()
     }
@@ -250,8 +233,9 @@ impl Marshaller {
     fn flush(&mut self) -> Result<(), Error> {
         self.add_losses()?;
         self.sink.flush(Instant::now())?;
-        self.losses.add("output_failed", self.sink.take_lost());
-        if !self.losses.is_empty() && !self.sink.is_failing() {
+        let losses = &mut self.pipeline.losses;
+        losses.add("output_failed", self.sink.take_lost());
+        if !losses.is_empty() && !self.sink.is_failing() {
             self.add_losses()?;
             self.sink.flush(Instant::now())?;
         }
@@ -266,52 +250,58 @@ impl Marshaller {
         }
     }
 
+    /// Writes the lines of windows that are over by now.
+    fn write_held_if_due(&mut self) -> Result<(), Error> {
+        let is_due = self
+            .pipeline
+            .add_held_if_due(Instant::now(), &mut self.sink);
+        if is_due { self.flush() } else { Ok(()) }
+    }
+
     fn handle_requests(
         &mut self,
-        reader: &mut AuditReader,
+        feed: &mut Feed,
         control: &Receiver<Control>,
     ) -> Result<(), Error> {
         loop {
             match control.try_recv() {
                 Ok(Control::Stop) => {
                     self.notify.stopping();
-                    reader.stop();
+                    feed.stop();
                     self.sink.stop_waiting();
                 }
                 Ok(Control::Reopen) => {
                     self.notify.reloading();
                     self.sink.reopen(Instant::now())?;
                     self.read_filters();
-                    self.write_status_if_due(reader)?;
+                    feed.filters_changed(&self.pipeline);
+                    self.write_status_if_due(feed)?;
                     self.flush()?;
                     self.notify.ready(Instant::now());
                 }
-                Ok(Control::Stats) => self.report(reader, log::Level::Error),
+                Ok(Control::Stats) => self.report(feed, log::Level::Error),
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => return Ok(()),
             }
         }
     }
 
     /// Writes all remaining events, and prints the counters.
-    fn finish(
-        &mut self,
-        reader: &mut AuditReader,
-        control: &Receiver<Control>,
-    ) -> Result<(), Error> {
-        let totals = reader.totals();
-        self.note_losses(&totals);
+    fn finish(&mut self, feed: &mut Feed, control: &Receiver<Control>) -> Result<(), Error> {
+        let totals = feed.totals();
+        feed.report_to(&mut self.pipeline);
         if self.is_live {
-            self.losses.note_all_missing(&totals);
+            self.pipeline.losses.note_all_missing(&totals);
         }
-        self.add_all_held();
+        let _is_full = self.pipeline.add_all_held(&mut self.sink);
         self.flush()?;
+        self.hear_changes();
         if let Some(reason) = self.status_lines.last_reason(Instant::now()) {
-            self.write_status(reason, reader);
+            self.write_status(reason, feed);
             self.flush()?;
         }
         while self.sink.is_waiting() {
             wait(control, self.sink.next_due());
-            self.handle_requests(reader, control)?;
+            self.handle_requests(feed, control)?;
             self.write_if_due()?;
         }
         let mut written = self.sink.finish(Instant::now());
@@ -327,12 +317,12 @@ impl Marshaller {
         } else {
             log::Level::Info
         };
-        self.report(reader, level);
+        self.report(feed, level);
         written
     }
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::from_system(SystemTime::now())
 }
 

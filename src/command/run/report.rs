@@ -3,34 +3,32 @@
 
 use std::time::Instant;
 
-use auditrd::{AuditReader, Error, model::StatusReason, reader::Totals, sink::Sink};
+use auditrd::{Error, model::StatusReason, reader::Totals, sink::Sink};
 
-use super::{
-    super::{counters::Figures, filters::Dropper, heartbeat::Reports},
-    Marshaller, now,
-};
+use super::{Marshaller, now};
+use crate::command::{counters::Figures, feed::Feed, filters::Dropper, heartbeat::Reports};
 
 impl Marshaller {
-    /// Takes in the reader's losses, after which paths have to be proved anew.
-    pub(super) fn note_losses(&mut self, totals: &Totals) {
-        if self.losses.note(totals) {
-            self.classifier.lost();
-            self.enricher.lost();
-        }
-    }
-
     /// Adds a line for each loss. Not while the output is failing, since the line could be dropped.
     pub(super) fn add_losses(&mut self) -> Result<(), Error> {
         if self.sink.is_failing() {
             return Ok(());
         }
-        for (reason, count) in self.losses.take() {
-            let write = |out: &mut Vec<u8>| self.form.loss(now(), reason, count, out);
+        for (reason, count) in self.pipeline.losses.take() {
+            let form = &self.pipeline.form;
+            let write = |out: &mut Vec<u8>| form.loss(now(), reason, count, out);
             if self.sink.line(0, write) {
                 self.sink.flush(Instant::now())?;
             }
         }
         Ok(())
+    }
+
+    /// Passes on changes of the kernel's audit system that records told.
+    pub(super) fn hear_changes(&mut self) {
+        if let Some(changes) = self.pipeline.take_changes() {
+            self.status_lines.hear(changes, Instant::now());
+        }
     }
 
     /// When a status line is due. Not while the output is failing, since the line could be dropped.
@@ -42,7 +40,7 @@ impl Marshaller {
     }
 
     /// Writes a status line, if one is due.
-    pub(super) fn write_status_if_due(&mut self, reader: &AuditReader) -> Result<(), Error> {
+    pub(super) fn write_status_if_due(&mut self, feed: &Feed) -> Result<(), Error> {
         let now = Instant::now();
         if self.status_due().is_none_or(|due| now < due) {
             return Ok(());
@@ -50,18 +48,18 @@ impl Marshaller {
         let Some(reason) = self.status_lines.due_reason(now) else {
             return Ok(());
         };
-        self.write_status(reason, reader);
+        self.write_status(reason, feed);
         self.flush()
     }
 
     /// Adds a status line, which the caller has to write.
-    pub(super) fn write_status(&mut self, reason: StatusReason, reader: &AuditReader) {
-        let figures = self.figures(&reader.totals());
+    pub(super) fn write_status(&mut self, reason: StatusReason, feed: &Feed) {
+        let figures = self.figures(&feed.totals());
         let reports = Reports {
             counters: &figures.pairs(),
             priming: self.trees.progress(),
         };
-        let (form, sink) = (&self.form, &mut self.sink);
+        let (form, sink) = (&self.pipeline.form, &mut self.sink);
         self.status_lines.tell(reason, now(), reports, |status| {
             let _is_full = sink.line(0, |out| form.status(status, out));
         });
@@ -69,7 +67,7 @@ impl Marshaller {
 
     /// Reads the file of filters again. If that fails, the filters stay as they are.
     pub(super) fn read_filters(&mut self) {
-        let Some(dropper) = &mut self.dropper else {
+        let Some(dropper) = &mut self.pipeline.dropper else {
             return;
         };
         match dropper.read() {
@@ -85,7 +83,7 @@ impl Marshaller {
         };
         match accounts.changed(now) {
             Ok(None) => {}
-            Ok(Some([passwd, group])) => self.enricher.start_names(&passwd, &group),
+            Ok(Some([passwd, group])) => self.pipeline.enricher.start_names(&passwd, &group),
             Err(error) => {
                 log::warn!("{error}; names of users and groups stay as they are");
                 self.accounts = None;
@@ -94,19 +92,19 @@ impl Marshaller {
     }
 
     /// Logs the counters.
-    pub(super) fn report(&self, reader: &AuditReader, level: log::Level) {
-        log::log!(level, "{}", self.figures(&reader.totals()));
-        let counts = self.dropper.iter().flat_map(Dropper::counts);
+    pub(super) fn report(&self, feed: &Feed, level: log::Level) {
+        log::log!(level, "{}", self.figures(&feed.totals()));
+        let counts = self.pipeline.dropper.iter().flat_map(Dropper::counts);
         for (expression, count) in counts.filter(|(_, count)| *count > 0) {
             log::log!(level, "left out {count} events: {expression}");
         }
     }
 
-    pub(super) fn write_metrics(&mut self, reader: &AuditReader) {
-        let figures = self.figures(&reader.totals());
+    pub(super) fn write_metrics(&mut self, feed: &Feed) {
+        let figures = self.figures(&feed.totals());
         if let Some(file) = &mut self.metrics {
-            let mut text = figures.prometheus() + &self.omitted.prometheus();
-            if let Some(dropper) = &self.dropper {
+            let mut text = figures.prometheus() + &self.pipeline.omitted.prometheus();
+            if let Some(dropper) = &self.pipeline.dropper {
                 dropper.prometheus(&mut text);
             }
             file.write(&text);
@@ -123,7 +121,7 @@ impl Marshaller {
     }
 
     fn figures(&self, totals: &Totals) -> Figures {
-        Figures::now(totals, &self.counters, &self.sink)
+        Figures::now(totals, &self.pipeline.counters, &self.sink)
     }
 }
 

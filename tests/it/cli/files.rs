@@ -51,9 +51,16 @@ fn a_missing_input_is_a_one_line_error() {
 }
 
 #[test]
-fn a_directory_as_input_is_an_error() {
-    let output = run(auditrd().args(["-i", "/"]));
-    assert_one_line(&output, 1, "cannot read /: Is a directory");
+fn a_directory_without_files_as_input_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("web1")).unwrap();
+    fs::write(directory.path().join(".hidden"), login(1)).unwrap();
+    let output = run(auditrd().arg("-i").arg(directory.path()));
+    let expected = format!(
+        "cannot read {}: there are no files in it; directories in it can be named one by one",
+        directory.path().display()
+    );
+    assert_one_line(&output, 1, &expected);
 }
 
 #[test]

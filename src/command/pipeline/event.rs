@@ -10,28 +10,29 @@ use auditrd::{
     parse::{self, Parser},
 };
 
-use super::{super::format::Form, Marshaller, now};
+use super::{Lines, Pipeline};
+use crate::command::{format::Form, run::now};
 
 /// A larger arena is freed after use, so that one huge event does not occupy its memory for ever.
 const MAX_ARENA_BYTES: usize = 4 << 20;
 
-impl Marshaller {
+impl Pipeline {
     /// Adds the line of an event, if it has one, and those of windows that end before it. Returns
     /// whether the lines should be written now.
-    pub(super) fn event(&mut self, group: &AuditMessageGroup<'_>) -> bool {
+    pub(crate) fn event(&mut self, group: &AuditMessageGroup<'_>, lines: &mut impl Lines) -> bool {
         match &mut self.aggregation {
-            None => self.line(group),
+            None => self.line(group, lines),
             Some(aggregation) => {
                 aggregation.arrive(group, Instant::now);
-                let is_full = self.add_held();
-                let is_full = self.line(group) || is_full;
-                self.add_held() || is_full
+                let is_full = self.add_held(lines);
+                let is_full = self.line(group, lines) || is_full;
+                self.add_held(lines) || is_full
             }
         }
     }
 
     /// Adds the line of an event, if it has one.
-    fn line(&mut self, group: &AuditMessageGroup<'_>) -> bool {
+    fn line(&mut self, group: &AuditMessageGroup<'_>, lines: &mut impl Lines) -> bool {
         let records = group.len() as u64;
         if self.arena.allocated_bytes() > MAX_ARENA_BYTES {
             self.arena = Arena::new();
@@ -46,14 +47,16 @@ impl Marshaller {
             let (parser, enricher) = (&mut self.parser, &mut self.enricher);
             let container = container(parser, enricher, &group, &self.arena);
             let write = |out: &mut Vec<u8>| raw::line(&group, container.as_ref(), out);
-            return self.sink.line(records, write);
+            return lines.line(records, write);
         }
         let facts = self.parser.facts(&group, &self.arena);
         if group.for_context {
             observe(&mut self.enricher, &group, &facts, None);
             return false;
         }
-        self.status_lines.hear(&group, facts.call, Instant::now);
+        if let Some(changes) = &mut self.changes {
+            changes.hear(&group, facts.call);
+        }
         // Used where it is: an event is large, and moving it costs more than most of its parts.
         let mut event = self.classifier.classify_facts(&group, &facts, &self.arena);
         observe(&mut self.enricher, &group, &facts, event.as_ref());
@@ -76,7 +79,7 @@ impl Marshaller {
             (Form::Raw, _) => {
                 let container = self.enricher.who(&self.arena).container;
                 let write = |out: &mut Vec<u8>| raw::line(&group, container.as_ref(), out);
-                self.sink.line(records, write)
+                lines.line(records, write)
             }
             (Form::Events(form), Some(event)) => {
                 let (max, arena) = (self.max_line, &self.arena);
@@ -88,7 +91,7 @@ impl Marshaller {
                     self.counters.hold(records);
                     return false;
                 }
-                self.sink.line(records, |out| {
+                lines.line(records, |out| {
                     let is_cut = form.line_within(event, max, arena, out);
                     self.counters.shortened += u64::from(is_cut);
                 })

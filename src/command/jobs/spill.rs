@@ -1,0 +1,201 @@
+//! The temporary file with pages that have to wait for their turn.
+//!
+//! It has no name, so that it is gone with the process, and no other user can open it.
+
+use std::{
+    env,
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    process,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use auditrd::Error;
+
+use super::page::Page;
+
+/// The file consists of slots of this many bytes. Most pages fit into one.
+pub(super) const SLOT_BYTES: usize = 256 << 10;
+
+/// The file, and which of its slots are free.
+#[derive(Debug)]
+pub(super) struct Spill {
+    file: File,
+    slots: Mutex<Slots>,
+    has_failed: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Slots {
+    free: Vec<u64>,
+    /// How many slots the file has, and may have.
+    count: u64,
+    most: u64,
+}
+
+/// The place of a page in the file.
+#[derive(Debug)]
+pub(super) struct Spilled {
+    slots: Vec<u64>,
+    length: usize,
+}
+
+impl Spill {
+    /// Creates the file in `$TMPDIR`, or else in `/var/tmp`, because `/tmp` may be in memory. It may
+    /// fill half of the space that is free now.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be created.
+    pub(super) fn create() -> Result<Spill, Error> {
+        let directory = env::var_os("TMPDIR").filter(|name| !name.is_empty());
+        let directory = directory.map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
+        let failed = |error| {
+            Error::new(
+                format!("create a temporary file in {}", directory.display()),
+                error,
+            )
+            .help("TMPDIR can name another directory")
+        };
+        let file = unnamed(&directory).map_err(failed)?;
+        let space = rustix::fs::fstatvfs(&file).map_err(|error| failed(error.into()))?;
+        let free = space.f_bavail.saturating_mul(space.f_frsize);
+        Ok(Spill::new(file, free / 2))
+    }
+
+    fn new(file: File, most_bytes: u64) -> Spill {
+        Spill {
+            file,
+            slots: Mutex::new(Slots {
+                free: Vec::new(),
+                count: 0,
+                most: most_bytes / SLOT_BYTES as u64,
+            }),
+            has_failed: AtomicBool::new(false),
+        }
+    }
+
+    /// Writes a page. `None` if there is no room for it.
+    pub(super) fn write(&self, page: &Page) -> Option<Spilled> {
+        let chunks = page.bytes.chunks(SLOT_BYTES);
+        let slots = self.slots(|slots| slots.take(chunks.len()))?;
+        let mut places = chunks.zip(&slots);
+        let written =
+            places.try_for_each(|(chunk, slot)| self.file.write_all_at(chunk, offset(*slot)));
+        if let Err(error) = written {
+            self.give_back(&slots);
+            if !self.has_failed.swap(true, Ordering::Relaxed) {
+                let error = Error::new("write to the temporary file of --jobs", error);
+                log::warn!("{error}; inputs wait for their turn while it is full");
+            }
+            return None;
+        }
+        Some(Spilled {
+            slots,
+            length: page.bytes.len(),
+        })
+    }
+
+    /// Reads a page back, and frees its room.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub(super) fn read(&self, spilled: &Spilled, page: &mut Page) -> Result<(), Error> {
+        page.bytes.resize(spilled.length, 0);
+        let mut places = page.bytes.chunks_mut(SLOT_BYTES).zip(&spilled.slots);
+        places
+            .try_for_each(|(chunk, slot)| self.file.read_exact_at(chunk, offset(*slot)))
+            .map_err(|error| Error::new("read the temporary file of --jobs", error))?;
+        self.give_back(&spilled.slots);
+        Ok(())
+    }
+
+    fn give_back(&self, freed: &[u64]) {
+        self.slots(|slots| slots.free.extend_from_slice(freed));
+    }
+
+    fn slots<T>(&self, act: impl FnOnce(&mut Slots) -> T) -> T {
+        act(&mut self.slots.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Slots {
+    /// Takes so many slots, if there are.
+    fn take(&mut self, wanted: usize) -> Option<Vec<u64>> {
+        let more = wanted.saturating_sub(self.free.len()) as u64;
+        if self.count + more > self.most {
+            return None;
+        }
+        let mut taken = self.free.split_off(self.free.len().saturating_sub(wanted));
+        taken.extend(self.count..self.count + more);
+        self.count += more;
+        Some(taken)
+    }
+}
+
+fn offset(slot: u64) -> u64 {
+    slot * SLOT_BYTES as u64
+}
+
+/// Creates a file without a name. File systems without `O_TMPFILE` need a name for a moment.
+fn unnamed(directory: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(0o600);
+    let flags = libc::O_TMPFILE | libc::O_EXCL;
+    let unnamed = options.clone().custom_flags(flags).open(directory);
+    unnamed.or_else(|_| {
+        let name = directory.join(format!(".auditrd-{}", process::id()));
+        let file = options.create_new(true).open(&name)?;
+        fs::remove_file(&name)?;
+        Ok(file)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(byte: u8, length: usize) -> Page {
+        Page {
+            bytes: vec![byte; length],
+        }
+    }
+
+    #[test]
+    fn pages_come_back_and_their_room_is_used_again() {
+        let spill = Spill::new(tempfile::tempfile().unwrap(), 4 * SLOT_BYTES as u64);
+        let mut back = Page::default();
+        for round in 0..10 {
+            let (small, large) = (page(round, 9), page(round + 1, 2 * SLOT_BYTES + 1));
+            let places = [&small, &large].map(|page| spill.write(page).unwrap());
+            assert!(spill.write(&small).is_none(), "there is no room");
+            for (page, place) in [&small, &large].into_iter().zip(&places) {
+                spill.read(place, &mut back).unwrap();
+                assert!(back.bytes == page.bytes, "round {round}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_has_no_room() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        fs::write(&path, "").unwrap();
+        let spill = Spill::new(File::open(&path).unwrap(), 1 << 30);
+        assert!(spill.write(&page(1, 9)).is_none());
+        assert_eq!(spill.slots(|slots| slots.free.len()), 1);
+    }
+
+    #[test]
+    fn the_file_has_no_name() {
+        let directory = tempfile::tempdir().unwrap();
+        unnamed(directory.path()).unwrap();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+}
