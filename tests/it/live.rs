@@ -83,15 +83,15 @@ pub(crate) fn directory() -> TempDir {
     TempDir::new_in(temp).expect("a directory")
 }
 
-fn a_thousand_creations(mode: &[&str]) {
+fn creations(count: usize, mode: &[&str]) {
     let Some(mut audit) = Audit::borrow() else {
         return;
     };
     let watched = directory();
     audit.watch(watched.path());
     let daemon = Daemon::listen(mode);
-    let paths = create(watched.path(), 1000);
-    daemon.wait_for(1000, "a thousand events", is_created);
+    let paths = create(watched.path(), count);
+    daemon.wait_for(count, "an event for each file", is_created);
     let ended = daemon.stop();
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
     assert_eq!(created(&ended.events, watched.path()), each_once(paths));
@@ -101,12 +101,22 @@ fn a_thousand_creations(mode: &[&str]) {
 
 #[test]
 fn a_thousand_creations_yield_a_thousand_events_in_multicast_mode() {
-    a_thousand_creations(&MULTICAST);
+    creations(1000, &MULTICAST);
 }
 
 #[test]
 fn a_thousand_creations_yield_a_thousand_events_in_unicast_mode() {
-    a_thousand_creations(&UNICAST);
+    creations(1000, &UNICAST);
+}
+
+#[test]
+fn a_burst_of_five_thousand_creations_loses_nothing_in_multicast_mode() {
+    creations(5000, &MULTICAST);
+}
+
+#[test]
+fn a_burst_of_five_thousand_creations_loses_nothing_in_unicast_mode() {
+    creations(5000, &UNICAST);
 }
 
 #[test]

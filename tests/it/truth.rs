@@ -93,6 +93,13 @@ fn hold_with(
     assert_eq!(ended.stderr, "");
     let truths = lines(&fs::read(&file).expect("the truths"));
     let score = score(&ended.events, &truths);
+    // tests/kernels/run adds these up.
+    println!(
+        "paths: {} calls, {} unresolved, {} wrong",
+        truths.len(),
+        score.unresolved,
+        score.wrong
+    );
     assert!(score.misses.is_empty(), "{}", score.misses);
     assert!(score.right > 0, "nothing was done");
 }

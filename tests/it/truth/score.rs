@@ -13,7 +13,12 @@ const UNSAID: &str = "close";
 /// How it came out.
 #[derive(Debug, Default)]
 pub(crate) struct Score {
+    /// Events that are exactly as the truth says.
     pub(crate) right: usize,
+    /// Events that say that a path is not known in full, as the truth says or allows.
+    pub(crate) unresolved: usize,
+    /// Truths that no event tells, and events that are no truth.
+    pub(crate) wrong: usize,
     /// One paragraph for each truth that no event tells.
     pub(crate) misses: String,
 }
@@ -40,13 +45,17 @@ pub(crate) fn score(events: &[Value], truths: &[Value]) -> Score {
             drop(queue.drain(..first.unwrap_or(0)));
         }
         let Some(event) = queue.pop_front() else {
+            score.wrong += 1;
             let _ = writeln!(score.misses, "no event for {truth}");
             continue;
         };
         let wrong = differences(event, truth);
-        if wrong.is_empty() {
-            score.right += 1;
-        } else if !is_honest(event, truth, &wrong) {
+        let is_right = wrong.is_empty();
+        score.right += usize::from(is_right);
+        if is_right || is_honest(event, truth, &wrong) {
+            score.unresolved += usize::from(event["path_unresolved"] == true);
+        } else {
+            score.wrong += 1;
             let _ = writeln!(score.misses, "{truth}\n  came as {event}");
             for name in wrong {
                 let _ = writeln!(score.misses, "  {name} is {}", event[name]);
@@ -55,6 +64,7 @@ pub(crate) fn score(events: &[Value], truths: &[Value]) -> Score {
     }
     queues.retain(|(_, syscall), _| *syscall != UNSAID);
     for event in queues.into_values().flatten() {
+        score.wrong += 1;
         let _ = writeln!(score.misses, "nobody did {event}");
     }
     score
