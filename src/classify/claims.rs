@@ -88,17 +88,24 @@ impl<'a, 'm> Namer<'a, 'm> {
         parents: Parents,
         follows: bool,
     ) -> Located<'a> {
-        let Some(name) = path.name else {
+        if path.name.is_none() {
             return Located::NOWHERE;
-        };
+        }
         let claim = Claim {
+            follows,
+            ..self.claim_in(path, dir, parents)
+        };
+        self.locate(&claim)
+    }
+
+    /// The claim of a record's name, in directories that are known to be the name's own.
+    pub(super) fn claim_in(&self, path: &PathRecord<'a>, dir: Dir, parents: Parents) -> Claim<'a> {
+        Claim {
             parents,
             file: path.file,
             file_type: path.file_type,
-            follows,
-            ..self.claim(name, dir)
-        };
-        self.locate(&claim)
+            ..self.claim(path.name.unwrap_or_default(), dir)
+        }
     }
 
     /// The directories in the records that can be that of a name. The PARENT record has the leading

@@ -3,6 +3,8 @@
 //! Only calls that succeeded changed anything, but for descriptors: one that the kernel says is not
 //! open is not what it was.
 
+use smallvec::SmallVec;
+
 use crate::{
     classify::{
         calls::{Flags, Names, Silent},
@@ -148,10 +150,16 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
     if let (Action::Linked, Some(file)) = (named.action, named.subject.and_then(|file| file.file)) {
         namer.memory.linked(file);
     }
+    let from = named.real_path.or(named.path);
+    let is_rename = named.action == Action::Renamed;
+    let was_entry = is_rename && from.is_some_and(|from| namer.memory.is_entry(from));
     if named.unresolved {
         half_known(namer, named);
     } else {
         changed(namer, named);
+    }
+    if is_rename {
+        moved_below(namer, was_entry);
     }
     match names {
         Names::Open(_, flags) => opened(namer, named, flags),
@@ -332,6 +340,22 @@ fn half_known(namer: &mut Namer, named: &Named) {
             sighting: Sighting::Entry,
         };
         namer.memory.seen(path, seen, host);
+    }
+}
+
+/// Directories were moved, and what is known below them with them, but for paths that lead there in
+/// a way that is not known.
+fn moved_below(namer: &mut Namer, was_entry: bool) {
+    let holders: SmallVec<[FileId; 2]> = namer
+        .of(NameType::Parent)
+        .filter_map(|parent| parent.file)
+        .collect();
+    for moved in namer.of(NameType::Delete) {
+        let is_directory = moved.file_type == FileType::Directory;
+        if let Some(name) = moved.name.filter(|_| is_directory) {
+            let last = text::basename(name);
+            namer.memory.forget_lookalikes(last, &holders, was_entry);
+        }
     }
 }
 

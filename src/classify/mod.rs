@@ -8,6 +8,7 @@ mod commandline;
 mod decoded;
 mod events;
 mod learn;
+mod moved;
 mod names;
 mod pairs;
 mod records;

@@ -4,11 +4,12 @@ use crate::{
     classify::{
         calls::Dir,
         claims::{Namer, Parents},
+        moved::{self, Side},
         names::{Named, one},
     },
-    model::{Action, FileId},
+    model::{Action, FileId, FileType},
     parse::{NameType, PathRecord},
-    resolve::{Base, Located, text},
+    resolve::{Base, Claim, Located, text},
 };
 
 impl<'a, 'm> Namer<'a, 'm> {
@@ -50,10 +51,11 @@ impl<'a, 'm> Namer<'a, 'm> {
             return self.failed_pair(Action::Renamed, old_dir, new_dir);
         }
         let (old_parents, new_parents) = self.sides(old, old_dir, new, new_dir);
-        let path = self.place_side(old, old_dir, old_parents);
+        let moved = self.moved_base((old, old_dir), (new, new_dir), exchanged);
+        let path = self.place_side(old, old_dir, old_parents, moved);
         // The file is known by the name that it had before.
         let new_name = new.map(|new| PathRecord { file: None, ..new });
-        let dest = self.place_side(new_name, new_dir, new_parents);
+        let dest = self.place_side(new_name, new_dir, new_parents, moved);
         Named {
             exchanged,
             ..two(Action::Renamed, path, dest, old.or(new))
@@ -76,17 +78,50 @@ impl<'a, 'm> Namer<'a, 'm> {
         is_merged.then_some((Some(first), Some(second)))
     }
 
+    /// Where a name of a rename is; `moved` is what stands for the working directory if the rename
+    /// may have moved that.
     fn place_side(
         &mut self,
         entry: Option<PathRecord<'a>>,
         dir: Dir,
         parents: Parents,
+        moved: Option<Base<'a>>,
     ) -> Located<'a> {
-        match entry {
-            Some(entry @ PathRecord { name: Some(_), .. }) => {
-                self.place_in(&entry, dir, parents, false)
-            }
-            entry => self.place_entry(entry, dir, false),
+        let Some(entry) = entry.filter(|entry| entry.name.is_some()) else {
+            return self.place_entry(entry, dir, false);
+        };
+        let claim = self.claim_in(&entry, dir, parents);
+        match (claim.base, moved) {
+            (Base::Cwd(_), Some(base)) => self.locate(&Claim { base, ..claim }),
+            _ => self.locate(&claim),
+        }
+    }
+
+    /// What the names of a rename were relative to, if it may have moved the working directory.
+    fn moved_base(
+        &self,
+        old: (Option<PathRecord<'a>>, Dir),
+        new: (Option<PathRecord<'a>>, Dir),
+        exchanged: bool,
+    ) -> Option<Base<'a>> {
+        let is_directory = |path: &PathRecord| path.file_type == FileType::Directory;
+        let (cwd, old_record, new_record) = (self.cwd()?, old.0?, new.0?);
+        if !self.succeeded() || !(is_directory(&old_record) || exchanged) {
+            return None;
+        }
+        let side = |name: &'a [u8], dir| match self.base(dir) {
+            _ if name.starts_with(b"/") => Side::Absolute(name),
+            Base::Cwd(_) => Side::Cwd(name),
+            Base::Descriptor(_) | Base::Unknown(_) => Side::Elsewhere(name),
+        };
+        let old = side(old_record.name?, old.1);
+        let new = side(new_record.name?, new.1);
+        let moved = moved::base(cwd, old, new, self.arena);
+        // Either directory of an exchange may be the one above the caller's.
+        let other = exchanged.then(|| moved::base(cwd, new, old, self.arena));
+        match (moved, other.flatten()) {
+            (Some(_), Some(_)) => Some(Base::Unknown(None)),
+            (moved, other) => moved.or(other),
         }
     }
 

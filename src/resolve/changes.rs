@@ -295,7 +295,7 @@ impl Resolver {
         }
     }
 
-    fn detach(&mut self, name: Name) {
+    pub(super) fn detach(&mut self, name: Name) {
         self.tree.detach(name);
         if self.tree.unpin(name) {
             self.primed = self.primed.saturating_sub(1);
@@ -380,7 +380,7 @@ impl Resolver {
 
     /// Something was mounted or unmounted at a path: other files are below it now.
     pub(crate) fn covered(&mut self, path: &[u8]) {
-        self.mounts = self.mounts.saturating_add(1);
+        self.upheavals = self.upheavals.saturating_add(1);
         self.forget_path(path);
     }
 

@@ -17,6 +17,7 @@ mod descriptors;
 mod evidence;
 mod host;
 mod memories;
+mod moves;
 mod processes;
 mod recent;
 pub(crate) mod text;
@@ -73,8 +74,11 @@ pub(crate) struct Resolver {
     clock: Tick,
     /// How often something was lost so far. A serial that is only late counts until it arrives.
     losses: u32,
-    /// How often something was mounted or unmounted, which may have changed where any path leads.
-    mounts: u32,
+    /// How often something happened that may have changed where any path leads: a mount, or a
+    /// directory that was moved from a place that is not known.
+    upheavals: u32,
+    /// When names that may be through a moved directory were last searched for.
+    last_search: Tick,
     /// Names that were primed, which are held for good.
     primed: usize,
     /// The working directories that were confirmed last, and which of them is replaced next.
@@ -93,7 +97,8 @@ impl Resolver {
             processes: Processes::new(MAX_ENTRIES),
             clock: 1,
             losses: 0,
-            mounts: 0,
+            upheavals: 0,
+            last_search: 0,
             primed: 0,
             cwds: [const { Vec::new() }; 4],
             next_cwd: 0,
@@ -103,7 +108,7 @@ impl Resolver {
 
     /// Notes the process that makes a call, and how often something was lost until then.
     pub(crate) fn begin(&mut self, caller: Caller, is_exec: bool, losses: u32) {
-        let losses = losses.saturating_add(self.mounts);
+        let losses = losses.saturating_add(self.upheavals);
         if losses != self.losses {
             self.losses = losses;
             self.tree.lose(losses);

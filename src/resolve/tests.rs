@@ -75,7 +75,7 @@ impl<'s> World<'s> {
             program: 1,
             time: self.memory.clock,
         };
-        let losses = self.memory.losses - self.memory.mounts;
+        let losses = self.memory.losses - self.memory.upheavals;
         self.memory.begin(caller, false, losses);
         caller
     }
@@ -83,7 +83,7 @@ impl<'s> World<'s> {
     /// Something was lost.
     fn lose(&mut self) {
         let caller = self.caller(PID);
-        let losses = self.memory.losses - self.memory.mounts;
+        let losses = self.memory.losses - self.memory.upheavals;
         self.memory.begin(caller, false, losses + 1);
     }
 

@@ -315,6 +315,21 @@ impl Tree {
         all().filter(move |_| are_few).map(Name)
     }
 
+    /// The names with this last part of whose file nothing is known, but perhaps of the directory
+    /// that holds it. This looks at each name in the tree.
+    pub(crate) fn unidentified(
+        &self,
+        last: &[u8],
+        may_hold: impl Fn(Option<FileId>) -> bool,
+    ) -> impl Iterator<Item = Name> {
+        let slots = self.slots.iter().zip(0..);
+        let unidentified = slots.filter(move |(slot, _)| {
+            let is_alike = slot.is_attached && slot.file.is_none() && *slot.name == *last;
+            is_alike && may_hold(self.slots[slot.parent as usize].file)
+        });
+        unidentified.map(|(_, at)| Name(at))
+    }
+
     /// Adds a name to those of its file.
     fn list(&mut self, at: u32) {
         let Some(file) = self.slots[at as usize].file else {

@@ -10,6 +10,7 @@ mod directories;
 mod failures;
 mod inodes;
 mod links;
+mod moves;
 mod processes;
 mod slashes;
 mod sockets;

@@ -1,0 +1,42 @@
+//! Directories that were moved, of which it is not known where each path through them leads now.
+
+use crate::{
+    model::FileId,
+    resolve::{Resolver, tree::Name},
+};
+
+/// How many names may be looked at for each event, so that many moves cost no more than the events
+/// themselves.
+const NAMES_PER_EVENT: u64 = 1024;
+
+impl Resolver {
+    /// Whether a path is known to be a directory entry, through no symbolic link.
+    pub(crate) fn is_entry(&mut self, path: &[u8]) -> bool {
+        let name = self.tree.find(path);
+        name.is_some_and(|name| self.tree.is_canonical(name) && self.tree.is_current(name))
+    }
+
+    /// A directory with this last name was moved out of one of these directories. Forgets the paths
+    /// that may be through it, apart from those that moved with it: all of which nothing else is
+    /// known, or if it `was_entry`, those that may lead through a symbolic link.
+    pub(crate) fn forget_lookalikes(&mut self, last: &[u8], holders: &[FileId], was_entry: bool) {
+        let allowed = (self.clock - self.last_search).saturating_mul(NAMES_PER_EVENT);
+        if u64::try_from(self.tree.len()).is_ok_and(|names| names > allowed) {
+            // It is as if something was lost.
+            self.upheavals = self.upheavals.saturating_add(1);
+            return;
+        }
+        self.last_search = self.clock;
+        let may_hold = |holder: Option<FileId>| {
+            holder.is_none_or(|holder| holders.is_empty() || holders.contains(&holder))
+        };
+        let alike: Vec<Name> = self.tree.unidentified(last, may_hold).collect();
+        for name in alike {
+            if !(was_entry && self.tree.is_canonical(name)) {
+                self.detach(name);
+                // The next call in a directory that is still there confirms it.
+                self.cwds.iter_mut().for_each(Vec::clear);
+            }
+        }
+    }
+}

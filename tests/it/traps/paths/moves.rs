@@ -1,0 +1,124 @@
+//! Directories that are moved with what is known below them, and with their callers.
+
+use super::{
+    Step, honest, honest_both, last, made, opened_directory, right, right_both, step, tell,
+};
+
+/// A rename of a directory, 50, from one directory, 60, to another, 70.
+fn moved(call: &'static str, args: &str, old: &str, new: &str) -> Step {
+    let directory = |name: &str| {
+        name.rfind('/')
+            .map_or("/w".to_owned(), |at| name[..=at].to_owned())
+    };
+    step(call, args)
+        .parent(&directory(old), 60)
+        .parent(&directory(new), 70)
+        .deleted_directory(old, 50)
+        .created_directory(new, 50)
+}
+
+#[test]
+fn a_rename_that_moves_its_caller_is_not_joined_to_the_new_directory() {
+    let rename = moved("rename", "", "../../../a/b", "../../../x/y/b").in_directory("/w/x/y/b/c");
+    honest_both(&last(&[rename.clone()]), "/w/a/b", "/w/x/y/b");
+    // The directories are known.
+    let known = [
+        made("/w/a", 60, 40),
+        made("/w/x", 41, 40),
+        made("/w/x/y", 70, 41),
+    ];
+    let steps = [&known[..], &[rename.clone()]].concat();
+    right_both(&last(&steps), "/w/a/b", "/w/x/y/b");
+    // What is opened after it is relative to the new directory, whose path is right.
+    let create = step("mkdir", "")
+        .parent("/w/x/y/b/c", 81)
+        .created_directory("new", 80);
+    let steps = [rename, create.in_directory("/w/x/y/b/c")];
+    right(&last(&steps), "/w/x/y/b/c/new");
+}
+
+#[test]
+fn a_rename_of_a_directory_above_the_caller_in_its_place_is_joined() {
+    for (old, new, cwd, from, to) in [
+        ("../b", "../c", "/w/c", "/w/b", "/w/c"),
+        ("../../b", "../../c", "/w/c/d", "/w/b", "/w/c"),
+        ("/w/b", "../../c", "/w/c/d", "/w/b", "/w/c"),
+    ] {
+        let rename = moved("rename", "", old, new).in_directory(cwd);
+        right_both(&last(&[rename]), from, to);
+    }
+}
+
+#[test]
+fn an_absolute_name_tells_the_other_one_of_a_rename_that_moves_its_caller() {
+    // It was in /w/a/b/c, and is in /w/b/c.
+    let rename = moved("rename", "", "/w/a/b", "../../../b").in_directory("/w/b/c");
+    honest_both(&last(&[rename.clone()]), "/w/a/b", "/w/b");
+    let steps = [made("/w/a", 60, 70), rename];
+    right_both(&last(&steps), "/w/a/b", "/w/b");
+    let rename = moved("rename", "", "../../b", "/w/x/b").in_directory("/w/x/b/c");
+    honest_both(&last(&[rename]), "/w/b", "/w/x/b");
+}
+
+/// Moves of the directory `b` of which records do not tell where it was: by descriptors that are
+/// not known, relative to a directory that is not told, and without the record of the old name.
+fn untold() -> Vec<Step> {
+    vec![
+        moved("renameat", "a0=7 a2=8", "b", "b2"),
+        moved("renameat2", "a0=7 a2=8", "b", "b"),
+        moved("rename", "", "../../../a/b", "../../../x/y/b").in_directory("/w/x/y/b/c"),
+        moved("renameat", "a0=7 a2=CWD", "b", "/w/b2"),
+        moved("renameat", "a0=7 a2=8", "d/b", "e/b2"),
+    ]
+}
+
+#[test]
+fn a_path_through_a_directory_that_may_have_been_moved_is_not_believed() {
+    for rename in untold() {
+        let open = opened_directory("/w/a/b/c", 90, 3);
+        let create = step("mkdirat", "a0=3")
+            .parent("/w", 90)
+            .created_directory("x", 91);
+        let told = tell(&[open.clone(), rename.clone(), create.clone()]);
+        assert_eq!(told[2]["path_unresolved"], true, "{}", told[2]);
+        // It is known again once it is seen.
+        let told = tell(&[open.clone(), rename, open, create]);
+        right(&told[3], "/w/a/b/c/x");
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_have_been_moved_keeps_its_path() {
+    for rename in untold() {
+        // Another name, another directory around it, and another inode.
+        let others = [
+            (vec![], "/w/a/bb/c"),
+            (vec![made("/w/a", 40, 10)], "/w/a/b/c"),
+            (vec![made("/w/a/b", 51, 40)], "/w/a/b/c"),
+        ];
+        for (mut steps, path) in others {
+            steps.push(opened_directory(path, 90, 3));
+            steps.push(rename.clone());
+            steps.push(
+                step("mkdirat", "a0=3")
+                    .parent("/w", 90)
+                    .created_directory("x", 91),
+            );
+            right(&last(&steps), &format!("{path}/x"));
+        }
+    }
+}
+
+#[test]
+fn a_path_through_a_link_to_a_directory_that_was_moved_is_not_believed() {
+    // /link leads to /w.
+    let open = opened_directory("/link/b/c", 90, 3);
+    let rename = moved("rename", "", "/w/b", "/w/b2");
+    let create = step("mkdirat", "a0=3")
+        .parent("/w", 90)
+        .created_directory("x", 91);
+    honest(
+        &last(&[open, rename, create]),
+        &["/link/b2/c/x", "/w/b2/c/x"],
+    );
+}
