@@ -94,7 +94,7 @@ fn hold_with(
     let truths = lines(&fs::read(&file).expect("the truths"));
     let score = score(&ended.events, &truths);
     // tests/kernels/run adds these up.
-    println!(
+    eprintln!(
         "paths: {} calls, {} unresolved, {} wrong",
         truths.len(),
         score.unresolved,

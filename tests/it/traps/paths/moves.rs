@@ -20,14 +20,14 @@ fn moved(call: &'static str, args: &str, old: &str, new: &str) -> Step {
 #[test]
 fn a_rename_that_moves_its_caller_is_not_joined_to_the_new_directory() {
     let rename = moved("rename", "", "../../../a/b", "../../../x/y/b").in_directory("/w/x/y/b/c");
-    honest_both(&last(&[rename.clone()]), "/w/a/b", "/w/x/y/b");
+    honest_both(&last(std::slice::from_ref(&rename)), "/w/a/b", "/w/x/y/b");
     // The directories are known.
     let known = [
         made("/w/a", 60, 40),
         made("/w/x", 41, 40),
         made("/w/x/y", 70, 41),
     ];
-    let steps = [&known[..], &[rename.clone()]].concat();
+    let steps = [&known[..], std::slice::from_ref(&rename)].concat();
     right_both(&last(&steps), "/w/a/b", "/w/x/y/b");
     // What is opened after it is relative to the new directory, whose path is right.
     let create = step("mkdir", "")
@@ -53,7 +53,7 @@ fn a_rename_of_a_directory_above_the_caller_in_its_place_is_joined() {
 fn an_absolute_name_tells_the_other_one_of_a_rename_that_moves_its_caller() {
     // It was in /w/a/b/c, and is in /w/b/c.
     let rename = moved("rename", "", "/w/a/b", "../../../b").in_directory("/w/b/c");
-    honest_both(&last(&[rename.clone()]), "/w/a/b", "/w/b");
+    honest_both(&last(std::slice::from_ref(&rename)), "/w/a/b", "/w/b");
     let steps = [made("/w/a", 60, 70), rename];
     right_both(&last(&steps), "/w/a/b", "/w/b");
     let rename = moved("rename", "", "../../b", "/w/x/b").in_directory("/w/x/b/c");
