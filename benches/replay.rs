@@ -3,16 +3,23 @@
 //!
 //! `cargo bench --bench replay -- [--copies N] [--runs N] [--binary PATH]`; ten copies of the busy
 //! host's log are about 280 MB.
+//!
+//! `cargo bench --bench replay -- --jobs N` measures `auditrd --jobs` instead, on N such logs: one
+//! after the other on one core and on N, and all at the same time on N, in turn. It needs taskset.
 
 #![expect(clippy::print_stdout, reason = "the results go there")]
 
 mod support;
 
-use std::io;
+use std::{
+    io,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use support::{
     cost::Cost,
-    log, number,
+    has, log, number,
     programs::{self, Program},
 };
 
@@ -22,6 +29,9 @@ fn main() -> io::Result<()> {
     }
     let (log, size) = log::grown(number("--copies", 10), None)?;
     let runs = number("--runs", 5);
+    if has("--jobs") {
+        return jobs(&log, size.megabytes(), runs);
+    }
     println!(
         "{:.0} MB, {} records, {} events; the least of {runs} runs",
         size.megabytes(),
@@ -50,4 +60,43 @@ fn main() -> io::Result<()> {
         );
     }
     Ok(())
+}
+
+/// Compares replays of several logs, one after the other and at the same time.
+fn jobs(log: &Path, megabytes: f64, runs: u64) -> io::Result<()> {
+    let count = number("--jobs", 2);
+    let ways = [(1, 1), (count, 1), (count, count)];
+    let mut costs: Vec<Cost> = Vec::new();
+    for run in 0..runs {
+        for (index, (cores, jobs)) in ways.into_iter().enumerate() {
+            let cost = Cost::of(&mut replay(log, count, cores, jobs))?;
+            match costs.get_mut(index) {
+                Some(least) if run > 0 => *least = least.or_less(&cost),
+                _ => costs.push(cost),
+            }
+        }
+    }
+    println!("{count} logs of {megabytes:.0} MB each; the least of {runs} runs\n");
+    println!("| cores | command | CPU s | wall s | speed | peak MiB |");
+    println!("|---:|---|---:|---:|---:|---:|");
+    for ((cores, jobs), cost) in ways.into_iter().zip(&costs) {
+        let (cpu, wall) = (cost.cpu.as_secs_f64(), cost.wall.as_secs_f64());
+        let speed = costs[0].wall.as_secs_f64() / wall;
+        let peak = cost.peak_mib();
+        println!(
+            "| {cores} | `auditrd -j {jobs}` | {cpu:.2} | {wall:.2} | {speed:.2} | {peak:.0} |"
+        );
+    }
+    Ok(())
+}
+
+/// Replays a log several times, on the first cores only.
+fn replay(log: &Path, count: u64, cores: u64, jobs: u64) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["-c", &format!("0-{}", cores - 1)]);
+    command.arg(programs::auditrd());
+    command.args(["-q", "-j", &jobs.to_string()]);
+    command.args((0..count).map(|_| log));
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
 }

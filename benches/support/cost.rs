@@ -37,14 +37,18 @@ impl Cost {
     pub(crate) fn least(runs: u64, mut run: impl FnMut() -> io::Result<Cost>) -> io::Result<Cost> {
         let mut least = run()?;
         for _ in 1..runs {
-            let next = run()?;
-            least = Cost {
-                cpu: least.cpu.min(next.cpu),
-                wall: least.wall.min(next.wall),
-                peak: least.peak.max(next.peak),
-            };
+            least = least.or_less(&run()?);
         }
         Ok(least)
+    }
+
+    /// The lesser times of two runs, and the larger peak.
+    pub(crate) fn or_less(&self, other: &Cost) -> Cost {
+        Cost {
+            cpu: self.cpu.min(other.cpu),
+            wall: self.wall.min(other.wall),
+            peak: self.peak.max(other.peak),
+        }
     }
 
     /// Megabytes per second of CPU time.
