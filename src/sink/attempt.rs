@@ -6,7 +6,7 @@ use std::{mem, time::Instant};
 use crate::{
     error::Error,
     sink::{
-        RETRY_INTERVAL, Sink,
+        MAX_SPARE_BYTES, RETRY_INTERVAL, Sink,
         outage::{Outage, advice, is_temporary},
         rotate,
         target::Target,
@@ -85,6 +85,9 @@ impl Sink {
                 0 => self.rotate(now),
                 length => self.write(length, now)?,
             }
+        }
+        if self.lines.capacity() > MAX_SPARE_BYTES {
+            self.lines = Vec::new();
         }
         self.lines.clear();
         self.written = 0;

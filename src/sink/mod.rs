@@ -35,7 +35,8 @@ use target::Target;
 
 /// Bytes to buffer before writing even if there is more to read.
 const BUFFER_BYTES: usize = 64 << 10;
-/// The line's buffer is freed after a line of more than this many bytes.
+/// A larger buffer is freed once it is written, so that one huge line does not occupy its memory for
+/// ever.
 const MAX_SPARE_BYTES: usize = 1 << 20;
 /// How long to wait before trying again after the output failed.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
@@ -57,8 +58,6 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 pub struct Sink {
     config: SinkConfig,
     target: Target,
-    /// The line being built; empty between calls.
-    line: Vec<u8>,
     /// Lines to write, one after the other.
     lines: Vec<u8>,
     /// The lines in `lines` that are not written yet.
@@ -121,7 +120,6 @@ impl Sink {
             syncs: Syncs::new(config.fsync),
             config,
             target,
-            line: Vec::new(),
             lines: Vec::new(),
             pending: VecDeque::new(),
             written: 0,
@@ -135,26 +133,27 @@ impl Sink {
         }
     }
 
-    /// Adds the line that `write` appends to an empty buffer, with the number of records it
+    /// Adds the line that `write` appends to those that are pending, with the number of records it
     /// represents. A line end is added if it is missing; if nothing is appended, there is no line.
     /// If the output is failing and the limit is reached, the line is dropped. Returns whether to
     /// [`flush`](Self::flush).
     #[inline]
     #[must_use]
     pub fn line(&mut self, records: u64, write: impl FnOnce(&mut Vec<u8>)) -> bool {
-        write(&mut self.line);
-        self.add_line(records);
+        let start = self.lines.len();
+        write(&mut self.lines);
+        self.add_line(start, records);
         self.pending_bytes() >= BUFFER_BYTES
     }
 
-    /// Moves the line to the others, unless it has to be dropped.
-    fn add_line(&mut self, records: u64) {
-        match self.line.last() {
-            None => return,
-            Some(b'\n') => {}
-            Some(_) => self.line.push(b'\n'),
+    /// Keeps the line that begins at `start`, unless it has to be dropped.
+    fn add_line(&mut self, start: usize, records: u64) {
+        match self.lines.get(start..) {
+            None | Some([]) => return,
+            Some([.., b'\n']) => {}
+            Some(_) => self.lines.push(b'\n'),
         }
-        let length = self.line.len();
+        let length = self.lines.len() - start;
         let pending = self.pending_bytes();
         if let Some(outage) = &mut self.outage
             && !self.config.waits
@@ -163,17 +162,13 @@ impl Sink {
             outage.lost += 1;
             self.tally.unwritten += 1;
             self.tally.unwritten_records += records;
+            self.lines.truncate(start);
         } else {
-            self.lines.extend_from_slice(&self.line);
             self.pending.push_back(Line { length, records });
             self.tally.pending += 1;
             self.tally.pending_records += records;
             self.tally.pending_bytes += length as u64;
         }
-        if self.line.capacity() > MAX_SPARE_BYTES {
-            self.line = Vec::new();
-        }
-        self.line.clear();
     }
 
     /// Writes all pending lines, unless the output failed less than the retry interval ago. If a
