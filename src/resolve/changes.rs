@@ -181,6 +181,9 @@ impl Resolver {
 
     /// Whether nothing is new in a sighting, which is a use of the name.
     fn is_known(&mut self, path: &[u8], seen: Seen) -> bool {
+        if seen.sighting == Sighting::Created {
+            return false;
+        }
         let Resolver { tree, learned, .. } = self;
         let Some(name) = tree.find(path) else {
             return false;
@@ -188,9 +191,7 @@ impl Resolver {
         let is_same = |known: Known| {
             known.file == seen.file && (known.is_entry || seen.sighting == Sighting::Reached)
         };
-        let is_known = seen.sighting != Sighting::Created
-            && tree.known(name).is_some_and(is_same)
-            && tree.is_current(name);
+        let is_known = tree.known(name).is_some_and(is_same) && tree.is_current(name);
         if is_known {
             learned.get(name, |gone| tree.release(gone));
         }

@@ -87,58 +87,48 @@ impl Processes {
 
     /// Notes that a process made a call. `is_exec` if it started a program by that.
     pub(crate) fn see(&mut self, caller: Caller, is_exec: bool, now: Tick) {
-        let known = self.lives.get(caller.pid, drop);
         let fork = match self.forks.is_empty() {
             true => None,
             false => self.forks.get(caller.pid, drop),
         };
         let fork = fork.filter(|fork| fork.parent == caller.ppid);
-        let life = match known {
-            Some(life) if fork.is_none() && goes_on(&life, caller, is_exec) => Life {
-                ppid: caller.ppid,
-                program: known_or(caller.program, life.program),
-                ..life
-            },
-            _ => Life {
-                ppid: caller.ppid,
-                program: caller.program,
-                time: caller.time,
-                born: now,
-                inherits: fork.map_or(0, |fork| fork.at),
-                executed: 0,
-                swept: (0, 0, 0),
-                is_shared: fork.is_some_and(|fork| fork.is_shared),
-            },
-        };
         if fork.is_some() {
             self.forks.remove(caller.pid);
+        } else if let Some(life) = self.lives.get_mut(caller.pid, drop)
+            && goes_on(life, caller, is_exec)
+        {
+            life.ppid = caller.ppid;
+            life.program = known_or(caller.program, life.program);
+            return;
         }
-        let is_same = known.is_some_and(|known| {
-            (known.born, known.ppid, known.program) == (life.born, life.ppid, life.program)
-        });
-        if !is_same {
-            self.lives.put(caller.pid, life, drop);
-        }
+        let life = Life {
+            ppid: caller.ppid,
+            program: caller.program,
+            time: caller.time,
+            born: now,
+            inherits: fork.map_or(0, |fork| fork.at),
+            executed: 0,
+            swept: (0, 0, 0),
+            is_shared: fork.is_some_and(|fork| fork.is_shared),
+        };
+        self.lives.put(caller.pid, life, drop);
     }
 
     /// Notes that a process made another one. In a pid namespace `child` may be the number of
     /// another process out here, so it counts only for a process that has this parent.
     pub(crate) fn forked(&mut self, parent: Caller, child: u32, is_shared: bool, now: Tick) {
-        if let Some(life) = self.lives.get(child, drop)
+        if let Some(life) = self.lives.get_mut(child, drop)
             && life.ppid == parent.pid
             && life.inherits == 0
         {
             // The stamp of a call is that of its entry, so a child that was seen before is an
             // earlier one with its number; or the stamps are not the kernel's. It inherits nothing.
-            let life = match life.time >= parent.time {
-                true => Life {
-                    inherits: now,
-                    is_shared,
-                    ..life
-                },
-                false => Life { born: now, ..life },
-            };
-            return self.lives.put(child, life, drop);
+            if life.time >= parent.time {
+                (life.inherits, life.is_shared) = (now, is_shared);
+            } else {
+                life.born = now;
+            }
+            return;
         }
         let fork = Fork {
             parent: parent.pid,
@@ -177,9 +167,8 @@ impl Processes {
     }
 
     fn change(&mut self, pid: u32, change: impl FnOnce(&mut Life)) {
-        if let Some(mut life) = self.lives.get(pid, drop) {
-            change(&mut life);
-            self.lives.put(pid, life, drop);
+        if let Some(life) = self.lives.get_mut(pid, drop) {
+            change(life);
         }
     }
 

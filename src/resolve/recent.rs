@@ -34,6 +34,14 @@ impl<K: Eq + Hash + Copy, V: Clone> Recent<K, V> {
         Some(value)
     }
 
+    /// As [`get`](Self::get), to change the entry.
+    pub(crate) fn get_mut(&mut self, key: K, forget: impl FnMut(V)) -> Option<&mut V> {
+        if let Some(value) = self.old.remove(&key) {
+            self.put(key, value, forget);
+        }
+        self.young.get_mut(&key)
+    }
+
     /// Adds an entry. The one that it replaces and those that are forgotten go to `forget`.
     pub(crate) fn put(&mut self, key: K, value: V, mut forget: impl FnMut(V)) {
         if let Some(known) = self.young.get_mut(&key) {
