@@ -20,10 +20,12 @@ use std::{
 };
 
 use auditrd::{
-    Arena, AuditEvent, AuditReader, Classifier, ReaderConfig, ReassemblyConfig, encode,
+    Arena, AuditEvent, AuditMessageGroup, AuditReader, Classifier, ReaderConfig, ReassemblyConfig,
+    encode,
+    enrich::{Enricher, Keys},
     filter::{Filters, Lists},
     model::{Batch, Groups},
-    parse::{Parser, tokenize},
+    parse::{Facts, Parser, tokenize},
     reader::Step,
     reassemble::Reassembler,
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
@@ -46,13 +48,20 @@ struct Input {
     records: u64,
 }
 
+/// What the stages up to the classifier make of a group.
+struct Made<'a> {
+    group: AuditMessageGroup<'a>,
+    facts: Facts<'a>,
+    event: Option<AuditEvent<'a>>,
+}
+
 /// One round of a stage over the whole input.
 type Round<'a> = Box<dyn FnMut() + 'a>;
 
 /// A stage. Its state between rounds is in the closure that `make` returns.
 struct Stage {
     name: &'static str,
-    make: for<'a> fn(&'a Input, &'a [AuditEvent<'a>]) -> Round<'a>,
+    make: for<'a> fn(&'a Input, &'a [Made<'a>]) -> Round<'a>,
     /// Whether it must not allocate after warm-up.
     is_frugal: bool,
 }
@@ -89,13 +98,18 @@ const STAGES: &[Stage] = &[
         is_frugal: true,
     },
     Stage {
+        name: "enrich",
+        make: |_, made| enrich(made),
+        is_frugal: true,
+    },
+    Stage {
         name: "encode",
-        make: |_, events| encode(events),
+        make: |_, made| encode(made),
         is_frugal: true,
     },
     Stage {
         name: "filter (1,000)",
-        make: |_, events| filter(events),
+        make: |_, made| filter(made),
         is_frugal: true,
     },
     Stage {
@@ -114,7 +128,7 @@ fn main() -> ExitCode {
     }
     let input = Input::new(number("--records", 100_000)).expect("the busy host's log");
     let arena = Arena::new();
-    let events = input.events(&arena);
+    let made = input.made(&arena);
     println!(
         "{} records, {} events, {:.1} MB; the least of {} runs",
         input.records,
@@ -128,7 +142,7 @@ fn main() -> ExitCode {
     );
     let mut is_frugal = true;
     for stage in STAGES {
-        let (time, allocations) = measure(&mut *(stage.make)(&input, &events));
+        let (time, allocations) = measure(&mut *(stage.make)(&input, &made));
         report(stage.name, &input, time, allocations);
         is_frugal &= !stage.is_frugal || allocations == 0;
     }
@@ -211,10 +225,18 @@ impl Input {
         LogSource::open(std::slice::from_ref(&self.path), stop).expect("the log is there")
     }
 
-    fn events<'a>(&'a self, arena: &'a Arena) -> Vec<AuditEvent<'a>> {
+    fn made<'a>(&'a self, arena: &'a Arena) -> Vec<Made<'a>> {
+        let mut parser = Parser::default();
         let mut classifier = Classifier::new(Box::new(Absent));
-        let event = |group| classifier.classify(&group, arena);
-        self.groups.iter().filter_map(event).collect()
+        let make = |group| {
+            let facts = parser.facts(&group, arena);
+            Made {
+                group,
+                event: classifier.classify_facts(&group, &facts, arena),
+                facts,
+            }
+        };
+        self.groups.iter().map(make).collect()
     }
 }
 
@@ -302,6 +324,23 @@ fn classify(input: &Input) -> Round<'_> {
     })
 }
 
+/// Adds all context that a log has.
+fn enrich<'a>(made: &'a [Made<'a>]) -> Round<'a> {
+    let (mut enricher, mut arena) = (Enricher::new(Keys::ALL), Arena::new());
+    Box::new(move || {
+        for Made {
+            group,
+            facts,
+            event,
+        } in made
+        {
+            enricher.observe(group, facts, event.as_ref(), None);
+            black_box(enricher.who(&arena));
+            arena.reset();
+        }
+    })
+}
+
 /// A thousand expressions that no event meets.
 fn expressions() -> Lists {
     let mut lists = Lists::default();
@@ -322,10 +361,10 @@ fn expressions() -> Lists {
 }
 
 /// Compares events with a thousand expressions.
-fn filter<'a>(events: &'a [AuditEvent<'a>]) -> Round<'a> {
+fn filter<'a>(made: &'a [Made<'a>]) -> Round<'a> {
     let filters = Filters::new(expressions());
     Box::new(move || {
-        for event in events {
+        for event in made.iter().filter_map(|made| made.event.as_ref()) {
             black_box(filters.drops(event));
         }
     })
@@ -344,10 +383,10 @@ fn redact(input: &Input) -> Round<'_> {
 }
 
 /// Writes the line of an event.
-fn encode<'a>(events: &'a [AuditEvent<'a>]) -> Round<'a> {
+fn encode<'a>(made: &'a [Made<'a>]) -> Round<'a> {
     let (mut encoder, mut out) = (encode::Encoder::default(), Vec::new());
     Box::new(move || {
-        for event in events {
+        for event in made.iter().filter_map(|made| made.event.as_ref()) {
             out.clear();
             encoder.line(event, &mut out);
             black_box(&out);
@@ -355,25 +394,31 @@ fn encode<'a>(events: &'a [AuditEvent<'a>]) -> Round<'a> {
     })
 }
 
-/// Runs the whole pipeline from a log to a sink, with both threads, and checks the allocations in
-/// the second half of the log. No event is repeated.
+/// Runs the whole pipeline from a log to a sink, with both threads and all context, and checks the
+/// allocations in the second half of the log. No event is repeated. The tables of names and
+/// processes grow until they are full, which they are by then.
 fn pipeline() -> bool {
-    let (log, size) = log::grown(4, None).expect("the busy host's log");
+    let (log, size) = log::grown(10, None).expect("the busy host's log");
     let (stopper, stop) = auditrd::source::stop().expect("a pipe");
     let source = LogSource::open(&[log], stop).expect("the log is there");
     let config = ReaderConfig::log(ReassemblyConfig::new(AUDIT_USER_AUTH, AUDIT_AVC));
     let mut reader = AuditReader::spawn(Box::new(source), stopper, config).expect("a thread");
-    let mut classifier = Classifier::new(Box::new(Absent));
+    let (mut parser, mut classifier) = (Parser::default(), Classifier::new(Box::new(Absent)));
+    let mut enricher = Enricher::new(Keys::ALL);
     let mut sink = Sink::file("/dev/null".as_ref(), SinkConfig::default()).expect("a sink");
     let (mut encoder, mut arena) = (encode::Encoder::default(), Arena::new());
     let (mut events, mut warm) = (0, (0, 0));
     loop {
         match reader.step(None).expect("a log") {
             Step::Event(group) => {
-                if let Some(event) = classifier.classify(&group, &arena)
-                    && sink.line(1, |out| encoder.line(&event, out))
-                {
-                    sink.flush(Instant::now()).expect("room for lines");
+                let facts = parser.facts(&group, &arena);
+                let mut event = classifier.classify_facts(&group, &facts, &arena);
+                enricher.observe(&group, &facts, event.as_ref(), None);
+                if let Some(event) = &mut event {
+                    event.who = enricher.who(&arena);
+                    if sink.line(1, |out| encoder.line(event, out)) {
+                        sink.flush(Instant::now()).expect("room for lines");
+                    }
                 }
                 arena.reset();
                 events += 1;
@@ -405,9 +450,9 @@ fn counted_round(round: &mut dyn FnMut()) {
 fn once(name: &str) -> ExitCode {
     let input = Input::new(number("--records", 10_000)).expect("the busy host's log");
     let arena = Arena::new();
-    let events = input.events(&arena);
+    let made = input.made(&arena);
     let stage = STAGES.iter().find(|stage| stage.name == name);
-    let mut round = (stage.expect("a stage").make)(&input, &events);
+    let mut round = (stage.expect("a stage").make)(&input, &made);
     round();
     counted_round(&mut *round);
     ExitCode::SUCCESS

@@ -13,6 +13,7 @@
 //! The kernel never gives a number twice before the next boot (kernel/audit.c, `audit_set_loginuid`).
 
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 use crate::{
     enrich::{OpenSession, stamps::is_later},
@@ -60,12 +61,17 @@ pub(crate) struct Logins {
     uses: u64,
 }
 
+/// A text, which may be missing. Most are short and need no memory of their own, so that a login
+/// allocates nothing.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+struct Kept(SmallVec<[u8; 24]>);
+
 /// The texts of a login.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 struct Texts {
-    acct: Option<Box<[u8]>>,
-    addr: Option<Box<[u8]>>,
-    terminal: Option<Box<[u8]>>,
+    acct: Kept,
+    addr: Kept,
+    terminal: Kept,
 }
 
 #[derive(Debug)]
@@ -73,12 +79,12 @@ struct Session {
     texts: Texts,
     /// The terminal that the process had when it set its login uid (LOGIN `tty`), if it is in no
     /// other record.
-    tty: Option<Box<[u8]>>,
+    tty: Kept,
     since: Timestamp,
     /// The process that opened it.
     opener: u32,
     /// Its executable.
-    exe: Option<Box<[u8]>>,
+    exe: Kept,
     /// When it was used last.
     used: u64,
 }
@@ -87,7 +93,7 @@ struct Session {
 #[derive(Debug)]
 struct Begun {
     texts: Texts,
-    exe: Option<Box<[u8]>>,
+    exe: Kept,
     /// The session that the process was in.
     session: u32,
     time: Timestamp,
@@ -129,11 +135,11 @@ impl Logins {
     pub(crate) fn prime(&mut self, open: OpenSession) {
         let begun = Begun {
             texts: Texts {
-                acct: kept(open.acct.as_deref()),
-                addr: kept(open.addr.as_deref()),
-                terminal: kept(open.terminal.as_deref()),
+                acct: Kept::new(open.acct.as_deref()),
+                addr: Kept::new(open.addr.as_deref()),
+                terminal: Kept::new(open.terminal.as_deref()),
             },
-            exe: None,
+            exe: Kept::default(),
             session: open.session,
             time: open.since,
         };
@@ -163,18 +169,17 @@ impl Logins {
             return None;
         }
         Some(Login {
-            acct: known.texts.acct.as_deref(),
-            addr: known.texts.addr.as_deref(),
-            terminal: known.texts.terminal.as_deref().or(known.tty.as_deref()),
+            acct: known.texts.acct.get(),
+            addr: known.texts.addr.get(),
+            terminal: known.texts.terminal.get().or(known.tty.get()),
             since: Some(known.since),
         })
     }
 
     /// How much memory it takes, in bytes, about.
     pub(crate) fn size(&self) -> usize {
-        const TEXTS_BYTES: usize = 100;
-        self.sessions.capacity() * (size_of::<(u32, Session)>() + TEXTS_BYTES)
-            + self.begun.capacity() * (size_of::<(u32, Begun)>() + TEXTS_BYTES)
+        self.sessions.capacity() * size_of::<(u32, Session)>()
+            + self.begun.capacity() * size_of::<(u32, Begun)>()
     }
 
     /// A process authenticates a user. If it is in a session that it opened, that is a part of the
@@ -187,7 +192,7 @@ impl Logins {
         let texts = Texts::of(record);
         if let Some(known) = self.begun.get_mut(&pid)
             && known.session == record.ids.session
-            && (known.texts.acct == texts.acct || texts.acct.is_none())
+            && (known.texts.acct == texts.acct || texts.acct.get().is_none())
         {
             known.texts.fill(texts);
             known.time = time;
@@ -201,7 +206,7 @@ impl Logins {
         }
         let begun = Begun {
             texts,
-            exe: kept(record.exe),
+            exe: Kept::new(record.exe),
             session: record.ids.session,
             time,
         };
@@ -219,14 +224,14 @@ impl Logins {
         let is_known = |known: &&mut Session| known.opener == pid && !is_later(time, known.since);
         if let Some(known) = self.sessions.get_mut(&session).filter(is_known) {
             known.since = known.since.min(time);
-            known.tty = kept(record.tty);
+            known.tty = Kept::new(record.tty);
             return;
         }
         let begun = self.begun.remove(&pid);
         let is_fresh = |begun: &Begun| age(begun.time, time) <= MAX_BEGUN_MILLIS;
         self.insert(session, time, pid, begun.filter(is_fresh));
         if let Some(known) = self.sessions.get_mut(&session) {
-            known.tty = kept(record.tty);
+            known.tty = Kept::new(record.tty);
         }
     }
 
@@ -258,15 +263,15 @@ impl Logins {
         let Some(known) = self.sessions.get_mut(&session) else {
             return;
         };
-        let is_of_opener = known.opener == record.ids.pid
-            || record.exe.is_some() && known.exe.as_deref() == record.exe;
+        let is_of_opener =
+            known.opener == record.ids.pid || record.exe.is_some() && known.exe.get() == record.exe;
         if is_of_opener {
             // sshd calls its terminal `ssh` until there is one. A connection may have several.
             let is_device = |text: &[u8]| text.contains(&b'/');
             if record.terminal.is_some_and(is_device)
-                && !known.texts.terminal.as_deref().is_some_and(is_device)
+                && !known.texts.terminal.get().is_some_and(is_device)
             {
-                known.texts.terminal = kept(record.terminal);
+                known.texts.terminal = Kept::new(record.terminal);
             }
             known.texts.fill(Texts::of(record));
         }
@@ -279,9 +284,9 @@ impl Logins {
         let Some(known) = self.sessions.get(&session) else {
             return;
         };
-        let is_same_program = known.exe.is_some()
-            && known.exe.as_deref() == record.exe
-            && known.texts.acct.as_deref() == record.acct;
+        let is_same_program = known.exe.get().is_some()
+            && known.exe.get() == record.exe
+            && known.texts.acct.get() == record.acct;
         let is_of_opener = known.opener == record.ids.pid || is_same_program;
         if is_of_opener && record.op != Some(b"login") {
             self.closed = Some(session);
@@ -294,9 +299,7 @@ impl Logins {
         match self.sessions.get_mut(&record.ids.session) {
             Some(known) if known.opener == record.ids.pid => {
                 known.texts.fill(Texts::of(record));
-                if known.exe.is_none() {
-                    known.exe = kept(record.exe);
-                }
+                known.exe.fill(Kept::new(record.exe));
                 true
             }
             _ => false,
@@ -316,7 +319,7 @@ impl Logins {
         self.uses += 1;
         let known = Session {
             texts,
-            tty: None,
+            tty: Kept::default(),
             since,
             opener,
             exe,
@@ -329,29 +332,37 @@ impl Logins {
 impl Texts {
     fn of(record: &UserRecord<'_>) -> Texts {
         Texts {
-            acct: kept(record.acct),
-            addr: kept(record.addr),
-            terminal: kept(record.terminal),
+            acct: Kept::new(record.acct),
+            addr: Kept::new(record.addr),
+            terminal: Kept::new(record.terminal),
         }
     }
 
     /// Takes each text that is not known yet.
     fn fill(&mut self, other: Texts) {
-        let fill = |own: &mut Option<Box<[u8]>>, other: Option<Box<[u8]>>| {
-            if own.is_none() {
-                *own = other;
-            }
-        };
-        fill(&mut self.acct, other.acct);
-        fill(&mut self.addr, other.addr);
-        fill(&mut self.terminal, other.terminal);
+        self.acct.fill(other.acct);
+        self.addr.fill(other.addr);
+        self.terminal.fill(other.terminal);
     }
 }
 
-/// A text to remember.
-fn kept(text: Option<&[u8]>) -> Option<Box<[u8]>> {
-    let is_kept = |text: &&[u8]| !text.is_empty() && text.len() <= MAX_TEXT_BYTES;
-    text.filter(is_kept).map(Box::from)
+impl Kept {
+    fn new(text: Option<&[u8]>) -> Kept {
+        let is_kept = |text: &&[u8]| text.len() <= MAX_TEXT_BYTES;
+        let text = text.filter(is_kept).unwrap_or_default();
+        Kept(SmallVec::from_slice(text))
+    }
+
+    fn get(&self) -> Option<&[u8]> {
+        Some(&self.0[..]).filter(|text| !text.is_empty())
+    }
+
+    /// Takes another text if there is none.
+    fn fill(&mut self, other: Kept) {
+        if self.0.is_empty() {
+            *self = other;
+        }
+    }
 }
 
 fn age(time: Timestamp, now: Timestamp) -> u64 {
@@ -622,7 +633,7 @@ mod tests {
             logins
                 .begun
                 .values()
-                .all(|begun| begun.texts.acct.is_none())
+                .all(|begun| begun.texts.acct.get().is_none())
         );
         assert_eq!(origin(&logins, 3), "alice 10.0.0.9 /dev/pts/0 11");
         assert!(logins.size() < 4 << 20, "{}", logins.size());

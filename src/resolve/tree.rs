@@ -32,7 +32,10 @@ pub(crate) struct Known {
 #[derive(Debug)]
 pub(crate) struct Tree {
     slots: Vec<Slot>,
-    free: Vec<u32>,
+    /// The first slot that is free; `Slot::next` has the others.
+    free: u32,
+    /// How many slots are not free.
+    used: usize,
     children: HashTable<u32>,
     /// The first name of each file; `Slot::next` has the others.
     by_file: HashMap<FileId, u32>,
@@ -63,7 +66,7 @@ struct Slot {
     is_attached: bool,
     /// The losses when it was last confirmed.
     losses: u32,
-    /// The neighbours among the names of the same file.
+    /// The neighbours among the names of the same file; of a free slot, the next free one.
     previous: u32,
     next: u32,
 }
@@ -118,7 +121,8 @@ impl Tree {
         };
         Tree {
             slots: vec![root],
-            free: Vec::new(),
+            free: NONE,
+            used: 1,
             children: HashTable::new(),
             by_file: HashMap::new(),
             hasher: DefaultHashBuilder::default(),
@@ -379,8 +383,10 @@ impl Tree {
                 return;
             }
             self.detach(Name(at));
-            self.free.push(at);
-            at = self.slots[at as usize].parent;
+            let slot = &mut self.slots[at as usize];
+            slot.next = std::mem::replace(&mut self.free, at);
+            self.used -= 1;
+            at = slot.parent;
         }
     }
 
@@ -468,13 +474,12 @@ impl Tree {
     /// How much memory it takes, in bytes, about.
     pub(crate) fn size(&self) -> usize {
         let slots = self.slots.capacity() * size_of::<Slot>();
-        let places = self.free.capacity() + self.children.capacity();
-        slots + places * size_of::<u32>() + self.bytes
+        slots + self.children.capacity() * size_of::<u32>() + self.bytes
     }
 
     /// How many nodes there are, the root among them.
     pub(crate) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.used
     }
 
     /// A node and those above it, without the root.
@@ -509,11 +514,14 @@ impl Tree {
 
     /// Adds a child that nobody holds yet; its parent has one use more.
     fn grow(&mut self, parent: u32, name: &[u8]) -> u32 {
-        let at = self.free.pop().unwrap_or_else(|| {
+        if self.free == NONE {
+            self.free = u32::try_from(self.slots.len()).unwrap_or(NONE);
             self.slots.push(Slot::default());
-            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
-        });
+        }
+        let at = self.free;
+        self.used += 1;
         let slot = &mut self.slots[at as usize];
+        self.free = std::mem::replace(&mut slot.next, NONE);
         self.bytes += slot.set_name(name);
         slot.parent = parent;
         (slot.uses, slot.losses) = (0, self.losses);
