@@ -233,6 +233,9 @@ impl Resolver {
     /// Takes away the other names of a file that was made just now, or of a directory, which has
     /// one entry: they are of a file that had this inode before, or of another mount of it.
     fn drop_others(&mut self, name: Name, seen: Seen) {
+        if self.tree.is_only_name(name) {
+            return;
+        }
         let is_new = seen.sighting == Sighting::Created;
         let is_entry = seen.sighting != Sighting::Reached;
         self.detach_each(seen.file, |tree, other| {

@@ -334,6 +334,12 @@ impl Tree {
         unidentified.map(|(_, at)| Name(at))
     }
 
+    /// Whether no other name that has a path is that of the same file.
+    pub(crate) fn is_only_name(&self, name: Name) -> bool {
+        let slot = &self.slots[name.0 as usize];
+        (slot.previous, slot.next) == (NONE, NONE)
+    }
+
     /// Adds a name to those of its file.
     fn list(&mut self, at: u32) {
         let Some(file) = self.slots[at as usize].file else {
