@@ -183,11 +183,11 @@ fn replay(log: &Path, names: usize) -> (Duration, u64) {
         assert!(!group.truncated, "an event is cut");
         let facts = parse::facts(&group, &arena);
         let event = classifier.classify_facts(&group, &facts, &arena);
-        enricher.observe(&group, &facts, event.as_ref(), None);
-        if let Some(mut event) = event {
+        enricher.observe(&group, &facts, event.as_deref(), None);
+        if let Some(event) = event {
             event.who = enricher.who(&arena);
             line.clear();
-            encode::line(&event, &mut line);
+            encode::line(event, &mut line);
         }
         arena.reset();
     }

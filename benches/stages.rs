@@ -52,7 +52,7 @@ struct Input {
 struct Made<'a> {
     group: AuditMessageGroup<'a>,
     facts: Facts<'a>,
-    event: Option<AuditEvent<'a>>,
+    event: Option<&'a AuditEvent<'a>>,
 }
 
 /// One round of a stage over the whole input.
@@ -230,9 +230,10 @@ impl Input {
         let mut classifier = Classifier::new(Box::new(Absent));
         let make = |group| {
             let facts = parser.facts(&group, arena);
+            let event = classifier.classify_facts(&group, &facts, arena);
             Made {
                 group,
-                event: classifier.classify_facts(&group, &facts, arena),
+                event: event.map(|event| &*event),
                 facts,
             }
         };
@@ -334,7 +335,7 @@ fn enrich<'a>(made: &'a [Made<'a>]) -> Round<'a> {
             event,
         } in made
         {
-            enricher.observe(group, facts, event.as_ref(), None);
+            enricher.observe(group, facts, *event, None);
             black_box(enricher.who(&arena));
             arena.reset();
         }
@@ -364,7 +365,7 @@ fn expressions() -> Lists {
 fn filter<'a>(made: &'a [Made<'a>]) -> Round<'a> {
     let filters = Filters::new(expressions());
     Box::new(move || {
-        for event in made.iter().filter_map(|made| made.event.as_ref()) {
+        for event in made.iter().filter_map(|made| made.event) {
             black_box(filters.drops(event));
         }
     })
@@ -386,7 +387,7 @@ fn redact(input: &Input) -> Round<'_> {
 fn encode<'a>(made: &'a [Made<'a>]) -> Round<'a> {
     let (mut encoder, mut out) = (encode::Encoder::default(), Vec::new());
     Box::new(move || {
-        for event in made.iter().filter_map(|made| made.event.as_ref()) {
+        for event in made.iter().filter_map(|made| made.event) {
             out.clear();
             encoder.line(event, &mut out);
             black_box(&out);
@@ -412,9 +413,9 @@ fn pipeline() -> bool {
         match reader.step(None).expect("a log") {
             Step::Event(group) => {
                 let facts = parser.facts(&group, &arena);
-                let mut event = classifier.classify_facts(&group, &facts, &arena);
-                enricher.observe(&group, &facts, event.as_ref(), None);
-                if let Some(event) = &mut event {
+                let event = classifier.classify_facts(&group, &facts, &arena);
+                enricher.observe(&group, &facts, event.as_deref(), None);
+                if let Some(event) = event {
                     event.who = enricher.who(&arena);
                     if sink.line(1, |out| encoder.line(event, out)) {
                         sink.flush(Instant::now()).expect("room for lines");

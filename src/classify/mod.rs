@@ -96,22 +96,22 @@ impl Classifier {
         arena: &'a Arena,
     ) -> Option<AuditEvent<'a>> {
         let facts = self.parser.facts(group, arena);
-        self.classify_facts(group, &facts, arena)
+        let event = self.classify_facts(group, &facts, arena)?;
+        Some(event.clone())
     }
 
-    /// As [`classify`](Self::classify), with the [`facts`](crate::parse::facts()) of the group.
+    /// As [`classify`](Self::classify), with the [`facts`](crate::parse::facts()) of the group. The
+    /// event is built in the arena, because copying it is expensive.
     pub fn classify_facts<'a>(
         &mut self,
         group: &AuditMessageGroup<'a>,
         facts: &Facts<'a>,
         arena: &'a Arena,
-    ) -> Option<AuditEvent<'a>> {
+    ) -> Option<&'a mut AuditEvent<'a>> {
         let arena = arena.bump();
-        let mut made = self.event(group, facts, arena);
-        if let Some(event) = &mut made {
-            self.add_records(event, group, facts, arena);
-        }
-        made
+        let event = self.event(group, facts, arena)?;
+        self.add_records(event, group, facts, arena);
+        Some(event)
     }
 
     /// Adds the records that have no keys of their own, if the line of the event is wanted.
@@ -141,21 +141,22 @@ impl Classifier {
         group: &AuditMessageGroup<'a>,
         facts: &Facts<'a>,
         arena: &'a Bump,
-    ) -> Option<AuditEvent<'a>> {
+    ) -> Option<&'a mut AuditEvent<'a>> {
         if let Some(user) = facts.user {
-            return Some(events::user(group, user, facts, arena));
+            return Some(arena.alloc_with(|| events::user(group, user, facts, arena)));
         }
         let makes_audit = self.kinds.contains(EventKind::Audit);
         let Some(call) = call_of(facts, arena) else {
-            return events::orphan(group, facts, arena)
+            let event = events::orphan(group, facts, arena)
                 .or_else(|| makes_audit.then(|| audit::alone(group, facts, arena)));
+            return event.map(|event| arena.alloc(event));
         };
         let (name, meaning) = self.identify(call, facts);
         let detail = self
             .detail(group, call, meaning, facts, arena)
             .or_else(|| makes_audit.then(|| audit::call(facts, arena)))?;
         let syscall = name.unwrap_or_else(|| unknown_syscall(call.number, arena));
-        Some(events::call(group, call, facts, syscall, detail))
+        Some(arena.alloc_with(|| events::call(group, call, facts, syscall, detail)))
     }
 
     /// The name of a call, and what it means for the kinds that are wanted.

@@ -68,7 +68,7 @@ const MAX_BYTES: usize = 56 << 20;
 /// for group in groups.iter() {
 ///     let facts = parse::facts(&group, &arena);
 ///     let event = classifier.classify_facts(&group, &facts, &arena);
-///     enricher.observe(&group, &facts, event.as_ref(), None);
+///     enricher.observe(&group, &facts, event.as_deref(), None);
 /// }
 /// ```
 pub struct Enricher {

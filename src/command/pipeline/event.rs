@@ -57,13 +57,12 @@ impl Pipeline {
         if let Some(changes) = &mut self.changes {
             changes.hear(&group, facts.call);
         }
-        // Used where it is: an event is large, and moving it costs more than most of its parts.
-        let mut event = self.classifier.classify_facts(&group, &facts, &self.arena);
-        observe(&mut self.enricher, &group, &facts, event.as_ref());
+        let event = self.classifier.classify_facts(&group, &facts, &self.arena);
+        observe(&mut self.enricher, &group, &facts, event.as_deref());
         self.counters.unknown_arch += u64::from(self.omitted.has_unknown_arch(&facts));
         let kind = event.as_ref().map(|event| event.kind());
         let has_line = is_raw || kind.is_some_and(|kind| self.kinds.contains(kind));
-        let mut event = event.as_mut().filter(|_| has_line);
+        let mut event = event.filter(|_| has_line);
         if let Some(event) = &mut event {
             if self.enricher.is_needed() {
                 event.who = self.enricher.who(&self.arena);
