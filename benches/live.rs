@@ -2,9 +2,10 @@
 //! the latency of an event; and the start.
 //!
 //! `cargo bench --bench live -- [--files N] [--rounds N] [--binary PATH]`, as root, with auditctl
-//! and cc. With `--curve [--seconds N] [--laurel PATH]... [--plot FILE]`, it measures the cost at
-//! several rates instead, also that of auditd and laurel if they are installed, and draws
-//! docs/performance/live.svg. The audit settings are restored, also if the bench is stopped or fails.
+//! and cc. With `--starts-only`, it measures the start alone, with and without many processes
+//! (`--processes N`). With `--curve [--rate N] [--seconds N] [--laurel PATH]... [--plot FILE]`, it
+//! measures the cost at several rates instead, also that of auditd and laurel if they are installed,
+//! and draws docs/performance/live.svg. The audit settings are restored, also if the bench is stopped or fails.
 
 #![expect(clippy::print_stdout, reason = "the results go there")]
 
@@ -21,7 +22,7 @@ mod support;
 use std::{
     env,
     fs::{self, File},
-    io::{self, BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitCode, Stdio},
@@ -40,6 +41,10 @@ use support::{number, option, sys};
 fn main() -> ExitCode {
     if let Some(directory) = option("--create") {
         create(directory.as_ref());
+        return ExitCode::SUCCESS;
+    }
+    if support::has("--sleepers") {
+        sleep_together(number("--sleepers", 0));
         return ExitCode::SUCCESS;
     }
     if let Some(directory) = option("--measure") {
@@ -133,6 +138,11 @@ fn measure(directory: &Path) {
         fs::remove_file(bare).expect("the bare loop was there");
         return;
     }
+    if support::has("--starts-only") {
+        fs::remove_file(bare).expect("the bare loop was there");
+        starts(&binary, directory);
+        return;
+    }
     let (files, rounds) = (number("--files", 20_000), number("--rounds", 5));
     println!(
         "CPU s per million records, {rounds} rounds of each; wake-ups per thousand records of bare and auditrd"
@@ -174,7 +184,7 @@ fn measure(directory: &Path) {
     }
     fs::remove_file(bare).expect("the bare loop was there");
     latency(&binary, directory);
-    start(&binary, directory);
+    starts(&binary, directory);
 }
 
 fn compile(bare: &Path) -> PathBuf {
@@ -587,29 +597,81 @@ fn latency(binary: &str, directory: &Path) {
     );
 }
 
+/// Measures the start as it is, and with many more processes in `/proc`.
+fn starts(binary: &str, directory: &Path) {
+    start(binary, directory);
+    let count = number("--processes", 2000).to_string();
+    let mut sleepers = Guard(
+        again()
+            .expect("this program")
+            .args(["--sleepers", &count])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts"),
+    );
+    let mut all_sleep = BufReader::new(sleepers.0.stdout.take().expect("a pipe"));
+    all_sleep.read_line(&mut String::new()).expect("they start");
+    start(binary, directory);
+    drop(sleepers.0.stdin.take());
+    sleepers.0.wait().expect("their end");
+}
+
+/// Starts processes that sleep until standard input is closed, and says so when all of them do.
+fn sleep_together(count: u64) {
+    let wait = || {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+    };
+    let children: Vec<u32> = (0..count).map(|_| os::fork(wait)).collect();
+    println!("asleep");
+    wait();
+    children.into_iter().for_each(|child| {
+        os::wait(child);
+    });
+}
+
 /// Measures the time from the start of the program to its first line, while the load is running.
 fn start(binary: &str, directory: &Path) {
-    let taken = (0..number("--starts", 15)).map(|_| {
-        let _worker = Guard(
-            again()
-                .expect("this program")
-                .arg("--create")
-                .arg(directory)
-                .args(["--count", "100000", "--pause", "100"])
-                .spawn()
-                .expect("it starts"),
-        );
-        thread::sleep(Duration::from_millis(30));
-        let start = Instant::now();
-        let mut listener = Guard(
-            Command::new(binary)
-                .stdout(Stdio::piped())
-                .spawn()
-                .expect("it starts"),
-        );
-        let mut lines = BufReader::new(listener.0.stdout.take().expect("a pipe"));
-        lines.read_line(&mut String::new()).expect("a line");
-        start.elapsed().as_secs_f64() * 1e3
-    });
-    println!("start to the first line: {:.2} ms", median(taken.collect()));
+    let processes = fs::read_dir("/proc").expect("it is mounted").flatten();
+    let is_process = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
+    let processes = processes.filter(|entry| entry.file_name().to_str().is_some_and(is_process));
+    let processes = processes.count();
+    let before = lost();
+    let taken = (0..number("--starts", 15)).map(|_| start_once(binary, directory));
+    println!(
+        "start to the first line, with {processes} processes: {:.2} ms",
+        median(taken.collect())
+    );
+    assert_eq!(lost(), before, "the kernel loses nothing");
+}
+
+/// The time of one start, in milliseconds.
+fn start_once(binary: &str, directory: &Path) -> f64 {
+    let mut create = again().expect("this program");
+    create.arg("--create").arg(directory);
+    create.args(["--count", "100000", "--pause", "100"]);
+    let _worker = Guard(create.spawn().expect("it starts"));
+    thread::sleep(Duration::from_millis(30));
+    let start = Instant::now();
+    let mut listener = Guard(
+        Command::new(binary)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts"),
+    );
+    let mut lines = BufReader::new(listener.0.stdout.take().expect("a pipe"));
+    lines.read_line(&mut String::new()).expect("a line");
+    let taken = start.elapsed().as_secs_f64() * 1e3;
+    // The rest of /proc is read meanwhile.
+    thread::sleep(Duration::from_millis(500));
+    os::kill(listener.0.id(), SIGTERM);
+    let read = thread::spawn(move || io::copy(&mut lines, &mut io::sink()));
+    listener.0.wait().expect("its end");
+    read.join().expect("it reads").expect("its lines");
+    let mut said = String::new();
+    let mut errors = listener.0.stderr.take().expect("a pipe");
+    errors.read_to_string(&mut said).expect("its log");
+    assert!(!said.contains("dropped"), "{said}");
+    taken
 }

@@ -4,6 +4,7 @@
 //! need, and answers questions over a socket. It exits with its parent.
 
 use std::{
+    ffi::CStr,
     fs::OpenOptions,
     io,
     os::{
@@ -14,6 +15,7 @@ use std::{
 
 use rustix::{
     net::{AddressFamily, SocketFlags, SocketType, socketpair},
+    process::{Pid, WaitOptions, waitpid},
     stdio::{dup2_stdin, dup2_stdout},
 };
 
@@ -24,8 +26,15 @@ use crate::{error::Error, sys};
 pub(crate) fn start(
     serve: impl FnOnce(&UnixDatagram) -> Result<(), Error>,
 ) -> io::Result<UnixDatagram> {
+    start_child(serve).map(|(socket, _)| socket)
+}
+
+/// As [`start`], for a helper that ends before its parent, which then has to wait for it.
+pub(crate) fn start_child(
+    serve: impl FnOnce(&UnixDatagram) -> Result<(), Error>,
+) -> io::Result<(UnixDatagram, Child)> {
     let (ours, its) = pair()?;
-    sys::fork(|| {
+    let pid = sys::fork(|| {
         let served = close_others(its)
             .map_err(|error| Error::new("close inherited descriptors", error))
             .and_then(|socket| serve(&UnixDatagram::from(socket)));
@@ -33,7 +42,25 @@ pub(crate) fn start(
             log::error!("{error}");
         }
     })?;
-    Ok(ours)
+    Ok((ours, Child(pid)))
+}
+
+/// A helper, by its pid.
+#[derive(Debug)]
+pub(crate) struct Child(i32);
+
+impl Child {
+    /// Waits until it has ended, so that it does not stay a zombie.
+    pub(crate) fn wait(self) {
+        // This fails only if somebody else has waited for it.
+        let _ = waitpid(Pid::from_raw(self.0), WaitOptions::empty());
+    }
+}
+
+/// Names this process for ps(1). At most 15 bytes count.
+pub(crate) fn set_name(name: &CStr) {
+    // This fails only if the name cannot be read.
+    let _ = rustix::thread::set_name(name);
 }
 
 /// A connected pair of SEQPACKET sockets: they keep message boundaries and report a closed peer.

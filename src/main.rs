@@ -18,6 +18,7 @@ use auditrd::{
     confine::Confinement,
     inspector::Inspector,
     resolve::{Absent, Host},
+    scanner::Scanner,
     session::Session,
     sink::Sink,
     source::{ClientConfig, EXCERPTS, LiveSource, LogSource, Source, Stop},
@@ -116,6 +117,10 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
     } else {
         Box::new(Absent)
     };
+    let scanner = args
+        .reads_processes()
+        .then(|| Scanner::start(confinement.user.as_ref(), confinement.filters))
+        .transpose()?;
     let dropper = confinement.as_user(|| Dropper::start(args))?;
     let mut trees = Trees::start(args, &confinement)?;
     if let Some(file) = &args.prime_snapshot {
@@ -134,7 +139,7 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
     let mut classifier = Classifier::new(host).with_kinds(args.kinds());
     // With the source open: what happens meanwhile waits in it.
     trees.prime(&mut classifier);
-    let mut marshaller = Marshaller::new(args, classifier, dropper, trees, sink, progress);
+    let mut marshaller = Marshaller::new(args, classifier, scanner, dropper, trees, sink, progress);
     // Before any other thread starts: privileges are per thread.
     marshaller.confined(confinement.enter()?);
     let mut config = args.reader();

@@ -427,10 +427,11 @@ pub(crate) fn effective_ids() -> (u32, u32) {
 ///
 /// There must be no other thread: a lock that one of them holds would stay locked in the child.
 #[cfg(feature = "confine")]
-pub(crate) fn fork(child: impl FnOnce()) -> io::Result<()> {
+pub(crate) fn fork(child: impl FnOnce()) -> io::Result<i32> {
     // SAFETY: there is no other thread, so memory and locks are consistent in the child.
-    if check(unsafe { libc::fork() })? != 0 {
-        return Ok(());
+    let pid = check(unsafe { libc::fork() })?;
+    if pid != 0 {
+        return Ok(pid);
     }
     for signal in [
         libc::SIGTERM,

@@ -16,7 +16,7 @@ use super::{
     audit::{registered, wait_for_the_kernel, wait_until},
     await_listener, children, make, os, remove, sleeps,
     support::{
-        number,
+        number, option,
         plot::{Line, Texts, svg},
         programs::{laurel_config, laurels, version},
     },
@@ -78,7 +78,11 @@ pub(crate) fn curve(bare: &Path, binary: &str, directory: &Path, plot: &Path) {
     println!("| events per second | {} |", names.join(" | "));
     println!("|---:|{}", "---:|".repeat(names.len()));
     let mut lines: Vec<Line> = listeners.iter().map(Line::of).collect();
-    for rate in RATES {
+    let rates = match option("--rate") {
+        Some(_) => vec![number("--rate", 0)],
+        None => RATES.to_vec(),
+    };
+    for rate in rates {
         let mut samples: Vec<Vec<Sample>> = listeners.iter().map(|_| Vec::new()).collect();
         for round in 0..rounds {
             let mut turns: Vec<usize> = (0..listeners.len()).collect();

@@ -17,6 +17,7 @@ mod notify;
 mod omitted;
 mod pipeline;
 pub(crate) mod progress;
+mod redacted;
 pub(crate) mod rules;
 pub(crate) mod run;
 mod timer;

@@ -26,6 +26,9 @@ fn needed(duty: Duty) -> CapabilitySet {
         // To read the links in /proc/PID/fd (proc_pid_fd(5)), and to stat files in directories that
         // are closed to others.
         Duty::Inspect => CapabilitySet::SYS_PTRACE | CapabilitySet::DAC_READ_SEARCH,
+        // To read the links /proc/PID/exe (proc_pid_exe(5)), and to see processes of other users
+        // where they are hidden.
+        Duty::Scan => CapabilitySet::SYS_PTRACE,
         // To read directories that are closed to others.
         Duty::List => CapabilitySet::DAC_READ_SEARCH,
         // The kernel looks up the paths of some rules, in directories that are closed to others.

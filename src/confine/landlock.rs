@@ -1,7 +1,8 @@
 //! Restricts access to files and networks with landlock(7).
 //!
 //! A process in a Landlock domain cannot inspect processes outside it, not even the links in
-//! `/proc/PID/fd` (security/landlock/task.c). That is why the inspector is not restricted here.
+//! `/proc/PID/fd` (security/landlock/task.c). That is why the inspector and the scanner are not
+//! restricted here.
 
 use std::{
     fs::DirEntry,
@@ -34,7 +35,7 @@ const READ_DIRECTORY: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadDir});
 /// reads directories, nothing but those. Denies TCP, and signals to other processes. Returns whether
 /// the kernel enforces that.
 pub(super) fn restrict(duty: Duty, writable: &[PathBuf], readable: &[PathBuf]) -> bool {
-    if duty == Duty::Inspect {
+    if matches!(duty, Duty::Inspect | Duty::Scan) {
         return false;
     }
     let restricted = try_to_restrict(duty, writable, readable);

@@ -6,10 +6,10 @@
 //! output alone; and the system calls that it needs. The kernel keeps these per thread, so they are
 //! set before the second thread starts.
 //!
-//! Reading the descriptors of other processes, and directories that are closed to others, needs
-//! strong privileges, which an attacker who takes over the parser must not get. Only separate
-//! processes have them, the [inspector](crate::inspector::Inspector) and the
-//! [primer](crate::prime::Primer). The one that puts [rules](crate::session::Session) back is
+//! Reading the descriptors and programs of other processes, and directories that are closed to
+//! others, needs strong privileges, which an attacker who takes over the parser must not get. Only
+//! separate processes have them, the [inspector](crate::inspector::Inspector), the
+//! [scanner](crate::scanner::Scanner) and the [primer](crate::prime::Primer). The one that puts [rules](crate::session::Session) back is
 //! separate because it has to outlive this one.
 
 mod capabilities;
@@ -34,6 +34,8 @@ pub enum Duty {
     Inspect,
     /// Reads directories.
     List,
+    /// Reads which processes there are.
+    Scan,
     /// Takes changes of audit rules and settings back.
     Restore,
 }
@@ -43,7 +45,7 @@ impl Duty {
     fn level(self) -> log::Level {
         match self {
             Duty::Replay | Duty::Listen => log::Level::Info,
-            Duty::Inspect | Duty::List | Duty::Restore => log::Level::Debug,
+            Duty::Inspect | Duty::List | Duty::Scan | Duty::Restore => log::Level::Debug,
         }
     }
 }

@@ -190,6 +190,15 @@ const INSPECTOR: &[&str] = &["lstat", "readlink", "readlinkat", "stat"];
 /// Further calls of the process that reads directories. It can open them, and nothing else.
 const LISTER: &[&str] = &["getdents64", "pread64", "readlink", "readlinkat"];
 
+/// Further calls of the process that reads `/proc`. It can open files to read them.
+const SCANNER: &[&str] = &[
+    "getdents64",
+    "lseek",
+    "pidfd_open",
+    "readlink",
+    "readlinkat",
+];
+
 /// Further calls of the process that puts rules back. Its socket and its file are open.
 const RESTORER: &[&str] = &["ftruncate", "lseek"];
 
@@ -262,11 +271,12 @@ fn allowed(duty: Duty, arch: Arch) -> Result<Rules, BackendError> {
         Duty::Replay | Duty::Listen => WRITER,
         Duty::Inspect => INSPECTOR,
         Duty::List => LISTER,
+        Duty::Scan => SCANNER,
         Duty::Restore => RESTORER,
     };
     let more = match duty {
         Duty::Listen => LISTENER,
-        Duty::Replay | Duty::Inspect | Duty::List | Duty::Restore => &[],
+        Duty::Replay | Duty::Inspect | Duty::List | Duty::Scan | Duty::Restore => &[],
     };
     let names = COMMON.iter().chain(own).chain(more);
     let mut rules: Rules = names
@@ -305,13 +315,17 @@ fn by_argument(duty: Duty) -> Result<Vec<(&'static str, Vec<SeccompCondition>)>,
         // For abort(3), which signals its own process.
         ("tgkill", vec![is(0, u64::from(std::process::id()))?]),
     ];
+    // Not O_ACCMODE, which includes O_PATH in musl.
+    let writes = libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC;
     if duty == Duty::List {
         let flags = libc::O_DIRECTORY | libc::O_NOFOLLOW;
-        // Not O_ACCMODE, which includes O_PATH in musl.
-        let others = libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC;
-        calls.push(("openat", vec![has(2, flags | others, flags)?]));
+        calls.push(("openat", vec![has(2, flags | writes, flags)?]));
     }
-    if matches!(duty, Duty::Inspect | Duty::List | Duty::Restore) {
+    if duty == Duty::Scan {
+        calls.push(("open", vec![has(1, writes, 0)?]));
+        calls.push(("openat", vec![has(2, writes, 0)?]));
+    }
+    if !matches!(duty, Duty::Replay | Duty::Listen) {
         return Ok(calls);
     }
     const KIND: i32 = 0xf;
@@ -348,11 +362,12 @@ mod tests {
 
     use super::*;
 
-    const DUTIES: [Duty; 5] = [
+    const DUTIES: [Duty; 6] = [
         Duty::Replay,
         Duty::Listen,
         Duty::Inspect,
         Duty::List,
+        Duty::Scan,
         Duty::Restore,
     ];
 
@@ -543,13 +558,16 @@ mod tests {
     #[test]
     fn every_name_is_a_call_of_some_architecture_and_none_is_both_allowed_and_hostile() {
         let archs = [Arch::X86_64, Arch::Aarch64, Arch::Riscv64];
-        let names = [HOSTILE, COMMON, WRITER, INSPECTOR, LISTER, RESTORER].concat();
+        let names = [
+            HOSTILE, COMMON, WRITER, INSPECTOR, LISTER, SCANNER, RESTORER,
+        ]
+        .concat();
         for name in names {
             // A 32-bit name would do nothing.
             let is_known = archs.iter().any(|arch| number(*arch, name).is_some());
             assert!(is_known, "{name}");
         }
-        for name in [COMMON, WRITER, INSPECTOR, LISTER, RESTORER].concat() {
+        for name in [COMMON, WRITER, INSPECTOR, LISTER, SCANNER, RESTORER].concat() {
             assert!(!HOSTILE.contains(&name), "{name}");
         }
     }
@@ -576,11 +594,15 @@ mod tests {
             for number in [kernel.kill, CLONE3, OPENAT2, OF_THE_FUTURE] {
                 assert_eq!(process.calls(number, &[]), Missing, "{number} {duty:?}");
             }
-            let numbers = [kernel.openat, kernel.unlinkat, kernel.connect];
             let expected = if writes(duty) { Allowed } else { Missing };
-            for number in numbers {
+            for number in [kernel.unlinkat, kernel.connect] {
                 assert_eq!(process.calls(number, &[]), expected, "{number} {duty:?}");
             }
+            let opens = match duty {
+                Duty::Scan => Allowed,
+                _ => expected,
+            };
+            assert_eq!(process.calls(kernel.openat, &[]), opens, "{duty:?}");
             // As a 32-bit program on the same kernel would call (i386, arm).
             for audit in [0x4000_0003, 0x4000_0028] {
                 assert_eq!(
@@ -691,6 +713,21 @@ mod tests {
     }
 
     #[test]
+    fn the_scanner_can_open_files_to_read_them_and_start_nothing() {
+        each(&[Duty::Scan], |kernel, _, process| {
+            let opens = |flags: i32| process.calls(kernel.openat, &[0, 0, flags as u64]);
+            assert_eq!(opens(libc::O_RDONLY | libc::O_CLOEXEC), Allowed);
+            assert_eq!(opens(libc::O_DIRECTORY | libc::O_CLOEXEC), Allowed);
+            for flags in [libc::O_RDWR, libc::O_WRONLY, libc::O_CREAT, libc::O_TRUNC] {
+                assert_eq!(opens(flags), Missing, "{flags:#o}");
+            }
+            for number in [OPENAT2, kernel.socket, kernel.clone, CLONE3, kernel.kill] {
+                assert_eq!(process.calls(number, &[]), Missing, "{number}");
+            }
+        });
+    }
+
+    #[test]
     fn the_other_processes_can_open_nothing_but_directories_and_start_nothing() {
         each(&[Duty::Inspect, Duty::Restore], |kernel, duty, process| {
             let numbers = [
@@ -725,9 +762,13 @@ mod tests {
             }
         });
         // These are of x86_64 alone: open, creat, fork, vfork.
-        for duty in [Duty::Inspect, Duty::List, Duty::Restore] {
+        for duty in [Duty::Inspect, Duty::List, Duty::Scan, Duty::Restore] {
             let process = Process::new(&X86_64, duty);
-            for number in [2, 85, 57, 58] {
+            let is_open = |number: &u32| (duty, *number) == (Duty::Scan, 2);
+            for number in [2, 85, 57, 58]
+                .into_iter()
+                .filter(|number| !is_open(number))
+            {
                 assert_eq!(process.calls(number, &[0; 6]), Missing, "{number} {duty:?}");
             }
         }

@@ -3,7 +3,7 @@
 use crate::{
     classify::{ProcessCall, process_call},
     enrich::{
-        Start,
+        Found,
         life::{Birth, Life},
         login::Logins,
         names::Names,
@@ -13,7 +13,7 @@ use crate::{
         stamps::Boot,
     },
     model::{
-        AuditEvent, AuditMessageGroup, Detail, ProcessAction,
+        AuditEvent, AuditMessageGroup, Detail, Identity, ProcessAction,
         record_type::{AUDIT_CONFIG_CHANGE, AUDIT_USER_START},
     },
     parse::{CallRecord, Facts},
@@ -98,17 +98,12 @@ impl Memory {
         subject
     }
 
-    /// Takes in the processes of the live system, at a time in milliseconds since 1970-01-01.
-    pub(super) fn start(&mut self, start: &Start, now: u64) {
-        let (highest, last) = start.pids;
-        self.processes.start(&start.processes, highest, last, now);
-        for found in &start.processes {
-            let standing = self.places.found(found.session, &found.cgroup);
-            if let (Some(standing), Some(subject)) =
-                (standing, self.processes.subject_of(found.pid))
-            {
-                self.processes.stand(subject, standing);
-            }
+    /// Takes in a process that was there at the start, after its parent.
+    pub(super) fn found(&mut self, found: &Found) {
+        self.processes.found(found);
+        let standing = self.places.found(found.session, &found.cgroup);
+        if let (Some(standing), Some(subject)) = (standing, self.processes.subject_of(found.pid)) {
+            self.processes.stand(subject, standing);
         }
     }
 }
@@ -156,6 +151,18 @@ fn changes_rules(group: &AuditMessageGroup<'_>) -> bool {
     })
 }
 
+/// The ids of the process of an event.
+fn ids<'f>(facts: &'f Facts<'_>) -> Option<&'f Identity> {
+    let call = facts.call.or(facts.uring).map(|call| &call.ids);
+    call.or(facts.user.map(|user| &user.ids))
+}
+
+/// The pids of the process of an event and of its parent.
+pub(super) fn pids(facts: &Facts<'_>) -> impl Iterator<Item = u32> {
+    let ids = ids(facts).map(|ids| [ids.pid, ids.ppid]);
+    ids.into_iter().flatten()
+}
+
 /// The process of an event, as its records show it.
 fn sight<'a>(
     group: &AuditMessageGroup<'_>,
@@ -163,10 +170,7 @@ fn sight<'a>(
     event: Option<&AuditEvent<'a>>,
 ) -> Option<Sight<'a>> {
     let call = facts.call.or(facts.uring);
-    let ids = match (call, facts.user) {
-        (Some(call), _) => call.ids,
-        (None, user) => user?.ids,
-    };
+    let ids = ids(facts)?;
     Some(Sight {
         pid: ids.pid,
         ppid: ids.ppid,

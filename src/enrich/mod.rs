@@ -6,6 +6,7 @@
 //!
 //! The memory of each host is bounded, and forgets what has not been used for longest.
 
+mod census;
 pub mod cgroup;
 mod cycle;
 mod doubt;
@@ -34,14 +35,17 @@ use crate::{
     parse::Facts,
     resolve::Memories,
 };
+pub use census::Census;
 pub use keys::{Key, Keys};
 use life::{Birth, Life};
 pub use login::LOGIN_RECORDS;
-use memory::Memory;
+use memory::{Memory, pids};
 pub use places::{Cgroups, ProcCgroups};
 pub use processes::{Answer, Found, Kernel};
 use processes::{Live, Processes, Subject};
 pub use sessions::{OpenSession, open_sessions};
+#[cfg(feature = "confine")]
+pub(crate) use system::Proc;
 
 /// Bytes of what is remembered of all hosts, about. Small hosts take half as much again, for the
 /// allocator's own use.
@@ -78,6 +82,8 @@ pub struct Enricher {
     losses: u32,
     /// The live system that the records come from.
     system: Option<System>,
+    /// The processes that were there at the start, until all of them are read.
+    census: Option<Box<dyn Census + Send>>,
     cgroups: Option<Box<dyn Cgroups + Send>>,
     last: Last,
 }
@@ -107,11 +113,11 @@ pub struct Start {
     pub kernel: Box<dyn Kernel + Send>,
     /// The id of the boot (`/proc/sys/kernel/random/boot_id`); empty if it is not known.
     pub boot_id: Vec<u8>,
-    /// The processes.
-    pub processes: Vec<Found>,
+    /// Reads the processes, if they can be.
+    pub census: Option<Box<dyn Census + Send>>,
     /// The highest pid that the kernel gives out (`/proc/sys/kernel/pid_max`), and the last one.
     pub pids: (u32, u32),
-    /// When the processes were read.
+    /// When this was read, and before the processes are.
     pub time: Timestamp,
 }
 
@@ -145,6 +151,7 @@ impl Enricher {
             memories: Memories::bounded(MAX_BYTES),
             losses: 0,
             system: None,
+            census: None,
             cgroups: None,
             last: Last::default(),
         }
@@ -153,11 +160,31 @@ impl Enricher {
     /// Takes in the live system that the records come from, before the first event.
     pub fn start(&mut self, start: Start) {
         let memory = self.memories.of(b"");
-        memory.start(&start, start.time.as_millis());
+        memory.processes.start(start.pids, start.time.as_millis());
+        self.census = start.census;
         self.system = Some(System {
             kernel: start.kernel,
             boot_id: start.boot_id,
         });
+    }
+
+    /// Takes in processes that were there at the start and have been read since the last call. Call
+    /// this between events. Returns whether there are more.
+    pub fn take_census(&mut self) -> bool {
+        let Some(census) = &mut self.census else {
+            return false;
+        };
+        let memory = self.memories.of(b"");
+        let has_more = census.advance(&mut |found| memory.found(&found));
+        if !has_more {
+            self.census = None;
+        }
+        has_more
+    }
+
+    /// Whether there are processes to take in with [`take_census`](Self::take_census).
+    pub fn has_census(&self) -> bool {
+        self.census.is_some()
     }
 
     /// Takes in the texts of `/etc/passwd` and `/etc/group` of the system that the records come from.
@@ -234,6 +261,11 @@ impl Enricher {
             memory.names.observe(group, facts, ids, owners);
         }
         if self.keys.need_processes() {
+            if let Some(census) = self.census.as_mut().filter(|_| group.node.is_empty()) {
+                for pid in pids(facts) {
+                    census.find(pid, &mut |found| memory.found(&found));
+                }
+            }
             let now = now.map(Timestamp::as_millis);
             let cgroups = self
                 .cgroups

@@ -108,27 +108,28 @@ impl Processes {
         self.lives.size() + self.forks.size()
     }
 
-    /// Takes in the processes of the live system, the highest pid and the last one given out.
-    pub(super) fn start(&mut self, found: &[Found], highest: u32, last: u32, now: u64) {
+    /// Takes in the highest pid of the live system and the last one given out, at a time in
+    /// milliseconds since 1970-01-01.
+    pub(super) fn start(&mut self, (highest, last): (u32, u32), now: u64) {
         self.cycle.start(highest, last, now);
         self.started = now;
-        for process in found {
-            self.add(process, now);
-        }
-        for process in found {
-            let parent = self.lives.peek(process.ppid);
-            let number = parent.map_or(0, |(life, _)| life.number);
-            if let Some(life) = self.lives.get(process.pid) {
-                life.parent = number;
-            }
-        }
     }
 
-    fn add(&mut self, process: &Found, now: u64) {
+    /// Takes in a process that was there at the start, after its parent.
+    pub(super) fn found(&mut self, process: &Found) {
+        let parent = self.lives.peek(process.ppid);
+        // Not of a process that has begun since, and has been given that pid.
+        let parent = parent.filter(|(life, _)| life.since == 0);
+        let parent = parent.map_or(0, |(life, _)| life.number);
+        self.add(process, parent, self.started);
+    }
+
+    fn add(&mut self, process: &Found, parent: u64, now: u64) {
         self.last += 1;
         let life = Life {
             number: self.last,
             ppid: process.ppid,
+            parent,
             session: process.session,
             user: User::of(process.auid, process.uid),
             since: 0,

@@ -1,11 +1,11 @@
-//! The live system: its processes at the start, and which process has a pid now.
+//! The live system: its processes, and which process has a pid now.
 
 use std::{
     cell::RefCell,
-    fs,
+    fmt, fs,
     io::Read,
     os::{fd::OwnedFd, unix::ffi::OsStrExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use rustix::{
@@ -16,7 +16,7 @@ use rustix::{
 };
 
 use crate::{
-    enrich::{Answer, Found, Kernel, Start},
+    enrich::{Answer, Census, Found, Kernel, Start},
     model::{Identity, Timestamp},
 };
 
@@ -32,6 +32,8 @@ const INITIAL_USERS: &[u8] = b"user:[4026531837]";
 const MAX_PROCESSES: usize = 16_384;
 /// Bytes that are read of a file.
 const MAX_FILE_BYTES: usize = 64 << 10;
+/// The parent of all other threads of the kernel (kernel/kthread.c).
+const KTHREADD: u32 = 2;
 
 /// Processes whose pidfd stays open, at most.
 const MAX_OPEN: usize = 16;
@@ -96,31 +98,27 @@ impl Kernel for Silent {
 }
 
 impl Start {
-    /// This system at the time `now`: its processes, as far as `/proc` shows them. `None` in a pid
-    /// namespace, where pids are not those of the records; without processes in a user namespace,
-    /// where their users are not.
-    pub fn of_this_system(now: Timestamp) -> Option<Start> {
+    /// This system at the time `now`, with a census of its processes. `None` in a pid namespace,
+    /// where pids are not those of the records; without processes in a user namespace, where their
+    /// users are not.
+    pub fn of_this_system(now: Timestamp, census: Box<dyn Census + Send>) -> Option<Start> {
         if !is_in("pid", INITIAL_PIDS) {
             return None;
         }
         let proc = Path::new("/proc");
-        let boot_id = read(&proc.join("sys/kernel/random/boot_id"))
-            .trim_ascii()
-            .to_owned();
+        let read = |name: &str| File::default().read(&proc.join(name)).to_owned();
+        let boot_id = read("sys/kernel/random/boot_id").trim_ascii().to_owned();
+        let highest = number(&read("sys/kernel/pid_max")).unwrap_or(0);
+        let load = read("loadavg");
+        let last = load.rsplit(|byte| *byte == b' ').next().and_then(number);
         // The numbers begin again at each boot, so they tell processes apart only together with its
         // id, which a sandbox may hide.
-        let kernel: Box<dyn Kernel + Send> = match has_numbers() && !boot_id.is_empty() {
-            true => Box::new(Pidfds::default()),
-            false => Box::new(Silent),
+        let kernel = match boot_id.is_empty() {
+            true => Box::new(Silent),
+            false => kernel(),
         };
-        let highest = number(&read(&proc.join("sys/kernel/pid_max"))).unwrap_or(0);
-        let load = read(&proc.join("loadavg"));
-        let last = load.rsplit(|byte| *byte == b' ').next().and_then(number);
         Some(Start {
-            processes: match is_in("user", INITIAL_USERS) {
-                true => processes(proc, &*kernel),
-                false => Vec::new(),
-            },
+            census: is_in("user", INITIAL_USERS).then_some(census),
             kernel,
             boot_id,
             pids: (highest, last.unwrap_or(0)),
@@ -135,6 +133,14 @@ fn is_in(kind: &str, namespace: &[u8]) -> bool {
     own.is_ok_and(|own| own.as_os_str().as_bytes() == namespace)
 }
 
+/// The kernel, as far as it numbers processes.
+fn kernel() -> Box<dyn Kernel + Send> {
+    match has_numbers() {
+        true => Box::new(Pidfds::default()),
+        false => Box::new(Silent),
+    }
+}
+
 /// Whether each process has a number of its own.
 fn has_numbers() -> bool {
     pidfd_open(getpid(), PidfdFlags::empty())
@@ -142,45 +148,102 @@ fn has_numbers() -> bool {
         .is_ok_and(|stat| u64::try_from(stat.f_type) == Ok(PID_FS_MAGIC))
 }
 
-/// The processes below a directory like `/proc`.
-fn processes(proc: &Path, kernel: &dyn Kernel) -> Vec<Found> {
-    let entries = fs::read_dir(proc).into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| number(entry.file_name().as_bytes()));
-    let found = pids.filter_map(|pid| process(&proc.join(pid.to_string()), pid, kernel));
-    found.take(MAX_PROCESSES).collect()
+/// Reads processes in `/proc`.
+pub(crate) struct Proc {
+    directory: PathBuf,
+    kernel: Box<dyn Kernel + Send>,
+    file: File,
 }
 
-/// A process, unless it has ended in between.
-fn process(directory: &Path, pid: u32, kernel: &dyn Kernel) -> Option<Found> {
-    let answer = kernel.process(pid);
-    let status = read(&directory.join("status"));
-    let id = |name: &[u8]| {
-        let mut lines = status.split(|byte| *byte == b'\n');
-        let value = lines.find_map(|line| line.strip_prefix(name))?;
-        number(value.trim_ascii().split(|byte| *byte == b'\t').next()?)
-    };
-    let own = |name: &str| number(&read(&directory.join(name))).unwrap_or(Identity::UNSET);
-    let exe = fs::read_link(directory.join("exe")).unwrap_or_default();
-    let found = Found {
-        pid,
-        ppid: id(b"PPid:")?,
-        uid: id(b"Uid:")?,
-        auid: own("loginuid"),
-        session: own("sessionid"),
-        answer,
-        exe: exe.into_os_string().into_encoded_bytes(),
-        cmdline: read(&directory.join("cmdline")),
-        cgroup: read(&directory.join("cgroup")),
-    };
-    (kernel.process(pid) == answer).then_some(found)
+impl Proc {
+    pub(crate) fn new() -> Proc {
+        Proc {
+            directory: PathBuf::from("/proc"),
+            kernel: kernel(),
+            file: File::default(),
+        }
+    }
+
+    /// The pids of the processes.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        let entries = fs::read_dir(&self.directory)
+            .into_iter()
+            .flatten()
+            .flatten();
+        let pids = entries.filter_map(|entry| number(entry.file_name().as_bytes()));
+        pids.take(MAX_PROCESSES).collect()
+    }
+
+    /// A process, unless it has ended.
+    pub(crate) fn process(&mut self, pid: u32) -> Option<Found> {
+        let directory = self.directory.join(pid.to_string());
+        let answer = self.kernel.process(pid);
+        let status = self.file.read(&directory.join("status"));
+        let ppid = value(status, b"PPid:")?;
+        let uid = value(status, b"Uid:")?;
+        // A thread of the kernel has no memory of its own, and neither has a zombie.
+        let has_memory = line(status, b"VmSize:").is_some();
+        let mut found = Found {
+            ppid,
+            uid,
+            answer,
+            ..Found::gone(pid)
+        };
+        if has_memory {
+            let exe = fs::read_link(directory.join("exe")).unwrap_or_default();
+            found.exe = exe.into_os_string().into_encoded_bytes();
+            found.cmdline = self.file.read(&directory.join("cmdline")).to_owned();
+        }
+        if has_memory || pid != KTHREADD && ppid != KTHREADD {
+            found.cgroup = self.file.read(&directory.join("cgroup")).to_owned();
+            found.auid = self.id(&directory, "loginuid");
+        }
+        // The kernel sets both together (kernel/auditsc.c, `audit_set_loginuid`).
+        if found.auid != Identity::UNSET {
+            found.session = self.id(&directory, "sessionid");
+        }
+        (self.kernel.process(pid) == answer).then_some(found)
+    }
+
+    fn id(&mut self, directory: &Path, name: &str) -> u32 {
+        number(self.file.read(&directory.join(name))).unwrap_or(Identity::UNSET)
+    }
 }
 
-/// The beginning of a file; nothing if it cannot be read.
-fn read(path: &Path) -> Vec<u8> {
-    let mut text = Vec::new();
-    let file = fs::File::open(path).map(|file| file.take(MAX_FILE_BYTES as u64));
-    let _ = file.and_then(|mut file| file.read_to_end(&mut text));
-    text
+impl fmt::Debug for Proc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proc").finish_non_exhaustive()
+    }
+}
+
+/// The beginning of the file that was read last. One buffer for all files, so that each takes one
+/// read(2): a file in `/proc` that is shorter than the buffer is read whole.
+struct File(Vec<u8>);
+
+impl Default for File {
+    fn default() -> File {
+        File(vec![0; MAX_FILE_BYTES])
+    }
+}
+
+impl File {
+    /// The beginning of a file; nothing if it cannot be read.
+    fn read(&mut self, path: &Path) -> &[u8] {
+        let length = fs::File::open(path).and_then(|mut file| file.read(&mut self.0));
+        self.0.get(..length.unwrap_or(0)).unwrap_or_default()
+    }
+}
+
+/// The rest of a line of `/proc/PID/status` (proc_pid_status(5)).
+fn line<'s>(status: &'s [u8], name: &[u8]) -> Option<&'s [u8]> {
+    let mut lines = status.split(|byte| *byte == b'\n');
+    lines.find_map(|line| line.strip_prefix(name))
+}
+
+/// The first number in such a line.
+fn value(status: &[u8], name: &[u8]) -> Option<u32> {
+    let text = line(status, name)?.trim_ascii();
+    number(text.split(|byte| *byte == b'\t').next()?)
 }
 
 fn number(text: &[u8]) -> Option<u32> {
@@ -196,8 +259,9 @@ mod tests {
     #[test]
     fn this_process_is_found_with_its_parent_and_program() {
         let pid = std::process::id();
-        let found = processes(Path::new("/proc"), &Silent);
-        let this = found.iter().find(|process| process.pid == pid).unwrap();
+        let mut proc = Proc::new();
+        assert!(proc.pids().contains(&pid));
+        let this = proc.process(pid).unwrap();
         assert_eq!(this.ppid, std::os::unix::process::parent_id());
         let exe = std::env::current_exe().unwrap();
         assert_eq!(OsStr::from_bytes(&this.exe), exe.as_os_str());

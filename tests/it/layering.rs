@@ -37,6 +37,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "inspector",
         &["confine", "error", "helper", "model", "resolve", "sys"],
     ),
+    ("scanner", &["confine", "enrich", "error", "helper", "sys"]),
     ("prime", &["confine", "error", "helper", "model"]),
     (
         "session",

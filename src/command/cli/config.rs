@@ -5,10 +5,11 @@ use std::{ops::RangeInclusive, process::Command};
 use auditrd::{
     Error, EventKind, Kinds, ReaderConfig, ReassemblyConfig, RecordType,
     confine::{Confinement, Duty, User},
-    enrich::{Enricher, Key, Keys, LOGIN_RECORDS, ProcCgroups, Start, open_sessions},
+    enrich::{Census, Enricher, Key, Keys, LOGIN_RECORDS, ProcCgroups, Start, open_sessions},
     model::Timestamp,
     record_type::{AUDIT_AVC, AUDIT_USER_AUTH},
     redact::Redactor,
+    scanner::Scanner,
     sink::{Fsync, Rotation, SinkConfig},
     source::Membership,
 };
@@ -16,6 +17,7 @@ use auditrd::{
 use super::{
     super::{
         accounts::Accounts,
+        redacted::Redacted,
         values::{Addition, Events, Secrets},
     },
     Args, Format, When,
@@ -138,34 +140,45 @@ impl Args {
         self.is_live() && is_from_files && self.additions().has(Key::Names)
     }
 
-    /// The stage that adds context to events. `now` is the time.
-    pub(crate) fn enricher(&self, now: Timestamp) -> Enricher {
+    /// Whether the processes that are there at the start are read.
+    pub(crate) fn reads_processes(&self) -> bool {
+        self.is_live() && self.additions().need_processes()
+    }
+
+    /// The stage that adds context to events.
+    pub(crate) fn enricher(&self) -> Enricher {
         let keys = self.additions();
         let mut enricher = Enricher::new(keys);
         if self.is_live() && keys.has(Key::Login) {
             enricher.prime_sessions(open_sessions());
-        }
-        if self.is_live()
-            && keys.need_processes()
-            && let Some(mut start) = Start::of_this_system(now)
-        {
-            if keys.has(Key::Container) || keys.has(Key::Unit) {
-                enricher.ask_cgroups(Box::new(ProcCgroups));
-            }
-            if let Some(redactor) = self.redactor() {
-                for process in &mut start.processes {
-                    if let Some(redacted) = redactor.title(&process.cmdline) {
-                        process.cmdline = redacted;
-                    }
-                }
-            }
-            enricher.start(start);
         }
         if self.is_live() && keys.has(Key::Names) && !self.reads_names() {
             let [passwd, group] = ["passwd", "group"].map(service_names);
             enricher.start_names(&passwd, &group);
         }
         enricher
+    }
+
+    /// Starts to read the processes that are there now, and to ask for others later. `now` is the
+    /// time.
+    pub(crate) fn read_processes(&self, scanner: Scanner, now: Timestamp, enricher: &mut Enricher) {
+        let Some(start) = Start::of_this_system(now, self.census(scanner)) else {
+            return;
+        };
+        let keys = self.additions();
+        if keys.has(Key::Container) || keys.has(Key::Unit) {
+            enricher.ask_cgroups(Box::new(ProcCgroups));
+        }
+        enricher.start(start);
+    }
+
+    /// The processes that a scanner reads from now on.
+    fn census(&self, mut scanner: Scanner) -> Box<dyn Census + Send> {
+        scanner.list();
+        match self.redactor() {
+            Some(redactor) => Box::new(Redacted::new(scanner, redactor)),
+            None => Box::new(scanner),
+        }
     }
 
     /// What takes secrets out of records, if anything does.

@@ -63,7 +63,7 @@ impl Pipeline {
             dropper,
             parser: Parser::default(),
             classifier,
-            enricher: args.enricher(now()),
+            enricher: args.enricher(),
             aggregation: Aggregation::new(args, Instant::now()),
             arena: Arena::new(),
             form,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use auditrd::{
     Classifier, Error,
     model::{Privileges, Timestamp},
+    scanner::Scanner,
     sink::Sink,
 };
 use crossbeam_channel::{Receiver, Select, TryRecvError};
@@ -59,6 +60,9 @@ pub(crate) struct Marshaller {
 /// Events between two checks of timers and requests, while events keep arriving.
 pub(crate) const EVENTS_PER_CHECK: u32 = 256;
 
+/// How often to take in the processes that are read at the start, until all of them are.
+const CENSUS_INTERVAL: Duration = Duration::from_millis(2);
+
 /// How often the metrics file is written without --stats-interval.
 const METRICS_INTERVAL: Duration = Duration::from_secs(15);
 
@@ -66,6 +70,7 @@ impl Marshaller {
     pub(crate) fn new(
         args: &Args,
         classifier: Classifier,
+        scanner: Option<Scanner>,
         dropper: Option<Dropper>,
         trees: Trees,
         sink: Sink,
@@ -74,6 +79,9 @@ impl Marshaller {
         let metrics_interval = args.metrics_file.as_ref().map(|_| METRICS_INTERVAL);
         let interval = args.stats_interval.or(metrics_interval);
         let mut pipeline = Pipeline::new(args, classifier, dropper, Form::new(args));
+        if let Some(scanner) = scanner {
+            args.read_processes(scanner, now(), &mut pipeline.enricher);
+        }
         let accounts = args.reads_names().then(|| {
             let (accounts, [passwd, group]) = Accounts::read(Instant::now());
             pipeline.enricher.start_names(&passwd, &group);
@@ -196,6 +204,7 @@ impl Marshaller {
             self.write_metrics(feed);
         }
         self.read_names(now);
+        self.pipeline.enricher.take_census();
         let totals = feed.totals();
         let classifier = &mut self.pipeline.classifier;
         self.trees.follow(totals.seen.rule_changes, classifier);
@@ -208,6 +217,7 @@ impl Marshaller {
         let deadlines = [
             self.stats.as_ref().map(Timer::due),
             self.trees.is_busy().then(Instant::now),
+            (self.pipeline.enricher.has_census()).then(|| Instant::now() + CENSUS_INTERVAL),
             self.sink.next_due(),
             self.notify.due(),
             self.accounts.as_ref().map(Accounts::due),

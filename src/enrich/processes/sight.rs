@@ -103,6 +103,23 @@ pub struct Found {
     pub cgroup: Vec<u8>,
 }
 
+impl Found {
+    /// A process that was there at the start, and has ended before it could be read.
+    pub fn gone(pid: u32) -> Found {
+        Found {
+            pid,
+            ppid: Identity::UNSET,
+            uid: Identity::UNSET,
+            auid: Identity::UNSET,
+            session: Identity::UNSET,
+            answer: Answer::Gone,
+            exe: Vec::new(),
+            cmdline: Vec::new(),
+            cgroup: Vec::new(),
+        }
+    }
+}
+
 /// Whether a record is so new that a live system can be asked about its process.
 pub(in crate::enrich) fn is_near(time: u64, now: u64) -> bool {
     now.saturating_sub(time) <= MAX_AGE

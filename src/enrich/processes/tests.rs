@@ -72,7 +72,7 @@ impl World {
             exit: dice.one_in(2),
         };
         let mut memory = Processes::new();
-        memory.start(&[], HIGHEST, LOWEST, 0);
+        memory.start((HIGHEST, LOWEST), 0);
         let init = Process {
             key: 0,
             pid: 1,
@@ -345,7 +345,7 @@ fn shell(pid: u32, ppid: u32, time: u64, act: Act<'_>) -> Sight<'_> {
 #[test]
 fn a_pid_that_was_set_back_is_that_of_another_process_if_the_kernel_says_so() {
     let mut processes = Processes::new();
-    processes.start(&[], 32_768, 400, 0);
+    processes.start((32_768, 400), 0);
     let mut see = |time: u64, number: u64| {
         let sight = shell(500, 300, time, EXECUTED);
         let kernel = &Always(Answer::Process(number));
@@ -360,7 +360,7 @@ fn a_pid_that_was_set_back_is_that_of_another_process_if_the_kernel_says_so() {
 #[test]
 fn a_process_that_is_gone_is_no_parent_once_another_has_its_pid() {
     let mut processes = Processes::new();
-    processes.start(&[], 32_768, 400, 0);
+    processes.start((32_768, 400), 0);
     let mut see = |pid: u32, ppid: u32, time: u64, now: u64, answer: Answer| {
         let sight = shell(pid, ppid, time, EXECUTED);
         let kernel = &Always(answer);

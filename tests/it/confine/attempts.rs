@@ -25,11 +25,12 @@ use crate::live::{
     os,
 };
 
-const DUTIES: [Duty; 5] = [
+const DUTIES: [Duty; 6] = [
     Duty::Replay,
     Duty::Listen,
     Duty::Inspect,
     Duty::List,
+    Duty::Scan,
     Duty::Restore,
 ];
 
@@ -154,6 +155,11 @@ fn unneeded_system_calls_fail_with_enosys() {
     fails(&inspector, libc::ENOSYS, || {
         UnixDatagram::unbound().map(drop)
     });
+    let scanner = Confinement::new(Duty::Scan);
+    fails(&scanner, libc::ENOSYS, || {
+        OpenOptions::new().write(true).open("/dev/null").map(drop)
+    });
+    fails(&scanner, libc::ENOSYS, || UnixDatagram::unbound().map(drop));
     let lister = Confinement::new(Duty::List);
     fails(&lister, libc::ENOSYS, || {
         File::open("/etc/passwd").map(drop)
@@ -325,6 +331,11 @@ fn needed_system_calls_work() {
     });
     works(&Confinement::new(Duty::Inspect), || {
         fs::symlink_metadata("/").map(drop)
+    });
+    works(&Confinement::new(Duty::Scan), || {
+        fs::read_dir("/proc")?.count();
+        fs::read_link("/proc/1/cwd").or_else(|_| fs::read_link("/proc/self/exe"))?;
+        fs::read("/proc/1/cmdline").map(drop)
     });
 }
 
