@@ -69,9 +69,11 @@ impl Scanner {
         };
         let started = helper::start_child(|socket| {
             helper::set_name(c"auditrd-scanner");
+            // It asks the kernel what it can tell, which it may not later.
+            let mut scan = Scan::new(socket);
             confinement.enter()?;
             // This fails when the other end is closed.
-            let _ = Scan::new(socket).serve();
+            let _ = scan.serve();
             Ok(())
         });
         started

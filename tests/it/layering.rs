@@ -67,11 +67,13 @@ const ALONE: &[(&str, &[&str])] = &[
     ),
     (
         "thread::",
-        // The last two change the privileges of the current thread before another starts.
+        // The last three change the privileges or the name of the current thread before another
+        // starts.
         &[
             "reader/mod.rs",
             "main.rs",
             "command/jobs/mod.rs",
+            "helper.rs",
             "confine/capabilities.rs",
             "confine/user.rs",
         ],

@@ -13,7 +13,7 @@ use auditrd::{
 
 use super::{
     aggregation::Aggregation, cli::Args, counters::Counters, filters::Dropper, format::Form,
-    heartbeat::Changes, losses::Losses, omitted::Omitted, run::now,
+    heartbeat::Changes, losses::Losses, omitted::Omitted,
 };
 
 /// A place for lines.
