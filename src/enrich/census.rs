@@ -99,7 +99,7 @@ mod tests {
         let group = groups.get(0).unwrap();
         let facts = parse::facts(&group, &arena);
         let event = classifier.classify_facts(&group, &facts, &arena);
-        enricher.observe(&group, &facts, event.as_ref(), Some(time));
+        enricher.observe(&group, &facts, event.as_deref(), Some(time));
         let who = enricher.who(&arena);
         let parent = who.parent.unwrap();
         assert_eq!((parent.exe, parent.origin), (&b"/bin/sh"[..], Origin::Proc));
