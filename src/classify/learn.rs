@@ -152,7 +152,10 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
     }
     let from = named.real_path.or(named.path);
     let is_rename = named.action == Action::Renamed;
-    let was_entry = is_rename && from.is_some_and(|from| namer.memory.is_entry(from));
+    let mut is_entry = |path: Option<&[u8]>| path.is_some_and(|path| namer.memory.is_entry(path));
+    let was_entry = is_rename
+        && is_entry(from)
+        && (!named.exchanged || is_entry(named.real_dest_path.or(named.dest_path)));
     if named.unresolved {
         half_known(namer, named);
     } else {
@@ -350,12 +353,14 @@ fn moved_below(namer: &mut Namer, was_entry: bool) {
         .of(NameType::Parent)
         .filter_map(|parent| parent.file)
         .collect();
-    for moved in namer.of(NameType::Delete) {
-        let is_directory = moved.file_type == FileType::Directory;
-        if let Some(name) = moved.name.filter(|_| is_directory) {
-            let last = text::basename(name);
-            namer.memory.forget_lookalikes(last, &holders, was_entry);
-        }
+    // An exchange moves two.
+    let moved: SmallVec<[&[u8]; 2]> = namer
+        .of(NameType::Delete)
+        .filter(|moved| moved.file_type == FileType::Directory)
+        .filter_map(|moved| moved.name.map(text::basename))
+        .collect();
+    if !moved.is_empty() {
+        namer.memory.forget_lookalikes(&moved, &holders, was_entry);
     }
 }
 

@@ -16,10 +16,15 @@ impl Resolver {
         name.is_some_and(|name| self.tree.is_canonical(name) && self.tree.is_current(name))
     }
 
-    /// A directory with this last name was moved out of one of these directories. Forgets the paths
-    /// that may be through it, apart from those that moved with it: all of which nothing else is
-    /// known, or if it `was_entry`, those that may lead through a symbolic link.
-    pub(crate) fn forget_lookalikes(&mut self, last: &[u8], holders: &[FileId], was_entry: bool) {
+    /// Directories with these last names were moved out of one of these directories. Forgets the paths
+    /// that may be through them, apart from those that moved with them: all of which nothing else is
+    /// known, or if each `was_entry`, those that may lead through a symbolic link.
+    pub(crate) fn forget_lookalikes(
+        &mut self,
+        moved: &[&[u8]],
+        holders: &[FileId],
+        was_entry: bool,
+    ) {
         let allowed = (self.clock - self.last_search).saturating_mul(NAMES_PER_EVENT);
         if u64::try_from(self.tree.len()).is_ok_and(|names| names > allowed) {
             // It is as if something was lost.
@@ -30,7 +35,10 @@ impl Resolver {
         let may_hold = |holder: Option<FileId>| {
             holder.is_none_or(|holder| holders.is_empty() || holders.contains(&holder))
         };
-        let alike: Vec<Name> = self.tree.unidentified(last, may_hold).collect();
+        let alike: Vec<Name> = moved
+            .iter()
+            .flat_map(|last| self.tree.unidentified(last, may_hold))
+            .collect();
         for name in alike {
             if !(was_entry && self.tree.is_canonical(name)) {
                 self.detach(name);
