@@ -77,8 +77,8 @@ pub(crate) struct Resolver {
     /// How often something happened that may have changed where any path leads: a mount, or a
     /// directory that was moved from a place that is not known.
     upheavals: u32,
-    /// When names that may be through a moved directory were last searched for.
-    last_search: Tick,
+    /// How many names were looked at in search of those that may be through a moved directory.
+    searched: u64,
     /// Names that were primed, which are held for good.
     primed: usize,
     /// The working directories that were confirmed last, and which of them is replaced next.
@@ -98,7 +98,7 @@ impl Resolver {
             clock: 1,
             losses: 0,
             upheavals: 0,
-            last_search: 0,
+            searched: 0,
             primed: 0,
             cwds: [const { Vec::new() }; 4],
             next_cwd: 0,

@@ -5,9 +5,11 @@ use crate::{
     resolve::{Resolver, tree::Name},
 };
 
-/// How many names may be looked at for each event, so that many moves cost no more than the events
-/// themselves.
+/// How many names may be looked at for each event on average, so that many moves cost no more than
+/// the events themselves.
 const NAMES_PER_EVENT: u64 = 1024;
+/// Events for which names may be looked at before they come: the first moves are found in any case.
+const EVENTS_AHEAD: u64 = 1024;
 
 impl Resolver {
     /// Whether a path is known to be a directory entry, through no symbolic link.
@@ -25,13 +27,13 @@ impl Resolver {
         holders: &[FileId],
         was_entry: bool,
     ) {
-        let allowed = (self.clock - self.last_search).saturating_mul(NAMES_PER_EVENT);
-        if u64::try_from(self.tree.len()).is_ok_and(|names| names > allowed) {
+        let searched = self.searched + (self.tree.unidentified_len() * moved.len()) as u64;
+        if searched > (self.clock + EVENTS_AHEAD) * NAMES_PER_EVENT {
             // It is as if something was lost.
             self.upheavals = self.upheavals.saturating_add(1);
             return;
         }
-        self.last_search = self.clock;
+        self.searched = searched;
         let may_hold = |holder: Option<FileId>| {
             holder.is_none_or(|holder| holders.is_empty() || holders.contains(&holder))
         };

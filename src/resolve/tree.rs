@@ -39,6 +39,9 @@ pub(crate) struct Tree {
     children: HashTable<u32>,
     /// The first name of each file; `Slot::next` has the others.
     by_file: HashMap<FileId, u32>,
+    /// The first name of whose file nothing is known; `Slot::next` has the others.
+    unidentified: u32,
+    unidentified_len: usize,
     hasher: DefaultHashBuilder,
     /// Memory of all names that are too long for their slot, free ones among them, in bytes.
     bytes: usize,
@@ -66,7 +69,7 @@ struct Slot {
     is_attached: bool,
     /// The losses when it was last confirmed.
     losses: u32,
-    /// The neighbours among the names of the same file; of a free slot, the next free one.
+    /// The neighbours among the names of the same file, or of none; of a free slot, the next free one.
     previous: u32,
     next: u32,
 }
@@ -125,6 +128,8 @@ impl Tree {
             used: 1,
             children: HashTable::new(),
             by_file: HashMap::new(),
+            unidentified: ROOT,
+            unidentified_len: 1,
             hasher: DefaultHashBuilder::default(),
             bytes: 0,
             last: [(Vec::new(), ROOT), (Vec::new(), ROOT)],
@@ -265,6 +270,9 @@ impl Tree {
                 // It was another file.
                 self.unlist(at);
                 self.slots[at as usize].file = None;
+                if self.slots[at as usize].is_attached {
+                    self.list(at);
+                }
             }
             let slot = &mut self.slots[at as usize];
             (slot.file_type, slot.is_entry) = (FileType::Directory, true);
@@ -309,43 +317,53 @@ impl Tree {
     /// The names of a file that have a path, or none if there are too many to tell apart.
     pub(crate) fn names_of(&self, file: FileId) -> impl Iterator<Item = Name> {
         let first = self.by_file.get(&file).copied().unwrap_or(NONE);
-        let all = move || {
-            std::iter::successors((first != NONE).then_some(first), |at| {
-                let next = self.slots[*at as usize].next;
-                (next != NONE).then_some(next)
-            })
-        };
-        let are_few = all().nth(MAX_NAMES).is_none();
-        all().filter(move |_| are_few).map(Name)
+        let are_few = self.chain(first).nth(MAX_NAMES).is_none();
+        self.chain(first).filter(move |_| are_few)
+    }
+
+    /// A name and its next neighbours.
+    fn chain(&self, first: u32) -> impl Iterator<Item = Name> {
+        let all = std::iter::successors((first != NONE).then_some(first), |at| {
+            let next = self.slots[*at as usize].next;
+            (next != NONE).then_some(next)
+        });
+        all.map(Name)
     }
 
     /// The names with this last part of whose file nothing is known, but perhaps of the directory
-    /// that holds it. This looks at each name in the tree.
+    /// that holds it. This looks at each name without a file.
     pub(crate) fn unidentified(
         &self,
         last: &[u8],
         may_hold: impl Fn(Option<FileId>) -> bool,
     ) -> impl Iterator<Item = Name> {
-        let slots = self.slots.iter().zip(0..);
-        let unidentified = slots.filter(move |(slot, _)| {
-            let is_alike = slot.is_attached && slot.file.is_none() && *slot.name == *last;
-            is_alike && may_hold(self.slots[slot.parent as usize].file)
-        });
-        unidentified.map(|(_, at)| Name(at))
+        let all = self.chain(self.unidentified);
+        all.filter(move |Name(at)| {
+            let slot = &self.slots[*at as usize];
+            *slot.name == *last && may_hold(self.slots[slot.parent as usize].file)
+        })
+    }
+
+    /// How many names have a path, but no known file.
+    pub(crate) fn unidentified_len(&self) -> usize {
+        self.unidentified_len
     }
 
     /// Whether no other name that has a path is that of the same file.
     pub(crate) fn is_only_name(&self, name: Name) -> bool {
         let slot = &self.slots[name.0 as usize];
-        (slot.previous, slot.next) == (NONE, NONE)
+        slot.file.is_none() || (slot.previous, slot.next) == (NONE, NONE)
     }
 
-    /// Adds a name to those of its file.
+    /// Adds a name to those of its file, or to those without one.
     fn list(&mut self, at: u32) {
-        let Some(file) = self.slots[at as usize].file else {
-            return;
+        let first = match self.slots[at as usize].file {
+            Some(file) => self.by_file.insert(file, at).unwrap_or(NONE),
+            None => {
+                self.unidentified_len += 1;
+                std::mem::replace(&mut self.unidentified, at)
+            }
         };
-        let first = self.by_file.insert(file, at).unwrap_or(NONE);
         let slot = &mut self.slots[at as usize];
         (slot.previous, slot.next) = (NONE, first);
         if first != NONE {
@@ -353,12 +371,14 @@ impl Tree {
         }
     }
 
-    /// Takes a name out of those of its file.
+    /// Takes a name out of those of its file, or of those without one.
     fn unlist(&mut self, at: u32) {
         let slot = &mut self.slots[at as usize];
-        let Some(file) = slot.file.filter(|_| slot.is_attached) else {
+        if !slot.is_attached {
             return;
-        };
+        }
+        let file = slot.file;
+        self.unidentified_len -= usize::from(file.is_none());
         let (previous, next) = (slot.previous, slot.next);
         (slot.previous, slot.next) = (NONE, NONE);
         if next != NONE {
@@ -366,10 +386,16 @@ impl Tree {
         }
         if previous != NONE {
             self.slots[previous as usize].next = next;
-        } else if next != NONE {
-            self.by_file.insert(file, next);
-        } else {
-            self.by_file.remove(&file);
+            return;
+        }
+        match file {
+            Some(file) if next != NONE => {
+                self.by_file.insert(file, next);
+            }
+            Some(file) => {
+                self.by_file.remove(&file);
+            }
+            None => self.unidentified = next,
         }
     }
 
@@ -704,6 +730,31 @@ mod tests {
         tree.release(c);
         tree.release(c);
         assert!(names_of(&tree, 2).is_empty() && tree.by_file.is_empty());
+    }
+
+    #[test]
+    fn names_without_a_file_are_found_by_their_last_part() {
+        let mut tree = Tree::new();
+        let found = |tree: &Tree| {
+            let names = tree.unidentified(b"b", |holder| holder != Some(file(1)));
+            let mut paths: Vec<String> = names.filter_map(|name| path(tree, name)).collect();
+            paths.sort_unstable();
+            paths
+        };
+        for path in ["/a/b/c", "/d/b", "/e/b", "/b/e", "/f"] {
+            tree.hold(path.as_bytes());
+        }
+        assert_eq!(found(&tree), ["/a/b", "/b", "/d/b", "/e/b"]);
+        identified(&mut tree, "/e", 1, true);
+        identified(&mut tree, "/d/b", 2, true);
+        identified(&mut tree, "/", 3, true);
+        assert_eq!(found(&tree), ["/a/b", "/b"]);
+        let name = tree.find(b"/a").unwrap();
+        tree.rename(name, b"/d/e");
+        assert_eq!(found(&tree), ["/b", "/d/e/b"]);
+        let name = tree.find(b"/b").unwrap();
+        tree.detach(name);
+        assert_eq!(found(&tree), ["/d/e/b"]);
     }
 
     #[test]

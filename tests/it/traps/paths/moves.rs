@@ -122,3 +122,25 @@ fn a_path_through_a_link_to_a_directory_that_was_moved_is_not_believed() {
         &["/link/b2/c/x", "/w/b2/c/x"],
     );
 }
+
+#[test]
+fn moves_of_other_directories_leave_a_path_alone_however_many_they_are() {
+    let mut steps = vec![opened_directory("/w/a/b/c", 90, 3)];
+    let exchange = step("renameat2", "a0=7 a2=8 a4=2")
+        .parent("/w", 60)
+        .parent("/w", 70)
+        .deleted_directory("one", 50)
+        .deleted_directory("other", 51)
+        .created_directory("other", 50)
+        .created_directory("one", 51);
+    for _ in 0..2000 {
+        steps.push(moved("renameat", "a0=7 a2=8", "old", "new"));
+        steps.push(exchange.clone());
+    }
+    steps.push(
+        step("mkdirat", "a0=3")
+            .parent("/w", 90)
+            .created_directory("x", 91),
+    );
+    right(&last(&steps), "/w/a/b/c/x");
+}
