@@ -513,8 +513,9 @@ fn is_member(pid: u32) -> bool {
 }
 
 /// The workload: creates files in a directory, at an interval if there is one, or one for each line
-/// of standard input.
+/// of standard input. With `--names N`, their names are the same after N files.
 fn create(directory: &Path) {
+    let names = number("--names", u64::MAX);
     let pause = option("--pause").map(|_| Duration::from_micros(number("--pause", 0)));
     let mut due = Instant::now();
     let mut orders = support::has("--ordered").then(|| io::stdin().lines());
@@ -525,7 +526,7 @@ fn create(directory: &Path) {
         {
             return;
         }
-        let path = file(directory, count);
+        let path = file(directory, count % names);
         let now = SystemTime::now();
         File::create(&path).expect("a file");
         if orders.is_some() {
@@ -649,7 +650,8 @@ fn start(binary: &str, directory: &Path) {
 fn start_once(binary: &str, directory: &Path) -> f64 {
     let mut create = again().expect("this program");
     create.arg("--create").arg(directory);
-    create.args(["--count", "100000", "--pause", "100"]);
+    // With many names in the directory, reading them would be measured: rules watch it.
+    create.args(["--count", "100000", "--pause", "100", "--names", "100"]);
     let _worker = Guard(create.spawn().expect("it starts"));
     thread::sleep(Duration::from_millis(30));
     let start = Instant::now();
