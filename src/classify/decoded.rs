@@ -9,8 +9,8 @@ use crate::{
     parse::{decode, is_plain, offset},
 };
 
-/// Decodes records, and finds the fields of the last plain one again without decoding it. A BPRM_FCAPS record comes with
-/// each program that root starts, and is mostly the same.
+/// Decodes records, and finds the fields of the last plain one again without decoding it. A
+/// BPRM_FCAPS record comes with each program that root starts, and is mostly the same.
 #[derive(Debug, Default)]
 pub(super) struct Decoded {
     /// None while nothing is kept.

@@ -346,8 +346,8 @@ fn half_known(namer: &mut Namer, named: &Named) {
     }
 }
 
-/// Directories were moved, and what is known below them with them, but for paths that lead there in
-/// a way that is not known.
+/// Directories were moved, and with them all paths that are known to lead through them. Paths that
+/// perhaps do are forgotten.
 fn moved_below(namer: &mut Namer, was_entry: bool) {
     let holders: SmallVec<[FileId; 2]> = namer
         .of(NameType::Parent)

@@ -16,14 +16,14 @@ type Parts<'q> = SmallVec<[&'q [u8]; 16]>;
 pub(super) enum Side<'q> {
     Cwd(&'q [u8]),
     Absolute(&'q [u8]),
-    /// A descriptor, or one that is not told.
+    /// The directory of a descriptor, or one that the call does not tell.
     Elsewhere(&'q [u8]),
 }
 
-/// What the names of a rename were relative to, if that may not be the directory in the CWD record:
-/// the directory before the call as far as the names tell it, to be proved by inodes.
+/// The base of the names of a rename, if it may not be the directory in the CWD record: the working
+/// directory before the call, as far as the names tell it. Inodes have to prove it.
 ///
-/// The text leaves it open whether a directory above the caller's was moved, where the new name could
+/// Names alone do not always tell whether a directory above the caller's was moved: the new name may
 /// also be that of another directory.
 pub(super) fn base<'a>(
     after: &[u8],
@@ -40,13 +40,14 @@ pub(super) fn base<'a>(
     let mut found = None;
     for depth in 0..=parts.len() {
         let (place, below) = parts.split_at(depth);
-        let Some(before) = old_place(place, below.len(), &old_name, &new_name) else {
-            continue;
+        let before = match old_place(place, below.len(), &old_name, &new_name) {
+            Old::Contradicted => continue,
+            Old::Untold => None,
+            Old::At(mut old) => {
+                old.extend_from_slice(below);
+                Some(path(&old, arena))
+            }
         };
-        let before = before.map(|mut old| {
-            old.extend_from_slice(below);
-            path(&old, arena)
-        });
         let is_same = |side| match (side, before) {
             (Side::Cwd(name), Some(before)) => {
                 text::join(after, name, arena) == text::join(before, name, arena)
@@ -62,18 +63,17 @@ pub(super) fn base<'a>(
     found
 }
 
-/// The old path of a directory that is now at `place`, this many levels above the working directory:
-/// `None` if the names contradict that, or an unknown path.
-#[expect(
-    clippy::option_option,
-    reason = "a place that is possible may still be unknown"
-)]
-fn old_place<'q>(
-    place: &[&'q [u8]],
-    levels: usize,
-    old: &Name<'q>,
-    new: &Name<'q>,
-) -> Option<Option<Parts<'q>>> {
+/// Where a directory was before the call.
+enum Old<'q> {
+    /// The names contradict that it was moved.
+    Contradicted,
+    /// The names do not tell.
+    Untold,
+    At(Vec<&'q [u8]>),
+}
+
+/// Where a directory was that is now at `place`, this many levels above the working directory.
+fn old_place<'q>(place: &[&'q [u8]], levels: usize, old: &Name<'q>, new: &Name<'q>) -> Old<'q> {
     let is_old = match old.side {
         Side::Cwd(_) => !old.parts.is_empty() && old.ups == levels + old.parts.len(),
         _ => true,
@@ -85,7 +85,7 @@ fn old_place<'q>(
         Side::Elsewhere(_) => place.ends_with(&new.parts),
     };
     if !is_old || !is_new {
-        return None;
+        return Old::Contradicted;
     }
     // The new name goes this many levels above the old place, and down again.
     let common = match new.side {
@@ -93,19 +93,24 @@ fn old_place<'q>(
         _ => None,
     };
     match (old.side, common) {
-        (Side::Elsewhere(_), _) | (Side::Cwd(_), None) => Some(None),
-        (Side::Absolute(_), None) => Some(Some(old.parts.clone())),
+        (Side::Elsewhere(_), _) | (Side::Cwd(_), None) => Old::Untold,
+        (Side::Absolute(_), None) => Old::At(old.parts.to_vec()),
         (_, Some((common, height))) => {
             let Some(shown) = old.parts.len().checked_sub(height) else {
-                let is_relative = matches!(old.side, Side::Cwd(_));
-                return is_relative.then_some(None);
+                return match old.side {
+                    Side::Cwd(_) => Old::Untold,
+                    _ => Old::Contradicted,
+                };
             };
             let (above, below) = old.parts.split_at(shown);
             let agrees = match old.side {
                 Side::Absolute(_) => *common == *above,
                 _ => common.ends_with(above),
             };
-            agrees.then(|| Some(common.iter().chain(below).copied().collect()))
+            match agrees {
+                true => Old::At(common.iter().chain(below).copied().collect()),
+                false => Old::Contradicted,
+            }
         }
     }
 }

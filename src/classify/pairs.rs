@@ -78,8 +78,8 @@ impl<'a, 'm> Namer<'a, 'm> {
         is_merged.then_some((Some(first), Some(second)))
     }
 
-    /// Where a name of a rename is; `moved` is what stands for the working directory if the rename
-    /// may have moved that.
+    /// Where a name of a rename is. `moved` replaces the working directory, if the rename may have
+    /// moved that.
     fn place_side(
         &mut self,
         entry: Option<PathRecord<'a>>,
@@ -97,7 +97,7 @@ impl<'a, 'm> Namer<'a, 'm> {
         }
     }
 
-    /// What the names of a rename were relative to, if it may have moved the working directory.
+    /// The base of the names of a rename, if the call may have moved the working directory.
     fn moved_base(
         &self,
         old: (Option<PathRecord<'a>>, Dir),

@@ -9,8 +9,8 @@
 //! Reading the descriptors and programs of other processes, and directories that are closed to
 //! others, needs strong privileges, which an attacker who takes over the parser must not get. Only
 //! separate processes have them, the [inspector](crate::inspector::Inspector), the
-//! [scanner](crate::scanner::Scanner) and the [primer](crate::prime::Primer). The one that puts [rules](crate::session::Session) back is
-//! separate because it has to outlive this one.
+//! [scanner](crate::scanner::Scanner) and the [primer](crate::prime::Primer). The one that puts
+//! [rules](crate::session::Session) back is separate because it has to outlive this one.
 
 mod capabilities;
 mod landlock;

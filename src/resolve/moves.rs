@@ -1,4 +1,4 @@
-//! Directories that were moved, of which it is not known where each path through them leads now.
+//! Directories that were moved, and paths that may lead through them.
 
 use crate::{
     model::FileId,
@@ -8,7 +8,8 @@ use crate::{
 /// How many names may be looked at for each event on average, so that many moves cost no more than
 /// the events themselves.
 const NAMES_PER_EVENT: u64 = 1024;
-/// Events for which names may be looked at before they come: the first moves are found in any case.
+/// This many events count as if they had come before, so that names are looked at after the first
+/// moves in any case.
 const EVENTS_AHEAD: u64 = 1024;
 
 impl Resolver {
@@ -18,9 +19,10 @@ impl Resolver {
         name.is_some_and(|name| self.tree.is_canonical(name) && self.tree.is_current(name))
     }
 
-    /// Directories with these last names were moved out of one of these directories. Forgets the paths
-    /// that may be through them, apart from those that moved with them: all of which nothing else is
-    /// known, or if each `was_entry`, those that may lead through a symbolic link.
+    /// Directories with these last names were moved out of the directories `holders`. Paths that are
+    /// known to lead through them have moved with them. Forgets those that perhaps do, because the
+    /// inode of a directory with such a name is not known; if each directory `was_entry`, only those
+    /// that may lead through a symbolic link.
     pub(crate) fn forget_lookalikes(
         &mut self,
         moved: &[&[u8]],

@@ -126,7 +126,7 @@ impl Spill {
 }
 
 impl Slots {
-    /// Takes so many slots, if there are.
+    /// Takes this many slots. `None` if there are too few.
     fn take(&mut self, wanted: usize) -> Option<Vec<u64>> {
         let more = wanted.saturating_sub(self.free.len()) as u64;
         if self.count + more > self.most {

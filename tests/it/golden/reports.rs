@@ -12,7 +12,7 @@
 //! | ubuntu-before-5.0 | wazuh, issue 4729 | Ubuntu; records have no `cap_frootid`, so before 5.0 |
 //! | ubuntu-5.15.0-1034-gcp | go-libaudit, issue 137 | Ubuntu 20.04.6 |
 //! | ubuntu-22.04 | a course exercise on central logs, 2025 | Ubuntu 22.04; its kernel is 5.15 |
-//! | web | the same exercise by someone else, 2026 | 5.15.0-186-generic, as its records say |
+//! | web | another report on the same exercise, 2026 | 5.15.0-186-generic, as its records say |
 //! | debian-5.19.0-1-amd64 | audit-kernel, issue 140 | Debian sid |
 //! | ubuntu-6.8.0-arm64 | go-libaudit, a test for Ubuntu 24.04 | 6.8 |
 
@@ -48,7 +48,7 @@ type Deed = (
     &'static str,
 );
 
-/// Every event of a file and program, with `?` after an action whose path is not proved.
+/// Each event about a file or a program, with `?` after an action whose path is not proved.
 const DEEDS: [(&str, u64, Deed); 17] = [
     (
         "alma-9.2",
