@@ -41,6 +41,7 @@ enum Wrapper {
     Json,
     JsonInSyslog,
     JsonInJson,
+    Group,
     Kernel,
 }
 
@@ -102,6 +103,15 @@ impl Wrapper {
             Wrapper::Json => json(record),
             Wrapper::JsonInSyslog => format!("Feb 22 14:25:25 relay app: {}", json(record)),
             Wrapper::JsonInJson => json(&json(record)),
+            Wrapper::Group => {
+                let body = record.split_once("): ").unwrap_or_default().1;
+                // An event that is not complete has no EOE.
+                serde_json::json!({
+                    "node": "h", "sequence": 3, "timestamp": "1.002", "incomplete": true,
+                    "messages": [{"type": AUDIT_CWD.0, "data": body}],
+                })
+                .to_string()
+            }
             Wrapper::Kernel => format!("[   12.345678] audit: {}", record.replacen("msg=", "", 1)),
         }
     }

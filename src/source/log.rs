@@ -441,7 +441,7 @@ impl Adder<'_> {
         self.batch.add(Entry {
             id: inner.id,
             record_type: inner.record_type,
-            cut: self.cut,
+            cut: self.cut || inner.is_truncated,
             relayed: inner.relayed,
             node,
             body,

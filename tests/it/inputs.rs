@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::common::{Value, auditrd, lines, replay, replay_raw};
 
 mod account;
+mod groups;
 mod hosts;
 mod wrappers;
 

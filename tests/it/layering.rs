@@ -105,6 +105,7 @@ const ALONE: &[(&str, &[&str])] = &[
             "command/check/report.rs",
             "command/rules/report.rs",
             "source/wrap/json/entries.rs",
+            "source/wrap/json/groups.rs",
         ],
     ),
     ("std::env", &[]),

@@ -13,10 +13,11 @@ mod records;
 mod syslog;
 mod time;
 
-use crate::model::{EventId, RecordType};
+use crate::model::{EventId, RecordType, record_type::AUDIT_EOE};
 
 use journal::Numbers;
 pub(super) use journal::{Entries, Entry as JournalEntry};
+use json::{Group, Item};
 use loss::KernelLosses;
 pub(super) use records::{Found, first, is_joined};
 
@@ -28,6 +29,8 @@ const MAX_DEPTH: u8 = 3;
 pub(super) struct Inner<'a> {
     pub(super) node: &'a [u8],
     pub(super) relayed: bool,
+    /// A part of it is missing, as its surroundings say.
+    pub(super) is_truncated: bool,
     pub(super) id: EventId,
     pub(super) record_type: RecordType,
     pub(super) body: &'a [u8],
@@ -106,6 +109,7 @@ impl Unwrapper {
             emit(Inner {
                 node: host,
                 relayed: true,
+                is_truncated: false,
                 id,
                 record_type,
                 body,
@@ -154,8 +158,11 @@ impl Unwrapper {
             return Verdict::Malformed;
         }
         let mut verdict = Verdict::Malformed;
-        for entry in json::entries(text) {
-            let next = self.journal(&entry, around, emit);
+        for item in json::items(text) {
+            let next = match item {
+                Item::Entry(entry) => self.journal(&entry, around, emit),
+                Item::Group(group) => emit_group(&group, around, emit),
+            };
             if verdict == Verdict::Malformed || next == Verdict::Records {
                 verdict = next;
             }
@@ -184,6 +191,7 @@ impl Unwrapper {
             emit(Inner {
                 node: around.host,
                 relayed: true,
+                is_truncated: false,
                 id,
                 record_type,
                 body,
@@ -213,6 +221,7 @@ impl Unwrapper {
                     false => record.node,
                 },
                 relayed: around.relayed || !is_ours,
+                is_truncated: false,
                 id: record.id,
                 record_type: record.record_type,
                 body: record.body,
@@ -229,6 +238,31 @@ impl Unwrapper {
             None => Verdict::Malformed,
         }
     }
+}
+
+/// Emits the records of a group, and an EOE if the event was complete.
+fn emit_group(group: &Group, around: Around<'_>, emit: &mut dyn FnMut(Inner<'_>)) -> Verdict {
+    let mut one = |record_type: RecordType, body: &[u8]| {
+        emit(Inner {
+            node: match group.node.is_empty() {
+                true => around.host,
+                false => &group.node,
+            },
+            relayed: true,
+            is_truncated: group.is_truncated,
+            id: group.id,
+            record_type,
+            body,
+        });
+    };
+    for (record_type, body) in &group.records {
+        one(*record_type, body);
+    }
+    let is_single = |(record_type, _): &(RecordType, _)| record_type.is_single();
+    if group.is_complete && !group.records.iter().all(is_single) {
+        one(AUDIT_EOE, b"");
+    }
+    Verdict::Records
 }
 
 #[cfg(test)]

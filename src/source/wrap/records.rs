@@ -6,7 +6,7 @@ use memchr::{memchr, memchr_iter, memmem::Finder, memrchr_iter};
 
 use crate::{
     model::{EventId, RecordType, Timestamp},
-    source::stamp::stamp,
+    source::{stamp::stamp, wrap::json},
 };
 
 /// How many texts in the values of a record are checked for being the next record.
@@ -102,11 +102,14 @@ pub(in crate::source) fn is_joined(line: &[u8]) -> bool {
     STAMP.find_iter(line).nth(1).is_some() && Found::new(line).nth(1).is_some()
 }
 
-/// The stamp of the first record in a text.
+/// The time of the first record in a text.
 pub(in crate::source) fn first(text: &[u8]) -> Option<Timestamp> {
     let at = |at: usize| stamp(text.get(at..)?);
     let mut places = memchr::memmem::find_iter(text, b"audit(");
-    Some(places.find_map(at)?.0.time)
+    match places.find_map(at) {
+        Some((id, _)) => Some(id.time),
+        None => json::time(text),
+    }
 }
 
 /// Whether a text starts as auditd writes it.

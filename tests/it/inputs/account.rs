@@ -50,13 +50,22 @@ fn body() -> impl Strategy<Value = String> {
 
 /// A record in one of the forms in which relays hand it on.
 fn wrapped() -> impl Strategy<Value = Line> {
-    const FORMS: [fn(&str) -> String; 6] = [
+    const FORMS: [fn(&str) -> String; 7] = [
         |record| record.to_owned(),
         |record| format!("node=web1 {record}"),
         |record| format!("Feb 22 14:25:25 web1 audispd: {record}"),
         |record| format!("<13>1 2026-02-22T14:25:25Z web1 audispd 7 - - {record}"),
         |record| format!("2026-02-22T14:25:25Z stdout F {record}"),
         |record| serde_json::json!({ "log": record }).to_string(),
+        |record| {
+            let body = record.split_once("): ").unwrap_or_default().1;
+            let messages = serde_json::json!([{"type": 1307, "data": body}]);
+            // An event that is not complete has no EOE.
+            serde_json::json!({
+                "sequence": 7, "timestamp": "1700000000.123", "messages": messages, "incomplete": true,
+            })
+            .to_string()
+        },
     ];
     (select(FORMS.to_vec()), body()).prop_map(|(form, body)| Line {
         records: vec![body.clone()],

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::{Item, groups::group};
 use crate::source::wrap::journal::Entry;
 
 /// The keys under which programs store the text of a log line, the best first.
@@ -20,58 +21,72 @@ const HOSTS: [&str; 6] = [
 /// Objects inside objects are searched this deep.
 const MAX_DEPTH: u8 = 6;
 
-/// The entries in a line. None if it is not valid JSON, or has no text of a log line.
-pub(in crate::source::wrap) fn entries(text: &[u8]) -> Vec<Entry> {
+/// The texts and events in a line. None if it is not valid JSON, or has neither.
+pub(in crate::source::wrap) fn items(text: &[u8]) -> Vec<Item> {
     let text = text.strip_suffix(b",").unwrap_or(text);
     let value = match text {
         [b'"', ..] => serde_json::from_slice(&[b"{", text, b"}"].concat()),
         text => serde_json::from_slice(text),
     };
+    let mut items = Vec::new();
     match value {
-        Ok(Value::Array(values)) => values.iter().filter_map(entry).collect(),
-        Ok(value) => entry(&value).into_iter().collect(),
-        Err(_) => Vec::new(),
+        Ok(Value::Array(values)) => values.iter().for_each(|value| add(value, &mut items)),
+        Ok(value) => add(&value, &mut items),
+        Err(_) => {}
     }
+    items
 }
 
-fn entry(value: &Value) -> Option<Entry> {
-    let object = value.as_object()?;
-    let text = |key: &str| object.get(key).and_then(text);
+/// Adds the event of an object, or its texts.
+fn add(value: &Value, items: &mut Vec<Item>) {
+    let Some(object) = value.as_object() else {
+        return;
+    };
+    if let Some(mut group) = group(object, MAX_DEPTH) {
+        if group.node.is_empty() {
+            group.node = host(object).unwrap_or_default();
+        }
+        return items.push(Item::Group(group));
+    }
+    let text = |key: &str| texts(object.get(key)?, &|_| true).into_iter().next();
     fn number<N: std::str::FromStr>(text: Option<Vec<u8>>) -> Option<N> {
         str::from_utf8(&text?).ok()?.parse().ok()
     }
-    Some(Entry {
-        message: message(object, MAX_DEPTH)?,
+    let entry = Entry {
+        message: Vec::new(),
         host: host(object).unwrap_or_default(),
         is_audit: text("_TRANSPORT").is_some_and(|transport| transport == b"audit"),
         audit_type: number(text("_AUDIT_TYPE")),
         audit_id: number(text("_AUDIT_ID")),
         micros: number(text("_SOURCE_REALTIME_TIMESTAMP")),
-    })
+    };
+    items.extend(messages(object, MAX_DEPTH).into_iter().map(|message| {
+        Item::Entry(Entry {
+            message,
+            ..entry.clone()
+        })
+    }));
 }
 
-/// The text of the log line in an object: the first string under a known key, here or further
-/// inside, or any other string that has a stamp.
-fn message(object: &Map<String, Value>, depth: u8) -> Option<Vec<u8>> {
-    let has_record =
-        |text: &Vec<u8>| memchr::memmem::find(text, b"audit").is_some() || text.contains(&b'{');
-    let known = TEXTS.iter().filter_map(|key| text(object.get(*key)?));
-    let known: Vec<Vec<u8>> = known.collect();
+/// The texts of log lines in an object: those under the first known key that has one, here or
+/// further inside, or those under any other key that have a stamp.
+fn messages(object: &Map<String, Value>, depth: u8) -> Vec<Vec<u8>> {
     let is_journal = object.contains_key("_TRANSPORT");
-    let known = known
-        .into_iter()
-        .find(|text| is_journal || has_record(text));
+    let has = |text: &Vec<u8>, part: &[u8]| memchr::memmem::find(text, part).is_some();
+    let may_be = |text: &Vec<u8>| is_journal || has(text, b"audit") || text.contains(&b'{');
+    let known = TEXTS.iter().filter_map(|key| object.get(*key));
+    let objects = object.values().filter_map(Value::as_object);
+    let inner = objects.filter(|_| depth > 0);
     known
-        .or_else(|| {
-            let objects = object.values().filter_map(Value::as_object);
-            objects
-                .filter(|_| depth > 0)
-                .find_map(|inner| message(inner, depth - 1))
-        })
-        .or_else(|| {
-            let has_stamp = |text: &Vec<u8>| memchr::memmem::find(text, b"audit(").is_some();
-            object.values().filter_map(text).find(has_stamp)
-        })
+        .map(|value| texts(value, &may_be))
+        .chain(inner.map(|inner| messages(inner, depth - 1)))
+        .chain(
+            object
+                .values()
+                .map(|value| texts(value, &|text| has(text, b"audit("))),
+        )
+        .find(|found| !found.is_empty())
+        .unwrap_or_default()
 }
 
 /// The host that an object names.
@@ -85,20 +100,22 @@ fn host(object: &Map<String, Value>) -> Option<Vec<u8>> {
     })
 }
 
-/// A string, or the bytes that journald writes as an array of numbers if they are not UTF-8. Of
-/// several values, the first.
-fn text(value: &Value) -> Option<Vec<u8>> {
-    match value {
+/// The texts of a value that are meant: a string; the bytes that journald writes as an array of
+/// numbers if they are not UTF-8; or several of these, as auditbeat writes the records of an event.
+fn texts(value: &Value, is_meant: &impl Fn(&Vec<u8>) -> bool) -> Vec<Vec<u8>> {
+    let text = match value {
         Value::String(text) => Some(text.clone().into_bytes()),
-        Value::Array(values) => match values.first()? {
-            Value::Number(_) => {
-                let byte = |value: &Value| u8::try_from(value.as_u64()?).ok();
-                values.iter().map(byte).collect()
-            }
-            first => text(first),
-        },
+        Value::Array(values) if values.first().is_some_and(Value::is_number) => {
+            let byte = |value: &Value| u8::try_from(value.as_u64()?).ok();
+            values.iter().map(byte).collect()
+        }
+        Value::Array(values) => {
+            let texts = values.iter().flat_map(|value| texts(value, is_meant));
+            return texts.collect();
+        }
         _ => None,
-    }
+    };
+    text.filter(is_meant).into_iter().collect()
 }
 
 #[cfg(test)]
@@ -107,8 +124,11 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: &[(&str, &str)]) {
-        let entries = entries(text.as_bytes());
-        let got = entries.iter().map(|entry| {
+        let items = items(text.as_bytes());
+        let got = items.iter().map(|item| {
+            let Item::Entry(entry) = item else {
+                panic!("{item:?} in {text}");
+            };
             let text = |bytes| str::from_utf8(bytes).unwrap();
             (text(&entry.message), text(&entry.host))
         });
@@ -147,6 +167,17 @@ mod tests {
     #[test]
     fn bytes_are_read_from_an_array_of_numbers() {
         check(r#"{"_TRANSPORT":"audit","MESSAGE":[97,98]}"#, &[("ab", "")]);
+    }
+
+    #[test]
+    fn each_text_of_an_array_is_a_line() {
+        let text = r#"{"agent":{"name":"h"},"event":{"original":["audit(1.002:3): a","audit(1.002:3): b"]}}"#;
+        check(
+            text,
+            &[("audit(1.002:3): a", "h"), ("audit(1.002:3): b", "h")],
+        );
+        let bytes = r#"{"_TRANSPORT":"audit","MESSAGE":[[97,98],"c"]}"#;
+        check(bytes, &[("ab", ""), ("c", "")]);
     }
 
     #[test]
