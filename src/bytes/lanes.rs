@@ -1,4 +1,4 @@
-//! Sixteen bytes that are compared at once.
+//! Sixteen bytes that are compared at once, or more where the processor can.
 
 #[cfg(target_arch = "x86_64")]
 pub(super) use crate::sys::Lanes;
@@ -11,9 +11,21 @@ pub(super) fn equal(byte: u8, text: &[u8; 16]) -> u16 {
     Lanes::new(text).equal(byte).bits()
 }
 
+/// Calls `take` with the start of each block, and the bits of its bytes that are `byte`.
+#[inline]
+pub(super) fn equal_in_blocks(byte: u8, blocks: &[[u8; 64]], mut take: impl FnMut(usize, u64)) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(avx2) = crate::sys::Avx2::detect() {
+        return avx2.equal_in_blocks(byte, blocks, take);
+    }
+    for (start, block) in (0..).step_by(64).zip(blocks) {
+        take(start, equal_in_block(byte, block));
+    }
+}
+
 /// As [`equal`], among 64 bytes.
 #[inline(always)]
-pub(super) fn equal_in_block(byte: u8, text: &[u8; 64]) -> u64 {
+fn equal_in_block(byte: u8, text: &[u8; 64]) -> u64 {
     let (chunks, _) = text.as_chunks();
     let bits = |index: usize| match chunks.get(index) {
         Some(chunk) => u64::from(equal(byte, chunk)) << (16 * index),
@@ -114,5 +126,12 @@ mod tests {
         }
         let text = std::array::from_fn(|at| at as u8);
         assert!((0..64).all(|at| equal_in_block(at, &text) == 1 << at));
+        for at in 0..64 {
+            let mut found = Vec::new();
+            equal_in_blocks(at, &[text, [64; 64], text], |start, bits| {
+                found.push((start, bits));
+            });
+            assert_eq!(found, [(0, 1 << at), (64, 0), (128, 1 << at)]);
+        }
     }
 }

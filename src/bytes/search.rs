@@ -1,6 +1,6 @@
 //! Finding bytes in a text.
 
-use super::lanes::{Lanes, equal, equal_in_block};
+use super::lanes::{Lanes, equal, equal_in_blocks};
 
 /// The index of the first `byte` in `text`. The first 16 bytes are searched inline, because most
 /// texts are short.
@@ -35,13 +35,12 @@ pub(crate) fn contains(byte: u8, text: &[u8]) -> bool {
 /// Appends the indices of each `byte` in `text` to `found`.
 pub(crate) fn find_all(byte: u8, text: &[u8], found: &mut Vec<usize>) {
     let (blocks, rest) = text.as_chunks();
-    for (start, block) in (0..).step_by(64).zip(blocks) {
-        let mut bits = equal_in_block(byte, block);
+    equal_in_blocks(byte, blocks, |start, mut bits| {
         while bits != 0 {
             found.push(start + bits.trailing_zeros() as usize);
             bits &= bits - 1;
         }
-    }
+    });
     let start = text.len() - rest.len();
     let at = (start..).zip(rest).filter(|(_, other)| **other == byte);
     found.extend(at.map(|(at, _)| at));

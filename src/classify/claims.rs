@@ -39,12 +39,14 @@ impl<'a, 'm> Namer<'a, 'm> {
     pub(super) fn of(
         &self,
         nametype: NameType,
-    ) -> impl Iterator<Item = PathRecord<'a>> + use<'a, 'm> {
+    ) -> impl Iterator<Item = &'a PathRecord<'a>> + use<'a, 'm> {
         let paths = &self.facts.paths;
-        paths
-            .iter()
-            .filter(move |path| path.nametype == nametype)
-            .copied()
+        paths.iter().filter(move |path| path.nametype == nametype)
+    }
+
+    /// A record that is one of the event's but for a few fields.
+    pub(super) fn keep(&self, record: PathRecord<'a>) -> &'a PathRecord<'a> {
+        self.arena.alloc(record)
     }
 
     pub(super) fn ask(&self) -> Asker<'a, 'm> {
@@ -136,13 +138,13 @@ impl<'a, 'm> Namer<'a, 'm> {
     /// failed call often has no more.
     pub(super) fn place_entry(
         &mut self,
-        entry: Option<PathRecord<'a>>,
+        entry: Option<&'a PathRecord<'a>>,
         dir: Dir,
         follows: bool,
     ) -> Located<'a> {
         if let Some(entry @ PathRecord { name: Some(_), .. }) = entry {
             let parents = self.parents_of(entry.name.unwrap_or_default());
-            return self.place_in(&entry, dir, parents, follows);
+            return self.place_in(entry, dir, parents, follows);
         }
         let mut parents = self.of(NameType::Parent).filter(|p| p.name.is_some());
         let Some(parent) = parents.next() else {
@@ -153,7 +155,7 @@ impl<'a, 'm> Namer<'a, 'm> {
             return Located::NOWHERE;
         }
         if let Some(entry) = entry
-            && let Some(located) = self.slashed(&entry, &parent, dir)
+            && let Some(located) = self.slashed(entry, parent, dir)
         {
             return located;
         }
@@ -216,7 +218,7 @@ impl<'a, 'm> Namer<'a, 'm> {
     pub(super) fn by_descriptor(
         &mut self,
         dir: Dir,
-        object: Option<PathRecord<'a>>,
+        object: Option<&'a PathRecord<'a>>,
     ) -> Located<'a> {
         let file = object.and_then(|object| object.file);
         match self.base(dir) {

@@ -90,7 +90,7 @@ fn node<'a>(group: &AuditMessageGroup<'a>) -> Option<&'a [u8]> {
 /// The execution of a program, successful or not.
 pub(super) fn exec<'a>(
     program: Located<'a>,
-    record: Option<PathRecord<'a>>,
+    record: Option<&'a PathRecord<'a>>,
     facts: &Facts<'a>,
     arena: &'a Bump,
 ) -> Detail<'a> {
@@ -103,7 +103,7 @@ pub(super) fn exec<'a>(
         real_path: program.real,
         path_unresolved: !program.is_full && program.path.is_some(),
         argv,
-        attributes: record.as_ref().map(attributes).unwrap_or_default(),
+        attributes: record.map(attributes).unwrap_or_default(),
     })
 }
 
@@ -137,7 +137,7 @@ pub(super) fn file<'a>(named: &Named<'a>, facts: &Facts<'a>, arena: &'a Bump) ->
         real_path: named.real_path,
         real_dest_path: named.real_dest_path,
         path_unresolved: named.unresolved,
-        attributes: named.subject.as_ref().map(attributes).unwrap_or_default(),
+        attributes: named.subject.map(attributes).unwrap_or_default(),
     })
 }
 
@@ -268,11 +268,11 @@ fn orphan_detail<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Option<(RecordType, 
             is_full: is_full(path),
             ..Located::partial(path)
         };
-        return Some((AUDIT_EXECVE, exec(program, first.copied(), facts, arena)));
+        return Some((AUDIT_EXECVE, exec(program, first, facts, arena)));
     }
     let is_touched =
         |path: &&PathRecord| matches!(path.nametype, NameType::Create | NameType::Delete);
-    let path = facts.paths.iter().find(is_touched).copied()?;
+    let path = facts.paths.iter().find(is_touched)?;
     let named = Named {
         action: match path.nametype {
             NameType::Create => Action::Created,

@@ -174,7 +174,7 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
 /// A file was touched whose names are all proved.
 fn changed(namer: &mut Namer, named: &Named) {
     let host = namer.host;
-    let file = named.subject.as_ref().and_then(file_of);
+    let file = named.subject.and_then(file_of);
     let (path, dest) = (
         named.real_path.or(named.path),
         named.real_dest_path.or(named.dest_path),
@@ -187,7 +187,7 @@ fn changed(namer: &mut Namer, named: &Named) {
         (Action::Renamed, Some(from), Some(to)) => {
             // The file that had the name before is gone.
             for gone in replaced(namer, named) {
-                namer.memory.removed(to, file_of(&gone), host);
+                namer.memory.removed(to, file_of(gone), host);
             }
             if named.exchanged {
                 if !namer.memory.exchanged(from, to, file, host) {
@@ -233,7 +233,7 @@ fn changed(namer: &mut Namer, named: &Named) {
 fn replaced<'a, 'm>(
     namer: &Namer<'a, 'm>,
     named: &Named<'a>,
-) -> impl Iterator<Item = PathRecord<'a>> + use<'a, 'm> {
+) -> impl Iterator<Item = &'a PathRecord<'a>> + use<'a, 'm> {
     let (is_exchange, moved) = (named.exchanged, named.subject.and_then(|file| file.file));
     let deleted = namer.of(NameType::Delete);
     deleted.filter(move |file| !is_exchange && file.file.is_some() && file.file != moved)
@@ -304,7 +304,7 @@ fn is_in_its_directory(namer: &mut Namer, path: &[u8]) -> bool {
 /// A file was touched of which not all names are proved. The call still makes known names void.
 fn half_known(namer: &mut Namer, named: &Named) {
     let host = namer.host;
-    let file = named.subject.as_ref().and_then(file_of);
+    let file = named.subject.and_then(file_of);
     let full = |path: &&[u8]| path.starts_with(b"/") && !path.ends_with(b"/");
     let (from, to) = (named.path.filter(full), named.dest_path.filter(full));
     if !matches!(
@@ -322,10 +322,10 @@ fn half_known(namer: &mut Namer, named: &Named) {
         namer.memory.forget_names(file);
     }
     for gone in namer.of(NameType::Delete) {
-        if is_elsewhere(namer, file_of(&gone)) {
+        if is_elsewhere(namer, file_of(gone)) {
             continue;
         }
-        match (gone.name, file_of(&gone)) {
+        match (gone.name, file_of(gone)) {
             (Some(name), Some(file)) => {
                 namer.memory.removed_somewhere(text::basename(name), file);
             }
@@ -413,7 +413,7 @@ fn opened(namer: &mut Namer, named: &Named, flags: Flags) {
         close_on_exec: flags.is_some_and(|flags| flags & O_CLOEXEC != 0),
         read_only: flags.is_some_and(|flags| flags & O_ACCMODE == 0),
     };
-    let file = named.subject.as_ref().and_then(file_of);
+    let file = named.subject.and_then(file_of);
     namer.memory.opened((pid, fd), path, file, mode);
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct Named<'a> {
     pub(crate) real_path: Option<&'a [u8]>,
     pub(crate) real_dest_path: Option<&'a [u8]>,
     /// The file whose inode, mode and owner the event shows.
-    pub(crate) subject: Option<PathRecord<'a>>,
+    pub(crate) subject: Option<&'a PathRecord<'a>>,
     /// Whether a path is less than a full path, or missing.
     pub(crate) unresolved: bool,
     /// Whether two files changed places.
@@ -63,7 +63,7 @@ impl<'a, 'm> Namer<'a, 'm> {
                         ..
                     })
                     | None => self.by_descriptor(dir, object),
-                    Some(object) => self.place(&object, dir),
+                    Some(object) => self.place(object, dir),
                 };
                 one(action, path, object)
             }
@@ -123,7 +123,7 @@ impl<'a, 'm> Namer<'a, 'm> {
     }
 
     /// The file that an execve was asked to run, and its record.
-    pub(crate) fn program(&mut self, dir: Dir) -> (Located<'a>, Option<PathRecord<'a>>) {
+    pub(crate) fn program(&mut self, dir: Dir) -> (Located<'a>, Option<&'a PathRecord<'a>>) {
         let program = self.object();
         let located = match program {
             Some(
@@ -131,7 +131,7 @@ impl<'a, 'm> Namer<'a, 'm> {
                     name: Some([_, ..]),
                     ..
                 },
-            ) => self.place(&program, dir),
+            ) => self.place(program, dir),
             program => self.by_descriptor(dir, program),
         };
         (located, program)
@@ -207,32 +207,32 @@ impl<'a, 'm> Namer<'a, 'm> {
 
     /// The record with the name that it has in the directory that openat2 was told to take for the
     /// root: `/` leads there, and `..` not out of it.
-    fn in_root(&self, file: PathRecord<'a>) -> PathRecord<'a> {
+    fn in_root(&self, file: &'a PathRecord<'a>) -> &'a PathRecord<'a> {
         match file.name {
             Some(name @ [_, ..]) if self.is_in_root() => {
                 let path = text::join(b"/", name, self.arena);
                 let name = path.strip_prefix(b"/").unwrap_or(path);
-                PathRecord {
+                self.keep(PathRecord {
                     name: Some(if name.is_empty() { b"." } else { name }),
-                    ..file
-                }
+                    ..*file
+                })
             }
             _ => file,
         }
     }
 
     /// The one file that a call is about.
-    fn object(&self) -> Option<PathRecord<'a>> {
+    fn object(&self) -> Option<&'a PathRecord<'a>> {
         let paths = &self.facts.paths;
         let object = paths.iter().find(|path| path.nametype != NameType::Parent);
-        object.or_else(|| paths.first()).copied()
+        object.or_else(|| paths.first())
     }
 
     /// The directory entry that a call is about, rather than the directory. A record that has
     /// neither name nor inode is about nothing.
-    fn entry(&self) -> Option<PathRecord<'a>> {
+    fn entry(&self) -> Option<&'a PathRecord<'a>> {
         use NameType::{Create, Delete, Normal, Unknown};
-        let usable = |path: &PathRecord| path.name.is_some() || path.inode.is_some();
+        let usable = |path: &&PathRecord| path.name.is_some() || path.inode.is_some();
         [Create, Delete, Normal, Unknown]
             .into_iter()
             .find_map(|nametype| self.of(nametype).find(usable))
@@ -242,7 +242,7 @@ impl<'a, 'm> Namer<'a, 'm> {
 pub(super) fn one<'a>(
     action: Action,
     path: Located<'a>,
-    subject: Option<PathRecord<'a>>,
+    subject: Option<&'a PathRecord<'a>>,
 ) -> Named<'a> {
     Named {
         action,

@@ -24,24 +24,26 @@ impl<'a, 'm> Namer<'a, 'm> {
             pair
         } else if exchanged && self.of(NameType::Delete).nth(1).is_none() {
             // Names with the same last part share one DELETE record; the new one is created first.
-            let old = second_created.map(|old| PathRecord {
-                name: old.name,
-                ..first_created.unwrap_or(old)
+            let old = second_created.map(|old| {
+                self.keep(PathRecord {
+                    name: old.name,
+                    ..*first_created.unwrap_or(old)
+                })
             });
             (old, first_created)
         } else if exchanged {
             // Both files were there before and are there after: A and B, then B and A.
             let old = first_deleted;
-            let new = old.and_then(|old| self.of(NameType::Create).find(|new| same(&old, new)));
+            let new = old.and_then(|old| self.of(NameType::Create).find(|new| same(old, new)));
             (old, new.or(first_created))
         } else {
             // The file keeps its inode. Another one that was deleted had the new name before; where
             // the call failed, that one may be all there is of the new name.
             let kept =
-                first_created.and_then(|new| self.of(NameType::Delete).find(|old| same(old, &new)));
+                first_created.and_then(|new| self.of(NameType::Delete).find(|old| same(old, new)));
             // If a record is lost, it may be that of the old name.
             let is_lost = self.facts.lacks_paths();
-            let merged = || first_deleted.map(|old| of_the_moved(old, first_created));
+            let merged = || first_deleted.map(|old| self.of_the_moved(old, first_created));
             (
                 kept.or_else(|| merged().filter(|_| !is_lost)),
                 first_created.or_else(|| self.of(NameType::Delete).nth(1)),
@@ -54,7 +56,7 @@ impl<'a, 'm> Namer<'a, 'm> {
         let moved = self.moved_base((old, old_dir), (new, new_dir), exchanged);
         let path = self.place_side(old, old_dir, old_parents, moved);
         // The file is known by the name that it had before.
-        let new_name = new.map(|new| PathRecord { file: None, ..new });
+        let new_name = new.map(|new| self.keep(PathRecord { file: None, ..*new }));
         let dest = self.place_side(new_name, new_dir, new_parents, moved);
         Named {
             exchanged,
@@ -64,7 +66,7 @@ impl<'a, 'm> Namer<'a, 'm> {
 
     /// The two names of an exchange whose CREATE records became one, as their last parts are the
     /// same: it has the name of a file that is there before and after.
-    fn merged_exchange(&self) -> Option<(Option<PathRecord<'a>>, Option<PathRecord<'a>>)> {
+    fn merged_exchange(&self) -> Option<(Option<&'a PathRecord<'a>>, Option<&'a PathRecord<'a>>)> {
         let mut created = self.of(NameType::Create);
         let (Some(new), None) = (created.next(), created.next()) else {
             return None;
@@ -82,7 +84,7 @@ impl<'a, 'm> Namer<'a, 'm> {
     /// moved that.
     fn place_side(
         &mut self,
-        entry: Option<PathRecord<'a>>,
+        entry: Option<&'a PathRecord<'a>>,
         dir: Dir,
         parents: Parents,
         moved: Option<Base<'a>>,
@@ -90,7 +92,7 @@ impl<'a, 'm> Namer<'a, 'm> {
         let Some(entry) = entry.filter(|entry| entry.name.is_some()) else {
             return self.place_entry(entry, dir, false);
         };
-        let claim = self.claim_in(&entry, dir, parents);
+        let claim = self.claim_in(entry, dir, parents);
         match (claim.base, moved) {
             (Base::Cwd(_), Some(base)) => self.locate(&Claim { base, ..claim }),
             _ => self.locate(&claim),
@@ -100,13 +102,13 @@ impl<'a, 'm> Namer<'a, 'm> {
     /// The base of the names of a rename, if the call may have moved the working directory.
     fn moved_base(
         &self,
-        old: (Option<PathRecord<'a>>, Dir),
-        new: (Option<PathRecord<'a>>, Dir),
+        old: (Option<&'a PathRecord<'a>>, Dir),
+        new: (Option<&'a PathRecord<'a>>, Dir),
         exchanged: bool,
     ) -> Option<Base<'a>> {
         let is_directory = |path: &PathRecord| path.file_type == FileType::Directory;
         let (cwd, old_record, new_record) = (self.cwd()?, old.0?, new.0?);
-        if !self.succeeded() || !(is_directory(&old_record) || exchanged) {
+        if !self.succeeded() || !(is_directory(old_record) || exchanged) {
             return None;
         }
         let side = |name: &'a [u8], dir| match self.base(dir) {
@@ -129,12 +131,12 @@ impl<'a, 'm> Namer<'a, 'm> {
     /// records of the same text, so a directory that is known tells both.
     fn sides(
         &mut self,
-        old: Option<PathRecord<'a>>,
+        old: Option<&'a PathRecord<'a>>,
         old_dir: Dir,
-        new: Option<PathRecord<'a>>,
+        new: Option<&'a PathRecord<'a>>,
         new_dir: Dir,
     ) -> (Parents, Parents) {
-        let parents = |namer: &Self, side: Option<PathRecord>| {
+        let parents = |namer: &Self, side: Option<&PathRecord>| {
             namer.parents_of(side.and_then(|side| side.name).unwrap_or_default())
         };
         let (olds, news) = (parents(self, old), parents(self, new));
@@ -154,7 +156,7 @@ impl<'a, 'm> Namer<'a, 'm> {
     }
 
     /// The inode of the directory that a name of one part is in, if its base tells.
-    fn directory_of(&mut self, side: Option<PathRecord<'a>>, dir: Dir) -> Option<FileId> {
+    fn directory_of(&mut self, side: Option<&'a PathRecord<'a>>, dir: Dir) -> Option<FileId> {
         let name = side?.name?;
         if !text::dirname(name).is_empty() {
             return None;
@@ -168,12 +170,11 @@ impl<'a, 'm> Namer<'a, 'm> {
     }
 
     /// The records with a name that is not that of a directory.
-    fn other_names(&self) -> impl Iterator<Item = PathRecord<'a>> + use<'a, 'm> {
+    fn other_names(&self) -> impl Iterator<Item = &'a PathRecord<'a>> + use<'a, 'm> {
         let has_name = |path: &&PathRecord<'a>| path.name.is_some_and(|name| !name.is_empty());
         let facts = self.facts;
         let paths = facts.paths.iter().filter(has_name);
-        let others = paths.filter(|path| path.nametype != NameType::Parent);
-        others.copied()
+        paths.filter(|path| path.nametype != NameType::Parent)
     }
 
     /// The names of a call on two that failed before it looked either up, or the second one. Which
@@ -190,15 +191,33 @@ impl<'a, 'm> Namer<'a, 'm> {
             _ => (None, None),
         };
         let path = match old {
-            Some(old) => self.place_in(&old, old_dir, [None; 2], false),
+            Some(old) => self.place_in(old, old_dir, [None; 2], false),
             None => self.place_entry(None, old_dir, false),
         };
         let dest = new.map_or(Located::NOWHERE, |new| {
-            self.place_in(&new, new_dir, [None; 2], false)
+            self.place_in(new, new_dir, [None; 2], false)
         });
         Named {
             unresolved: true,
             ..two(action, path, dest, None)
+        }
+    }
+
+    /// The record of the old name in a rename, about the file that was moved. Where both names have
+    /// the same last part, their DELETE records are one, about the file that was replaced.
+    fn of_the_moved(
+        &self,
+        old: &'a PathRecord<'a>,
+        new: Option<&'a PathRecord<'a>>,
+    ) -> &'a PathRecord<'a> {
+        let last = |path: &PathRecord<'a>| path.name.map(text::basename);
+        match new {
+            Some(new) if last(new) == last(old) => self.keep(PathRecord {
+                name: old.name,
+                nametype: old.nametype,
+                ..*new
+            }),
+            _ => old,
         }
     }
 
@@ -207,13 +226,7 @@ impl<'a, 'm> Namer<'a, 'm> {
         let created = self.of(NameType::Create).next();
         let is_other =
             |path: &PathRecord| !matches!(path.nametype, NameType::Parent | NameType::Create);
-        let others = || {
-            self.facts
-                .paths
-                .iter()
-                .filter(|path| is_other(path))
-                .copied()
-        };
+        let others = || self.facts.paths.iter().filter(|path| is_other(path));
         let old = match created {
             Some(_) => others().next(),
             // Only a file that was found has an inode.
@@ -229,7 +242,7 @@ impl<'a, 'm> Namer<'a, 'm> {
                 ..
             } => self.by_descriptor(old_dir, Some(old)),
             // The directory in the records is the new name's.
-            old => self.place_in(&old, old_dir, [None; 2], false),
+            old => self.place_in(old, old_dir, [None; 2], false),
         };
         let dest = self.place_entry(new, new_dir, false);
         two(action, path, dest, new.or(Some(old)))
@@ -267,7 +280,7 @@ impl<'a, 'm> Namer<'a, 'm> {
     /// The kernel takes the record of the text for that of the link if the text ends in the link's
     /// own name behind as many bytes as its directory's text has (kernel/auditsc.c,
     /// `__audit_inode_child`); Linux 7.2 does if that is the last part of the text.
-    fn apart(&self, entry: PathRecord<'a>) -> Option<PathRecord<'a>> {
+    fn apart(&self, entry: &'a PathRecord<'a>) -> Option<&'a PathRecord<'a>> {
         let parent = self.of(NameType::Parent).find_map(|parent| parent.name)?;
         let text = without_slashes(entry.name?);
         let is_part = |part: &&[u8]| !part.is_empty() && !part.contains(&b'/');
@@ -282,10 +295,10 @@ impl<'a, 'm> Namer<'a, 'm> {
             }
         };
         let name: &[u8] = self.arena.alloc_slice_copy(&[directory, name].concat());
-        Some(PathRecord {
+        Some(self.keep(PathRecord {
             name: Some(name),
-            ..entry
-        })
+            ..*entry
+        }))
     }
 
     pub(super) fn mount(
@@ -303,16 +316,15 @@ impl<'a, 'm> Namer<'a, 'm> {
         };
         let mut named = paths
             .iter()
-            .filter(|path| path.nametype != NameType::Parent && !is_again(path))
-            .copied();
+            .filter(|path| path.nametype != NameType::Parent && !is_again(path));
         let (first, second) = (named.next(), named.next());
         let (source, target) = match (first, second) {
             (only, None) => (None, only),
             (first, second) if target_first => (second, first),
             (first, second) => (first, second),
         };
-        let place = |namer: &mut Self, path: Option<PathRecord<'a>>, dir| match path {
-            Some(path) => namer.place(&path, dir),
+        let place = |namer: &mut Self, path: Option<&'a PathRecord<'a>>, dir| match path {
+            Some(path) => namer.place(path, dir),
             None => Located::NOWHERE,
         };
         // A source need not be a file at all: `proc`, `tmpfs`.
@@ -326,25 +338,11 @@ impl<'a, 'm> Namer<'a, 'm> {
     }
 }
 
-/// The record of the old name in a rename, about the file that was moved. Where both names have the
-/// same last part, their DELETE records are one, about the file that was replaced.
-fn of_the_moved<'a>(old: PathRecord<'a>, new: Option<PathRecord<'a>>) -> PathRecord<'a> {
-    let last = |path: PathRecord<'a>| path.name.map(text::basename);
-    match new {
-        Some(new) if last(new) == last(old) => PathRecord {
-            name: old.name,
-            nametype: old.nametype,
-            ..new
-        },
-        _ => old,
-    }
-}
-
 fn two<'a>(
     action: Action,
     path: Located<'a>,
     dest: Located<'a>,
-    subject: Option<PathRecord<'a>>,
+    subject: Option<&'a PathRecord<'a>>,
 ) -> Named<'a> {
     Named {
         dest_path: dest.path,

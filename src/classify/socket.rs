@@ -57,7 +57,7 @@ pub(super) fn detail<'a>(
         path: file.as_ref().and_then(|file| file.path),
         real_path: file.as_ref().and_then(|file| file.real_path),
         path_unresolved: file.as_ref().is_some_and(|file| file.unresolved),
-        attributes: subject.as_ref().map(events::attributes).unwrap_or_default(),
+        attributes: subject.map(events::attributes).unwrap_or_default(),
     })
 }
 
