@@ -1,13 +1,11 @@
 //! Collects the facts from all records of an event in one pass.
 
-use std::ops::Range;
-
 use bumpalo::{Bump, collections::Vec};
 
 use crate::{
-    bytes::{hex, unhex},
+    bytes::unhex,
     model::{
-        Arena, AuditMessage, AuditMessageGroup, Identity, RecordType,
+        Arena, AuditMessage, AuditMessageGroup, RecordType,
         record_type::{
             AUDIT_AVC, AUDIT_AVC_PATH, AUDIT_CWD, AUDIT_EXECVE, AUDIT_FD_PAIR, AUDIT_IPE_ACCESS,
             AUDIT_LOGIN, AUDIT_MAC_TASK_CONTEXTS, AUDIT_MMAP, AUDIT_OPENAT2, AUDIT_PATH,
@@ -15,14 +13,8 @@ use crate::{
         },
     },
     parse::{
-        Argv, PathRecord, UserRecord, Value,
-        accessed::Accessed,
-        enriched,
-        execve::Pieces,
-        keys,
-        layout::{Fields, take},
-        memo::place,
-        offset, path, roles, tokenize,
+        Argv, CallRecord, PathRecord, UserRecord, Value, accessed::Accessed, call, enriched,
+        execve::Pieces, path, roles, tokenize,
     },
 };
 
@@ -66,37 +58,6 @@ pub struct Facts<'a> {
     pub has_others: bool,
 }
 
-/// The fields of a SYSCALL record. A URINGOP record has a subset of them.
-#[derive(Clone, Copy, Debug)]
-pub struct CallRecord<'a> {
-    /// `SYSCALL` or `URINGOP`.
-    pub record_type: RecordType,
-    /// `AUDIT_ARCH_*`, as a number and as hex as printed.
-    pub arch: Option<(u32, &'a [u8])>,
-    /// The number of the syscall or io_uring operation.
-    pub number: Option<u32>,
-    /// `yes` or `no`. Absent for a syscall that never returns, such as exit.
-    pub success: Option<&'a [u8]>,
-    /// The return value; negative for an error.
-    pub exit: Option<i64>,
-    /// The first four arguments, in hex as printed.
-    pub(crate) args: [&'a [u8]; 4],
-    /// The number of PATH records that the kernel intended to write.
-    pub items: Option<u32>,
-    /// The ids of the calling process.
-    pub ids: Identity,
-    /// The controlling terminal.
-    pub tty: Option<&'a [u8]>,
-    /// The command name of the task, at most 15 bytes.
-    pub comm: Option<&'a [u8]>,
-    /// The path of the executable.
-    pub exe: Option<&'a [u8]>,
-    /// The keys of the rules that matched, joined with commas.
-    pub key: Option<&'a [u8]>,
-    /// The LSM label.
-    pub subj: Option<&'a [u8]>,
-}
-
 /// Parses all records of an event.
 ///
 /// Decoded text is allocated in `arena`; other text is borrowed from the group.
@@ -120,8 +81,8 @@ impl Parser {
 impl Default for Parser {
     fn default() -> Parser {
         let known = Known {
+            calls: call::Tails::new(),
             paths: path::Tails::new(),
-            ..Known::nothing()
         };
         Parser { known }
     }
@@ -130,15 +91,15 @@ impl Default for Parser {
 /// Values that earlier records had.
 #[derive(Debug)]
 struct Known {
-    ids: LastIds,
+    calls: call::Tails,
     paths: path::Tails,
 }
 
 impl Known {
-    /// Without room for PATH records: enough to parse one event.
+    /// Without room for any: enough to parse one event.
     fn nothing() -> Known {
         Known {
-            ids: LastIds::default(),
+            calls: call::Tails::default(),
             paths: path::Tails::default(),
         }
     }
@@ -172,13 +133,18 @@ fn parse<'a>(group: &AuditMessageGroup<'a>, known: &mut Known, arena: &'a Bump) 
         match record_type {
             AUDIT_SYSCALL => {
                 let (body, names) = enriched::split(record_type, message.data);
-                facts.call = Some(CallRecord::parse(record_type, body, &mut known.ids, arena));
+                facts.call = Some(CallRecord::parse(
+                    record_type,
+                    body,
+                    &mut known.calls,
+                    arena,
+                ));
                 facts.call_names = names;
             }
             AUDIT_URINGOP => {
                 facts.operations += 1;
-                let ids = &mut known.ids;
-                let call = || CallRecord::parse(record_type, body(), ids, arena);
+                let tails = &mut known.calls;
+                let call = || CallRecord::parse(record_type, body(), tails, arena);
                 facts.uring.get_or_insert_with(call);
             }
             AUDIT_PATH => paths.push(PathRecord::parse(message.data, &mut known.paths, arena)),
@@ -248,154 +214,6 @@ impl<'a> Facts<'a> {
             .filter(|text| text != b"(null)")?;
         Some(text.strip_suffix(b"\0").unwrap_or(text))
     }
-}
-
-impl<'a> CallRecord<'a> {
-    /// One of the first four arguments, counted from 0.
-    pub(crate) fn arg(&self, index: usize) -> Option<u64> {
-        hex(self.args.get(index)?)
-    }
-
-    /// Parses a record. The result is built in the arena, because copying it is expensive.
-    fn parse(
-        record_type: RecordType,
-        body: &'a [u8],
-        ids: &mut LastIds,
-        arena: &'a Bump,
-    ) -> &'a CallRecord<'a> {
-        let call = arena.alloc_with(|| CallRecord {
-            record_type,
-            arch: None,
-            number: None,
-            success: None,
-            exit: None,
-            args: [b""; 4],
-            items: None,
-            ids: Identity::default(),
-            tty: None,
-            comm: None,
-            exe: None,
-            key: None,
-            subj: None,
-        });
-        let mut fields = Fields::new(body);
-        let mut is_first = true;
-        // In the order of SYSCALL (kernel/auditsc.c, `audit_log_exit`). The order of URINGOP
-        // (`audit_log_uring`) differs slightly.
-        while fields.pass() {
-            take!(fields, "arch", value => {
-                let number = value.hex().and_then(|arch| u32::try_from(arch).ok());
-                call.arch = number.map(|number| (number, value.bytes));
-            });
-            take!(fields, "syscall", id(id) => call.number = id);
-            take!(fields, "uring_op", id(id) => call.number = id);
-            take!(fields, "success", value => call.success = value.literal());
-            take!(fields, "exit", number(exit) => call.exit = exit);
-            take!(fields, "a0", value => call.args[0] = value.bytes);
-            take!(fields, "a1", value => call.args[1] = value.bytes);
-            take!(fields, "a2", value => call.args[2] = value.bytes);
-            take!(fields, "a3", value => call.args[3] = value.bytes);
-            take!(fields, "items", id(id) => call.items = id);
-            take!(fields, "ppid", id(id) => call.ids.ppid = id.unwrap_or(Identity::UNSET));
-            take!(fields, "pid", id(id) => call.ids.pid = id.unwrap_or(Identity::UNSET));
-            match std::mem::take(&mut is_first) {
-                true => ids.take(&mut fields, call),
-                false => call.take_ids(&mut fields),
-            }
-            take!(fields, "comm", text(value) => call.comm = value.optional_text(arena));
-            take!(fields, "exe", text(value) => call.exe = value.optional_text(arena));
-            take!(fields, "subj", value => call.subj = label(body, value, &mut fields));
-            take!(fields, "key", text(value) => {
-                call.key = without_names(value).optional_text(arena).map(|text| keys(text, arena));
-            });
-        }
-        call
-    }
-
-    /// Takes the ids that all calls of a process have in common, and its terminal.
-    #[inline(never)]
-    fn take_ids(&mut self, fields: &mut Fields<'a>) {
-        take!(fields, "auid", id(id) => self.ids.auid = id.unwrap_or(Identity::UNSET));
-        take!(fields, "uid", id(id) => self.ids.uid = id.unwrap_or(Identity::UNSET));
-        take!(fields, "gid", id(id) => self.ids.gid = id.unwrap_or(Identity::UNSET));
-        take!(fields, "euid", id(id) => self.ids.euid = id.unwrap_or(Identity::UNSET));
-        take!(fields, "suid", id(id) => self.ids.suid = id.unwrap_or(Identity::UNSET));
-        take!(fields, "fsuid", id(id) => self.ids.fsuid = id.unwrap_or(Identity::UNSET));
-        take!(fields, "egid", id(id) => self.ids.egid = id.unwrap_or(Identity::UNSET));
-        take!(fields, "sgid", id(id) => self.ids.sgid = id.unwrap_or(Identity::UNSET));
-        take!(fields, "fsgid", id(id) => self.ids.fsgid = id.unwrap_or(Identity::UNSET));
-        take!(fields, "tty", value => self.tty = value.literal());
-        take!(fields, "ses", id(id) => self.ids.session = id.unwrap_or(Identity::UNSET));
-    }
-}
-
-/// The ids and the terminal in the last SYSCALL record. Most processes have the same.
-#[derive(Debug, Default)]
-struct LastIds {
-    /// The whole of their fields, with the space behind them. Empty if there are none.
-    text: std::vec::Vec<u8>,
-    ids: Identity,
-    tty: Option<Range<usize>>,
-}
-
-impl LastIds {
-    /// Takes the fields of a record from the first id to the session, if it starts with them. It has
-    /// none of them yet.
-    #[inline]
-    fn take<'a>(&mut self, fields: &mut Fields<'a>, call: &mut CallRecord<'a>) {
-        let rest = fields.rest();
-        if self.text.is_empty() || !rest.starts_with(&self.text) {
-            return self.read(fields, call);
-        }
-        fields.skip(self.text.len());
-        call.ids = Identity {
-            ppid: call.ids.ppid,
-            pid: call.ids.pid,
-            ..self.ids
-        };
-        call.tty = self.tty.clone().and_then(|tty| rest.get(tty));
-    }
-
-    /// As [`take`](Self::take), for other fields than those of the last record.
-    #[inline(never)]
-    fn read<'a>(&mut self, fields: &mut Fields<'a>, call: &mut CallRecord<'a>) {
-        let rest = fields.rest();
-        call.take_ids(fields);
-        let length = rest.len() - fields.rest().len();
-        let text = rest.get(..length).unwrap_or_default();
-        self.text.clear();
-        // The fields end there in any record, and no quote is open.
-        if text.ends_with(b" ") && !text.iter().any(|byte| matches!(byte, b'"' | b'\'')) {
-            self.text.extend_from_slice(text);
-            self.ids = call.ids;
-            self.tty = call.tty.map(|tty| place(tty, rest));
-        }
-    }
-}
-
-/// The value of the last field, which names may follow directly because their separator was lost.
-#[inline]
-fn without_names(value: Value<'_>) -> Value<'_> {
-    match value.quoted || value.is_placeholder() {
-        true => value,
-        false => Value {
-            bytes: enriched::bare(value.bytes),
-            ..value
-        },
-    }
-}
-
-/// An LSM label. AppArmor labels are paths that may contain spaces, followed by a space and the
-/// mode in parentheses, so all words up to the next pair belong to the label.
-fn label<'a>(body: &'a [u8], value: Value<'a>, fields: &mut Fields<'a>) -> Option<&'a [u8]> {
-    let label = value.literal()?;
-    let mut end = offset(label, body) + label.len();
-    let mut ahead = fields.tokens();
-    while ahead.next().is_some_and(|token| token.key.is_empty()) {
-        fields.skip_to(&ahead);
-        end = body.len() - ahead.rest().len();
-    }
-    body.get(offset(label, body)..end)
 }
 
 /// The text of `key` in a record of which nothing else is needed. Looks for the names that auditd

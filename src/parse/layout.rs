@@ -232,12 +232,6 @@ impl<'a> Fields<'a> {
         self.rest
     }
 
-    /// Skips bytes up to the start of a token.
-    #[inline]
-    pub(crate) fn skip(&mut self, length: usize) {
-        self.rest = self.rest.get(length..).unwrap_or_default();
-    }
-
     /// The unread tokens.
     pub(crate) fn tokens(&self) -> Tokens<'a> {
         tokenize(self.rest)

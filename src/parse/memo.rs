@@ -59,3 +59,9 @@ pub(super) fn place(part: &[u8], text: &[u8]) -> Range<usize> {
     let start = offset(part, text);
     start..start + part.len()
 }
+
+/// As [`place`], for a text that may be none of the other's. `None` if it is not.
+pub(super) fn part_of(part: &[u8], text: &[u8]) -> Option<Range<usize>> {
+    let place = place(part, text);
+    (text.get(place.clone()) == Some(part)).then_some(place)
+}

@@ -5,6 +5,7 @@
 //! is text.
 
 mod accessed;
+mod call;
 mod distinct;
 pub(crate) mod enriched;
 mod execve;
@@ -26,10 +27,11 @@ use crate::{
     model::{Arena, RecordType},
 };
 
+pub use call::CallRecord;
 pub use execve::Argv;
 pub(crate) use execve::position;
 pub(crate) use facts::is_contexts;
-pub use facts::{CallRecord, Facts, Parser, facts};
+pub use facts::{Facts, Parser, facts};
 pub(crate) use fields::{decode, is_plain};
 pub use path::{NameType, PathRecord};
 pub use sockaddr::Sockaddr;
