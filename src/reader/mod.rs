@@ -245,34 +245,40 @@ impl AuditReader {
     ///
     /// If the source failed. The error is returned once, after the last event; then only
     /// [`Step::End`] is.
+    #[inline]
     pub fn step(&mut self, until: Option<Instant>) -> Result<Step<'_>, Error> {
-        loop {
-            if self.next < self.current.len() {
-                break;
-            }
-            match self.outlet.full.try_recv() {
-                Ok(groups) => {
-                    self.outlet.taken(&groups);
-                    self.next = 0;
-                    self.reported_idle = false;
-                    self.outlet
-                        .give_back(mem::replace(&mut self.current, groups));
-                }
-                Err(TryRecvError::Disconnected) => return self.join().map(|()| Step::End),
-                Err(TryRecvError::Empty) if !self.reported_idle => {
-                    self.reported_idle = true;
-                    return Ok(Step::Idle);
-                }
-                Err(TryRecvError::Empty) => {
-                    if !self.wait(until) {
-                        return Ok(Step::Interrupted);
-                    }
-                }
+        while self.next >= self.current.len() {
+            if let Some(step) = self.refill(until)? {
+                return Ok(step);
             }
         }
         self.next += 1;
         let group = self.current.get(self.next - 1);
         Ok(group.map_or(Step::End, Step::Event))
+    }
+
+    /// Takes the next events, if there are some or come. Returns the step that ends the wait for
+    /// them.
+    fn refill(&mut self, until: Option<Instant>) -> Result<Option<Step<'static>>, Error> {
+        match self.outlet.full.try_recv() {
+            Ok(groups) => {
+                self.outlet.taken(&groups);
+                self.next = 0;
+                self.reported_idle = false;
+                self.outlet
+                    .give_back(mem::replace(&mut self.current, groups));
+                Ok(None)
+            }
+            Err(TryRecvError::Disconnected) => self.join().map(|()| Some(Step::End)),
+            Err(TryRecvError::Empty) if !self.reported_idle => {
+                self.reported_idle = true;
+                Ok(Some(Step::Idle))
+            }
+            Err(TryRecvError::Empty) => {
+                let is_interrupted = !self.wait(until);
+                Ok(is_interrupted.then_some(Step::Interrupted))
+            }
+        }
     }
 
     /// Waits until there may be events, in the queue or read here. Returns `false` on interruption or
