@@ -503,6 +503,47 @@ impl Lanes {
     }
 }
 
+/// A processor that has AVX2.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Avx2(());
+
+#[cfg(target_arch = "x86_64")]
+impl Avx2 {
+    /// The processor of this system, if it has AVX2.
+    #[inline]
+    pub(crate) fn detect() -> Option<Avx2> {
+        std::arch::is_x86_feature_detected!("avx2").then_some(Avx2(()))
+    }
+
+    /// Calls `take` with the start of each block, and the bits of its bytes that are `byte`; the
+    /// first byte has the lowest bit.
+    #[inline]
+    pub(crate) fn equal_in_blocks(
+        self,
+        byte: u8,
+        blocks: &[[u8; 64]],
+        take: impl FnMut(usize, u64),
+    ) {
+        #[target_feature(enable = "avx2")]
+        fn all(byte: u8, blocks: &[[u8; 64]], mut take: impl FnMut(usize, u64)) {
+            let wanted = x86_64::_mm256_set1_epi8(byte as i8);
+            let bits = |half: &[u8]| {
+                // SAFETY: each half of a block has 32 bytes, which need no alignment.
+                let half = unsafe { x86_64::_mm256_loadu_si256(half.as_ptr().cast()) };
+                let equal = x86_64::_mm256_cmpeq_epi8(half, wanted);
+                u64::from(x86_64::_mm256_movemask_epi8(equal).cast_unsigned())
+            };
+            for (start, block) in (0..).step_by(64).zip(blocks) {
+                let (low, high) = block.split_at(32);
+                take(start, bits(low) | bits(high) << 32);
+            }
+        }
+        // SAFETY: there is such a value only on a processor that has AVX2.
+        unsafe { all(byte, blocks, take) }
+    }
+}
+
 /// The abort(3) of this program, in place of musl's.
 ///
 /// musl signals its own thread by tkill(2). A filter cannot know the ids of threads that start
