@@ -1,7 +1,5 @@
 //! Events of no other kind.
 
-use bumpalo::Bump;
-
 use crate::{
     classify::{calls::Names, claims::Namer, events},
     model::{
@@ -11,9 +9,9 @@ use crate::{
 };
 
 /// A call of no other kind.
-pub(super) fn call<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Detail<'a> {
+pub(super) fn call<'a>(title: Option<&'a [u8]>) -> Detail<'a> {
     Detail::Audit(AuditDetail {
-        commandline: events::title(facts, arena),
+        commandline: title,
         ..AuditDetail::default()
     })
 }
@@ -28,7 +26,7 @@ pub(super) fn look<'a>(namer: &mut Namer<'a, '_>, names: Names) -> Detail<'a> {
     namer.add_accessed(&mut named, names);
     Detail::Audit(AuditDetail {
         action: None,
-        commandline: events::title(namer.facts, namer.arena),
+        commandline: namer.title(),
         path: named.path,
         real_path: named.real_path,
         path_unresolved: named.unresolved && named.path.is_some(),
@@ -39,7 +37,7 @@ pub(super) fn look<'a>(namer: &mut Namer<'a, '_>, names: Names) -> Detail<'a> {
 pub(super) fn alone<'a>(
     group: &AuditMessageGroup<'a>,
     facts: &Facts<'a>,
-    arena: &'a Bump,
+    title: Option<&'a [u8]>,
 ) -> AuditEvent<'a> {
     let mut types = group.messages().map(|message| message.record_type);
     let first = types.clone().next().unwrap_or(AUDIT_EOE);
@@ -47,12 +45,7 @@ pub(super) fn alone<'a>(
     AuditEvent {
         // The other records came with that of a call.
         incomplete: record_type.is_none() || group.incomplete,
-        ..events::without_call(
-            group,
-            record_type.unwrap_or(first),
-            facts,
-            call(facts, arena),
-        )
+        ..events::without_call(group, record_type.unwrap_or(first), facts, call(title))
     }
 }
 

@@ -4,7 +4,7 @@
 use bumpalo::Bump;
 
 use crate::{
-    classify::calls::Dir,
+    classify::{calls::Dir, title::Titles},
     model::{FileId, FileType},
     parse::{CallRecord, Facts, NameType, PathRecord},
     resolve::{Asker, Base, Caller, Claim, Host, Located, Resolver, text},
@@ -22,6 +22,7 @@ pub(crate) struct Namer<'a, 'm> {
     pub(crate) memory: &'m mut Resolver,
     pub(crate) caller: Caller,
     pub(crate) host: &'m dyn Host,
+    pub(super) titles: &'m mut Titles,
     pub(crate) arena: &'a Bump,
 }
 
@@ -42,6 +43,11 @@ impl<'a, 'm> Namer<'a, 'm> {
     ) -> impl Iterator<Item = &'a PathRecord<'a>> + use<'a, 'm> {
         let paths = &self.facts.paths;
         paths.iter().filter(move |path| path.nametype == nametype)
+    }
+
+    /// The title of the process, on one line.
+    pub(super) fn title(&mut self) -> Option<&'a [u8]> {
+        self.titles.of(self.facts, self.arena)
     }
 
     /// A record that is one of the event's but for a few fields.

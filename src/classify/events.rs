@@ -108,10 +108,10 @@ pub(super) fn exec<'a>(
 }
 
 /// The beginning or the end of a process or thread.
-pub(super) fn process<'a>(action: ProcessAction, facts: &Facts<'a>, arena: &'a Bump) -> Detail<'a> {
+pub(super) fn process(action: ProcessAction, title: Option<&[u8]>) -> Detail<'_> {
     Detail::Process(ProcessDetail {
         action,
-        commandline: title(facts, arena),
+        commandline: title,
         path: None,
         real_path: None,
         path_unresolved: false,
@@ -120,18 +120,11 @@ pub(super) fn process<'a>(action: ProcessAction, facts: &Facts<'a>, arena: &'a B
     })
 }
 
-/// The process title on one line.
-pub(super) fn title<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Option<&'a [u8]> {
-    facts
-        .title(arena)
-        .map(|title| commandline::title(title, arena))
-}
-
 /// An operation on a file.
-pub(super) fn file<'a>(named: &Named<'a>, facts: &Facts<'a>, arena: &'a Bump) -> Detail<'a> {
+pub(super) fn file<'a>(named: &Named<'a>, title: Option<&'a [u8]>) -> Detail<'a> {
     Detail::File(FileDetail {
         action: named.action,
-        commandline: title(facts, arena),
+        commandline: title,
         path: named.path,
         dest_path: named.dest_path,
         real_path: named.real_path,
@@ -217,9 +210,10 @@ pub(super) fn outcome(res: &[u8]) -> &[u8] {
 pub(super) fn orphan<'a>(
     group: &AuditMessageGroup<'a>,
     facts: &Facts<'a>,
+    title: Option<&'a [u8]>,
     arena: &'a Bump,
 ) -> Option<AuditEvent<'a>> {
-    let (record_type, detail) = orphan_detail(facts, arena)?;
+    let (record_type, detail) = orphan_detail(facts, title, arena)?;
     Some(AuditEvent {
         incomplete: true,
         ..without_call(group, record_type, facts, detail)
@@ -259,7 +253,11 @@ pub(super) fn without_call<'a>(
     }
 }
 
-fn orphan_detail<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Option<(RecordType, Detail<'a>)> {
+fn orphan_detail<'a>(
+    facts: &Facts<'a>,
+    title: Option<&'a [u8]>,
+    arena: &'a Bump,
+) -> Option<(RecordType, Detail<'a>)> {
     let is_full = |path: Option<&[u8]>| path.is_some_and(|path| path.starts_with(b"/"));
     if facts.argv.is_some() {
         let first = facts.paths.first().filter(|path| path.item == 0);
@@ -288,5 +286,5 @@ fn orphan_detail<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Option<(RecordType, 
         exchanged: false,
         follows: false,
     };
-    Some((AUDIT_PATH, file(&named, facts, arena)))
+    Some((AUDIT_PATH, file(&named, title)))
 }

@@ -14,6 +14,7 @@ mod pairs;
 mod records;
 mod socket;
 mod subject;
+mod title;
 
 use std::{hash::BuildHasher, sync::LazyLock};
 
@@ -37,6 +38,7 @@ pub(crate) use commandline::join;
 use decoded::Decoded;
 use names::Named;
 pub use subject::{Subject, unknown_arch};
+use title::Titles;
 
 /// Turns the records of events into events, and remembers what they say of paths.
 pub struct Classifier {
@@ -46,6 +48,7 @@ pub struct Classifier {
     losses: u32,
     parser: Parser,
     decoded: Decoded,
+    titles: Titles,
     host: Box<dyn Host + Send>,
 }
 
@@ -60,6 +63,7 @@ impl Classifier {
             losses: 0,
             parser: Parser::default(),
             decoded: Decoded::default(),
+            titles: Titles::default(),
             host,
         }
     }
@@ -147,14 +151,15 @@ impl Classifier {
         }
         let makes_audit = self.kinds.contains(EventKind::Audit);
         let Some(call) = call_of(facts, arena) else {
-            let event = events::orphan(group, facts, arena)
-                .or_else(|| makes_audit.then(|| audit::alone(group, facts, arena)));
+            let title = self.titles.of(facts, arena);
+            let event = events::orphan(group, facts, title, arena)
+                .or_else(|| makes_audit.then(|| audit::alone(group, facts, title)));
             return event.map(|event| arena.alloc(event));
         };
         let (name, meaning) = self.identify(call, facts);
         let detail = self
             .detail(group, call, meaning, facts, arena)
-            .or_else(|| makes_audit.then(|| audit::call(facts, arena)))?;
+            .or_else(|| makes_audit.then(|| audit::call(self.titles.of(facts, arena))))?;
         let syscall = name.unwrap_or_else(|| unknown_syscall(call.number, arena));
         Some(arena.alloc_with(|| events::call(group, call, facts, syscall, detail)))
     }
@@ -208,6 +213,7 @@ impl Classifier {
             memory,
             caller,
             host: &*self.host,
+            titles: &mut self.titles,
             arena,
         };
         match meaning {
@@ -225,15 +231,15 @@ impl Classifier {
                     true => ProcessAction::Thread,
                     false => ProcessAction::Forked,
                 };
-                Some(events::process(action, facts, arena))
+                Some(events::process(action, namer.title()))
             }
             Call::Exit => {
                 learn::exited(&mut namer);
-                Some(events::process(ProcessAction::Exited, facts, arena))
+                Some(events::process(ProcessAction::Exited, namer.title()))
             }
             Call::File(action, names) => {
                 let named = touched(&mut namer, action, names);
-                Some(events::file(&named, facts, arena))
+                Some(events::file(&named, namer.title()))
             }
             Call::Socket(action) => Some(socket::detail(&mut namer, group, action)),
             Call::Silent(call) => {

@@ -29,7 +29,7 @@ pub(super) fn detail<'a>(
     group: &AuditMessageGroup<'a>,
     action: SocketAction,
 ) -> Detail<'a> {
-    let (call, facts, arena) = (namer.call, namer.facts, namer.arena);
+    let (call, arena) = (namer.call, namer.arena);
     let file = file(namer, action);
     if action == SocketAction::Accept && call.record_type == AUDIT_SYSCALL {
         learn::returned(namer);
@@ -46,7 +46,7 @@ pub(super) fn detail<'a>(
     Detail::Socket(SocketDetail {
         action,
         status: status(call, action),
-        commandline: events::title(facts, arena),
+        commandline: namer.title(),
         family,
         local_address: near.0,
         local_port: near.1,

@@ -38,7 +38,7 @@ pub struct Facts<'a> {
     pub argv: Option<Argv<'a>>,
     /// The body of the PROCTITLE record. It is parsed on demand, because it is long and rarely
     /// needed.
-    proctitle: Option<&'a [u8]>,
+    pub(crate) proctitle: Option<&'a [u8]>,
     /// `open_how.flags` of openat2. Its syscall arguments only point to the struct.
     pub open_flags: Option<u64>,
     /// `open_how.resolve` of openat2: restrictions on path resolution.

@@ -10,7 +10,7 @@ use crate::{bytes::sum, parse::offset};
 /// Texts, each with its fields. A text has one place in the table and takes it from any
 /// other, so memory is limited.
 #[derive(Debug, Default)]
-pub(super) struct Memo<T> {
+pub(crate) struct Memo<T> {
     /// Empty if nothing is kept.
     slots: Vec<(Vec<u8>, T)>,
 }
@@ -20,7 +20,7 @@ const MAX_TEXT_BYTES: usize = 512;
 
 impl<T: Default> Memo<T> {
     /// A table with this many places.
-    pub(super) fn new(places: usize) -> Memo<T> {
+    pub(crate) fn new(places: usize) -> Memo<T> {
         let slots = std::iter::repeat_with(Default::default);
         Memo {
             slots: slots.take(places).collect(),
@@ -29,7 +29,7 @@ impl<T: Default> Memo<T> {
 
     /// The fields of a text, if it is known.
     #[inline]
-    pub(super) fn get(&self, text: &[u8]) -> Option<&T> {
+    pub(crate) fn get(&self, text: &[u8]) -> Option<&T> {
         let (known, value) = self.slots.get(self.index(text))?;
         (known == text).then_some(value)
     }
@@ -37,14 +37,22 @@ impl<T: Default> Memo<T> {
     /// Keeps the fields of a text. They must depend on nothing else, and those of an empty text must be
     /// the default.
     pub(super) fn put(&mut self, text: &[u8], value: T) {
-        let index = self.index(text);
-        if let Some(slot) = self.slots.get_mut(index)
-            && text.len() <= MAX_TEXT_BYTES
-        {
-            slot.0.clear();
-            slot.0.extend_from_slice(text);
-            slot.1 = value;
+        if let Some(place) = self.claim(text) {
+            *place = value;
         }
+    }
+
+    /// Gives a place to a text, and returns the fields of the text that had it, to be replaced by
+    /// those of this one. `None` if the text is not kept.
+    pub(crate) fn claim(&mut self, text: &[u8]) -> Option<&mut T> {
+        let index = self.index(text);
+        let (known, value) = self.slots.get_mut(index)?;
+        if text.len() > MAX_TEXT_BYTES {
+            return None;
+        }
+        known.clear();
+        known.extend_from_slice(text);
+        Some(value)
     }
 
     #[inline]

@@ -33,6 +33,7 @@ pub(crate) use execve::position;
 pub(crate) use facts::is_contexts;
 pub use facts::{Facts, Parser, facts};
 pub(crate) use fields::{decode, is_plain};
+pub(crate) use memo::Memo;
 pub use path::{NameType, PathRecord};
 pub use sockaddr::Sockaddr;
 pub use tokenize::{AuditMessageTokenMap, Token, Tokens, tokenize};
