@@ -462,6 +462,25 @@ pub(crate) fn close_from(first: c_int) {
     }
 }
 
+/// Appends texts one behind the other. Makes room for all of them first, which costs less than to
+/// look for room before each.
+#[inline(always)]
+pub(crate) fn append<const N: usize>(texts: [&[u8]; N], out: &mut Vec<u8>) {
+    let room = texts.iter().map(|text| text.len());
+    out.reserve(room.fold(0, usize::saturating_add));
+    let mut length = out.len();
+    for text in texts {
+        // SAFETY: there is room for all texts behind the old length. None of them is in `out`, which
+        // is borrowed mutably.
+        unsafe {
+            ptr::copy_nonoverlapping(text.as_ptr(), out.as_mut_ptr().add(length), text.len())
+        };
+        length += text.len();
+    }
+    // SAFETY: all bytes up to there have been written.
+    unsafe { out.set_len(length) };
+}
+
 /// Sixteen bytes that are compared at once, by SSE2, which is part of x86-64.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug)]

@@ -26,6 +26,7 @@ mod search;
 mod sum;
 mod word;
 
+pub(crate) use crate::sys::append;
 pub(crate) use decimal::{Decimal, Integer};
 pub(crate) use hex::unhex;
 pub(crate) use json::json_string;

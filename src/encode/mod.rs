@@ -28,7 +28,7 @@ pub use shorten::{line_within, within};
 pub use status::status;
 
 use crate::{
-    bytes::Decimal,
+    bytes::{Decimal, append},
     model::{
         Attributes, AuditDetail, AuditEvent, Container, Detail, FileDetail, Identity, Login,
         Parent, ProcessDetail, Repeats, SocketDetail, Timestamp, UserDetail, Who,
@@ -58,9 +58,8 @@ impl Encoder {
 
 fn write(event: &AuditEvent, last: &mut Last, out: &mut Vec<u8>) {
     let mut object = Object { out };
-    object.out.extend_from_slice(BEGINNING);
-    object.out.extend_from_slice(event.kind().name().as_bytes());
-    object.out.push(b'"');
+    let name = event.kind().name().as_bytes();
+    append([BEGINNING, name, b"\""], object.out);
     object.ascii(key!("timestamp"), last.time(event.id.time));
     object.number(key!("sequence"), event.id.serial);
     object.text(key!("node"), event.node);

@@ -5,7 +5,7 @@ use super::{
     text::{by_type, escaped, fields, hex, list, plain_fields, string},
 };
 use crate::{
-    bytes::{Decimal, Integer, is_plain},
+    bytes::{Decimal, Integer, append, is_plain},
     model::{EventRecord, Identity},
 };
 
@@ -110,9 +110,7 @@ impl Object<'_> {
     /// Text that needs no escaping.
     #[inline(always)]
     pub(super) fn ascii(&mut self, key: &'static Key, text: &[u8]) {
-        self.out.extend_from_slice(key.quoted);
-        self.out.extend_from_slice(text);
-        self.out.push(b'"');
+        append([key.quoted, text, b"\""], self.out);
     }
 
     #[inline(always)]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    bytes::{is_plain, json_string},
+    bytes::{append, is_plain, json_string},
     model::EventRecord,
 };
 
@@ -54,12 +54,7 @@ pub(super) fn plain_fields(fields: &[(&[u8], &[u8])], out: &mut Vec<u8>) {
 /// Writes a member whose key and text need no escaping.
 #[inline]
 fn plain_field(key: &[u8], text: &[u8], out: &mut Vec<u8>) {
-    out.reserve(key.len() + text.len() + 5);
-    out.push(b'"');
-    out.extend_from_slice(key);
-    out.extend_from_slice(b"\":\"");
-    out.extend_from_slice(text);
-    out.push(b'"');
+    append([b"\"", key, b"\":\"", text, b"\""], out);
 }
 
 /// Writes items between two brackets, with commas between them.
@@ -86,10 +81,7 @@ pub(super) fn string(text: &[u8], out: &mut Vec<u8>) -> bool {
     if !is_plain(text) {
         return escaped(text, out);
     }
-    out.reserve(text.len() + 2);
-    out.push(b'"');
-    out.extend_from_slice(text);
-    out.push(b'"');
+    append([b"\"", text, b"\""], out);
     true
 }
 
