@@ -245,7 +245,7 @@ impl AuditReader {
     ///
     /// If the source failed. The error is returned once, after the last event; then only
     /// [`Step::End`] is.
-    #[inline]
+    #[inline(always)]
     pub fn step(&mut self, until: Option<Instant>) -> Result<Step<'_>, Error> {
         while self.next >= self.current.len() {
             if let Some(step) = self.refill(until)? {
