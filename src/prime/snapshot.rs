@@ -212,12 +212,13 @@ fn create(path: &Path) -> io::Result<File> {
     }
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = openat(&directory, name, flags, Mode::RUSR | Mode::WUSR)?;
+    // Before the file has another owner, whose files only CAP_FOWNER may change.
+    fchmod(&file, Mode::RUSR)?;
     let owner = fstat(directory.as_fd())?;
     if owner.st_uid != geteuid().as_raw() {
         let (uid, gid) = (Uid::from_raw(owner.st_uid), Gid::from_raw(owner.st_gid));
         fchown(&file, Some(uid), Some(gid))?;
     }
-    fchmod(&file, Mode::RUSR)?;
     Ok(File::from(file))
 }
 
