@@ -190,7 +190,7 @@ impl Reassembler {
         let key = key(record.id, self.node(record));
         if let Some(index) = self.find(key) {
             let progress = &mut self.slots[index].progress;
-            if !is_title || progress.ends(AUDIT_PROCTITLE, b"", self.kept) {
+            if !is_title || progress.ends(AUDIT_PROCTITLE, || b"", self.kept) {
                 self.finish(index, false);
             }
         }
@@ -414,17 +414,16 @@ impl Reassembler {
     #[inline]
     fn add(&mut self, index: usize, record: &Entry) -> bool {
         let slot = &mut self.slots[index];
-        let was_truncated = slot.truncated;
-        slot.truncated |= record.cut;
         slot.relayed |= record.relayed;
-        if slot.has_room(&record.body, self.config.max_event_bytes) {
-            self.bytes += slot.add(record.record_type, &record.body, &self.groups.bytes);
-        } else {
-            slot.truncated = true;
-            self.tally.left_out += 1;
+        let added = slot.add(record, &self.groups.bytes, self.config.max_event_bytes);
+        match added {
+            Some(cost) => self.bytes += cost,
+            None => self.tally.left_out += 1,
         }
-        self.tally.truncated += u64::from(slot.truncated && !was_truncated);
-        let body = slice(&self.groups.bytes, &record.body);
+        if (record.cut || added.is_none()) && !std::mem::replace(&mut slot.truncated, true) {
+            self.tally.truncated += 1;
+        }
+        let body = || slice(&self.groups.bytes, &record.body);
         let progress = &mut slot.progress;
         self.config.ends_at_proctitle && progress.ends(record.record_type, body, self.kept)
     }

@@ -8,7 +8,7 @@ use super::{
     Key,
     progress::{self, Kept, Progress},
 };
-use crate::model::{Entry, EventId, GroupInfo, Groups, RecordType, Span, narrow, slice};
+use crate::model::{Entry, EventId, GroupInfo, Groups, Span, narrow, slice};
 
 /// The cost of a record besides its text. Without it, empty records would be free.
 const RECORD_COST_BYTES: usize = 16;
@@ -81,29 +81,23 @@ impl Slot {
         self.is_carried = false;
     }
 
-    /// Whether a record fits into the event under `bound` bytes.
+    /// Adds a record that is stored in `buffer`, and returns its cost. `None` if the event does not
+    /// stay under `bound` bytes with it.
     #[inline]
-    pub(super) fn has_room(&self, body: &Range<u32>, bound: usize) -> bool {
-        self.cost + body.len() + RECORD_COST_BYTES <= bound
-    }
-
-    /// Adds a record that is stored in `buffer`, and returns its cost.
-    #[inline]
-    pub(super) fn add(
-        &mut self,
-        record_type: RecordType,
-        body: &Range<u32>,
-        buffer: &[u8],
-    ) -> usize {
-        let range = if self.is_carried {
-            append(&mut self.bytes, buffer, body)
-        } else {
-            body.clone()
-        };
-        self.spans.push(Span { record_type, range });
-        let cost = body.len() + RECORD_COST_BYTES;
+    pub(super) fn add(&mut self, record: &Entry, buffer: &[u8], bound: usize) -> Option<usize> {
+        let cost = record.body.len() + RECORD_COST_BYTES;
+        if self.cost + cost > bound {
+            return None;
+        }
         self.cost += cost;
-        cost
+        let range = if self.is_carried {
+            append(&mut self.bytes, buffer, &record.body)
+        } else {
+            record.body.clone()
+        };
+        let record_type = record.record_type;
+        self.spans.push(Span { record_type, range });
+        Some(cost)
     }
 
     /// Copies the records from `buffer`, which is about to be handed over, to the event's own.
