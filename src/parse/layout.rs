@@ -123,16 +123,17 @@ impl<'a> Fields<'a> {
             Next::Taken(value) => return Some(value),
             Next::Other => return None,
         };
-        let is_bare = !matches!(window[key.length()], b'"' | b'\'');
-        match find_near(b' ', part(window, key.length())).filter(|_| is_bare) {
-            Some(length) => {
-                let bytes = &self.rest[key.length()..key.length() + length];
-                self.rest = &self.rest[key.length() + length + 1..];
-                let quoted = false;
-                Some(Value { bytes, quoted })
-            }
-            None => Some(self.value(key.length())),
-        }
+        let space = match window[key.length()] {
+            b'"' | b'\'' => None,
+            _ => find_near(b' ', part(window, key.length())),
+        };
+        let Some(length) = space else {
+            return Some(self.value(key.length()));
+        };
+        let bytes = &self.rest[key.length()..key.length() + length];
+        self.rest = &self.rest[key.length() + length + 1..];
+        let quoted = false;
+        Some(Value { bytes, quoted })
     }
 
     /// As [`take`](Self::take), fast for short quoted values.
@@ -143,17 +144,18 @@ impl<'a> Fields<'a> {
             Next::Taken(value) => return Some(value),
             Next::Other => return None,
         };
-        let is_quoted = window[key.length()] == b'"';
         let start = key.length() + 1;
-        match find_near(b'"', part(window, start)).filter(|_| is_quoted) {
-            Some(length) => {
-                let bytes = &self.rest[start..start + length];
-                self.rest = skip_space(&self.rest[start + length + 1..]);
-                let quoted = true;
-                Some(Value { bytes, quoted })
-            }
-            None => Some(self.value(key.length())),
-        }
+        let end = match window[key.length()] {
+            b'"' => find_near(b'"', part(window, start)),
+            _ => None,
+        };
+        let Some(length) = end else {
+            return Some(self.value(key.length()));
+        };
+        let bytes = &self.rest[start..start + length];
+        self.rest = skip_space(&self.rest[start + length + 1..]);
+        let quoted = true;
+        Some(Value { bytes, quoted })
     }
 
     /// As [`take`](Self::take) and [`Value::id`], fast for ids that have few digits or are unset.
