@@ -21,7 +21,7 @@ use auditrd::{
     scanner::Scanner,
     session::Session,
     sink::Sink,
-    source::{ClientConfig, EXCERPTS, LiveSource, LogSource, Source, Stop},
+    source::{ClientConfig, EXCERPTS, LiveSource, LogSource, Rules, Stop},
 };
 use crossbeam_channel::{Sender, unbounded};
 use signal_hook::{
@@ -138,7 +138,7 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
     let input = open(args, stop, &confinement, &mut progress)?;
     let mut classifier = Classifier::new(host).with_kinds(args.kinds());
     // With the source open: what happens meanwhile waits in it.
-    trees.prime(&mut classifier);
+    trees.prime(&mut classifier, input.rules());
     let mut marshaller = Marshaller::new(args, classifier, scanner, dropper, trees, sink, progress);
     // Before any other thread starts: privileges are per thread.
     marshaller.confined(confinement.enter()?);
@@ -147,7 +147,8 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
     let (control, controlled) = unbounded();
     thread::scope(|scope| {
         let feed = match input {
-            Input::Source(source) => Feed::Reader(AuditReader::spawn(source, stopper, config)?),
+            Input::Live(source) => Feed::Reader(AuditReader::spawn(source, stopper, config)?),
+            Input::Logs(source) => Feed::Reader(AuditReader::spawn(source, stopper, config)?),
             Input::Jobs(inputs) => {
                 let pipeline = marshaller.pipeline();
                 Feed::Jobs(Jobs::start(
@@ -183,10 +184,22 @@ impl Drop for Waker {
 
 /// What is read.
 enum Input {
-    /// The kernel's socket, or logs of the same hosts.
-    Source(Box<dyn Source>),
+    /// The kernel's socket.
+    Live(Box<LiveSource>),
+    /// Logs of the same hosts.
+    Logs(Box<LogSource>),
     /// Logs of different hosts.
     Jobs(jobs::Inputs),
+}
+
+impl Input {
+    /// The rules that are loaded, if this process may ask for them.
+    fn rules(&self) -> Option<&Rules> {
+        match self {
+            Input::Live(source) => source.rules(),
+            Input::Logs(_) | Input::Jobs(_) => None,
+        }
+    }
 }
 
 fn open(
@@ -200,7 +213,7 @@ fn open(
         client.receive_buffer = args.recv_buffer;
         client.backlog_limit = args.backlog_limit;
         client.backlog_note = Some(note("backlog"));
-        return Ok(Input::Source(Box::new(LiveSource::open(&client, stop)?)));
+        return Ok(Input::Live(Box::new(LiveSource::open(&client, stop)?)));
     }
     if let Some(jobs) = args.jobs {
         let inputs = jobs::Inputs::open(&args.input, jobs, &stop, confinement)?;
@@ -209,7 +222,7 @@ fn open(
     }
     let source = LogSource::open(&args.input, stop)?;
     progress.show(slice::from_ref(&source), args);
-    Ok(Input::Source(Box::new(source)))
+    Ok(Input::Logs(Box::new(source)))
 }
 
 /// Loads the rules of `--rules`. They are put back when the session is dropped, and so after the

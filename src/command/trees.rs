@@ -8,7 +8,7 @@ use auditrd::{
     confine::Confinement,
     prime::{Found, Primer, Wanted, snapshot, snapshot::Snapshot},
     rules::Watched,
-    source::NetlinkClient,
+    source::{NetlinkClient, Rules},
 };
 
 use super::cli::{Args, Format};
@@ -55,11 +55,15 @@ impl Trees {
         })
     }
 
-    /// Reads all directories for the classifier. Call this once the source is open, so that what
-    /// happens meanwhile waits in it.
-    pub(crate) fn prime(&mut self, classifier: &mut Classifier) {
+    /// Reads all directories for the classifier, and those that the loaded rules watch, if this
+    /// process may ask for them. Call this once the source is open, so that what happens meanwhile
+    /// waits in it.
+    pub(crate) fn prime(&mut self, classifier: &mut Classifier, rules: Option<&Rules>) {
         if self.primer.is_none() && self.from.is_none() {
             return;
+        }
+        if rules.is_some() && self.primer.is_some() {
+            self.control = NetlinkClient::control().ok();
         }
         let mut names = 0u64;
         let mut take = taking(classifier, &mut names);
@@ -69,7 +73,7 @@ impl Trees {
                 Err(error) => log::warn!("{error}; reading the directories of --prime instead"),
             }
         }
-        self.read(&mut take);
+        self.read(rules.unwrap_or(&Rules::default()), &mut take);
         drop(take);
         if self.control.is_none() {
             // Rules that are added later cannot be asked for.
@@ -86,17 +90,17 @@ impl Trees {
     /// If the file cannot be written.
     pub(crate) fn save(mut self, file: &Path) -> Result<(), Error> {
         let mut snapshot = Snapshot::create(file)?;
-        self.read(&mut |found| snapshot.add(found));
+        let rules = NetlinkClient::control().map(|mut control| control.rules());
+        // Without the privilege to ask, only the chosen directories are read.
+        let rules = rules.ok().and_then(Result::ok).unwrap_or_default();
+        self.read(&rules, &mut |found| snapshot.add(found));
         let names = snapshot.finish()?;
         log::info!("wrote {names} names");
         Ok(())
     }
 
-    fn read(&mut self, take: &mut dyn FnMut(&Found<'_>)) {
-        if self.primer.is_some() && may_ask() {
-            self.control = NetlinkClient::control().ok();
-        }
-        self.add_watched(take);
+    fn read(&mut self, rules: &Rules, take: &mut dyn FnMut(&Found<'_>)) {
+        self.add(rules, take);
         let Some(primer) = &mut self.primer else {
             return;
         };
@@ -108,21 +112,24 @@ impl Trees {
         primer.run(take);
     }
 
-    /// Adds the directories that the loaded rules watch.
+    /// Adds the directories that the loaded rules have come to watch.
     fn add_watched(&mut self, take: &mut dyn FnMut(&Found<'_>)) {
-        let (Some(control), Some(primer)) = (&mut self.control, &mut self.primer) else {
+        match self.control.as_mut().map(NetlinkClient::rules) {
+            Some(Ok(rules)) => self.add(&rules, take),
+            Some(Err(error)) => log::warn!("{}", Error::new("list the audit rules", error)),
+            None => {}
+        }
+    }
+
+    /// Adds the directories that rules watch.
+    fn add(&mut self, rules: &Rules, take: &mut dyn FnMut(&Found<'_>)) {
+        let Some(primer) = &mut self.primer else {
             return;
         };
-        let rules = match control.rules() {
-            Ok(rules) => rules,
-            Err(error) => {
-                return log::warn!("{}", Error::new("list the audit rules", error));
-            }
-        };
-        for watched in rules.watched {
+        for watched in &rules.watched {
             let wanted = match watched {
-                Watched::Directory(path) => Wanted::below(path),
-                Watched::File(path) => Wanted::in_directory(path.parent().unwrap_or(&path).into()),
+                Watched::Directory(path) => Wanted::below(path.clone()),
+                Watched::File(path) => Wanted::in_directory(path.parent().unwrap_or(path).into()),
             };
             // Rules may be for files that do not exist yet.
             if let Err(error) = primer.add(&wanted, take) {

@@ -142,6 +142,12 @@ impl LiveSource {
         Ok(source)
     }
 
+    /// The rules that were loaded when the socket had been opened. `None` if this process may not
+    /// ask for them.
+    pub fn rules(&self) -> Option<&Rules> {
+        self.control.as_ref().map(|_| &self.rules)
+    }
+
     /// Receives until the socket is empty or the batch is full. Returns whether the socket is
     /// empty.
     fn receive(&mut self, batch: &mut Batch) -> Result<bool, Error> {
@@ -485,7 +491,9 @@ fn ask_for_state() -> (Option<NetlinkClient>, u32, Watch, Rules) {
             return (None, 0, Watch::default(), Rules::default());
         }
     };
-    let rules = control.rules();
+    let rules = control
+        .rules()
+        .inspect_err(|error| log::warn!("cannot list the audit rules: {error}"));
     if status.enabled == 0 {
         log::warn!(
             "auditing is off, so no events will arrive; turn it on with `auditctl -e 1`, or \
