@@ -5,7 +5,8 @@
 //! host's log are about 280 MB.
 //!
 //! `cargo bench --bench replay -- --jobs N` measures `auditrd --jobs` instead, on N such logs: one
-//! after the other on one core and on N, and all at the same time on N, in turn. It needs taskset.
+//! after the other on one core and on N, and all at the same time on N; and N processes, each with a
+//! log of its own, which are as fast as these cores allow. It runs them in turn, and needs taskset.
 
 #![expect(clippy::print_stdout, reason = "the results go there")]
 
@@ -65,11 +66,17 @@ fn main() -> io::Result<()> {
 /// Compares replays of several logs, one after the other and at the same time.
 fn jobs(log: &Path, megabytes: f64, runs: u64) -> io::Result<()> {
     let count = number("--jobs", 2);
-    let ways = [(1, 1), (count, 1), (count, count)];
+    let one = |cores, jobs: u64| {
+        let name = format!("`auditrd -j {jobs}`");
+        (name, cores, vec![replay(log, count, cores, jobs)])
+    };
+    let each = (0..count).map(|_| replay(log, 1, count, 1)).collect();
+    let each = (format!("{count} processes"), count, each);
+    let mut ways = [one(1, 1), one(count, 1), one(count, count), each];
     let mut costs: Vec<Cost> = Vec::new();
     for run in 0..runs {
-        for (index, (cores, jobs)) in ways.into_iter().enumerate() {
-            let cost = Cost::of(&mut replay(log, count, cores, jobs))?;
+        for (index, (_, _, commands)) in ways.iter_mut().enumerate() {
+            let cost = Cost::together(commands)?;
             match costs.get_mut(index) {
                 Some(least) if run > 0 => *least = least.or_less(&cost),
                 _ => costs.push(cost),
@@ -79,13 +86,11 @@ fn jobs(log: &Path, megabytes: f64, runs: u64) -> io::Result<()> {
     println!("{count} logs of {megabytes:.0} MB each; the least of {runs} runs\n");
     println!("| cores | command | CPU s | wall s | speed | peak MiB |");
     println!("|---:|---|---:|---:|---:|---:|");
-    for ((cores, jobs), cost) in ways.into_iter().zip(&costs) {
+    for ((name, cores, _), cost) in ways.iter().zip(&costs) {
         let (cpu, wall) = (cost.cpu.as_secs_f64(), cost.wall.as_secs_f64());
         let speed = costs[0].wall.as_secs_f64() / wall;
         let peak = cost.peak_mib();
-        println!(
-            "| {cores} | `auditrd -j {jobs}` | {cpu:.2} | {wall:.2} | {speed:.2} | {peak:.0} |"
-        );
+        println!("| {cores} | {name} | {cpu:.2} | {wall:.2} | {speed:.2} | {peak:.0} |");
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::{
     io,
     process::Command,
+    slice,
     time::{Duration, Instant},
 };
 
@@ -20,16 +21,27 @@ pub(crate) struct Cost {
 impl Cost {
     /// Runs a program, which must succeed.
     pub(crate) fn of(command: &mut Command) -> io::Result<Cost> {
+        Cost::together(slice::from_mut(command))
+    }
+
+    /// Runs programs at the same time, all of which must succeed. The memory is the sum of their
+    /// peaks.
+    pub(crate) fn together(commands: &mut [Command]) -> io::Result<Cost> {
         let start = Instant::now();
-        let child = command.spawn()?;
-        let usage = sys::wait(&child)?;
-        if !usage.success {
-            return Err(io::Error::other(format!("{command:?} failed")));
+        let children: io::Result<Vec<_>> = commands.iter_mut().map(Command::spawn).collect();
+        let (mut cpu, mut peak) = (Duration::ZERO, 0);
+        for (child, command) in children?.iter().zip(commands) {
+            let usage = sys::wait(child)?;
+            if !usage.success {
+                return Err(io::Error::other(format!("{command:?} failed")));
+            }
+            cpu += usage.user + usage.system;
+            peak += usage.peak;
         }
         Ok(Cost {
-            cpu: usage.user + usage.system,
+            cpu,
             wall: start.elapsed(),
-            peak: usage.peak,
+            peak,
         })
     }
 
