@@ -201,9 +201,16 @@ impl<'a, 'm> Namer<'a, 'm> {
             ..self.claim(name, dir)
         };
         let ask = self.ask();
-        self.memory
-            .has_directory(self.caller, &claim, ask)
-            .then(|| self.locate(&claim))
+        if !self.memory.has_directory(self.caller, &claim, ask) {
+            return None;
+        }
+        let located = self.locate(&claim);
+        // The leading part has the inode of the same directory if it is a symbolic link to that, and
+        // then the whole name is known to be another file.
+        let known = located.path.and_then(|path| self.memory.known_file(path));
+        known
+            .is_none_or(|known| Some(known) == entry.file)
+            .then_some(located)
     }
 
     /// The directory, with a `/` at the end, that is given as a file only: the records of io_uring

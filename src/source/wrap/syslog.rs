@@ -6,7 +6,7 @@
 //! differ only in the time; the kernel's own log has `[   12.345678] message`. Container runtimes
 //! (CRI) write `2026-02-22T14:25:25Z stdout F message`. Each may have its priority before it.
 
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memmem};
 
 use super::time::{self, Time};
 
@@ -23,10 +23,12 @@ pub(super) struct Header<'a> {
 /// Names that grep(1) prints before a line may contain this many colons.
 const MAX_COLONS: usize = 8;
 
-/// The header of a line, which may follow on the name of a file.
+/// The header of a line, which may follow on the name of a file. What looks like one in a record is
+/// none.
 pub(super) fn header(text: &[u8]) -> Option<Header<'_>> {
     at_start(text).or_else(|| {
-        let mut colons = memchr_iter(b':', text).take(MAX_COLONS);
+        let record = memmem::find(text, b"type=").unwrap_or(text.len());
+        let mut colons = memchr_iter(b':', &text[..record]).take(MAX_COLONS);
         colons.find_map(|at| at_start(text.get(at + 1..)?))
     })
 }

@@ -201,6 +201,17 @@ fn look_alikes_inside_quotes_are_part_of_the_record() {
 }
 
 #[test]
+fn a_time_in_a_record_is_no_header_of_its_line() {
+    let body = r#"cwd="msg=audit(1.002:3):2026-02-22T14:25:25+00:00 h 00""#;
+    for before in ["audit.log:", "audit.log-12-", "who knows: "] {
+        let line = format!("{before}type=CWD msg=audit(1.002:3): {body}");
+        let (verdict, found) = read(&line);
+        let bodies: Vec<_> = found.iter().map(|got| got.4.as_str()).collect();
+        assert_eq!((verdict, bodies), (Verdict::Records, vec![body]), "{line}");
+    }
+}
+
+#[test]
 fn what_is_no_record_is_told_apart() {
     for (line, expected) in [
         ("----", Verdict::Decoration),

@@ -104,6 +104,25 @@ fn a_name_that_stands_at_its_directory_is_told_where_inodes_prove_it() {
 }
 
 #[test]
+fn a_link_to_its_own_directory_is_not_the_entry_behind_it() {
+    // `l` leads to the directory that holds it, whose inode therefore proves nothing: `l/s2/` is meant.
+    let link =
+        step("symlink", "")
+            .unknown(".")
+            .parent("/w", 58)
+            .path(Some("l"), 61, "0120777", "CREATE");
+    for text in ["l/", "/w/l/"] {
+        let mkdir = new(step("mkdir", ""), text, 58, 70);
+        let rmdir = gone(step("rmdir", ""), text, 58, 70);
+        let unlink = gone(step("unlinkat", "a0=CWD a2=200"), text, 58, 70).returns(-20);
+        for call in [mkdir, rmdir, unlink] {
+            let before = after(known(), link.clone());
+            honest(&last(&after(before, call)), &["/w/s2", "/w/l/s2"]);
+        }
+    }
+}
+
+#[test]
 fn a_rename_of_names_with_slashes_claims_no_name_that_is_not_there() {
     let both = |call, args: &str, text: &str, directory: u64| {
         step(call, args)
