@@ -206,8 +206,11 @@ impl<'a, 'm> Namer<'a, 'm> {
         }
         let located = self.locate(&claim);
         // The leading part has the inode of the same directory if it is a symbolic link to that, and
-        // then the whole name is known to be another file.
-        let known = located.path.and_then(|path| self.memory.known_file(path));
+        // then the whole name is another file.
+        let known = located.path.and_then(|path| {
+            let now = self.memory.file_at(path, ask);
+            now.or_else(|| self.memory.known_file(path))
+        });
         known
             .is_none_or(|known| Some(known) == entry.file)
             .then_some(located)
