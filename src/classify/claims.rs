@@ -205,15 +205,13 @@ impl<'a, 'm> Namer<'a, 'm> {
             return None;
         }
         let located = self.locate(&claim);
-        // The leading part has the inode of the same directory if it is a symbolic link to that, and
-        // then the whole name is another file.
-        let known = located.path.and_then(|path| {
-            let now = self.memory.file_at(path, ask);
-            now.or_else(|| self.memory.known_file(path))
+        // The leading part alone has the same inode if it ends in a symbolic link to the link's own
+        // directory. Then that link is at the path, and not the entry.
+        let file = located.path.and_then(|path| {
+            let current = self.memory.file_at(path, ask);
+            current.or_else(|| self.memory.known_file(path))
         });
-        known
-            .is_none_or(|known| Some(known) == entry.file)
-            .then_some(located)
+        (file.is_none() || file == entry.file).then_some(located)
     }
 
     /// The directory, with a `/` at the end, that is given as a file only: the records of io_uring

@@ -1,7 +1,10 @@
 //! The trees that are known: reads their names for the classifier, at the start and when rules come
 //! to watch others.
 
-use std::path::{Path, PathBuf, absolute};
+use std::{
+    io,
+    path::{Path, PathBuf, absolute},
+};
 
 use auditrd::{
     Classifier, Error,
@@ -90,10 +93,7 @@ impl Trees {
     /// If the file cannot be written.
     pub(crate) fn save(mut self, file: &Path) -> Result<(), Error> {
         let mut snapshot = Snapshot::create(file)?;
-        let rules = NetlinkClient::control().map(|mut control| control.rules());
-        // Without the privilege to ask, only the chosen directories are read.
-        let rules = rules.ok().and_then(Result::ok).unwrap_or_default();
-        self.read(&rules, &mut |found| snapshot.add(found));
+        self.read(&loaded(), &mut |found| snapshot.add(found));
         let names = snapshot.finish()?;
         log::info!("wrote {names} names");
         Ok(())
@@ -116,7 +116,7 @@ impl Trees {
     fn add_watched(&mut self, take: &mut dyn FnMut(&Found<'_>)) {
         match self.control.as_mut().map(NetlinkClient::rules) {
             Some(Ok(rules)) => self.add(&rules, take),
-            Some(Err(error)) => log::warn!("{}", Error::new("list the audit rules", error)),
+            Some(Err(error)) => cannot_list(error),
             None => {}
         }
     }
@@ -177,6 +177,24 @@ impl Trees {
 fn may_ask() -> bool {
     let rules = NetlinkClient::control().map(|mut control| control.rules());
     rules.is_ok_and(|rules| rules.is_ok())
+}
+
+/// The loaded rules. Without the privilege to ask for them there are none, and only the chosen
+/// directories are read.
+fn loaded() -> Rules {
+    let Ok(mut control) = NetlinkClient::control() else {
+        return Rules::default();
+    };
+    control.rules().unwrap_or_else(|error| {
+        if error.kind() != io::ErrorKind::PermissionDenied {
+            cannot_list(error);
+        }
+        Rules::default()
+    })
+}
+
+fn cannot_list(error: io::Error) {
+    log::warn!("{}", Error::new("list the audit rules", error));
 }
 
 /// Hands names to the classifier, and counts them.
