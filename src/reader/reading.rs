@@ -40,6 +40,8 @@ pub(super) struct Reading {
     progressed: bool,
     /// Whether the thread that handles the events may read.
     pub(super) is_given: bool,
+    /// Whether the last wait of that thread was short.
+    pub(super) is_brisk: bool,
     /// The result of the source, once it has ended.
     pub(super) ended: Option<Result<(), Error>>,
 }
@@ -67,6 +69,7 @@ impl Reading {
             totals,
             progressed: false,
             is_given: false,
+            is_brisk: false,
             ended: None,
         }
     }

@@ -4,15 +4,21 @@
 //! thread waits for them, reads them and handles their events by itself, and the reader thread
 //! sleeps. The socket must not stay unread, though, if handling an event takes long, because the
 //! output is slow for example. Whenever the marshaller thread stops reading, it therefore sets an
-//! alarm, which it clears when it reads again. If the alarm rings, or if many records come, the
-//! reader thread reads, and events go through the queue. It gives its turn back when the marshaller
-//! thread has handled all events and few records come again.
+//! alarm. If the alarm rings before that thread reads again, or if many records come, the reader
+//! thread reads, and events go through the queue. It gives its turn back when the marshaller thread
+//! has handled all events and few records come again.
+//!
+//! To clear the alarm takes a system call, and to set it another. So it stays set during a wait that
+//! will probably be short: it is set again before it would ring.
 //!
 //! The first turn is the reader thread's. It never gives it up for a log, which has no patience.
 
 use std::{
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
@@ -23,6 +29,8 @@ use crate::{error::Error, model::Groups};
 pub(super) struct Turns {
     /// Empty once the reader thread has ended.
     reading: Mutex<Option<Reading>>,
+    /// Whether the marshaller thread reads, so that the alarm means nothing.
+    reads_directly: AtomicBool,
     /// Wakes the reader thread.
     alarm: Alarm,
     /// Wakes the marshaller thread.
@@ -33,6 +41,7 @@ impl Turns {
     pub(super) fn new(reading: Reading, bell: Bell) -> Result<Turns, Error> {
         Ok(Turns {
             reading: Mutex::new(Some(reading)),
+            reads_directly: AtomicBool::new(false),
             alarm: Alarm::new()?,
             bell,
         })
@@ -46,6 +55,9 @@ impl Turns {
                 return result;
             }
             self.alarm.wait()?;
+            while self.reads_directly.load(Ordering::Acquire) {
+                self.alarm.wait()?;
+            }
         }
     }
 
@@ -89,13 +101,7 @@ impl Turns {
         if !reading.is_given || !reading.is_all_taken() {
             return None;
         }
-        self.alarm.clear();
-        let is_early = || until.is_none_or(|until| Instant::now() < until);
-        let mut has_news = self.bell.during(|| reading.round(until));
-        while has_news == Some(false) && reading.ended.is_none() && is_early() {
-            has_news = self.bell.during(|| reading.round(until));
-        }
-        let has_news = has_news == Some(true);
+        let has_news = self.wait_for_news(reading, until);
         if has_news {
             reading.exchange(groups);
         }
@@ -107,6 +113,26 @@ impl Turns {
             None => self.alarm.ring(),
         }
         Some(has_news)
+    }
+
+    /// Reads until there are whole events or other news, but no longer than until the deadline or an
+    /// interruption. Returns whether there are news.
+    fn wait_for_news(&self, reading: &mut Reading, until: Option<Instant>) -> bool {
+        self.reads_directly.store(true, Ordering::Release);
+        if !reading.is_brisk {
+            self.alarm.clear();
+        }
+        let start = Instant::now();
+        let is_early = || until.is_none_or(|until| Instant::now() < until);
+        let mut has_news = self.bell.during(|| reading.round(until));
+        while has_news == Some(false) && reading.ended.is_none() && is_early() {
+            has_news = self.bell.during(|| reading.round(until));
+        }
+        reading.is_brisk = reading
+            .patience()
+            .is_some_and(|patience| start.elapsed() < patience / 2);
+        self.reads_directly.store(false, Ordering::Release);
+        has_news == Some(true)
     }
 
     /// Lets the reader thread read.

@@ -135,6 +135,32 @@ fn the_reader_thread_reads_while_an_event_takes_long() {
 }
 
 #[test]
+fn an_alarm_that_was_left_set_during_a_wait_does_not_change_the_turn() {
+    let patience = Duration::from_millis(500);
+    let mut setting = Setting::with_turn_here(patience);
+    let mut bytes = setting.bytes.try_clone().expect("a descriptor");
+    // Two short waits, and one during which the alarm rings.
+    setting.send();
+    setting.send();
+    for serial in 2..4 {
+        assert_eq!(setting.next(), serial);
+        setting.read_by();
+    }
+    let writer = thread::spawn(move || {
+        thread::sleep(patience * 3 / 2);
+        bytes.write_all(&[0]).expect("there is room");
+    });
+    assert_eq!(setting.next(), 4);
+    writer.join().expect("it has written");
+    assert_eq!(setting.read_by(), thread::current().id());
+    // Time for the other thread to take the turn, if it did.
+    thread::sleep(patience / 20);
+    setting.send();
+    assert_eq!(setting.next(), 5);
+    assert_eq!(setting.read_by(), thread::current().id());
+}
+
+#[test]
 fn events_stay_in_order_however_the_turns_change() {
     let mut setting = Setting::with_turn_here(Duration::from_micros(1));
     let mut bytes = setting.bytes.try_clone().expect("a descriptor");
