@@ -175,8 +175,7 @@ impl Trees {
 
 /// Whether this process may ask for the loaded rules.
 fn may_ask() -> bool {
-    let rules = NetlinkClient::control().map(|mut control| control.rules());
-    rules.is_ok_and(|rules| rules.is_ok())
+    NetlinkClient::control().is_ok_and(|mut control| control.may_ask())
 }
 
 /// The loaded rules. Without the privilege to ask for them there are none, and only the chosen

@@ -234,6 +234,13 @@ impl NetlinkClient {
             .map_err(|error| Error::new("unregister as the audit daemon", error))
     }
 
+    /// Whether this process may query the kernel's state and list its rules, which needs
+    /// CAP_AUDIT_CONTROL. Unlike [`status`](Self::status) and [`rules`](Self::rules), this does
+    /// not wait for a thread of the kernel to answer: the acknowledgement tells it.
+    pub fn may_ask(&mut self) -> bool {
+        self.request(AUDIT_GET.0, &[]).is_ok()
+    }
+
     /// Queries the state of the kernel's audit system.
     ///
     /// # Errors
@@ -478,6 +485,19 @@ mod tests {
         let error = client.status().unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::ETIMEDOUT));
         assert!(asked.elapsed() < ANSWER_TIMEOUT / 2);
+    }
+
+    #[test]
+    fn the_acknowledgement_alone_tells_whether_a_process_may_ask() {
+        let (mut client, kernel) = client();
+        let answer = |sequence, errno: i32| {
+            let payload = [&(-errno).to_ne_bytes()[..], &[0; 16]].concat();
+            reply(&kernel, NLMSG_ERROR, sequence, &payload);
+        };
+        answer(1, 0);
+        assert!(client.may_ask());
+        answer(2, libc::EPERM);
+        assert!(!client.may_ask());
     }
 
     #[test]
