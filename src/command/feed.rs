@@ -24,7 +24,7 @@ pub(crate) enum Fed<'a> {
     /// An event.
     Event(AuditMessageGroup<'a>),
     /// Lines.
-    Page(&'a Page),
+    Page(&'a mut Page),
     /// There is nothing more at the moment.
     Idle,
     /// The deadline has passed, or the wait was interrupted.

@@ -78,10 +78,13 @@ pub struct Sink {
     tally: SinkTally,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Line {
-    length: usize,
-    records: u64,
+/// The size of a line, for [`Sink::lines`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Line {
+    /// Bytes, including the line end.
+    pub length: usize,
+    /// The number of records that the line represents.
+    pub records: u64,
 }
 
 impl Sink {
@@ -164,11 +167,34 @@ impl Sink {
             self.tally.unwritten_records += records;
             self.lines.truncate(start);
         } else {
-            self.pending.push_back(Line { length, records });
-            self.tally.pending += 1;
-            self.tally.pending_records += records;
-            self.tally.pending_bytes += length as u64;
+            self.keep(Line { length, records });
         }
+    }
+
+    /// Notes a line that was added to `lines`.
+    fn keep(&mut self, line: Line) {
+        self.pending.push_back(line);
+        self.tally.pending += 1;
+        self.tally.pending_records += line.records;
+        self.tally.pending_bytes += line.length as u64;
+    }
+
+    /// Adds many lines, as [`line`](Self::line) adds one. `text` has them one after the other, each
+    /// with its end, and is empty afterwards. Its memory is exchanged for that of the sink, so that
+    /// nothing is copied unless earlier lines are pending or the output is failing.
+    pub fn lines(&mut self, text: &mut Vec<u8>, lines: &[Line]) {
+        if self.lines.is_empty() && self.outage.is_none() {
+            mem::swap(&mut self.lines, text);
+            lines.iter().for_each(|line| self.keep(*line));
+            return;
+        }
+        let mut rest = &text[..];
+        for line in lines {
+            let (one, after) = rest.split_at_checked(line.length).unwrap_or((rest, &[]));
+            rest = after;
+            let _is_full = self.line(line.records, |out| out.extend_from_slice(one));
+        }
+        text.clear();
     }
 
     /// Writes all pending lines, unless the output failed less than the retry interval ago. If a

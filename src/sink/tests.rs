@@ -47,6 +47,21 @@ impl Bench {
         }
     }
 
+    /// Adds the same, all at once.
+    fn lines_at_once(&mut self, count: usize) {
+        let mut text = Vec::new();
+        for number in self.next..self.next + count {
+            text.extend(format!("{{\"name\":\"{number:08}\"}}\n").bytes());
+        }
+        self.next += count;
+        let line = Line {
+            length: 20,
+            records: 2,
+        };
+        self.sink.lines(&mut text, &vec![line; count]);
+        assert!(text.is_empty());
+    }
+
     /// Removes the directory and lets the sink notice.
     fn remove_the_directory(&mut self, now: Instant) {
         fs::remove_dir_all(self.root.path().join("logs")).unwrap();
@@ -106,6 +121,28 @@ fn pending_lines_are_written_when_the_directory_is_back() {
     let tally = bench.sink.tally();
     assert_eq!((tally.lines, tally.records, tally.pending), (11, 22, 0));
     assert_eq!(tally.failures, 1);
+}
+
+#[test]
+fn lines_added_at_once_are_kept_and_dropped_as_single_ones_are() {
+    let mut bench = Bench::new(keeping(200));
+    bench.lines_at_once(2);
+    bench.lines_at_once(1);
+    bench.lines(1);
+    bench.sink.flush(bench.at(0)).unwrap();
+    bench.lines_at_once(3);
+    bench.sink.flush(bench.at(1)).unwrap();
+    assert_eq!(numbers(&bench.file()), (0..7).collect::<Vec<_>>());
+    bench.remove_the_directory(bench.at(2));
+    bench.lines_at_once(13);
+    let tally = bench.sink.tally();
+    assert_eq!((tally.lines, tally.records, tally.bytes), (7, 14, 140));
+    assert_eq!((tally.pending, tally.unwritten), (10, 3));
+    assert_eq!((tally.pending_records, tally.unwritten_records), (20, 6));
+    bench.restore_the_directory();
+    bench.sink.flush(bench.at(502)).unwrap();
+    assert_eq!(numbers(&bench.file()), (7..17).collect::<Vec<_>>());
+    assert_eq!(bench.sink.take_lost(), 3);
 }
 
 #[test]

@@ -221,11 +221,9 @@ impl Jobs {
             }
         }
         self.reported_idle = false;
-        for (_, line) in self.page.lines() {
-            self.taken.lines += 1;
-            self.taken.bytes += line.len() as u64;
-        }
-        Ok(Fed::Page(&self.page))
+        self.taken.lines += self.page.lines.len() as u64;
+        self.taken.bytes += self.page.text.len() as u64;
+        Ok(Fed::Page(&mut self.page))
     }
 
     /// Returns the memory of the last page to its worker.

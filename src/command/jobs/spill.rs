@@ -42,7 +42,10 @@ struct Slots {
 #[derive(Debug)]
 pub(super) struct Spilled {
     slots: Vec<u64>,
+    /// The size of the packed page, in bytes.
     length: usize,
+    /// The number of its lines.
+    lines: usize,
 }
 
 impl Spill {
@@ -80,14 +83,16 @@ impl Spill {
         }
     }
 
-    /// Writes a page. `None` if there is no room for it.
-    pub(super) fn write(&self, page: &Page) -> Option<Spilled> {
-        let chunks = page.bytes.chunks(SLOT_BYTES);
-        let slots = self.slots(|slots| slots.take(chunks.len()))?;
-        let mut places = chunks.zip(&slots);
+    /// Writes a page, which is empty afterwards. `None` if there is no room for it.
+    pub(super) fn write(&self, page: &mut Page) -> Option<Spilled> {
+        let wanted = page.packed_bytes().div_ceil(SLOT_BYTES);
+        let slots = self.slots(|slots| slots.take(wanted))?;
+        let lines = page.pack();
+        let mut places = page.text.chunks(SLOT_BYTES).zip(&slots);
         let written =
             places.try_for_each(|(chunk, slot)| self.file.write_all_at(chunk, offset(*slot)));
         if let Err(error) = written {
+            page.unpack(lines);
             self.give_back(&slots);
             if !self.has_failed.swap(true, Ordering::Relaxed) {
                 let error = Error::new("write to the temporary file of --jobs", error);
@@ -95,9 +100,12 @@ impl Spill {
             }
             return None;
         }
+        let length = page.text.len();
+        page.clear();
         Some(Spilled {
             slots,
-            length: page.bytes.len(),
+            length,
+            lines,
         })
     }
 
@@ -107,11 +115,12 @@ impl Spill {
     ///
     /// If the file cannot be read.
     pub(super) fn read(&self, spilled: &Spilled, page: &mut Page) -> Result<(), Error> {
-        page.bytes.resize(spilled.length, 0);
-        let mut places = page.bytes.chunks_mut(SLOT_BYTES).zip(&spilled.slots);
+        page.text.resize(spilled.length, 0);
+        let mut places = page.text.chunks_mut(SLOT_BYTES).zip(&spilled.slots);
         places
             .try_for_each(|(chunk, slot)| self.file.read_exact_at(chunk, offset(*slot)))
             .map_err(|error| Error::new("read the temporary file of --jobs", error))?;
+        page.unpack(spilled.lines);
         self.give_back(&spilled.slots);
         Ok(())
     }
@@ -162,9 +171,9 @@ mod tests {
     use super::*;
 
     fn page(byte: u8, length: usize) -> Page {
-        Page {
-            bytes: vec![byte; length],
-        }
+        let mut page = Page::default();
+        page.line(1, |out| out.resize(length, byte));
+        page
     }
 
     #[test]
@@ -172,12 +181,19 @@ mod tests {
         let spill = Spill::new(tempfile::tempfile().unwrap(), 4 * SLOT_BYTES as u64);
         let mut back = Page::default();
         for round in 0..10 {
-            let (small, large) = (page(round, 9), page(round + 1, 2 * SLOT_BYTES + 1));
-            let places = [&small, &large].map(|page| spill.write(page).unwrap());
-            assert!(spill.write(&small).is_none(), "there is no room");
-            for (page, place) in [&small, &large].into_iter().zip(&places) {
+            let pages = [(b'a' + round, 9), (b'b' + round, 2 * SLOT_BYTES + 1)];
+            let places = pages.map(|(byte, length)| spill.write(&mut page(byte, length)).unwrap());
+            let mut third = page(b'c', 9);
+            assert!(spill.write(&mut third).is_none(), "there is no room");
+            assert_eq!(third.text, page(b'c', 9).text);
+            for ((byte, length), place) in pages.into_iter().zip(&places) {
+                back.clear();
                 spill.read(place, &mut back).unwrap();
-                assert!(back.bytes == page.bytes, "round {round}");
+                let page = page(byte, length);
+                assert!(
+                    back.text == page.text && back.lines == page.lines,
+                    "round {round}"
+                );
             }
         }
     }
@@ -188,7 +204,12 @@ mod tests {
         let path = directory.path().join("file");
         fs::write(&path, "").unwrap();
         let spill = Spill::new(File::open(&path).unwrap(), 1 << 30);
-        assert!(spill.write(&page(1, 9)).is_none());
+        let mut kept = page(b'a', 9);
+        assert!(spill.write(&mut kept).is_none());
+        assert_eq!(
+            (kept.text, kept.lines),
+            (page(b'a', 9).text, page(b'a', 9).lines)
+        );
         assert_eq!(spill.slots(|slots| slots.free.len()), 1);
     }
 

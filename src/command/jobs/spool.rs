@@ -34,7 +34,7 @@ impl Lines for Spool<'_> {
         let length = self.page.line(records, write);
         self.made.lines += u64::from(length > 0);
         self.made.bytes += length as u64;
-        self.page.bytes.len() >= PAGE_BYTES
+        self.page.packed_bytes() >= PAGE_BYTES
     }
 }
 
@@ -52,7 +52,7 @@ impl Spool<'_> {
     /// Hands over the page: in memory, or else in the temporary file, unless it is the turn of this
     /// input. If there is no room, waits until there is.
     pub(super) fn hand_over(&mut self) -> Result<(), Gone> {
-        if self.page.bytes.is_empty() {
+        if self.page.lines.is_empty() {
             return Ok(());
         }
         let empty = match self.pool.try_recv() {
@@ -62,7 +62,6 @@ impl Spool<'_> {
                 let spill = self.shared.spill.as_ref();
                 let spill = spill.filter(|_| !self.is_its_turn());
                 if let Some(spilled) = spill.and_then(|spill| spill.write(self.page)) {
-                    self.page.clear();
                     return self.send(Entry::Spilled(spilled));
                 }
                 self.pool.recv().map_err(|_| Gone)?

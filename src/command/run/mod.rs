@@ -159,9 +159,7 @@ impl Marshaller {
                     }
                 }
                 Ok(Fed::Page(page)) => {
-                    for (records, line) in page.lines() {
-                        let _is_full = self.sink.line(records, |out| out.extend_from_slice(line));
-                    }
+                    self.sink.lines(&mut page.text, &page.lines);
                     self.flush()?;
                 }
                 Ok(Fed::Idle) => self.idle(feed)?,
