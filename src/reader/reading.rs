@@ -127,23 +127,24 @@ impl Reading {
         } else if self.batch.is_empty() {
             self.reassembler.idle(self.now, passed);
         }
-        for record in self.batch.entries() {
-            // Usually a record has the stamp of the one before it.
-            let is_new = self.last.is_none_or(|last| last != record.id);
-            if is_new || !record.node.is_empty() {
-                self.last = record.node.is_empty().then_some(record.id);
+        for run in self.batch.runs() {
+            let Some(first) = run.first() else { continue };
+            // The first run may go on with the last event of the batch before.
+            let is_new = self.last.is_none_or(|last| last != first.id);
+            if is_new || !first.node.is_empty() {
+                self.last = first.node.is_empty().then_some(first.id);
                 if let Some(clock) = &mut self.clock {
-                    let node = self.reassembler.text(&record.node);
-                    let times = clock.see(node, record.id.time);
+                    let node = self.reassembler.text(&first.node);
+                    let times = clock.see(node, first.id.time);
                     (self.now, self.node_time) = (times.latest, times.node);
-                    self.reassembler.advance(record, times.node, times.latest);
+                    self.reassembler.advance(first, times.node, times.latest);
                 }
-                if record.node.is_empty() && !record.record_type.is_of_daemon() {
-                    self.serials.see(record.id.serial);
+                if first.node.is_empty() && !first.record_type.is_of_daemon() {
+                    self.serials.see(first.id.serial);
                     self.reassembler.note_gaps(self.serials.gaps());
                 }
             }
-            self.reassembler.take(self.node_time, record);
+            self.reassembler.take(self.node_time, run);
         }
         if self.clock.is_none() && drained.is_some() {
             self.reassembler.expire(self.now);

@@ -45,6 +45,12 @@ impl ReassemblyConfig {
             max_event_bytes: 16 << 20,
         }
     }
+
+    /// Whether records of a type are kept.
+    #[inline]
+    pub(super) fn keeps(&self, record_type: RecordType) -> bool {
+        (self.min.0..=self.max.0).contains(&record_type.0)
+    }
 }
 
 /// Counters of records and events.

@@ -10,13 +10,14 @@ mod config;
 mod nodes;
 mod progress;
 mod slot;
+mod whole;
 
 use std::{collections::VecDeque, hash::BuildHasher, ops::Range};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::model::{
-    Entry, EventId, GroupInfo, Groups, Millis, Record, Span,
+    Entry, EventId, Groups, Millis, Record,
     record_type::{AUDIT_EOE, AUDIT_PROCTITLE},
     slice,
 };
@@ -24,6 +25,7 @@ pub use config::{ReassemblyConfig, Tally};
 use nodes::Nodes;
 use progress::Kept;
 use slot::Slot;
+use whole::Whole;
 
 /// Reassembles records into events. It does no I/O, and gets the time from its caller.
 ///
@@ -135,15 +137,20 @@ impl Reassembler {
     /// stay in memory until then.
     pub fn push(&mut self, now: Millis, record: Record<'_>) {
         self.expire(now);
-        let entry = Entry {
+        let entry = self.store(record);
+        self.take(now, std::slice::from_ref(&entry));
+    }
+
+    /// Appends the texts of a record to the buffer.
+    fn store(&mut self, record: Record<'_>) -> Entry {
+        Entry {
             id: record.id,
             record_type: record.record_type,
             cut: record.cut,
             relayed: record.relayed,
             node: self.groups.append(record.node),
             body: self.groups.append(record.body),
-        };
-        self.take(now, &entry);
+        }
     }
 
     /// Exchanges the buffer for one with the next records to [`take`](Self::take). The old one is
@@ -157,37 +164,53 @@ impl Reassembler {
         slice(&self.groups.bytes, range)
     }
 
-    /// Adds a record that is stored in the buffer. Unlike [`push`](Self::push), expires no events.
-    #[inline]
-    pub(crate) fn take(&mut self, now: Millis, record: &Entry) {
-        self.tally.records += 1;
-        let kept = self.config.min.0..=self.config.max.0;
-        let is_kept = kept.contains(&record.record_type.0);
-        if record.record_type == AUDIT_EOE || !is_kept {
-            return self.leave_out(record);
+    /// Adds a run of records: one behind the other, with the same stamp and node. They are stored
+    /// in the buffer. Unlike [`push`](Self::push), expires no events.
+    pub(crate) fn take(&mut self, now: Millis, run: &[Entry]) {
+        let Some(first) = run.first() else { return };
+        self.tally.records += run.len() as u64;
+        let key = key(first.id, self.node(first));
+        if self.find(key).is_none()
+            && let Some(whole) = Whole::of(run, &self.config, self.kept, &self.groups.bytes)
+            && self.has_room(whole.cost)
+        {
+            return self.pass_on(&whole);
         }
-        let key = key(record.id, self.node(record));
+        for record in run {
+            self.add(now, key, record);
+        }
+    }
+
+    /// Adds a record to its event.
+    fn add(&mut self, now: Millis, key: Key, record: &Entry) {
+        if record.record_type == AUDIT_EOE || !self.config.keeps(record.record_type) {
+            return self.leave_out(key, record);
+        }
         let Some(index) = self.find(key).or_else(|| self.start(now, key, record)) else {
             return;
         };
-        if self.add(index, record) {
+        if self.add_to(index, record) {
             self.finish(index, false);
         }
         while self.bytes > self.config.max_bytes && self.evict() {}
     }
 
+    /// Whether another event could be in flight without eviction of one.
+    fn has_room(&self, cost: usize) -> bool {
+        self.in_flight() < self.config.max_events && self.bytes + cost <= self.config.max_bytes
+    }
+
     /// Takes a record that is not kept, but may be the end of an event.
-    fn leave_out(&mut self, record: &Entry) {
+    fn leave_out(&mut self, key: Key, record: &Entry) {
         let is_title = record.record_type == AUDIT_PROCTITLE && self.config.ends_at_proctitle;
         if record.record_type != AUDIT_EOE && !is_title {
             self.tally.filtered += 1;
             if self.config.context.contains(&record.record_type) {
-                self.add_single(record, true);
+                Whole::single(record).add_to(&mut self.groups, self.gaps, true);
             }
             return;
         }
         self.tally.ends += 1;
-        let key = key(record.id, self.node(record));
         if let Some(index) = self.find(key) {
             let progress = &mut self.slots[index].progress;
             if !is_title || progress.ends(AUDIT_PROCTITLE, || b"", self.kept) {
@@ -348,7 +371,7 @@ impl Reassembler {
     /// once.
     fn start(&mut self, now: Millis, key: Key, record: &Entry) -> Option<usize> {
         if record.record_type.is_single() {
-            self.pass_on(record);
+            self.pass_on(&Whole::single(record));
             return None;
         }
         if self.in_flight() >= self.config.max_events {
@@ -382,28 +405,12 @@ impl Reassembler {
         self.gaps = gaps;
     }
 
-    /// Adds a record that is a whole event to the whole events.
-    fn pass_on(&mut self, record: &Entry) {
-        self.add_single(record, false);
-        self.tally.truncated += u64::from(record.cut);
+    /// Adds an event that was never in flight to the whole events.
+    fn pass_on(&mut self, whole: &Whole) {
+        whole.add_to(&mut self.groups, self.gaps, false);
+        self.tally.ends += u64::from(whole.has_end);
+        self.tally.truncated += u64::from(whole.truncated);
         self.tally.events += 1;
-    }
-
-    fn add_single(&mut self, record: &Entry, for_context: bool) {
-        self.groups.add(GroupInfo {
-            id: record.id,
-            node: record.node.clone(),
-            incomplete: false,
-            truncated: record.cut,
-            relayed: record.relayed,
-            for_context,
-            redacted: false,
-            gaps: self.gaps,
-        });
-        self.groups.add_span(Span {
-            record_type: record.record_type,
-            range: record.body.clone(),
-        });
     }
 
     fn timeout(&self) -> Millis {
@@ -412,7 +419,7 @@ impl Reassembler {
 
     /// Adds a record to an event. Returns whether that ends it.
     #[inline]
-    fn add(&mut self, index: usize, record: &Entry) -> bool {
+    fn add_to(&mut self, index: usize, record: &Entry) -> bool {
         let slot = &mut self.slots[index];
         slot.relayed |= record.relayed;
         let added = slot.add(record, &self.groups.bytes, self.config.max_event_bytes);

@@ -11,7 +11,7 @@ use super::{
 use crate::model::{Entry, EventId, GroupInfo, Groups, Span, narrow, slice};
 
 /// The cost of a record besides its text. Without it, empty records would be free.
-const RECORD_COST_BYTES: usize = 16;
+pub(super) const RECORD_COST_BYTES: usize = 16;
 
 /// An event whose end has not arrived.
 ///

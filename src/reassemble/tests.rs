@@ -1,6 +1,7 @@
 //! The promises of the reassembly.
 
 mod bounds;
+mod runs;
 
 use super::*;
 use crate::model::{

@@ -1,0 +1,95 @@
+//! Events whose records all arrive together.
+
+use super::{
+    ReassemblyConfig,
+    progress::{Kept, Progress},
+    slot::RECORD_COST_BYTES,
+};
+use crate::model::{Entry, GroupInfo, Groups, Span, record_type::AUDIT_EOE, slice};
+
+/// A whole event. It never is in flight, so it needs no slot and no deadline.
+#[derive(Debug)]
+pub(super) struct Whole<'a> {
+    records: &'a [Entry],
+    /// Whether its EOE record arrived with it.
+    pub(super) has_end: bool,
+    /// Whether a record was cut.
+    pub(super) truncated: bool,
+    relayed: bool,
+    /// The memory that it would take in flight, in bytes.
+    pub(super) cost: usize,
+}
+
+impl<'a> Whole<'a> {
+    /// The event of a run of records, if the run has exactly the records with which it would end in
+    /// a slot.
+    #[inline]
+    pub(super) fn of(
+        run: &'a [Entry],
+        config: &ReassemblyConfig,
+        kept: Kept,
+        buffer: &[u8],
+    ) -> Option<Whole<'a>> {
+        let (records, has_end) = match run {
+            [records @ .., end] if end.record_type == AUDIT_EOE => (records, true),
+            records => (records, false),
+        };
+        let first = records
+            .first()
+            .filter(|first| !first.record_type.is_single())?;
+        let mut whole = Whole {
+            records,
+            has_end,
+            truncated: false,
+            relayed: false,
+            cost: first.node.len(),
+        };
+        let (mut progress, mut is_ended) = (Progress::default(), false);
+        for record in records {
+            let record_type = record.record_type;
+            if is_ended || record_type == AUDIT_EOE || !config.keeps(record_type) {
+                return None;
+            }
+            whole.truncated |= record.cut;
+            whole.relayed |= record.relayed;
+            whole.cost += record.body.len() + RECORD_COST_BYTES;
+            let body = || slice(buffer, &record.body);
+            is_ended = config.ends_at_proctitle && progress.ends(record_type, body, kept);
+        }
+        let is_whole = has_end || is_ended;
+        (is_whole && whole.cost <= config.max_event_bytes).then_some(whole)
+    }
+
+    /// A record that is an event by itself.
+    pub(super) fn single(record: &'a Entry) -> Whole<'a> {
+        Whole {
+            records: std::slice::from_ref(record),
+            has_end: false,
+            truncated: record.cut,
+            relayed: record.relayed,
+            cost: 0,
+        }
+    }
+
+    /// Adds the event to `groups`.
+    #[inline]
+    pub(super) fn add_to(&self, groups: &mut Groups, gaps: u32, for_context: bool) {
+        let Some(first) = self.records.first() else {
+            return;
+        };
+        groups.add(GroupInfo {
+            id: first.id,
+            node: first.node.clone(),
+            incomplete: false,
+            truncated: self.truncated,
+            relayed: self.relayed,
+            for_context,
+            redacted: false,
+            gaps,
+        });
+        groups.add_spans(self.records.iter().map(|record| Span {
+            record_type: record.record_type,
+            range: record.body.clone(),
+        }));
+    }
+}
