@@ -3,7 +3,8 @@
 use bumpalo::collections::Vec;
 
 use crate::model::{
-    Action, Arena, AuditEvent, Detail, EventId, EventRecord, Identity, ProcessAction, SocketAction,
+    Action, Arena, AuditEvent, Detail, EventId, EventRecord, Fields, Identity, ProcessAction,
+    SocketAction,
 };
 
 /// An event without its time, its serial, and the ids that differ between the runs of a loop. An
@@ -94,10 +95,10 @@ fn is_scope_of(unit: &[u8], session: u32) -> bool {
 /// A record without the fields that name a process, a session or, in SECCOMP, an address in memory.
 fn without_pids<'a>(record: &EventRecord<'a>, arena: &'a Arena) -> EventRecord<'a> {
     let is_id = |name: &[u8]| matches!(name, b"pid" | b"ppid" | b"ses" | b"ip");
-    let fields = record.fields.iter().copied();
-    let kept = fields.filter(|(name, _)| !is_id(name));
+    let kept = record.fields().filter(|(name, _)| !is_id(name));
+    let kept = Vec::from_iter_in(kept, arena.bump()).into_bump_slice();
     EventRecord {
-        fields: Vec::from_iter_in(kept, arena.bump()).into_bump_slice(),
+        fields: Fields::Decoded(kept),
         ..*record
     }
 }

@@ -60,12 +60,12 @@ pub(super) fn describe(event: &mut AuditEvent) {
         return;
     };
     let actor = &mut event.actor;
-    for (key, text) in record.fields {
+    for (key, text) in record.fields() {
         let value = Value {
             bytes: text,
             quoted: false,
         };
-        match *key {
+        match key {
             b"comm" => actor.comm = Some(text),
             b"exe" => actor.exe = Some(text),
             b"tty" => actor.tty = Some(text),
@@ -83,10 +83,8 @@ pub(super) fn describe(event: &mut AuditEvent) {
 /// The operation that a record names, or the one that all records of its type are about.
 fn action<'a>(record: &EventRecord<'a>) -> Option<&'a [u8]> {
     let field = |wanted: &[u8]| {
-        let mut fields = record.fields.iter();
-        fields
-            .find(|(key, _)| *key == wanted)
-            .map(|(_, text)| *text)
+        let mut fields = record.fields();
+        fields.find(|(key, _)| *key == wanted).map(|(_, text)| text)
     };
     let decision = field(b"decision").or_else(|| match field(b"apparmor")? {
         b"DENIED" => Some(&b"denied"[..]),

@@ -1,11 +1,9 @@
 //! Decoded records, and the places of the fields of the last one.
 
-use std::ops::Range;
-
 use bumpalo::Bump;
 
 use crate::{
-    model::{AuditMessage, EventRecord, RecordType},
+    model::{AuditMessage, EventRecord, Fields, Place, RecordType},
     parse::{decode, is_plain, offset},
 };
 
@@ -17,7 +15,7 @@ pub(super) struct Decoded {
     record_type: Option<RecordType>,
     text: Vec<u8>,
     /// The names and values, as parts of the text.
-    fields: Vec<[Range<usize>; 2]>,
+    places: Vec<[Place; 2]>,
 }
 
 impl Decoded {
@@ -29,46 +27,57 @@ impl Decoded {
     ) -> EventRecord<'a> {
         let AuditMessage { record_type, data } = *message;
         if self.record_type == Some(record_type) && self.text == data {
-            let part = |range: &Range<usize>| data.get(range.clone()).unwrap_or_default();
-            let fields = self.fields.iter();
-            let fields = fields.map(|[name, value]| (part(name), part(value)));
-            return EventRecord {
-                record_type,
-                fields: arena.alloc_slice_fill_iter(fields),
-                plain: Some(data),
-            };
+            return self.plain(record_type, data, arena);
         }
         let fields = decode(record_type, data, arena);
-        let is_plain = is_plain(record_type, data);
-        if is_plain {
-            self.keep(record_type, data, fields);
+        if is_plain(record_type, data) && self.keep(record_type, data, fields).is_some() {
+            return self.plain(record_type, data, arena);
         }
         EventRecord {
             record_type,
-            fields,
-            plain: is_plain.then_some(data),
+            fields: Fields::Decoded(fields),
         }
     }
 
-    /// Keeps the fields of a record, if all of them are parts of its text.
-    fn keep(&mut self, record_type: RecordType, text: &[u8], fields: &[(&[u8], &[u8])]) {
-        let place = |part: &[u8]| {
-            let start = offset(part, text);
-            let range = start..start + part.len();
-            (text.get(range.clone()) == Some(part)).then_some(range)
-        };
+    /// The record with the text that is kept.
+    fn plain<'a>(
+        &self,
+        record_type: RecordType,
+        text: &'a [u8],
+        arena: &'a Bump,
+    ) -> EventRecord<'a> {
+        let places = arena.alloc_slice_copy(&self.places);
+        EventRecord {
+            record_type,
+            fields: Fields::Plain { text, places },
+        }
+    }
+
+    /// Keeps the fields of a record. `None` if not all of them are parts of its text.
+    fn keep(
+        &mut self,
+        record_type: RecordType,
+        text: &[u8],
+        fields: &[(&[u8], &[u8])],
+    ) -> Option<()> {
         self.record_type = None;
-        self.fields.clear();
+        self.places.clear();
         for (name, value) in fields {
-            let (Some(name), Some(value)) = (place(name), place(value)) else {
-                return;
-            };
-            self.fields.push([name, value]);
+            self.places.push([place(name, text)?, place(value, text)?]);
         }
         self.record_type = Some(record_type);
         self.text.clear();
         self.text.extend_from_slice(text);
+        Some(())
     }
+}
+
+/// The place of a part of a text. `None` if it is none of it.
+fn place(part: &[u8], text: &[u8]) -> Option<Place> {
+    let start = offset(part, text);
+    let end = start + part.len();
+    let is_part = text.get(start..end) == Some(part);
+    is_part.then_some((u32::try_from(start).ok()?, u32::try_from(end).ok()?))
 }
 
 #[cfg(test)]
@@ -96,9 +105,8 @@ mod tests {
         for (record_type, text) in records {
             let data = text.as_bytes();
             let record = decoded.record(&AuditMessage { record_type, data }, &arena);
-            assert_eq!(record.fields, decode(record_type, data, &arena), "{text}");
-            let is_plain = is_plain(record_type, data);
-            assert_eq!(record.plain, is_plain.then_some(data), "{text}");
+            let fields: Vec<_> = record.fields().collect();
+            assert_eq!(fields, decode(record_type, data, &arena), "{text}");
         }
     }
 }

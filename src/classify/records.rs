@@ -5,7 +5,7 @@ use bumpalo::{Bump, collections::Vec};
 use super::decoded::Decoded;
 use crate::{
     model::{
-        AuditEvent, AuditMessage, AuditMessageGroup, EventKind, EventRecord,
+        AuditEvent, AuditMessage, AuditMessageGroup, EventKind, EventRecord, Fields,
         record_type::{
             AUDIT_CWD, AUDIT_EXECVE, AUDIT_LOGIN, AUDIT_PATH, AUDIT_PROCTITLE, AUDIT_SOCKADDR,
             AUDIT_SYSCALL, AUDIT_URINGOP,
@@ -34,7 +34,7 @@ pub(super) fn of<'a>(
             continue;
         }
         let record = record(&message, decoded, arena);
-        if !record.fields.is_empty() {
+        if record.fields().next().is_some() {
             records.push(record);
         }
     }
@@ -89,7 +89,6 @@ fn record<'a>(
     });
     EventRecord {
         record_type: message.record_type,
-        fields: Vec::from_iter_in(pairs, arena).into_bump_slice(),
-        plain: None,
+        fields: Fields::Decoded(Vec::from_iter_in(pairs, arena).into_bump_slice()),
     }
 }

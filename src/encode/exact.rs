@@ -2,7 +2,7 @@
 
 use super::{
     nested::Nested,
-    text::{self, list, string},
+    text::{self, Field, list, string},
 };
 use crate::model::{AuditEvent, EventRecord, Text};
 
@@ -21,7 +21,7 @@ pub(super) fn exact(event: &AuditEvent, hex: &mut Nested) {
     event.texts_mut(|key, text| match text {
         Text::One(_) => {}
         Text::List(list) => exact_list(key, list.unwrap_or_default(), hex),
-        Text::Map(map) => exact_map(key, map, hex),
+        Text::Map(map) => exact_map(key, map.iter().copied(), hex),
         Text::Records(records) => exact_records(key, records, hex),
     });
 }
@@ -39,8 +39,8 @@ fn exact_list(key: &str, list: &[&[u8]], hex: &mut Nested) {
     });
 }
 
-fn exact_map(key: &str, map: &[(&[u8], &[u8])], hex: &mut Nested) {
-    let mut pairs = map.iter().filter(|(_, text)| is_bad(text)).peekable();
+fn exact_map<'t>(key: &str, map: impl Iterator<Item = Field<'t>>, hex: &mut Nested) {
+    let mut pairs = map.filter(|(_, text)| is_bad(text)).peekable();
     if pairs.peek().is_some() {
         hex.value(key, |out| {
             list(b"{}", pairs, out, |(key, bytes), out| {
@@ -59,7 +59,7 @@ fn exact_records(key: &str, records: &[EventRecord], hex: &mut Nested) {
             let name = records.first().map(|record| record.record_type.to_string());
             hex.object(&name.unwrap_or_default(), |hex| {
                 for (index, record) in records.iter().enumerate() {
-                    exact_map(&index.to_string(), record.fields, hex);
+                    exact_map(&index.to_string(), record.fields(), hex);
                 }
             });
         }

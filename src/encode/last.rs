@@ -179,18 +179,15 @@ impl Last {
         out: &mut Vec<u8>,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
-        let (record_type, plain) = match *records {
-            [
-                EventRecord {
-                    record_type,
-                    plain: Some(plain),
-                    ..
-                },
-            ] => (record_type, plain),
-            _ => return write(out),
-        };
-        let texts = [plain].into_iter();
-        self.record.append(Some(record_type), texts, out, write);
+        if let [record] = records
+            && let Some(plain) = record.plain()
+        {
+            let texts = [plain].into_iter();
+            self.record
+                .append(Some(record.record_type), texts, out, write);
+        } else {
+            write(out);
+        }
     }
 
     /// Appends attributes without the inode as [`Memo::append`] does. Many files share them.
@@ -253,6 +250,7 @@ fn place([dev, mode]: [&[u8]; 2], ouid: Option<u32>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Fields;
 
     #[test]
     fn earlier_lines_do_not_change_the_text_of_a_time() {
@@ -291,11 +289,14 @@ mod tests {
     #[test]
     fn a_record_is_written_anew_when_it_is_another() {
         let (mut last, mut out) = (Last::default(), Vec::new());
-        let mut write = |record_type, plain| {
+        let mut write = |record_type, plain: Option<&[u8]>| {
+            let fields = match plain {
+                Some(text) => Fields::Plain { text, places: &[] },
+                None => Fields::Decoded(&[]),
+            };
             let record = EventRecord {
                 record_type,
-                fields: &[],
-                plain,
+                fields,
             };
             let mut is_new = false;
             out.clear();

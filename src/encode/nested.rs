@@ -1,6 +1,6 @@
 //! Objects within objects, for formats that have them.
 
-use super::text::{self, by_type, list, string};
+use super::text::{self, Field, by_type, list, string};
 use crate::{
     bytes::{Decimal, Integer},
     model::EventRecord,
@@ -88,7 +88,7 @@ impl Nested<'_> {
     pub(super) fn fields(&mut self, key: &str, fields: &[(&[u8], &[u8])]) {
         if !fields.is_empty() {
             self.key(key);
-            readable(fields, self.out);
+            readable(fields.iter().copied(), self.out);
         }
     }
 
@@ -97,7 +97,7 @@ impl Nested<'_> {
         if !records.is_empty() {
             self.key(key);
             by_type(records, self.out, |record, out| {
-                readable(record.fields, out)
+                readable(record.fields(), out)
             });
         }
     }
@@ -131,8 +131,8 @@ impl Nested<'_> {
 }
 
 /// Writes an object of texts. The exact bytes of those that are not UTF-8 are elsewhere in the line.
-fn readable(fields: &[(&[u8], &[u8])], out: &mut Vec<u8>) {
-    list(b"{}", fields.iter(), out, |(key, text), out| {
+fn readable<'t>(fields: impl Iterator<Item = Field<'t>>, out: &mut Vec<u8>) {
+    list(b"{}", fields, out, |(key, text), out| {
         string(key, out);
         out.push(b':');
         string(text, out);

@@ -156,7 +156,7 @@ impl Object<'_> {
     pub(super) fn fields(&mut self, key: &'static Key, map: &[(&[u8], &[u8])]) {
         if !map.is_empty() {
             self.out.extend_from_slice(key.bare);
-            fields(map, self.out);
+            fields(map.iter().copied(), self.out);
         }
     }
 
@@ -168,9 +168,9 @@ impl Object<'_> {
             _ => self.out.extend_from_slice(key.bare),
         }
         last.records(records, self.out, |out| {
-            by_type(records, out, |record, out| match record.plain {
-                Some(_) => plain_fields(record.fields, out),
-                None => fields(record.fields, out),
+            by_type(records, out, |record, out| match record.plain() {
+                Some(_) => plain_fields(record.fields(), out),
+                None => fields(record.fields(), out),
             });
         });
     }

@@ -229,7 +229,7 @@ fn socket(detail: &SocketDetail) -> String {
 /// The fields of records, in one line.
 fn records(records: &[EventRecord]) -> String {
     let mut text = String::new();
-    for (name, value) in records.iter().flat_map(|record| record.fields) {
+    for (name, value) in records.iter().flat_map(|record| record.fields()) {
         let _ = write!(text, "{}={} ", visible(name), visible(value));
     }
     text.truncate(text.trim_end().len());

@@ -3,12 +3,9 @@
 use bumpalo::{Bump, collections::Vec};
 
 use crate::{
-    encode::line,
-    model::{Arena, AuditEvent, EventRecord, Text},
+    encode::{line, text::Field},
+    model::{Arena, AuditEvent, EventRecord, Fields, Text},
 };
-
-/// Names and their texts.
-type Fields<'a> = [(&'a [u8], &'a [u8])];
 
 /// Appends the line of an event, cut to at most `max` bytes, and marked as truncated. Every text is
 /// cut, not only arguments and fields: the kernel bounds most of them, but a log may hold anything.
@@ -57,14 +54,13 @@ fn cut<'a>(event: &mut AuditEvent<'a>, budget: usize, arena: &'a Bump) {
                     Vec::from_iter_in(words, arena).into_bump_slice()
                 });
             }
-            Text::Map(map) => *map = fields(map, &mut left, arena),
+            Text::Map(map) => *map = fields(map.iter().copied(), &mut left, arena),
             Text::Records(records) => {
                 let kept = records.iter().map_while(|record| {
                     left = left.checked_sub(RECORD_BYTES)?;
-                    let fields = fields(record.fields, &mut left, arena);
+                    let fields = fields(record.fields(), &mut left, arena);
                     Some(EventRecord {
-                        fields,
-                        plain: None,
+                        fields: Fields::Decoded(fields),
                         ..*record
                     })
                 });
@@ -78,10 +74,12 @@ fn cut<'a>(event: &mut AuditEvent<'a>, budget: usize, arena: &'a Bump) {
 const RECORD_BYTES: usize = 32;
 
 /// The first fields that fit.
-fn fields<'a>(fields: &Fields<'a>, left: &mut usize, arena: &'a Bump) -> &'a Fields<'a> {
-    let pairs = fields
-        .iter()
-        .map_while(|(key, text)| Some((take(key, left)?, take(text, left)?)));
+fn fields<'a>(
+    fields: impl Iterator<Item = Field<'a>>,
+    left: &mut usize,
+    arena: &'a Bump,
+) -> &'a [Field<'a>] {
+    let pairs = fields.map_while(|(key, text)| Some((take(key, left)?, take(text, left)?)));
     Vec::from_iter_in(pairs, arena).into_bump_slice()
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::{
-    Action, Actor, Arena, Attributes, EventId, EventRecord, Origin, ProcessAction, SocketAction,
-    SocketStatus, Text,
+    Action, Actor, Arena, Attributes, EventId, EventRecord, Fields, Origin, ProcessAction,
+    SocketAction, SocketStatus, Text,
     record_type::{
         AUDIT_ADD_GROUP, AUDIT_ADD_USER, AUDIT_AVC, AUDIT_SERVICE_START, AUDIT_SYSCALL,
         AUDIT_USER_CMD, AUDIT_USER_LOGIN,
@@ -117,8 +117,7 @@ fn fill<'a>(event: &mut AuditEvent<'a>, text: &'a [u8], arena: &'a Arena) -> Vec
                 let record_type = AUDIT_AVC;
                 *records = arena.bump().alloc([EventRecord {
                     record_type,
-                    fields,
-                    plain: None,
+                    fields: Fields::Decoded(fields),
                 }]);
             }
         }
@@ -171,8 +170,7 @@ fn name_texts<'a>(event: &mut AuditEvent<'a>, arena: &'a Arena) -> Vec<&'a str> 
                 let record_type = AUDIT_AVC;
                 *records = arena.bump().alloc([EventRecord {
                     record_type,
-                    fields,
-                    plain: None,
+                    fields: Fields::Decoded(fields),
                 }]);
             }
         }

@@ -7,6 +7,9 @@ use crate::{
     model::EventRecord,
 };
 
+/// A name and its text.
+pub(super) type Field<'t> = (&'t [u8], &'t [u8]);
+
 /// Writes an object with an array for each type of record, whose items `write` writes.
 #[inline(never)]
 pub(super) fn by_type(
@@ -28,8 +31,8 @@ pub(super) fn by_type(
 }
 
 /// Writes an object of texts, each that is not UTF-8 followed by its exact bytes.
-pub(super) fn fields(fields: &[(&[u8], &[u8])], out: &mut Vec<u8>) {
-    list(b"{}", fields.iter(), out, |(key, text), out| {
+pub(super) fn fields<'t>(fields: impl Iterator<Item = Field<'t>>, out: &mut Vec<u8>) {
+    list(b"{}", fields, out, |(key, text), out| {
         if is_plain(key) && is_plain(text) {
             return plain_field(key, text, out);
         }
@@ -45,8 +48,8 @@ pub(super) fn fields(fields: &[(&[u8], &[u8])], out: &mut Vec<u8>) {
 }
 
 /// As [`fields`], of names and texts that need no escaping.
-pub(super) fn plain_fields(fields: &[(&[u8], &[u8])], out: &mut Vec<u8>) {
-    list(b"{}", fields.iter(), out, |(key, text), out| {
+pub(super) fn plain_fields<'t>(fields: impl Iterator<Item = Field<'t>>, out: &mut Vec<u8>) {
+    list(b"{}", fields, out, |(key, text), out| {
         plain_field(key, text, out)
     });
 }

@@ -37,6 +37,7 @@ pub use group::{AuditMessage, AuditMessageGroup, GroupBuilder, Groups};
 pub(crate) use group::{GroupInfo, Span};
 pub use kind::{EventKind, Kinds};
 pub use record::EventRecord;
+pub(crate) use record::{Fields, Place};
 pub use record_type::RecordType;
 pub use repeats::Repeats;
 pub use socket::{SocketAction, SocketDetail, SocketStatus};

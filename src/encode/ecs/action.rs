@@ -35,8 +35,8 @@ fn is_of_apparmor(event: &AuditEvent) -> bool {
         .records
         .iter()
         .filter(|record| record.record_type == AUDIT_AVC);
-    avc.flat_map(|record| record.fields)
-        .any(|(key, _)| *key == b"apparmor")
+    avc.flat_map(|record| record.fields())
+        .any(|(key, _)| key == b"apparmor")
 }
 
 /// The words of auditbeat for calls (go-libaudit, `aucoalesce/normalizations.yaml`).

@@ -155,7 +155,7 @@ fn has_endpoint(event: &AuditEvent) -> bool {
 pub(super) fn module<'a>(event: &AuditEvent<'a>) -> Option<&'a [u8]> {
     let mut records = event.records.iter();
     let record = records.find(|record| record.record_type == AUDIT_KERN_MODULE)?;
-    let name = record.fields.iter().find(|(key, _)| *key == b"name")?;
+    let name = record.fields().find(|(key, _)| *key == b"name")?;
     Some(name.1)
 }
 
