@@ -349,6 +349,9 @@ impl Reassembler {
         {
             return Some(index);
         }
+        if self.open.is_empty() {
+            return None;
+        }
         let is_it = |index: &usize| self.slots[*index].key == key;
         let index = *self.open.find(self.hasher.hash_one(key), is_it)?;
         self.list_last();

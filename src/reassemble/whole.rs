@@ -5,7 +5,11 @@ use super::{
     progress::{Kept, Progress},
     slot::RECORD_COST_BYTES,
 };
-use crate::model::{Entry, GroupInfo, Groups, Span, record_type::AUDIT_EOE, slice};
+use crate::model::{
+    Entry, GroupInfo, Groups, Span,
+    record_type::{AUDIT_EOE, AUDIT_PROCTITLE, AUDIT_URINGOP},
+    slice,
+};
 
 /// A whole event. It never is in flight, so it needs no slot and no deadline.
 #[derive(Debug)]
@@ -37,6 +41,14 @@ impl<'a> Whole<'a> {
         let first = records
             .first()
             .filter(|first| !first.record_type.is_single())?;
+        let is_whole = if has_end {
+            !config.ends_at_proctitle || !may_end_early(records)
+        } else {
+            config.ends_at_proctitle && ends_with_last(records, kept, buffer)
+        };
+        if !is_whole {
+            return None;
+        }
         let mut whole = Whole {
             records,
             has_end,
@@ -44,20 +56,15 @@ impl<'a> Whole<'a> {
             relayed: false,
             cost: first.node.len(),
         };
-        let (mut progress, mut is_ended) = (Progress::default(), false);
         for record in records {
-            let record_type = record.record_type;
-            if is_ended || record_type == AUDIT_EOE || !config.keeps(record_type) {
+            if record.record_type == AUDIT_EOE || !config.keeps(record.record_type) {
                 return None;
             }
             whole.truncated |= record.cut;
             whole.relayed |= record.relayed;
             whole.cost += record.body.len() + RECORD_COST_BYTES;
-            let body = || slice(buffer, &record.body);
-            is_ended = config.ends_at_proctitle && progress.ends(record_type, body, kept);
         }
-        let is_whole = has_end || is_ended;
-        (is_whole && whole.cost <= config.max_event_bytes).then_some(whole)
+        (whole.cost <= config.max_event_bytes).then_some(whole)
     }
 
     /// A record that is an event by itself.
@@ -92,4 +99,21 @@ impl<'a> Whole<'a> {
             range: record.body.clone(),
         }));
     }
+}
+
+/// Whether a record before the last could end the event in a log. The kernel writes the title last,
+/// so mostly none could, which is known without reading how many names are announced.
+fn may_end_early(records: &[Entry]) -> bool {
+    let could_end = |record: &Entry| matches!(record.record_type, AUDIT_PROCTITLE | AUDIT_URINGOP);
+    records.iter().rev().skip(1).any(could_end)
+}
+
+/// Whether the last of the records, and none before it, ends the event in a log.
+fn ends_with_last(records: &[Entry], kept: Kept, buffer: &[u8]) -> bool {
+    let mut progress = Progress::default();
+    let mut ends = records.iter().map(|record| {
+        let body = || slice(buffer, &record.body);
+        progress.ends(record.record_type, body, kept)
+    });
+    ends.position(|is_end| is_end) == records.len().checked_sub(1)
 }
