@@ -1,5 +1,7 @@
 //! Formats integers in decimal.
 
+use super::append;
+
 /// An integer that can be formatted as [`Decimal`].
 pub(crate) trait Integer: Copy {
     /// Whether the number is negative, and its absolute value.
@@ -51,16 +53,22 @@ impl Decimal {
     /// Appends a number to a text.
     #[inline(always)]
     pub(crate) fn append(number: impl Integer, out: &mut Vec<u8>) {
+        Decimal::append_behind(b"", number, out);
+    }
+
+    /// Appends a text, and a number behind it.
+    #[inline(always)]
+    pub(crate) fn append_behind(text: &[u8], number: impl Integer, out: &mut Vec<u8>) {
         match number.parts() {
             (false, short @ ..100_000_000) => {
                 let (word, length) = digits(short);
-                let end = out.len() + length;
+                let end = out.len() + text.len() + length;
                 // Eight bytes at once need no call, unlike their first few.
-                out.extend_from_slice(&word);
+                append([text, &word], out);
                 out.truncate(end);
             }
             (is_negative, rest) => {
-                out.extend_from_slice(Decimal::long(is_negative, rest).as_bytes());
+                append([text, Decimal::long(is_negative, rest).as_bytes()], out);
             }
         }
     }

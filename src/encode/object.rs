@@ -42,22 +42,15 @@ pub(super) struct Object<'a> {
 impl Object<'_> {
     #[inline(always)]
     pub(super) fn number(&mut self, key: &'static Key, number: impl Integer) {
-        self.out.extend_from_slice(key.bare);
-        Decimal::append(number, self.out);
+        Decimal::append_behind(key.bare, number, self.out);
     }
 
     /// An id. Most are 0 or unset.
     #[inline(always)]
     pub(super) fn id(&mut self, key: &'static Key, id: u32) {
         match id {
-            0..=9 => {
-                self.out.extend_from_slice(key.bare);
-                self.out.push(b'0' + id as u8);
-            }
-            Identity::UNSET => {
-                self.out.extend_from_slice(key.bare);
-                self.out.extend_from_slice(b"4294967295");
-            }
+            0..=9 => append([key.bare, &[b'0' + id as u8]], self.out),
+            Identity::UNSET => append([key.bare, b"4294967295"], self.out),
             id => self.number(key, id),
         }
     }
@@ -102,8 +95,7 @@ impl Object<'_> {
     /// A number as text.
     #[inline(always)]
     pub(super) fn quoted(&mut self, key: &'static Key, number: impl Integer) {
-        self.out.extend_from_slice(key.quoted);
-        Decimal::append(number, self.out);
+        Decimal::append_behind(key.quoted, number, self.out);
         self.out.push(b'"');
     }
 
