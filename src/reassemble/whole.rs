@@ -41,10 +41,10 @@ impl<'a> Whole<'a> {
         let first = records
             .first()
             .filter(|first| !first.record_type.is_single())?;
-        let is_whole = if has_end {
-            !config.ends_at_proctitle || !may_end_early(records)
-        } else {
-            config.ends_at_proctitle && ends_with_last(records, kept, buffer)
+        let is_whole = match config.ends_at_proctitle {
+            true if has_end => !might_end_early(records),
+            true => ends_with_last(records, kept, buffer),
+            false => has_end,
         };
         if !is_whole {
             return None;
@@ -101,15 +101,23 @@ impl<'a> Whole<'a> {
     }
 }
 
-/// Whether a record before the last could end the event in a log. The kernel writes the title last,
-/// so mostly none could, which is known without reading how many names are announced.
-fn may_end_early(records: &[Entry]) -> bool {
-    let could_end = |record: &Entry| matches!(record.record_type, AUDIT_PROCTITLE | AUDIT_URINGOP);
-    records.iter().rev().skip(1).any(could_end)
+/// Whether an event in a log can end once it has this record: its title, or the record of an
+/// io_uring operation, whose event has no title. Without either, an event has not ended, and the
+/// names that it announces need not be counted.
+fn lets_end(record: &Entry) -> bool {
+    matches!(record.record_type, AUDIT_PROCTITLE | AUDIT_URINGOP)
+}
+
+/// Whether the event might end in a log before the last of its records.
+fn might_end_early(records: &[Entry]) -> bool {
+    records.iter().rev().skip(1).any(lets_end)
 }
 
 /// Whether the last of the records, and none before it, ends the event in a log.
 fn ends_with_last(records: &[Entry], kept: Kept, buffer: &[u8]) -> bool {
+    if !records.iter().any(lets_end) {
+        return false;
+    }
     let mut progress = Progress::default();
     let mut ends = records.iter().map(|record| {
         let body = || slice(buffer, &record.body);

@@ -1,78 +1,63 @@
 //! Records that arrive together.
 
-use proptest::prelude::*;
+use proptest::{prelude::*, sample::select};
 
 use super::*;
 use crate::model::AuditMessageGroup;
 
-/// A record of one of three events, of any type, with texts that announce names.
-fn any_record() -> impl Strategy<Value = Record<'static>> {
-    let types = std::vec![
-        AUDIT_SYSCALL,
-        AUDIT_CWD,
-        AUDIT_PATH,
-        AUDIT_EXECVE,
-        AUDIT_URINGOP,
-        AUDIT_LOGIN,
-        AUDIT_USER_LOGIN,
-        AUDIT_PROCTITLE,
-        AUDIT_EOE,
-    ];
-    let bodies = std::vec![
-        "arch=c000003e syscall=59 success=yes exit=0 items=1 ppid=1",
-        "arch=c000003e syscall=2 success=yes exit=3 items=1 ppid=1",
-        "uring_op=18 success=yes exit=3 items=0 ppid=1",
-        "item=0 name=\"/a\"",
-        "",
-    ];
-    let (types, bodies) = (prop::sample::select(types), prop::sample::select(bodies));
-    let marks = prop::bool::weighted(0.05);
-    (1..4u32, types, bodies, marks, marks).prop_map(|(serial, record_type, body, cut, relayed)| {
-        Record {
+/// The types of records of one event, as the kernel orders them, or a part of them.
+const ORDERS: [&[RecordType]; 6] = [
+    &[AUDIT_SYSCALL, AUDIT_CWD, AUDIT_PATH, AUDIT_PROCTITLE],
+    &[AUDIT_SYSCALL, AUDIT_EXECVE, AUDIT_PATH, AUDIT_PROCTITLE],
+    &[AUDIT_SYSCALL, AUDIT_PROCTITLE],
+    &[AUDIT_URINGOP, AUDIT_PATH],
+    &[AUDIT_USER_LOGIN],
+    &[],
+];
+
+/// The types of records that may follow.
+const OTHERS: [RecordType; 6] = [
+    AUDIT_PATH,
+    AUDIT_SYSCALL,
+    AUDIT_LOGIN,
+    AUDIT_USER_LOGIN,
+    AUDIT_PROCTITLE,
+    AUDIT_EOE,
+];
+
+/// Bodies of SYSCALL and URINGOP records.
+const BODIES: [&str; 4] = [
+    "arch=c000003e syscall=59 success=yes exit=0 items=1 ppid=1",
+    "arch=c000003e syscall=59 success=no exit=-2 items=0 ppid=1",
+    "arch=c000003e syscall=2 success=yes exit=3 items=2 ppid=1",
+    "",
+];
+
+/// The records of an event, in a row.
+fn any_event() -> impl Strategy<Value = Vec<Record<'static>>> {
+    let others = prop::collection::vec(select(&OTHERS), 0..3);
+    let is_odd = prop::bool::weighted(0.1);
+    let parts = (0..3u32, select(&ORDERS), others, any::<bool>());
+    (parts, select(&BODIES), is_odd, is_odd).prop_map(|(parts, body, cut, relayed)| {
+        let (serial, order, others, has_end) = parts;
+        let types = order.iter().chain(&others).copied();
+        let types = types.chain(has_end.then_some(AUDIT_EOE));
+        let record = |record_type| Record {
             cut,
             relayed,
             ..record(serial, record_type, body.as_bytes())
-        }
+        };
+        types.map(record).collect()
     })
-}
-
-/// Several whole events and parts of others, as the kernel orders their records.
-fn any_records() -> impl Strategy<Value = Vec<Record<'static>>> {
-    let shape = prop::sample::select(std::vec![
-        &[
-            AUDIT_SYSCALL,
-            AUDIT_CWD,
-            AUDIT_PATH,
-            AUDIT_PROCTITLE,
-            AUDIT_EOE
-        ][..],
-        &[
-            AUDIT_SYSCALL,
-            AUDIT_EXECVE,
-            AUDIT_CWD,
-            AUDIT_PATH,
-            AUDIT_PROCTITLE
-        ],
-        &[AUDIT_URINGOP, AUDIT_PATH, AUDIT_EOE],
-        &[AUDIT_USER_LOGIN],
-        &[],
-    ]);
-    prop::collection::vec((shape, prop::collection::vec(any_record(), 0..3)), 1..12).prop_map(
-        |events| {
-            let mut records = Vec::new();
-            for (serial, (shape, others)) in (0..).zip(events) {
-                let call = b"arch=c000003e syscall=59 success=yes exit=0 items=1 ppid=1";
-                records.extend(shape.iter().map(|kind| record(serial % 4, *kind, call)));
-                records.extend(others);
-            }
-            records
-        },
-    )
 }
 
 /// All events of the records, with their marks, and the counters, if runs are taken as they come or
 /// if each record is a run.
-fn events(config: &ReassemblyConfig, records: &[Record<'_>], has_runs: bool) -> (String, Tally) {
+fn reassembled(
+    config: &ReassemblyConfig,
+    records: &[Record<'_>],
+    has_runs: bool,
+) -> (String, Tally) {
     let mut reassembler = Reassembler::new(config.clone());
     for run in records.chunk_by(|one, next| has_runs && one.id == next.id) {
         let run: Vec<Entry> = run.iter().map(|r| reassembler.store(*r)).collect();
@@ -91,13 +76,14 @@ fn events(config: &ReassemblyConfig, records: &[Record<'_>], has_runs: bool) -> 
 proptest! {
     #[test]
     fn records_in_one_run_make_the_events_that_they_make_one_by_one(
-        records in any_records(),
+        events in prop::collection::vec(any_event(), 1..12),
         ends_at_proctitle in any::<bool>(),
         is_narrow in any::<bool>(),
         max_events in 1..4usize,
-        max_bytes in 300..1000usize,
-        max_event_bytes in 100..1000usize,
+        max_bytes in 300..2000usize,
+        max_event_bytes in 100..2000usize,
     ) {
+        let records = events.concat();
         let config = ReassemblyConfig {
             ends_at_proctitle,
             max: if is_narrow { AUDIT_PATH } else { AUDIT_AVC },
@@ -106,6 +92,7 @@ proptest! {
             max_event_bytes,
             ..config()
         };
-        prop_assert_eq!(events(&config, &records, true), events(&config, &records, false));
+        let in_runs = reassembled(&config, &records, true);
+        prop_assert_eq!(in_runs, reassembled(&config, &records, false));
     }
 }
