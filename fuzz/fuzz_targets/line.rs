@@ -29,6 +29,10 @@ struct Input<'a> {
 
 fuzz_target!(|input: Input| {
     let log = input.log.get(..PIPE_BYTES).unwrap_or(input.log);
+    // Compressed input is read until its end, which comes only after the first records are awaited.
+    if matches!(log, [0x1f | 0x28 | 0xfd, ..]) {
+        return;
+    }
     let whole = events(&[log]);
     check_lines(&whole.lines);
     for line in check_lines(&whole.short) {
