@@ -28,8 +28,7 @@ impl Alarm {
 
     /// Rings after this time at the latest and after half of it at the earliest, unless it is set
     /// again or cleared before. Often this takes no system call.
-    pub(crate) fn set(&self, after: Duration) {
-        let now = Instant::now();
+    pub(crate) fn set(&self, now: Instant, after: Duration) {
         let mut at = self.at();
         let rings = now + after / 2..=now + after;
         if at.is_none_or(|at| !rings.contains(&at)) {
@@ -79,10 +78,10 @@ mod tests {
     fn it_rings_when_the_time_has_passed_or_at_once() {
         let alarm = Alarm::new().unwrap();
         let start = Instant::now();
-        alarm.set(Duration::from_millis(20));
+        alarm.set(start, Duration::from_millis(20));
         alarm.wait().unwrap();
         assert!(start.elapsed() >= Duration::from_millis(20));
-        alarm.set(Duration::from_millis(1));
+        alarm.set(Instant::now(), Duration::from_millis(1));
         alarm.wait().unwrap();
         thread::scope(|scope| {
             let waits = scope.spawn(|| alarm.wait());
@@ -94,17 +93,16 @@ mod tests {
     #[test]
     fn a_setting_is_kept_if_it_rings_after_half_of_the_time_and_before_all_of_it() {
         let alarm = Alarm::new().unwrap();
-        let hour = Duration::from_secs(3600);
-        let set = |after| {
-            alarm.set(after);
-            *alarm.at()
+        let (now, hour) = (Instant::now(), Duration::from_secs(3600));
+        let set = |passed, after| {
+            alarm.set(now + passed, after);
+            alarm.at().unwrap() - now
         };
-        let first = set(hour);
-        assert_eq!(set(hour * 3 / 2), first);
-        let second = set(hour * 3);
-        assert!(second > first);
-        assert!(set(hour) < second);
-        set(Duration::from_millis(1));
+        assert_eq!(set(Duration::ZERO, hour), hour);
+        assert_eq!(set(hour / 2, hour), hour, "half of it is left");
+        assert_eq!(set(hour * 2 / 3, hour), hour * 5 / 3);
+        assert_eq!(set(hour, hour / 2), hour * 3 / 2, "it would ring too late");
+        set(Duration::ZERO, Duration::from_millis(1));
         alarm.wait().unwrap();
     }
 
@@ -112,9 +110,9 @@ mod tests {
     fn a_later_setting_replaces_an_earlier_one() {
         let alarm = Alarm::new().unwrap();
         let start = Instant::now();
-        alarm.set(Duration::from_millis(1));
+        alarm.set(start, Duration::from_millis(1));
         alarm.clear();
-        alarm.set(Duration::from_millis(30));
+        alarm.set(start, Duration::from_millis(30));
         alarm.wait().unwrap();
         assert!(start.elapsed() >= Duration::from_millis(30));
     }

@@ -8,8 +8,9 @@
 //! thread reads, and events go through the queue. It gives its turn back when the marshaller thread
 //! has handled all events and few records come again.
 //!
-//! To clear the alarm takes a system call, and to set it another. So it stays set during a wait that
-//! will probably be short: it is set again before it would ring.
+//! To clear the alarm and to set it again takes two system calls. So it stays set during a wait if the
+//! one before was short, and is usually put off before it rings. If it does ring during a wait, the
+//! reader thread goes back to sleep.
 //!
 //! The first turn is the reader thread's. It never gives it up for a log, which has no patience.
 
@@ -29,7 +30,7 @@ use crate::{error::Error, model::Groups};
 pub(super) struct Turns {
     /// Empty once the reader thread has ended.
     reading: Mutex<Option<Reading>>,
-    /// Whether the marshaller thread reads, so that the alarm means nothing.
+    /// Whether the marshaller thread reads. Meanwhile the reader thread ignores the alarm.
     reads_directly: AtomicBool,
     /// Wakes the reader thread.
     alarm: Alarm,
@@ -78,7 +79,7 @@ impl Turns {
             }
             if let Some(patience) = patience {
                 reading.is_given = true;
-                self.alarm.set(patience);
+                self.alarm.set(Instant::now(), patience);
                 drop(turn);
                 self.bell.ring();
                 return None;
@@ -109,7 +110,7 @@ impl Turns {
         reading.is_given = patience.is_some();
         drop(turn);
         match patience {
-            Some(patience) => self.alarm.set(patience),
+            Some(patience) => self.alarm.set(Instant::now(), patience),
             None => self.alarm.ring(),
         }
         Some(has_news)
@@ -135,8 +136,10 @@ impl Turns {
         has_news == Some(true)
     }
 
-    /// Lets the reader thread read.
+    /// Lets the reader thread read. Call this in the marshaller thread, which does not read then, even
+    /// if a panic has ended its reading.
     pub(super) fn wake(&self) {
+        self.reads_directly.store(false, Ordering::Release);
         self.alarm.ring();
     }
 

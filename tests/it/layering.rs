@@ -81,7 +81,6 @@ const ALONE: &[(&str, &[&str])] = &[
     (
         "Instant::now",
         &[
-            "reader/alarm.rs",
             "reader/bell.rs",
             "reader/reading.rs",
             "reader/turns.rs",

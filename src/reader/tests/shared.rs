@@ -3,6 +3,7 @@
 use std::{
     io::{PipeReader, PipeWriter, Read},
     os::fd::AsFd,
+    panic,
     sync::mpsc::{Receiver, Sender, channel},
     thread::ThreadId,
 };
@@ -12,6 +13,9 @@ use crate::{source::Stop, sys};
 
 /// So long that the alarm does not ring.
 const LONG: Duration = Duration::from_secs(3600);
+
+/// Makes the source panic.
+const BROKEN: u8 = 1;
 
 /// A source with an event for each byte of a pipe.
 struct Calm {
@@ -34,7 +38,9 @@ impl Source for Calm {
             return Ok(Fill::End);
         }
         if is_readable {
-            self.bytes.read_exact(&mut [0]).expect("there is a byte");
+            let mut byte = [0];
+            self.bytes.read_exact(&mut byte).expect("there is a byte");
+            assert_ne!(byte, [BROKEN], "the source is broken");
             self.serial += 1;
             let id = EventId {
                 serial: self.serial,
@@ -199,6 +205,15 @@ fn a_deadline_ends_the_wait_of_a_thread_that_reads() {
     let step = setting.reader.step(Some(until));
     assert!(matches!(step, Ok(Step::Interrupted)));
     assert!(Instant::now() >= until);
+}
+
+#[test]
+fn a_reader_ends_after_a_panic_while_this_thread_read() {
+    let mut setting = Setting::with_turn_here(LONG);
+    setting.bytes.write_all(&[BROKEN]).expect("there is room");
+    let read = panic::catch_unwind(panic::AssertUnwindSafe(|| setting.next()));
+    read.expect_err("the source is broken");
+    setting.reader.finish().expect("the source is told to stop");
 }
 
 #[test]
