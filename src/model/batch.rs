@@ -117,8 +117,8 @@ impl Batch {
         })
     }
 
-    /// The records as places in the buffer, in runs: those with the same stamp, one behind the
-    /// other. A record with the name of a node is a run by itself.
+    /// The records as places in the buffer, in runs of consecutive records with the same stamp.
+    /// A record with the name of a node is a run by itself.
     pub(crate) fn runs(&self) -> impl Iterator<Item = &[Entry]> {
         self.entries
             .chunk_by(|one, next| one.id == next.id && one.node.is_empty() && next.node.is_empty())

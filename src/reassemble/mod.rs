@@ -164,8 +164,8 @@ impl Reassembler {
         slice(&self.groups.bytes, range)
     }
 
-    /// Adds a run of records: one behind the other, with the same stamp and node. They are stored
-    /// in the buffer. Unlike [`push`](Self::push), expires no events.
+    /// Adds a run: consecutive records with the same stamp and node, which are stored in the buffer.
+    /// Unlike [`push`](Self::push), expires no events.
     pub(crate) fn take(&mut self, now: Millis, run: &[Entry]) {
         let Some(first) = run.first() else { return };
         self.tally.records += run.len() as u64;

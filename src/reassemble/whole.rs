@@ -11,7 +11,7 @@ use crate::model::{
     slice,
 };
 
-/// A whole event. It never is in flight, so it needs no slot and no deadline.
+/// A whole event. It is never in flight, so it needs no slot and no deadline.
 #[derive(Debug)]
 pub(super) struct Whole<'a> {
     records: &'a [Entry],

@@ -236,7 +236,7 @@ impl NetlinkClient {
 
     /// Whether this process may query the kernel's state and list its rules, which needs
     /// CAP_AUDIT_CONTROL. Unlike [`status`](Self::status) and [`rules`](Self::rules), this does
-    /// not wait for a thread of the kernel to answer: the acknowledgement tells it.
+    /// not wait for a thread of the kernel to answer: the acknowledgement is enough.
     pub fn may_ask(&mut self) -> bool {
         self.request(AUDIT_GET.0, &[]).is_ok()
     }
