@@ -110,19 +110,20 @@ fn start_log(args: &Args, progress: &Progress) {
 /// signals, the reader thread reads, and the marshaller thread does the rest.
 fn run(args: &Args, mut progress: Progress) -> Result<()> {
     let confinement = args.confinement()?;
-    // Before anything is opened that the inspector must not inherit.
+    // Before anything is opened that other processes must not inherit. The first line waits for the
+    // one that reads directories, and then for the scanner, so they are started in this order.
+    let mut trees = Trees::start(args, &confinement)?;
+    let mut scanner = args
+        .reads_processes()
+        .then(|| Scanner::start(confinement.user.as_ref(), confinement.filters))
+        .transpose()?;
     let host: Box<dyn Host + Send> = if args.is_live() {
         let user = confinement.user.as_ref();
         Box::new(Inspector::start(user, confinement.filters)?)
     } else {
         Box::new(Absent)
     };
-    let scanner = args
-        .reads_processes()
-        .then(|| Scanner::start(confinement.user.as_ref(), confinement.filters))
-        .transpose()?;
     let dropper = confinement.as_user(|| Dropper::start(args))?;
-    let mut trees = Trees::start(args, &confinement)?;
     if let Some(file) = &args.prime_snapshot {
         return Ok(trees.save(file)?);
     }
@@ -138,7 +139,7 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
     let input = open(args, stop, &confinement, &mut progress)?;
     let mut classifier = Classifier::new(host).with_kinds(args.kinds());
     // With the source open: what happens meanwhile waits in it.
-    trees.prime(&mut classifier, input.rules());
+    prime(&mut trees, scanner.as_mut(), &mut classifier, input.rules());
     let mut marshaller = Marshaller::new(args, classifier, scanner, dropper, trees, sink, progress);
     // Before any other thread starts: privileges are per thread.
     marshaller.confined(confinement.enter()?);
@@ -171,6 +172,30 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
             Err(panic) => std::panic::resume_unwind(panic),
         }
     })
+}
+
+/// Processes are listed again if they were listed longer ago than this.
+const RECENTLY: Duration = Duration::from_millis(20);
+
+/// Reads the names in the trees that are to be known. Meanwhile the scanner lists the processes that
+/// are there.
+fn prime(
+    trees: &mut Trees,
+    mut scanner: Option<&mut Scanner>,
+    classifier: &mut Classifier,
+    rules: Option<&Rules>,
+) {
+    let listed = Instant::now();
+    if let Some(scanner) = &mut scanner {
+        scanner.list();
+    }
+    trees.prime(classifier, rules);
+    // Processes that have begun while many names were read are to be known too.
+    if let Some(scanner) = scanner
+        && listed.elapsed() > RECENTLY
+    {
+        scanner.list();
+    }
 }
 
 /// Wakes the main thread when the marshaller thread ends, even by a panic.

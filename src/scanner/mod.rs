@@ -37,6 +37,8 @@ pub struct Scanner {
     child: Option<Child>,
     buffer: Vec<u8>,
     state: State,
+    /// How often the pids were asked for and have not come yet.
+    lists: usize,
     /// The pids of the processes that are not read yet.
     unread: HashSet<u32>,
 }
@@ -88,12 +90,15 @@ impl Scanner {
             child,
             buffer: vec![0; MESSAGE_BYTES],
             state: State::Listing,
+            lists: 0,
             unread: HashSet::new(),
         })
     }
 
-    /// Has the pids listed: processes that are there now will be found, and later ones will not.
+    /// Has the pids listed: processes that are there now will be found, and later ones will not. This
+    /// can be called again until the first process is asked for.
     pub fn list(&mut self) {
+        self.lists += 1;
         let asked = self.ask(Question::Pids);
         self.note(asked);
     }
@@ -116,7 +121,10 @@ impl Scanner {
         match Part::read(message).ok_or(io::ErrorKind::UnexpectedEof)? {
             Part::Pids(pids) => {
                 self.unread = pids.into_iter().collect();
-                self.state = State::Ready;
+                self.lists = self.lists.saturating_sub(1);
+                if self.lists == 0 {
+                    self.state = State::Ready;
+                }
             }
             Part::Found(found) => {
                 self.unread.remove(&found.pid);
@@ -249,6 +257,21 @@ mod tests {
         scanner.find(later.id(), &mut |_| panic!("it is new"));
         later.kill().unwrap();
         later.wait().unwrap();
+    }
+
+    #[test]
+    fn the_last_of_two_lists_counts() {
+        let (ours, its) = helper::pair().unwrap();
+        thread::spawn(move || Scan::new(&its).serve());
+        let mut scanner = Scanner::connected(ours, None).unwrap();
+        scanner.list();
+        let mut between = cat();
+        scanner.list();
+        let mut found = Vec::new();
+        scanner.find(between.id(), &mut |process| found.push(process.pid));
+        assert_eq!(found.last(), Some(&between.id()));
+        between.kill().unwrap();
+        between.wait().unwrap();
     }
 
     #[test]

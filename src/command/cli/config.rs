@@ -159,7 +159,7 @@ impl Args {
         enricher
     }
 
-    /// Starts to read the processes that are there now, and to ask for others later. `now` is the
+    /// Starts to read the processes that were listed, and to ask for others later. `now` is the
     /// time.
     pub(crate) fn read_processes(&self, scanner: Scanner, now: Timestamp, enricher: &mut Enricher) {
         let Some(start) = Start::of_this_system(now, self.census(scanner)) else {
@@ -172,9 +172,8 @@ impl Args {
         enricher.start(start);
     }
 
-    /// The processes that a scanner reads from now on.
-    fn census(&self, mut scanner: Scanner) -> Box<dyn Census + Send> {
-        scanner.list();
+    /// The processes that a scanner reads.
+    fn census(&self, scanner: Scanner) -> Box<dyn Census + Send> {
         match self.redactor() {
             Some(redactor) => Box::new(Redacted::new(scanner, redactor)),
             None => Box::new(scanner),

@@ -132,7 +132,7 @@ impl Daemon {
 
     /// The process id of one of its inspectors.
     pub(crate) fn inspector(&self) -> u32 {
-        *self.helpers().first().expect("it has started")
+        *self.helpers().last().expect("they have started")
     }
 
     /// The process ids of its inspectors and of the process that reads directories.
