@@ -46,6 +46,13 @@ impl Decimal {
                 let start = 0;
                 Decimal { text, start, end }
             }
+            (false, middle @ ..10_000_000_000_000_000) => {
+                let (word, end) = many_digits(middle);
+                let mut text = [0; 20];
+                text[..16].copy_from_slice(&word);
+                let start = 0;
+                Decimal { text, start, end }
+            }
             (is_negative, rest) => Decimal::long(is_negative, rest),
         }
     }
@@ -64,6 +71,13 @@ impl Decimal {
                 let (word, length) = digits(short);
                 let end = out.len() + text.len() + length;
                 // Eight bytes at once need no call, unlike their first few.
+                append([text, &word], out);
+                out.truncate(end);
+            }
+            // Such as a time in milliseconds.
+            (false, middle @ ..10_000_000_000_000_000) => {
+                let (word, length) = many_digits(middle);
+                let end = out.len() + text.len() + length;
                 append([text, &word], out);
                 out.truncate(end);
             }
@@ -107,17 +121,36 @@ impl Decimal {
 /// first one in front, and how many they are.
 #[inline(always)]
 fn digits(number: u64) -> ([u8; 8], usize) {
+    let digits = spread(number);
+    // Counts leading zeros, but not the last digit.
+    let zeros = (digits | 1 << 56).trailing_zeros() / 8;
+    let word = (digits | ZEROS) >> (8 * zeros);
+    (word.to_le_bytes(), 8 - zeros as usize)
+}
+
+/// As [`digits`], of a number with nine to sixteen digits.
+#[inline(never)]
+fn many_digits(number: u64) -> ([u8; 16], usize) {
+    let (high, length) = digits(number / 100_000_000);
+    let low = spread(number % 100_000_000) | ZEROS;
+    let high = u128::from(u64::from_le_bytes(high));
+    let word = high | u128::from(low) << (8 * length);
+    (word.to_le_bytes(), length + 8)
+}
+
+/// The digit `0` in each byte.
+const ZEROS: u64 = u64::from_ne_bytes([b'0'; 8]);
+
+/// The values of eight digits, the first one in the lowest byte.
+#[inline(always)]
+fn spread(number: u64) -> u64 {
     // Splits the number into halves, pairs and digits, with the first digit in the lowest byte.
     // Each multiplication and shift divides by 100 or 10, exactly for values of that size.
     let fours = (number / 10_000) | ((number % 10_000) << 32);
     let high = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
     let pairs = high | (fours - 100 * high) << 16;
     let high = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
-    let digits = high | (pairs - 10 * high) << 8;
-    // Counts leading zeros, but not the last digit.
-    let zeros = (digits | 1 << 56).trailing_zeros() / 8;
-    let word = (digits | u64::from_ne_bytes([b'0'; 8])) >> (8 * zeros);
-    (word.to_le_bytes(), 8 - zeros as usize)
+    high | (pairs - 10 * high) << 8
 }
 
 /// `00` to `99`.
@@ -152,6 +185,8 @@ mod tests {
         };
         (-12_000..=12_000).for_each(check);
         (0..100_000_000).step_by(9_973).for_each(check);
+        let spread = |n: i64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64) >> (n % 40);
+        (1..=100_000).map(spread).for_each(check);
         for power in 0..64 {
             (-2..=2).for_each(|near| check((1i64 << power).wrapping_add(near)));
         }

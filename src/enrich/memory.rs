@@ -144,8 +144,14 @@ fn cgroup(life: &Life, pid: u32, cgroups: &dyn Cgroups, live: Option<Live>) -> O
 
 /// Whether an event changes what is recorded, other than to record more.
 fn changes_rules(group: &AuditMessageGroup<'_>) -> bool {
-    let mut messages = group.messages();
-    messages.any(|message| {
+    // Nearly all events have no such record, and their texts are not looked at.
+    if !group
+        .record_types()
+        .any(|record_type| record_type == AUDIT_CONFIG_CHANGE)
+    {
+        return false;
+    }
+    group.messages().any(|message| {
         let is_change = message.record_type == AUDIT_CONFIG_CHANGE;
         is_change && memchr::memmem::find(message.data, b"op=add_rule").is_none()
     })

@@ -27,10 +27,10 @@ mod table;
 
 use std::fmt;
 
-use bumpalo::{Bump, collections::Vec as ArenaVec};
+use bumpalo::Bump;
 
 use crate::{
-    bytes::Decimal,
+    bytes::{Decimal, append},
     model::{Arena, AuditEvent, AuditMessageGroup, Detail, Identity, Parent, Timestamp, Who},
     parse::Facts,
     resolve::Memories,
@@ -46,6 +46,7 @@ use processes::{Live, Processes, Subject};
 pub use sessions::{OpenSession, open_sessions};
 #[cfg(feature = "confine")]
 pub(crate) use system::Proc;
+use table::Texts;
 
 /// Bytes of what is remembered of all hosts, about. Small hosts take half as much again, for the
 /// allocator's own use.
@@ -257,7 +258,7 @@ impl Enricher {
         if self.keys.has(Key::Names)
             && let Some(event) = event
         {
-            let (ids, owners) = (&event.actor.ids, owners(event));
+            let (ids, owners) = (&event.actor.ids, || owners(event));
             memory.names.observe(group, facts, ids, owners);
         }
         if self.keys.need_processes() {
@@ -283,17 +284,22 @@ impl Enricher {
     /// The context of the event that was observed last.
     pub fn who<'a>(&'a self, arena: &'a Arena) -> Who<'a> {
         let mut who = Who::default();
+        self.add_to(&mut who, arena);
+        who
+    }
+
+    /// Adds what is known of the event that was observed last to a context without any facts.
+    pub fn add_to<'a>(&'a self, who: &mut Who<'a>, arena: &'a Arena) {
         let Some(memory) = self.memories.known(&self.last.node) else {
-            return who;
+            return;
         };
-        self.process(&memory.processes, &mut who, arena.bump());
+        self.process(&memory.processes, who, arena.bump());
         if self.keys.has(Key::Names) {
             who.names = memory.names.of_last(arena.bump());
         }
         if self.keys.has(Key::Login) {
             who.login = memory.logins.of(self.last.session, self.last.time);
         }
-        who
     }
 
     /// Adds what is known of the process.
@@ -304,15 +310,13 @@ impl Enricher {
         if self.keys.has(Key::EntityId) {
             who.entity_id = Some(&self.last.name[..]).filter(|name| !name.is_empty());
         }
-        if self.keys.has(Key::Script) && processes.is_certain(life, self.last.subject) {
-            who.script = Some(texts.script).filter(|script| !script.is_empty());
+        if self.keys.has(Key::Script)
+            && !texts.script.is_empty()
+            && processes.is_certain(life, self.last.subject)
+        {
+            who.script = Some(texts.script);
         }
-        if self.keys.has(Key::Parent) {
-            who.parent = self.parent(processes, life);
-        }
-        if self.keys.has(Key::Ancestors) {
-            who.ancestors = self.ancestors(processes, life, arena);
-        }
+        self.descent(processes, life, who, arena);
         if let Some(standing) = &life.standing {
             let (container, unit) = standing.tell();
             who.container = container.filter(|_| self.keys.has(Key::Container));
@@ -320,37 +324,46 @@ impl Enricher {
         }
     }
 
-    fn parent<'a>(&self, processes: &'a Processes, life: &Life) -> Option<Parent<'a>> {
-        let (parent, texts) = processes.parent(life)?;
-        let is_known = !texts.exe.is_empty() && processes.is_certain(parent, self.last.subject);
-        is_known.then_some(Parent {
-            pid: life.ppid,
-            exe: texts.exe,
-            commandline: Some(texts.commandline).filter(|text| !text.is_empty()),
-            origin: parent.program.origin,
-        })
-    }
-
-    /// The executables of the ancestors, up to the first that is not known.
-    fn ancestors<'a>(
+    /// Adds the parent, and the ancestors up to the first that is not known.
+    fn descent<'a>(
         &self,
         processes: &'a Processes,
-        mut life: &'a Life,
+        life: &Life,
+        who: &mut Who<'a>,
         arena: &'a Bump,
-    ) -> Option<&'a [&'a [u8]]> {
-        let mut ancestors = ArenaVec::new_in(arena);
-        while ancestors.len() < Who::MAX_ANCESTORS
-            && let Some((parent, texts)) = processes.parent(life)
-            && !texts.exe.is_empty()
-            && processes.is_certain(parent, self.last.subject)
-        {
-            if ancestors.is_empty() {
-                ancestors.reserve_exact(Who::MAX_ANCESTORS);
-            }
-            ancestors.push(texts.exe);
-            life = parent;
+    ) {
+        let Some(parent) = self.parent(processes, life) else {
+            return;
+        };
+        let (program, texts) = (parent.0.program, parent.1);
+        if self.keys.has(Key::Parent) {
+            who.parent = Some(Parent {
+                pid: life.ppid,
+                exe: texts.exe,
+                commandline: Some(texts.commandline).filter(|text| !text.is_empty()),
+                origin: program.origin,
+            });
         }
-        (!ancestors.is_empty()).then(|| ancestors.into_bump_slice())
+        if self.keys.has(Key::Ancestors) {
+            let exes = arena.alloc([&b""[..]; Who::MAX_ANCESTORS]);
+            let (mut next, mut count) = (Some(parent), 0);
+            while let Some((life, texts)) = next
+                && let Some(exe) = exes.get_mut(count)
+            {
+                *exe = texts.exe;
+                count += 1;
+                next = self.parent(processes, life);
+            }
+            who.ancestors = exes.get(..count);
+        }
+    }
+
+    /// The parent of a process, if it is certain which program that runs.
+    #[inline]
+    fn parent<'a>(&self, processes: &'a Processes, life: &Life) -> Option<(&'a Life, Texts<'a>)> {
+        let (parent, texts) = processes.parent(life)?;
+        let is_known = !texts.exe.is_empty() && processes.is_certain(parent, self.last.subject);
+        is_known.then_some((parent, texts))
     }
 }
 
@@ -362,21 +375,21 @@ impl Last {
             return;
         }
         self.named = Some((pid, life.birth));
-        self.name.clear();
-        let mut add = |text: &[u8]| self.name.extend_from_slice(text);
-        if let Some(system) = system.filter(|system| !system.boot_id.is_empty()) {
-            add(&system.boot_id);
-            add(b"-");
+        let name = &mut self.name;
+        name.clear();
+        if life.birth == Birth::Unknown {
+            return;
         }
-        add(Decimal::new(pid).as_bytes());
-        add(b"-");
+        if let Some(system) = system.filter(|system| !system.boot_id.is_empty()) {
+            append([&system.boot_id, b"-"], name);
+        }
+        Decimal::append(pid, name);
         match life.birth {
-            Birth::Unknown => self.name.clear(),
-            Birth::Kernel(number) => add(Decimal::new(number).as_bytes()),
+            Birth::Unknown => {}
+            Birth::Kernel(number) => Decimal::append_behind(b"-", number, name),
             Birth::Recorded(time, serial) => {
-                add(Decimal::new(time).as_bytes());
-                add(b":");
-                add(Decimal::new(serial).as_bytes());
+                Decimal::append_behind(b"-", time, name);
+                Decimal::append_behind(b":", serial, name);
             }
         }
     }

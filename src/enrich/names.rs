@@ -61,16 +61,19 @@ impl Names {
         }
     }
 
-    /// Notes the ids of an event, and the names that its records have.
+    /// Notes the ids of an event and of the owner of its file, and the names that its records have.
     pub(super) fn observe(
         &mut self,
         group: &AuditMessageGroup<'_>,
         facts: &Facts<'_>,
         ids: &Identity,
-        [ouid, ogid]: [u32; 2],
+        owners: impl FnOnce() -> [u32; 2],
     ) {
         if !self.is_live {
             self.learn(group, facts);
+        }
+        if self.known.is_empty() {
+            return;
         }
         let ids = users(ids);
         self.of_process.find(ids, &mut self.known, || {
@@ -86,6 +89,7 @@ impl Names {
                 ("sgid", Owner::Group(ids.sgid)),
             ]
         });
+        let [ouid, ogid] = owners();
         let owners = || [("ouid", Owner::User(ouid)), ("ogid", Owner::Group(ogid))];
         self.of_owner.find([ouid, ogid], &mut self.known, owners);
     }
@@ -104,7 +108,9 @@ impl Names {
 
     /// Takes in the names that auditd has appended to the records of an event.
     fn learn(&mut self, group: &AuditMessageGroup<'_>, facts: &Facts<'_>) {
-        if let Some(call) = facts.call {
+        if let Some(call) = facts.call
+            && !facts.call_names.is_empty()
+        {
             self.take(facts.call_names, &call.ids);
         }
         if let Some(user) = facts.user {
@@ -177,9 +183,7 @@ impl<I: PartialEq> Named<I> {
             self.ids = Some(ids);
             self.keys.clear();
             self.text.clear();
-            if !known.is_empty() {
-                self.look_up(&owners(), known);
-            }
+            self.look_up(&owners(), known);
         }
     }
 
@@ -298,7 +302,7 @@ mod tests {
         let arena = crate::model::Arena::new();
         let group = groups.last().unwrap();
         let facts = crate::parse::facts(&group, &arena);
-        names.observe(&group, &facts, &ids, [Identity::UNSET; 2]);
+        names.observe(&group, &facts, &ids, || [Identity::UNSET; 2]);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let pairs = names.of_last(arena.bump()).iter();
         pairs.map(|(key, name)| (text(key), text(name))).collect()

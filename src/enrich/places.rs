@@ -200,7 +200,10 @@ impl Places {
     /// What a new life takes over: from the process that forked it, which is not always its parent
     /// (CLONE_PARENT in clone(2)), or else from its parent.
     fn inherited(&mut self, visit: &Visit, parent: Option<&Arc<Standing>>) -> Arc<Standing> {
-        let child = self.children.remove(visit.pid);
+        let child = match self.children.is_empty() {
+            true => None,
+            false => self.children.remove(visit.pid),
+        };
         if let Some((forker, standing)) = child
             // In a container, the pid that clone(2) returned may be that of another process out here.
             && (standing.inside.is_none() || forker == visit.ppid)

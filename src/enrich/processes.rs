@@ -196,7 +196,7 @@ impl Processes {
             return Likeness::Other;
         }
         let has_passed = self.cycle.has_passed(sight.pid, known.seen, sight.time);
-        let is_exec = matches!(sight.act, Act::Executed { .. });
+        let is_exec = sight.is_exec();
         // The next pid can be set (`ns_last_pid` in proc(5)), so a new program is asked about too.
         let live = live.filter(|_| has_passed || is_exec);
         let answer = live.map_or(Answer::Silence, |live| live.kernel.process(sight.pid));
@@ -208,7 +208,7 @@ impl Processes {
         if is_it == Some(false) {
             return Likeness::Other;
         }
-        let has_forked = !self.forks.is_empty() && self.fork_of(sight).is_some();
+        let has_forked = self.fork_of(sight).is_some();
         if has_passed {
             return match is_it {
                 Some(_) => Likeness::Same,
@@ -228,6 +228,7 @@ impl Processes {
     }
 
     /// The life that a fork began, if a record can be its first.
+    #[inline]
     fn fork_of(&self, sight: &Sight) -> Option<&Life> {
         let (life, _) = self.forks.peek(sight.pid)?;
         let is_of_then = !self.cycle.has_passed(sight.pid, life.seen, sight.time);
@@ -247,11 +248,11 @@ impl Processes {
         if sight.ppid != Identity::UNSET && sight.ppid != life.ppid {
             (life.ppid, life.parent) = (sight.ppid, 0);
         }
-        if sight.exe.is_empty() || matches!(sight.act, Act::Executed { .. }) {
+        if sight.exe.is_empty() || sight.is_exec() {
             return slot;
         }
         let is_certain = life.program.confirmed >= doubt;
-        let Some((life, texts)) = self.lives.at(slot) else {
+        let Some((_, texts)) = self.lives.at(slot) else {
             return slot;
         };
         let is_same = is_same_file(sight.exe, texts.exe);
@@ -262,21 +263,26 @@ impl Processes {
             // A program that no record tells of.
             self.covered &= !sight.user.0;
         }
-        let life = Life {
-            program: self.program(sight),
-            ..life.clone()
-        };
         let texts = Texts {
             exe: sight.exe,
             ..Texts::default()
         };
-        self.lives.put(sight.pid, life, texts)
+        self.run(sight, slot, texts)
+    }
+
+    /// Notes the program that a process runs now. Returns where its life is then.
+    fn run(&mut self, sight: &Sight, slot: Slot, texts: Texts<'_>) -> Slot {
+        let program = self.program(sight);
+        if let Some(life) = self.lives.at_mut(slot) {
+            life.program = program;
+        }
+        self.lives.put_texts(sight.pid, slot, texts)
     }
 
     /// Begins a life. Returns where it is then.
     fn begin(&mut self, sight: &Sight, likeness: Likeness, live: Option<Live>) -> Slot {
         self.last += 1;
-        let is_exec = matches!(sight.act, Act::Executed { .. });
+        let is_exec = sight.is_exec();
         let fork = self.fork_of(sight).cloned();
         // A fork of which it cannot be told whether it is that of this process.
         let has_other_fork = fork.is_none() && self.forks.peek(sight.pid).is_some();
@@ -371,22 +377,25 @@ impl Processes {
         if life.ppid == Identity::UNSET || sight.ppid == 0 {
             return slot;
         }
-        let number = self.parent_of(sight, live).unwrap_or(0);
-        let slot = self.lives.find(sight.pid).unwrap_or(NO_SLOT);
+        let number = life.number;
+        let (parent, parent_slot) = self.parent_of(sight, live).unwrap_or((0, NO_SLOT));
+        let slot = self.lives.find_again(slot, sight.pid, number);
+        let slot = slot.unwrap_or(NO_SLOT);
         if let Some(life) = self.lives.at_mut(slot) {
-            life.parent = number;
+            (life.parent, life.parent_slot) = (parent, parent_slot);
         }
         slot
     }
 
-    /// The life of the process that has the pid of the parent.
-    fn parent_of(&mut self, sight: &Sight, live: Option<Live>) -> Option<u64> {
+    /// The number and the slot of the life of the process that has the pid of the parent.
+    fn parent_of(&mut self, sight: &Sight, live: Option<Live>) -> Option<(u64, Slot)> {
         let (cycle, pid) = (self.cycle, sight.ppid);
-        if !self.forks.is_empty() && self.forks.peek(pid).is_some() {
+        if self.forks.peek(pid).is_some() {
             // It may be this one, which has no record of its own yet.
             return None;
         }
-        let life = self.lives.get(pid)?;
+        let slot = self.lives.find(pid)?;
+        let life = self.lives.at_mut(slot)?;
         let is_lost = life.session != Identity::UNSET && sight.session == Identity::UNSET;
         if sight.time > life.until || is_lost {
             return None;
@@ -395,7 +404,7 @@ impl Processes {
         match (life.birth, answer) {
             (Birth::Kernel(number), Answer::Process(now)) if number == now => {
                 life.seen = cycle.sight(pid, life.seen, sight.time);
-                return Some(life.number);
+                return Some((life.number, slot));
             }
             (Birth::Kernel(_), Answer::Process(_)) => {
                 self.lives.remove(pid);
@@ -416,7 +425,7 @@ impl Processes {
             return None;
         }
         life.seen = cycle.sight(pid, life.seen, sight.time);
-        Some(life.number)
+        Some((life.number, slot))
     }
 
     /// Notes what the process of a record did. Returns where its life is then.
@@ -436,14 +445,7 @@ impl Processes {
                     commandline,
                     script,
                 };
-                let program = self.program(sight);
-                if let Some((life, _)) = self.lives.at(slot) {
-                    let life = Life {
-                        program,
-                        ..life.clone()
-                    };
-                    return self.lives.put(sight.pid, life, within_bounds(texts));
-                }
+                return self.run(sight, slot, within_bounds(texts));
             }
             Act::Forked { child, is_sibling } => self.forked(sight, slot, child, is_sibling),
             Act::Exited => {
@@ -515,8 +517,11 @@ impl Processes {
 
     /// Notes where a process runs.
     pub(super) fn stand(&mut self, subject: Subject, standing: Arc<Standing>) {
+        let Subject {
+            pid, number, slot, ..
+        } = subject;
         let slot = match self.life(subject).is_some() {
-            true => self.lives.find(subject.pid),
+            true => self.lives.find_again(slot, pid, number),
             false => None,
         };
         if let Some(life) = slot.and_then(|slot| self.lives.at_mut(slot)) {

@@ -24,8 +24,8 @@ pub(super) struct Boot {
 impl Boot {
     /// Takes in the stamp of an event. Returns whether the host was booted before it.
     pub(super) fn note(&mut self, group: &AuditMessageGroup<'_>) -> bool {
-        let first = group.messages().next();
-        first.is_some_and(|message| self.see(group.id, message.record_type))
+        let first = group.record_types().next();
+        first.is_some_and(|record_type| self.see(group.id, record_type))
     }
 
     fn see(&mut self, id: EventId, record_type: RecordType) -> bool {

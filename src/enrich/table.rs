@@ -4,7 +4,7 @@ use std::mem;
 
 use hashbrown::HashMap;
 
-use crate::enrich::life::Life;
+use crate::{bytes::append, enrich::life::Life};
 
 /// The slot of a life that is not in the young half, as far as is known.
 pub(super) const NO_SLOT: Slot = Slot::MAX;
@@ -41,9 +41,7 @@ struct Place {
 impl Place {
     fn write(texts: Texts<'_>, buffer: &mut Vec<u8>) -> Place {
         let start = buffer.len();
-        for text in [texts.exe, texts.commandline, texts.script] {
-            buffer.extend_from_slice(text);
-        }
+        append([texts.exe, texts.commandline, texts.script], buffer);
         let length = |text: &[u8]| u32::try_from(text.len()).unwrap_or_default();
         Place {
             start,
@@ -122,6 +120,9 @@ impl Half {
 
     /// Takes a life out. Its place stays empty.
     fn remove(&mut self, pid: u32) {
+        if self.slots.is_empty() {
+            return;
+        }
         let slot = self.slots.remove(&pid);
         if let Some((life, _)) = slot.and_then(|slot| self.lives.get_mut(slot as usize)) {
             *life = Life::default();
@@ -154,7 +155,7 @@ impl Table {
     }
 
     /// Whether there is nothing in it.
-    pub(super) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.young.slots.is_empty() && self.old.slots.is_empty()
     }
 
@@ -164,7 +165,12 @@ impl Table {
     }
 
     /// Looks a life up, without marking it as used.
+    #[inline]
     pub(super) fn peek(&self, pid: u32) -> Option<(&Life, Texts<'_>)> {
+        // Forks are not recorded by most rules.
+        if self.is_empty() {
+            return None;
+        }
         self.young.get(pid).or_else(|| self.old.get(pid))
     }
 
@@ -192,6 +198,13 @@ impl Table {
         }
         let slot = self.young.slots.get(&life.ppid).copied();
         slot.filter(is_parent)
+    }
+
+    /// As [`find`](Self::find), for a life that was in this slot before others were added.
+    #[inline]
+    pub(super) fn find_again(&mut self, slot: Slot, pid: u32, number: u64) -> Option<Slot> {
+        let is_there = self.at(slot).is_some_and(|(life, _)| life.number == number);
+        if is_there { Some(slot) } else { self.find(pid) }
     }
 
     /// Finds a life, and marks it as used, with the ancestors that it is linked to.
@@ -226,14 +239,35 @@ impl Table {
 
     /// Adds a life, or replaces the one with this pid.
     pub(super) fn put(&mut self, pid: u32, life: Life, texts: Texts<'_>) -> Slot {
-        let is_full = self.young.lives.len() >= self.max_lives;
-        if is_full || self.young.texts.len() + texts.len() > self.max_bytes {
+        if !self.has_room(texts) {
             mem::swap(&mut self.young, &mut self.old);
             self.has_forgotten |= !self.young.slots.is_empty();
             self.young.clear();
         }
         self.old.remove(pid);
         self.young.put(pid, life, texts)
+    }
+
+    /// Whether the young half has room for a life with these texts.
+    fn has_room(&self, texts: Texts<'_>) -> bool {
+        let is_full = self.young.lives.len() >= self.max_lives;
+        !is_full && self.young.texts.len() + texts.len() <= self.max_bytes
+    }
+
+    /// Replaces the texts of a life in a slot. Returns where it is then.
+    pub(super) fn put_texts(&mut self, pid: u32, slot: Slot, texts: Texts<'_>) -> Slot {
+        let has_room = self.has_room(texts);
+        match self.young.lives.get_mut(slot as usize) {
+            None => slot,
+            Some((_, place)) if has_room => {
+                *place = Place::write(texts, &mut self.young.texts);
+                slot
+            }
+            Some((life, _)) => {
+                let life = life.clone();
+                self.put(pid, life, texts)
+            }
+        }
     }
 
     /// Takes a life out.
@@ -302,6 +336,8 @@ mod tests {
             let slot = table.find(3).unwrap();
             let this = table.at(slot).unwrap().0;
             assert_eq!((this.number, this.parent), (3, 2), "{pid}");
+            assert_eq!(table.find_again(slot, 3, 3), Some(slot));
+            assert_eq!(table.find_again(slot + 1, 3, 3), Some(slot));
             assert_eq!(table.peek_at(slot, 3, 3).unwrap().0.number, 3);
             assert!(table.peek_at(slot, 3, 4).is_none());
             for known in 1..=3 {
@@ -323,7 +359,14 @@ mod tests {
                 commandline: &long,
                 script: b"",
             };
-            table.put(pid, life(u64::from(pid), 0, 0), texts);
+            let slot = table.put(pid, life(u64::from(pid), 0, 0), texts);
+            let texts = Texts {
+                exe: b"/bin/true",
+                ..texts
+            };
+            let slot = table.put_texts(pid, slot, texts);
+            let (life, known) = table.at(slot).unwrap();
+            assert_eq!((life.number, known), (u64::from(pid), texts));
         }
         assert!(table.size() < 512 << 10, "{}", table.size());
     }

@@ -50,6 +50,12 @@ impl<'a> AuditMessageGroup<'a> {
         })
     }
 
+    /// The types of the records, in order of arrival.
+    #[inline]
+    pub(crate) fn record_types(&self) -> impl Iterator<Item = RecordType> + use<'a> {
+        self.spans.iter().map(|span| span.record_type)
+    }
+
     /// The number of records.
     pub fn len(&self) -> usize {
         self.spans.len()

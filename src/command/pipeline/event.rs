@@ -65,7 +65,7 @@ impl Pipeline {
         let mut event = event.filter(|_| has_line);
         if let Some(event) = &mut event {
             if self.enricher.is_needed() {
-                event.who = self.enricher.who(&self.arena);
+                self.enricher.add_to(&mut event.who, &self.arena);
             }
             let dropper = self.dropper.as_mut();
             if dropper.is_some_and(|dropper| dropper.drops(event)) {

@@ -22,6 +22,13 @@ pub(in crate::enrich) struct Sight<'a> {
     pub(in crate::enrich) act: Act<'a>,
 }
 
+impl Sight<'_> {
+    /// Whether the process started a program.
+    pub(in crate::enrich) fn is_exec(&self) -> bool {
+        matches!(self.act, Act::Executed { .. })
+    }
+}
+
 /// An action of a process.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::enrich) enum Act<'a> {
