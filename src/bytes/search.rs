@@ -32,16 +32,16 @@ pub(crate) fn contains(byte: u8, text: &[u8]) -> bool {
     chunks.fold(equal(last), Lanes::or).bits() != 0
 }
 
-/// Appends the indices of each `byte` in `text` to `found`.
-pub(crate) fn find_all(byte: u8, text: &[u8], found: &mut Vec<usize>) {
+/// Appends the indices of each `byte` in `text`, which is shorter than 4 GiB, to `found`.
+pub(crate) fn find_all(byte: u8, text: &[u8], found: &mut Vec<u32>) {
     let (blocks, rest) = text.as_chunks();
     equal_in_blocks(byte, blocks, |start, mut bits| {
         while bits != 0 {
-            found.push(start + bits.trailing_zeros() as usize);
+            found.push(start as u32 + bits.trailing_zeros());
             bits &= bits - 1;
         }
     });
-    let start = text.len() - rest.len();
+    let start = (text.len() - rest.len()) as u32;
     let at = (start..).zip(rest).filter(|(_, other)| **other == byte);
     found.extend(at.map(|(at, _)| at));
 }
@@ -113,7 +113,7 @@ mod tests {
             let text = &text[..length];
             let mut found = vec![7];
             find_all(2, text, &mut found);
-            let expected: Vec<_> = memchr::memchr_iter(2, text).collect();
+            let expected: Vec<_> = memchr::memchr_iter(2, text).map(|at| at as u32).collect();
             assert_eq!(found[1..], expected, "{length}");
         }
     }

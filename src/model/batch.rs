@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::model::{EventId, RecordType};
+use crate::model::{EventId, RecordType, Span};
 
 /// One record, as a source delivers it: the stamp is parsed, the body is not.
 #[derive(Clone, Copy, Debug)]
@@ -60,22 +60,36 @@ impl Sightings {
 /// Records in order of arrival, stored as offsets into one buffer.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// The bytes that the entries refer to.
+    /// The bytes that the records refer to.
     pub(crate) bytes: Vec<u8>,
-    entries: Vec<Entry>,
+    spans: Vec<Span>,
+    /// The stamps of the runs, each with the index of the first record.
+    runs: Vec<(u32, Stamp)>,
     /// Losses and errors.
     pub sightings: Sightings,
 }
 
-/// A record whose texts are ranges of the bytes of a batch.
+/// The stamp that records share, and the range of the name of their node in a buffer.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct Stamp {
     pub(crate) id: EventId,
-    pub(crate) record_type: RecordType,
-    pub(crate) cut: bool,
-    pub(crate) relayed: bool,
     pub(crate) node: Range<u32>,
-    pub(crate) body: Range<u32>,
+}
+
+/// Consecutive records with the same stamp and node. Their texts are in a buffer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run<'a> {
+    pub(crate) stamp: &'a Stamp,
+    pub(crate) records: &'a [Span],
+}
+
+impl Run<'_> {
+    /// Whether the audit daemon wrote the first record about itself.
+    #[inline]
+    pub(crate) fn is_of_daemon(self) -> bool {
+        let first = self.records.first();
+        first.is_some_and(|first| first.record_type.is_of_daemon())
+    }
 }
 
 impl Batch {
@@ -83,14 +97,12 @@ impl Batch {
     pub fn push(&mut self, record: Record<'_>) {
         let node = self.append(record.node);
         let body = self.append(record.body);
-        self.add(Entry {
-            id: record.id,
-            record_type: record.record_type,
+        let span = Span {
             cut: record.cut,
             relayed: record.relayed,
-            node,
-            body,
-        });
+            ..Span::new(record.record_type, body)
+        };
+        self.add(record.id, node, span);
     }
 
     fn append(&mut self, text: &[u8]) -> Range<u32> {
@@ -101,43 +113,69 @@ impl Batch {
 
     /// Adds a record whose node and body are in `bytes` already.
     #[inline]
-    pub(crate) fn add(&mut self, entry: Entry) {
-        self.entries.push(entry);
+    pub(crate) fn add(&mut self, id: EventId, node: Range<u32>, span: Span) {
+        let goes_on =
+            |(_, last): &(u32, Stamp)| last.id == id && last.node.is_empty() && node.is_empty();
+        if !self.runs.last().is_some_and(goes_on) {
+            let first = u32::try_from(self.spans.len()).unwrap_or(u32::MAX);
+            self.runs.push((first, Stamp { id, node }));
+        }
+        self.spans.push(span);
+    }
+
+    /// As [`add`](Self::add), of a record with the stamp of the last one, if neither has a node.
+    #[inline(always)]
+    pub(crate) fn go_on(&mut self, span: Span) {
+        self.spans.push(span);
     }
 
     /// The records, in order of arrival.
     pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
-        self.entries.iter().map(|entry| Record {
-            id: entry.id,
-            record_type: entry.record_type,
-            cut: entry.cut,
-            relayed: entry.relayed,
-            node: slice(&self.bytes, &entry.node),
-            body: slice(&self.bytes, &entry.body),
+        self.runs().flat_map(move |run| {
+            let node = slice(&self.bytes, &run.stamp.node);
+            run.records.iter().map(move |span| Record {
+                id: run.stamp.id,
+                record_type: span.record_type,
+                cut: span.cut,
+                relayed: span.relayed,
+                node,
+                body: slice(&self.bytes, &span.body()),
+            })
         })
     }
 
     /// The records as places in the buffer, in runs of consecutive records with the same stamp.
     /// A record with the name of a node is a run by itself.
-    pub(crate) fn runs(&self) -> impl Iterator<Item = &[Entry]> {
-        self.entries
-            .chunk_by(|one, next| one.id == next.id && one.node.is_empty() && next.node.is_empty())
+    #[inline]
+    pub(crate) fn runs(&self) -> impl Iterator<Item = Run<'_>> {
+        let (mut runs, mut rest) = (self.runs.iter(), self.spans.as_slice());
+        std::iter::from_fn(move || {
+            let (first, stamp) = runs.next()?;
+            let length = match runs.as_slice().first() {
+                Some((next, _)) => (next - first) as usize,
+                None => rest.len(),
+            };
+            let (records, others) = rest.split_at_checked(length)?;
+            rest = others;
+            Some(Run { stamp, records })
+        })
     }
 
     /// The number of records.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.spans.len()
     }
 
     /// Whether there are no records.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.spans.is_empty()
     }
 
     /// Empties the batch and keeps its capacity.
     pub fn clear(&mut self) {
         self.bytes.clear();
-        self.entries.clear();
+        self.spans.clear();
+        self.runs.clear();
         self.sightings = Sightings::default();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::model::{EventId, RecordType, narrow, slice};
+use crate::model::{EventId, RecordType, Span, narrow, slice};
 
 /// One record of a group.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,7 +46,7 @@ impl<'a> AuditMessageGroup<'a> {
         let bytes = self.bytes;
         self.spans.iter().map(move |span| AuditMessage {
             record_type: span.record_type,
-            data: slice(bytes, &span.range),
+            data: slice(bytes, &span.body()),
         })
     }
 
@@ -65,13 +65,6 @@ impl<'a> AuditMessageGroup<'a> {
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()
     }
-}
-
-/// A record: its type, and the range of its body in a buffer.
-#[derive(Clone, Debug)]
-pub(crate) struct Span {
-    pub(crate) record_type: RecordType,
-    pub(crate) range: Range<u32>,
 }
 
 /// Many events, in the order in which they became whole.
@@ -234,8 +227,8 @@ impl Groups {
 
     /// Adds several such records.
     #[inline]
-    pub(crate) fn add_spans(&mut self, spans: impl Iterator<Item = Span>) {
-        self.spans.extend(spans);
+    pub(crate) fn add_spans(&mut self, spans: &[Span]) {
+        self.spans.extend_from_slice(spans);
     }
 
     /// Appends bytes to the buffer. Returns their range.
@@ -255,7 +248,7 @@ impl GroupBuilder<'_> {
     /// Adds a record: its type, and the text after `audit(…): `.
     pub fn push(&mut self, record_type: RecordType, data: &[u8]) -> &mut Self {
         let range = self.0.append(data);
-        self.0.add_span(Span { record_type, range });
+        self.0.add_span(Span::new(record_type, range));
         self
     }
 }

@@ -54,41 +54,54 @@ impl LogClock {
     }
 
     /// Advances the clock by the stamp of a record.
+    #[inline]
     pub(crate) fn see(&mut self, node: &[u8], stamp: Timestamp) -> Times {
         let stamp = i64::try_from(stamp.as_millis()).unwrap_or(i64::MAX);
-        let now = self.now;
-        let clock = if node.is_empty() {
-            &mut self.unnamed
-        } else {
-            if !self.nodes.contains_key(node) {
-                if self.nodes.len() >= MAX_NODES || self.name_bytes >= MAX_NAME_BYTES {
-                    self.nodes.clear();
-                    self.name_bytes = 0;
-                }
-                self.name_bytes += node.len();
-                self.nodes.insert(node.to_vec(), NodeClock::default());
+        match node.is_empty() {
+            true => self.unnamed.see(stamp, &mut self.now),
+            false => self.named(node, stamp),
+        }
+    }
+
+    /// As [`see`](Self::see), for a node that has a name.
+    #[inline(never)]
+    fn named(&mut self, node: &[u8], stamp: i64) -> Times {
+        if !self.nodes.contains_key(node) {
+            if self.nodes.len() >= MAX_NODES || self.name_bytes >= MAX_NAME_BYTES {
+                self.nodes.clear();
+                self.name_bytes = 0;
             }
-            self.nodes.get_mut(node).unwrap_or(&mut self.unnamed)
-        };
-        let ahead = *clock.ahead.get_or_insert(stamp - now);
+            self.name_bytes += node.len();
+            self.nodes.insert(node.to_vec(), NodeClock::default());
+        }
+        let clock = self.nodes.get_mut(node).unwrap_or(&mut self.unnamed);
+        clock.see(stamp, &mut self.now)
+    }
+}
+
+impl NodeClock {
+    /// Advances the clocks of the node and of the log by a stamp in milliseconds.
+    #[inline]
+    fn see(&mut self, stamp: i64, now: &mut i64) -> Times {
+        let ahead = *self.ahead.get_or_insert(stamp - *now);
         let time = stamp - ahead;
-        if (time - now).abs() <= MAX_JUMP_MILLIS {
-            clock.distant = 0;
-            clock.time = clock.time.max(time);
-            self.now = now.max(time);
+        if (time - *now).abs() <= MAX_JUMP_MILLIS {
+            self.distant = 0;
+            self.time = self.time.max(time);
+            *now = time.max(*now);
         } else {
-            clock.distant += 1;
-            if clock.distant >= JUMP_STAMPS {
-                *clock = NodeClock {
-                    ahead: Some(stamp - now),
+            self.distant += 1;
+            if self.distant >= JUMP_STAMPS {
+                *self = NodeClock {
+                    ahead: Some(stamp - *now),
                     distant: 0,
-                    time: now,
+                    time: *now,
                 };
             }
         }
         Times {
-            node: clock.time.unsigned_abs(),
-            latest: self.now.unsigned_abs(),
+            node: self.time.unsigned_abs(),
+            latest: now.unsigned_abs(),
         }
     }
 }

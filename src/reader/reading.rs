@@ -127,24 +127,27 @@ impl Reading {
         } else if self.batch.is_empty() {
             self.reassembler.idle(self.now, passed);
         }
+        let (mut before, mut last) = (self.last, None);
         for run in self.batch.runs() {
-            let Some(first) = run.first() else { continue };
+            let EventId { time, serial } = run.stamp.id;
+            let node = &run.stamp.node;
             // The first run may go on with the last event of the batch before.
-            let is_new = self.last.is_none_or(|last| last != first.id);
-            if is_new || !first.node.is_empty() {
-                self.last = first.node.is_empty().then_some(first.id);
+            if before.take() != Some(run.stamp.id) || !node.is_empty() {
                 if let Some(clock) = &mut self.clock {
-                    let node = self.reassembler.text(&first.node);
-                    let times = clock.see(node, first.id.time);
+                    let times = clock.see(self.reassembler.text(node), time);
                     (self.now, self.node_time) = (times.latest, times.node);
-                    self.reassembler.advance(first, times.node, times.latest);
+                    self.reassembler.advance(node, times.node, times.latest);
                 }
-                if first.node.is_empty() && !first.record_type.is_of_daemon() {
-                    self.serials.see(first.id.serial);
+                if node.is_empty() && !run.is_of_daemon() {
+                    self.serials.see(serial);
                     self.reassembler.note_gaps(self.serials.gaps());
                 }
             }
             self.reassembler.take(self.node_time, run);
+            last = Some(run.stamp);
+        }
+        if let Some(stamp) = last {
+            self.last = stamp.node.is_empty().then_some(stamp.id);
         }
         if self.clock.is_none() && drained.is_some() {
             self.reassembler.expire(self.now);

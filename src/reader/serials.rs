@@ -89,7 +89,9 @@ impl SerialTracker {
         let ahead = serial.wrapping_sub(newest);
         let behind = newest.wrapping_sub(serial);
         if ahead < self.window {
-            for next in (0..ahead).map(|step| newest.wrapping_add(step + 1)) {
+            let mut next = newest;
+            while next != serial {
+                next = next.wrapping_add(1);
                 if self.filled == self.window {
                     // The serial that leaves the window here is missing if it was not seen.
                     let is_missing = u64::from(!self.is_seen(next));

@@ -17,7 +17,7 @@ use std::{collections::VecDeque, hash::BuildHasher, ops::Range};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::model::{
-    Entry, EventId, Groups, Millis, Record,
+    EventId, Groups, Millis, Record, Run, Span, Stamp,
     record_type::{AUDIT_EOE, AUDIT_PROCTITLE},
     slice,
 };
@@ -137,19 +137,22 @@ impl Reassembler {
     /// stay in memory until then.
     pub fn push(&mut self, now: Millis, record: Record<'_>) {
         self.expire(now);
-        let entry = self.store(record);
-        self.take(now, std::slice::from_ref(&entry));
+        let node = self.groups.append(record.node);
+        let span = self.store(record);
+        let stamp = &Stamp {
+            id: record.id,
+            node,
+        };
+        let records = std::slice::from_ref(&span);
+        self.take(now, Run { stamp, records });
     }
 
-    /// Appends the texts of a record to the buffer.
-    fn store(&mut self, record: Record<'_>) -> Entry {
-        Entry {
-            id: record.id,
-            record_type: record.record_type,
+    /// Appends the body of a record to the buffer.
+    fn store(&mut self, record: Record<'_>) -> Span {
+        Span {
             cut: record.cut,
             relayed: record.relayed,
-            node: self.groups.append(record.node),
-            body: self.groups.append(record.body),
+            ..Span::new(record.record_type, self.groups.append(record.body))
         }
     }
 
@@ -164,32 +167,32 @@ impl Reassembler {
         slice(&self.groups.bytes, range)
     }
 
-    /// Adds a run: consecutive records with the same stamp and node, which are stored in the buffer.
-    /// Unlike [`push`](Self::push), expires no events.
-    pub(crate) fn take(&mut self, now: Millis, run: &[Entry]) {
-        let Some(first) = run.first() else { return };
-        self.tally.records += run.len() as u64;
-        let key = key(first.id, self.node(first));
+    /// Adds a run, whose records are stored in the buffer. Unlike [`push`](Self::push), expires no
+    /// events.
+    pub(crate) fn take(&mut self, now: Millis, run: Run<'_>) {
+        self.tally.records += run.records.len() as u64;
+        let key = key(run.stamp.id, self.node(&run.stamp.node));
         if self.find(key).is_none()
             && let Some(whole) = Whole::of(run, &self.config, self.kept, &self.groups.bytes)
             && self.has_room(whole.cost)
         {
             return self.pass_on(&whole);
         }
-        for record in run {
-            self.add(now, key, record);
+        for record in run.records {
+            self.add(now, key, run.stamp, record);
         }
     }
 
     /// Adds a record to its event.
-    fn add(&mut self, now: Millis, key: Key, record: &Entry) {
+    fn add(&mut self, now: Millis, key: Key, stamp: &Stamp, record: &Span) {
         if record.record_type == AUDIT_EOE || !self.config.keeps(record.record_type) {
-            return self.leave_out(key, record);
+            return self.leave_out(key, stamp, record);
         }
-        let Some(index) = self.find(key).or_else(|| self.start(now, key, record)) else {
+        let found = self.find(key);
+        let Some(index) = found.or_else(|| self.start(now, key, stamp, record)) else {
             return;
         };
-        if self.add_to(index, record) {
+        if self.add_to(index, *record) {
             self.finish(index, false);
         }
         while self.bytes > self.config.max_bytes && self.evict() {}
@@ -201,12 +204,12 @@ impl Reassembler {
     }
 
     /// Takes a record that is not kept, but may be the end of an event.
-    fn leave_out(&mut self, key: Key, record: &Entry) {
+    fn leave_out(&mut self, key: Key, stamp: &Stamp, record: &Span) {
         let is_title = record.record_type == AUDIT_PROCTITLE && self.config.ends_at_proctitle;
         if record.record_type != AUDIT_EOE && !is_title {
             self.tally.filtered += 1;
             if self.config.context.contains(&record.record_type) {
-                Whole::single(record).add_to(&mut self.groups, self.gaps, true);
+                Whole::single(stamp, record).add_to(&mut self.groups, self.gaps, true);
             }
             return;
         }
@@ -231,14 +234,14 @@ impl Reassembler {
         }
     }
 
-    /// Notes the time on the node of a record, and finishes the events whose deadline has passed.
+    /// Notes the time on a node, and finishes the events whose deadline has passed.
     ///
     /// A relay brings the records of several hosts in blocks, so an event waits for records of its
     /// own node: what passes is the time there. If a node falls silent, its events expire when the
     /// time of the others, `now`, is further ahead.
-    pub(crate) fn advance(&mut self, record: &Entry, time: Millis, now: Millis) {
-        if !record.node.is_empty() || !self.times.is_empty() {
-            let node = self.node(record) as usize;
+    pub(crate) fn advance(&mut self, node: &Range<u32>, time: Millis, now: Millis) {
+        if !node.is_empty() || !self.times.is_empty() {
+            let node = self.node(node) as usize;
             if self.times.len() <= node {
                 self.times.resize(node + 1, 0);
             }
@@ -342,16 +345,18 @@ impl Reassembler {
         self.slots.len() - self.vacant.len()
     }
 
-    #[inline]
+    #[inline(always)]
     fn find(&mut self, key: Key) -> Option<usize> {
-        if let Some((last, index)) = self.last
-            && last == key
-        {
-            return Some(index);
+        match self.last {
+            Some((last, index)) if last == key => Some(index),
+            _ if self.open.is_empty() => None,
+            _ => self.find_open(key),
         }
-        if self.open.is_empty() {
-            return None;
-        }
+    }
+
+    /// Finds an event in `open`.
+    #[inline(never)]
+    fn find_open(&mut self, key: Key) -> Option<usize> {
         let is_it = |index: &usize| self.slots[*index].key == key;
         let index = *self.open.find(self.hasher.hash_one(key), is_it)?;
         self.list_last();
@@ -372,9 +377,9 @@ impl Reassembler {
 
     /// Opens a slot for a new event. `None` if the record is a whole event, which is passed on at
     /// once.
-    fn start(&mut self, now: Millis, key: Key, record: &Entry) -> Option<usize> {
+    fn start(&mut self, now: Millis, key: Key, stamp: &Stamp, record: &Span) -> Option<usize> {
         if record.record_type.is_single() {
-            self.pass_on(&Whole::single(record));
+            self.pass_on(&Whole::single(stamp, record));
             return None;
         }
         if self.in_flight() >= self.config.max_events {
@@ -385,11 +390,11 @@ impl Reassembler {
         self.uses += 1;
         let index = match self.vacant.pop() {
             Some(index) => {
-                self.slots[index].reuse(key, use_number, record);
+                self.slots[index].reuse(key, use_number, stamp);
                 index
             }
             None => {
-                self.slots.push(Slot::new(key, use_number, record));
+                self.slots.push(Slot::new(key, use_number, stamp));
                 self.slots.len() - 1
             }
         };
@@ -409,11 +414,12 @@ impl Reassembler {
     }
 
     /// Adds an event that was never in flight to the whole events.
-    fn pass_on(&mut self, whole: &Whole) {
-        whole.add_to(&mut self.groups, self.gaps, false);
+    #[inline]
+    fn pass_on(&mut self, whole: &Whole<'_>) {
         self.tally.ends += u64::from(whole.has_end);
         self.tally.truncated += u64::from(whole.truncated);
         self.tally.events += 1;
+        whole.add_to(&mut self.groups, self.gaps, false);
     }
 
     fn timeout(&self) -> Millis {
@@ -422,7 +428,7 @@ impl Reassembler {
 
     /// Adds a record to an event. Returns whether that ends it.
     #[inline]
-    fn add_to(&mut self, index: usize, record: &Entry) -> bool {
+    fn add_to(&mut self, index: usize, record: Span) -> bool {
         let slot = &mut self.slots[index];
         slot.relayed |= record.relayed;
         let added = slot.add(record, &self.groups.bytes, self.config.max_event_bytes);
@@ -433,7 +439,7 @@ impl Reassembler {
         if (record.cut || added.is_none()) && !std::mem::replace(&mut slot.truncated, true) {
             self.tally.truncated += 1;
         }
-        let body = || slice(&self.groups.bytes, &record.body);
+        let body = || slice(&self.groups.bytes, &record.body());
         let progress = &mut slot.progress;
         self.config.ends_at_proctitle && progress.ends(record.record_type, body, self.kept)
     }
@@ -483,16 +489,16 @@ impl Reassembler {
     }
 
     #[inline(always)]
-    fn node(&mut self, record: &Entry) -> u32 {
-        match record.node.is_empty() {
+    fn node(&mut self, name: &Range<u32>) -> u32 {
+        match name.is_empty() {
             true => 0,
-            false => self.named(record),
+            false => self.named(name),
         }
     }
 
     /// The number of a node that has a name.
     #[inline(never)]
-    fn named(&mut self, record: &Entry) -> u32 {
+    fn named(&mut self, name: &Range<u32>) -> u32 {
         if self.nodes.is_full() {
             // A log with this many nodes, or a forged one. Numbers must not be reused while events
             // in flight have them.
@@ -500,8 +506,7 @@ impl Reassembler {
             self.nodes = Nodes::default();
             self.times.clear();
         }
-        let name = slice(&self.groups.bytes, &record.node);
-        self.nodes.number(name)
+        self.nodes.number(slice(&self.groups.bytes, name))
     }
 }
 

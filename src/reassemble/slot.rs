@@ -8,7 +8,7 @@ use super::{
     Key,
     progress::{self, Kept, Progress},
 };
-use crate::model::{Entry, EventId, GroupInfo, Groups, Span, narrow, slice};
+use crate::model::{EventId, GroupInfo, Groups, Span, Stamp, narrow, slice};
 
 /// The cost of a record besides its text. Without it, empty records would be free.
 pub(super) const RECORD_COST_BYTES: usize = 16;
@@ -46,19 +46,19 @@ const INLINE_RECORDS: usize = 8;
 const MAX_SPARE_SPANS: usize = 64;
 
 impl Slot {
-    /// An event that starts with `first`, which is not added yet.
+    /// An event without records yet.
     #[inline]
-    pub(super) fn new(key: Key, use_number: u64, first: &Entry) -> Slot {
+    pub(super) fn new(key: Key, use_number: u64, stamp: &Stamp) -> Slot {
         Slot {
             key,
-            id: first.id,
+            id: stamp.id,
             use_number,
             progress: Progress::default(),
             truncated: false,
             relayed: false,
             is_listed: false,
-            cost: first.node.len(),
-            node: first.node.clone(),
+            cost: stamp.node.len(),
+            node: stamp.node.clone(),
             spans: SmallVec::new(),
             bytes: Vec::new(),
             is_carried: false,
@@ -67,16 +67,16 @@ impl Slot {
 
     /// As [`new`](Self::new), reusing the memory of an earlier event.
     #[inline]
-    pub(super) fn reuse(&mut self, key: Key, use_number: u64, first: &Entry) {
+    pub(super) fn reuse(&mut self, key: Key, use_number: u64, stamp: &Stamp) {
         self.key = key;
-        self.id = first.id;
+        self.id = stamp.id;
         self.use_number = use_number;
         self.progress = Progress::default();
         self.truncated = false;
         self.relayed = false;
         self.is_listed = false;
-        self.cost = first.node.len();
-        self.node = first.node.clone();
+        self.cost = stamp.node.len();
+        self.node = stamp.node.clone();
         self.spans.clear();
         self.is_carried = false;
     }
@@ -84,19 +84,17 @@ impl Slot {
     /// Adds a record that is stored in `buffer`, and returns its cost. `None` if the event does not
     /// stay under `bound` bytes with it.
     #[inline]
-    pub(super) fn add(&mut self, record: &Entry, buffer: &[u8], bound: usize) -> Option<usize> {
-        let cost = record.body.len() + RECORD_COST_BYTES;
+    pub(super) fn add(&mut self, record: Span, buffer: &[u8], bound: usize) -> Option<usize> {
+        let cost = record.len() + RECORD_COST_BYTES;
         if self.cost + cost > bound {
             return None;
         }
         self.cost += cost;
-        let range = if self.is_carried {
-            append(&mut self.bytes, buffer, &record.body)
-        } else {
-            record.body.clone()
+        let record = match self.is_carried {
+            true => record.at(append(&mut self.bytes, buffer, &record.body())),
+            false => record,
         };
-        let record_type = record.record_type;
-        self.spans.push(Span { record_type, range });
+        self.spans.push(record);
         Some(cost)
     }
 
@@ -108,7 +106,7 @@ impl Slot {
         self.bytes.reserve(2 * self.cost);
         self.node = append(&mut self.bytes, buffer, &self.node);
         for span in &mut self.spans {
-            span.range = append(&mut self.bytes, buffer, &span.range);
+            *span = span.at(append(&mut self.bytes, buffer, &span.body()));
         }
     }
 
@@ -117,7 +115,7 @@ impl Slot {
     fn has_all(&self, buffer: &[u8], kept: Kept) -> bool {
         let bytes = if self.is_carried { &self.bytes } else { buffer };
         let records = self.spans.iter();
-        let records = records.map(|span| (span.record_type, slice(bytes, &span.range)));
+        let records = records.map(|span| (span.record_type, slice(bytes, &span.body())));
         progress::has_all(records, kept)
     }
 
@@ -133,11 +131,17 @@ impl Slot {
         let incomplete = incomplete && !self.has_all(&groups.bytes, kept);
         self.use_number = u64::MAX;
         let own = self.is_carried.then(|| std::mem::take(&mut self.bytes));
-        let start = own.as_ref().map_or(0, |own| groups.append(own).start);
-        let moved = |range: &Range<u32>| range.start + start..range.end + start;
+        if let Some(own) = &own {
+            let start = groups.append(own).start;
+            let moved = |range: Range<u32>| range.start + start..range.end + start;
+            self.node = moved(self.node.clone());
+            for span in &mut self.spans {
+                *span = span.at(moved(span.body()));
+            }
+        }
         groups.add(GroupInfo {
             id: self.id,
-            node: moved(&self.node),
+            node: self.node.clone(),
             incomplete,
             truncated: self.truncated,
             relayed: self.relayed,
@@ -145,10 +149,7 @@ impl Slot {
             redacted: false,
             gaps,
         });
-        groups.add_spans(self.spans.iter().map(|span| Span {
-            record_type: span.record_type,
-            range: moved(&span.range),
-        }));
+        groups.add_spans(&self.spans);
         if self.spans.len() > MAX_SPARE_SPANS {
             self.spans = SmallVec::new();
         }

@@ -6,7 +6,7 @@ use super::{
     slot::RECORD_COST_BYTES,
 };
 use crate::model::{
-    Entry, GroupInfo, Groups, Span,
+    GroupInfo, Groups, RecordType, Run, Span, Stamp,
     record_type::{AUDIT_EOE, AUDIT_PROCTITLE, AUDIT_URINGOP},
     slice,
 };
@@ -14,7 +14,8 @@ use crate::model::{
 /// A whole event. It is never in flight, so it needs no slot and no deadline.
 #[derive(Debug)]
 pub(super) struct Whole<'a> {
-    records: &'a [Entry],
+    /// The event's records, without EOE.
+    run: Run<'a>,
     /// Whether its EOE record arrived with it.
     pub(super) has_end: bool,
     /// Whether a record was cut.
@@ -26,51 +27,54 @@ pub(super) struct Whole<'a> {
 
 impl<'a> Whole<'a> {
     /// The event of a run of records, if the run has exactly the records with which it would end in
-    /// a slot.
-    #[inline]
+    /// a slot. `None` too for the few such runs in which a record follows one that lets an event end.
+    #[inline(always)]
     pub(super) fn of(
-        run: &'a [Entry],
+        run: Run<'a>,
         config: &ReassemblyConfig,
         kept: Kept,
         buffer: &[u8],
     ) -> Option<Whole<'a>> {
-        let (records, has_end) = match run {
+        let (records, has_end) = match run.records {
             [records @ .., end] if end.record_type == AUDIT_EOE => (records, true),
             records => (records, false),
         };
-        let first = records
-            .first()
-            .filter(|first| !first.record_type.is_single())?;
-        let is_whole = match config.ends_at_proctitle {
-            true if has_end => !might_end_early(records),
-            true => ends_with_last(records, kept, buffer),
-            false => has_end,
-        };
-        if !is_whole {
+        let (first, last) = (records.first()?, records.last()?);
+        if first.record_type.is_single() {
             return None;
         }
-        let mut whole = Whole {
-            records,
-            has_end,
-            truncated: false,
-            relayed: false,
-            cost: first.node.len(),
-        };
+        let (mut truncated, mut relayed) = (false, false);
+        let mut cost = run.stamp.node.len() + records.len() * RECORD_COST_BYTES;
         for record in records {
-            if record.record_type == AUDIT_EOE || !config.keeps(record.record_type) {
+            let record_type = record.record_type;
+            let is_early = is_end(record_type)
+                && (record_type == AUDIT_EOE
+                    || config.ends_at_proctitle && !std::ptr::eq(record, last));
+            if is_early || !config.keeps(record_type) {
                 return None;
             }
-            whole.truncated |= record.cut;
-            whole.relayed |= record.relayed;
-            whole.cost += record.body.len() + RECORD_COST_BYTES;
+            truncated |= record.cut;
+            relayed |= record.relayed;
+            cost += record.len();
         }
-        (whole.cost <= config.max_event_bytes).then_some(whole)
+        let might_end = config.ends_at_proctitle && is_end(last.record_type);
+        let ends = has_end || might_end && is_whole(records, kept, buffer);
+        (ends && cost <= config.max_event_bytes).then_some(Whole {
+            run: Run { records, ..run },
+            has_end,
+            truncated,
+            relayed,
+            cost,
+        })
     }
 
     /// A record that is an event by itself.
-    pub(super) fn single(record: &'a Entry) -> Whole<'a> {
+    pub(super) fn single(stamp: &'a Stamp, record: &'a Span) -> Whole<'a> {
         Whole {
-            records: std::slice::from_ref(record),
+            run: Run {
+                stamp,
+                records: std::slice::from_ref(record),
+            },
             has_end: false,
             truncated: record.cut,
             relayed: record.relayed,
@@ -81,12 +85,9 @@ impl<'a> Whole<'a> {
     /// Adds the event to `groups`.
     #[inline]
     pub(super) fn add_to(&self, groups: &mut Groups, gaps: u32, for_context: bool) {
-        let Some(first) = self.records.first() else {
-            return;
-        };
         groups.add(GroupInfo {
-            id: first.id,
-            node: first.node.clone(),
+            id: self.run.stamp.id,
+            node: self.run.stamp.node.clone(),
             incomplete: false,
             truncated: self.truncated,
             relayed: self.relayed,
@@ -94,34 +95,24 @@ impl<'a> Whole<'a> {
             redacted: false,
             gaps,
         });
-        groups.add_spans(self.records.iter().map(|record| Span {
-            record_type: record.record_type,
-            range: record.body.clone(),
-        }));
+        groups.add_spans(self.run.records);
     }
 }
 
-/// Whether an event in a log can end once it has this record: its title, or the record of an
-/// io_uring operation, whose event has no title. Without either, an event has not ended, and the
-/// names that it announces need not be counted.
-fn lets_end(record: &Entry) -> bool {
-    matches!(record.record_type, AUDIT_PROCTITLE | AUDIT_URINGOP)
+/// Whether an event can end with a record of this type, its last. In a log that is its title too, or
+/// the record of an io_uring operation, whose event has no title. Without either, an event there has
+/// not ended, and the names that it announces need not be counted.
+#[inline]
+fn is_end(record_type: RecordType) -> bool {
+    matches!(record_type, AUDIT_EOE | AUDIT_PROCTITLE | AUDIT_URINGOP)
 }
 
-/// Whether the event might end in a log before the last of its records.
-fn might_end_early(records: &[Entry]) -> bool {
-    records.iter().rev().skip(1).any(lets_end)
-}
-
-/// Whether the last of the records, and none before it, ends the event in a log.
-fn ends_with_last(records: &[Entry], kept: Kept, buffer: &[u8]) -> bool {
-    if !records.iter().any(lets_end) {
-        return false;
-    }
+/// Whether the records are all that an event in a log announces.
+fn is_whole(records: &[Span], kept: Kept, buffer: &[u8]) -> bool {
     let mut progress = Progress::default();
-    let mut ends = records.iter().map(|record| {
-        let body = || slice(buffer, &record.body);
+    let ends = |_, record: &Span| {
+        let body = || slice(buffer, &record.body());
         progress.ends(record.record_type, body, kept)
-    });
-    ends.position(|is_end| is_end) == records.len().checked_sub(1)
+    };
+    records.iter().fold(false, ends)
 }

@@ -11,7 +11,7 @@ use std::{
 use crate::{
     error::Error,
     model::{
-        Batch, Entry, Record, RecordType, Sightings, Timestamp, narrow,
+        Batch, Record, RecordType, Sightings, Span, Timestamp, narrow,
         record_type::{AUDIT_CONFIG_CHANGE, AUDIT_REPLACE},
     },
     rules::{Action, List, Rule},
@@ -443,14 +443,8 @@ fn add(
     match stamps.read(data) {
         Some((id, body)) => {
             let end = text.start + data.len();
-            batch.add(Entry {
-                id,
-                record_type,
-                cut,
-                relayed: false,
-                node: 0..0,
-                body: narrow(end - body.len()..end),
-            });
+            let span = Span::new(record_type, narrow(end - body.len()..end));
+            batch.add(id, 0..0, Span { cut, ..span });
         }
         // Replies to requests, and the kernel's check that we are alive (AUDIT_REPLACE).
         None if record_type.0 < 1100 || record_type == AUDIT_REPLACE => {}

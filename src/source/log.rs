@@ -18,7 +18,7 @@ use crate::{
     bytes::{find, find_all},
     error::Error,
     model::{
-        Batch, Entry, EventId, RecordType, Timestamp, narrow,
+        Batch, EventId, RecordType, Span, Timestamp, narrow,
         record_type::{
             AUDIT_BPRM_FCAPS, AUDIT_CWD, AUDIT_EOE, AUDIT_EXECVE, AUDIT_PATH, AUDIT_PROCTITLE,
             AUDIT_SYSCALL,
@@ -44,7 +44,7 @@ pub struct LogSource {
     /// Whether the next bytes belong to a line that has already been cut.
     skipping: bool,
     /// The line ends in the current chunk.
-    ends: Vec<usize>,
+    ends: Vec<u32>,
     sample: Sample,
     lines: Lines,
     input: InputState,
@@ -148,13 +148,15 @@ impl LogSource {
         find_all(b'\n', bytes, &mut self.ends);
         let ends = std::mem::take(&mut self.ends);
         let (first, others) = ends.split_at(self.sample.first(&ends));
-        let start = self.cut(bytes, 0, first, true, batch);
+        let start = self.searched_lines(bytes, 0, first, batch);
         self.lines.may_be_binary &= others.is_empty();
         if self.lines.is_binary {
             return;
         }
-        let has_joined = self.sample.has_joined(bytes, start, others);
-        let start = self.cut(bytes, start, others, has_joined, batch);
+        let start = match self.sample.has_joined(bytes, start, others) {
+            true => self.searched_lines(bytes, start, others, batch),
+            false => self.usual_lines(bytes, start, others, batch),
+        } as usize;
         self.sample.seen += start;
         self.ends = ends;
         let rest = bytes.get(start..).unwrap_or_default();
@@ -162,7 +164,7 @@ impl LogSource {
             // Still the line that was cut.
         } else if rest.len() > MAX_LINE_BYTES {
             let cut = start..start + MAX_LINE_BYTES;
-            self.lines.line(bytes, cut, End::Cut, batch);
+            self.lines.unusual(bytes, cut, End::Cut, batch);
             self.skipping = true;
         } else {
             self.rest.extend_from_slice(rest);
@@ -171,27 +173,54 @@ impl LogSource {
 
     /// Adds the records of lines, the first of which starts at `start`. Returns the start of the
     /// next line.
-    #[inline(always)]
-    fn cut(
+    #[inline(never)]
+    fn usual_lines(
         &mut self,
         bytes: &[u8],
-        mut start: usize,
-        ends: &[usize],
-        may_be_joined: bool,
+        mut start: u32,
+        mut ends: &[u32],
         batch: &mut Batch,
-    ) -> usize {
+    ) -> u32 {
+        if let [end, others @ ..] = ends
+            && std::mem::take(&mut self.skipping)
+        {
+            (start, ends) = (end + 1, others);
+        }
+        let mut rest = bytes.get(start as usize..).unwrap_or_default();
+        let mut is_stamped = false;
         for end in ends {
-            if self.skipping {
-                // Still the line that was cut.
-            } else if may_be_joined {
+            let line = rest.split_at_checked((end - start) as usize);
+            let Some((line, [_, others @ ..])) = line else {
+                break;
+            };
+            is_stamped = self.lines.usual(line, *end, is_stamped, batch);
+            if !is_stamped {
+                let place = start as usize..*end as usize;
+                self.lines.unusual(bytes, place, End::Newline, batch);
+            }
+            (start, rest) = (end + 1, others);
+        }
+        start
+    }
+
+    /// As [`usual_lines`](Self::usual_lines), for lines in which several records may be joined.
+    #[cold]
+    fn searched_lines(
+        &mut self,
+        bytes: &[u8],
+        mut start: u32,
+        ends: &[u32],
+        batch: &mut Batch,
+    ) -> u32 {
+        for end in ends {
+            // Otherwise, it is still the line that was cut.
+            if !std::mem::take(&mut self.skipping) {
                 if self.lines.is_binary {
                     break;
                 }
-                self.lines.joined(bytes, start..*end, End::Newline, batch);
-            } else {
-                self.lines.line(bytes, start..*end, End::Newline, batch);
+                let place = start as usize..*end as usize;
+                self.lines.joined(bytes, place, End::Newline, batch);
             }
-            self.skipping = false;
             start = end + 1;
         }
         start
@@ -293,24 +322,33 @@ impl Lines {
         self.may_be_binary = true;
     }
 
-    /// Adds the records in a line to the batch, or counts the line as malformed. Skips empty lines.
+    /// Adds the record in a line that is as auditd writes most lines, and ends at `end`. Returns
+    /// `false` for any other line.
+    ///
+    /// `is_stamped` says that the last record of the batch has the last stamp and no node, as that of
+    /// a usual line has.
     #[inline(always)]
-    fn line(&mut self, bytes: &[u8], place: Range<usize>, end: End, batch: &mut Batch) {
-        let line = bytes.get(place.clone()).unwrap_or_default();
-        match usual(line, &mut self.stamps) {
-            Some((record_type, id, body)) if end == End::Newline => batch.add(Entry {
-                id,
-                record_type,
-                cut: false,
-                relayed: false,
-                node: 0..0,
-                body: narrow(place.start + body..place.end),
-            }),
-            _ => self.unusual(bytes, place, end, batch),
+    fn usual(&mut self, line: &[u8], end: u32, is_stamped: bool, batch: &mut Batch) -> bool {
+        let Some((record_type, stamp)) = usual(line) else {
+            return false;
+        };
+        let span = |body: &[u8]| Span::new(record_type, end - body.len() as u32..end);
+        let same = self.stamps.same(stamp);
+        if let Some(body) = same
+            && is_stamped
+        {
+            batch.go_on(span(body));
+            return true;
         }
+        let Some(body) = same.or_else(|| self.stamps.another(stamp)) else {
+            return false;
+        };
+        batch.add(self.stamps.last(), 0..0, span(body));
+        true
     }
 
-    /// As [`line`](Self::line), for any line.
+    /// Adds the records in any line to the batch, or counts the line as malformed. Skips empty
+    /// lines.
     #[inline(never)]
     fn unusual(&mut self, bytes: &[u8], place: Range<usize>, end: End, batch: &mut Batch) {
         let start = place.start;
@@ -330,20 +368,17 @@ impl Lines {
                 body,
             }) => {
                 let at = |part: Range<usize>| narrow(start + part.start..start + part.end);
-                batch.add(Entry {
-                    id,
-                    record_type,
+                let span = Span {
                     cut: end != End::Newline && is_cut(text, end),
-                    relayed: false,
-                    node: at(node),
-                    body: at(body),
-                });
+                    ..Span::new(record_type, at(body))
+                };
+                batch.add(id, at(node), span);
             }
             None => self.wrapped(bytes, text, end, batch),
         }
     }
 
-    /// As [`line`](Self::line), for a line in which several records may be joined.
+    /// As [`unusual`](Self::unusual), for a line in which several records may be joined.
     #[cold]
     fn joined(&mut self, bytes: &[u8], place: Range<usize>, end: End, batch: &mut Batch) {
         let line = bytes.get(place.clone()).unwrap_or_default();
@@ -438,14 +473,12 @@ struct Adder<'a> {
 impl Adder<'_> {
     fn add(&mut self, inner: Inner<'_>) {
         let (node, body) = (self.place(inner.node), self.place(inner.body));
-        self.batch.add(Entry {
-            id: inner.id,
-            record_type: inner.record_type,
+        let span = Span {
             cut: self.cut || inner.is_truncated,
             relayed: inner.relayed,
-            node,
-            body,
-        });
+            ..Span::new(inner.record_type, body)
+        };
+        self.batch.add(inner.id, node, span);
     }
 
     /// The range of a text in the bytes of the batch, to which it is added if it is not there.
@@ -489,22 +522,23 @@ impl Sample {
     const EVERY: usize = 512;
 
     /// How many lines of a chunk belong to the first ones.
-    fn first(&self, ends: &[usize]) -> usize {
+    fn first(&self, ends: &[u32]) -> usize {
         let left = Sample::FIRST_BYTES.saturating_sub(self.seen);
         let is_start = self.seen == 0 && !ends.is_empty();
-        ends.partition_point(|end| *end < left)
+        ends.partition_point(|end| (*end as usize) < left)
             .max(usize::from(is_start))
     }
 
     /// Whether lines of a chunk with these ends, from `start` on, are joined, or those of the chunk
     /// before were.
-    fn has_joined(&mut self, bytes: &[u8], start: usize, ends: &[usize]) -> bool {
+    fn has_joined(&mut self, bytes: &[u8], start: u32, ends: &[u32]) -> bool {
         let is_joined = |index: usize| {
             let start = match index.checked_sub(1) {
                 Some(before) => ends.get(before).map_or(start, |end| end + 1),
                 None => start,
             };
-            let line = ends.get(index).and_then(|end| bytes.get(start..*end));
+            let end = ends.get(index).map_or(start, |end| *end);
+            let line = bytes.get(start as usize..end as usize);
             line.is_some_and(wrap::is_joined)
         };
         let has_joined = (0..ends.len()).step_by(Sample::EVERY).any(is_joined);
@@ -527,10 +561,9 @@ struct Line {
 
 fn split(text: &[u8], stamps: &mut Stamps) -> Option<Line> {
     let (node, record_type, stamp) = match common(text) {
-        Some((record_type, rest)) => (0..0, record_type, rest),
+        Some((record_type, stamp)) => (0..0, record_type, stamp),
         None => any(text)?,
     };
-    let stamp = stamp.strip_prefix(b"msg=").unwrap_or(stamp);
     let (id, body) = stamps.read(stamp)?;
     let end = text.len();
     Some(Line {
@@ -541,53 +574,76 @@ fn split(text: &[u8], stamps: &mut Stamps) -> Option<Line> {
     })
 }
 
-/// Splits a line into type, stamp and the start of the body, if it has one of the seven most frequent
-/// types, as most lines have, and nothing else that is unusual.
+/// As [`common`], for a line that has nothing else that is unusual.
 #[inline(always)]
-fn usual(line: &[u8], stamps: &mut Stamps) -> Option<(RecordType, EventId, usize)> {
-    let (record_type, rest) = common(line)?;
-    let (id, body) = stamps.read(rest.strip_prefix(b"msg=")?)?;
+fn usual(line: &[u8]) -> Option<(RecordType, &[u8])> {
+    let parts = common(line)?;
     let is_whole = line.len() <= MAX_LINE_BYTES && !line.ends_with(b"\r");
-    is_whole.then_some((record_type, id, line.len() - body.len()))
+    is_whole.then_some(parts)
 }
 
-/// Splits a line into type and rest, if it starts with one of the seven most frequent types. The
-/// eight bytes behind `type=` tell these types apart.
+/// The start of a line of a frequent type, up to the stamp.
+#[derive(Clone, Copy)]
+struct Start {
+    record_type: RecordType,
+    /// The length in bytes.
+    length: usize,
+    /// The last twelve bytes.
+    end: [u8; 12],
+}
+
+impl Start {
+    const fn new(record_type: RecordType, text: &[u8]) -> Start {
+        let Some(end) = text.last_chunk() else {
+            panic!("it is too short");
+        };
+        Start {
+            record_type,
+            length: text.len(),
+            end: *end,
+        }
+    }
+}
+
+/// Splits a line into type and the text that starts with the stamp, if it has one of the seven most
+/// frequent types, as most lines have. The first eight bytes tell these types apart.
 #[inline(always)]
 fn common(text: &[u8]) -> Option<(RecordType, &[u8])> {
     const fn word(text: &[u8; 8]) -> u64 {
         u64::from_le_bytes(*text)
     }
-    const PATH: u64 = word(b"PATH msg");
-    const SYSCALL: u64 = word(b"SYSCALL ");
-    const CWD: u64 = word(b"CWD msg=");
-    const PROCTITLE: u64 = word(b"PROCTITL");
-    const EOE: u64 = word(b"EOE msg=");
-    const EXECVE: u64 = word(b"EXECVE m");
-    const BPRM_FCAPS: u64 = word(b"BPRM_FCA");
-    let name = text.strip_prefix(b"type=")?;
-    let (record_type, rest) = match word(name.first_chunk()?) {
-        PATH => (AUDIT_PATH, name.get(b"PATH ".len()..)),
-        SYSCALL => (AUDIT_SYSCALL, name.get(b"SYSCALL ".len()..)),
-        CWD => (AUDIT_CWD, name.get(b"CWD ".len()..)),
-        PROCTITLE => (AUDIT_PROCTITLE, name.strip_prefix(b"PROCTITLE ")),
-        EOE => (AUDIT_EOE, name.get(b"EOE ".len()..)),
-        EXECVE => (AUDIT_EXECVE, name.get(b"EXECVE ".len()..)),
-        BPRM_FCAPS => (AUDIT_BPRM_FCAPS, name.strip_prefix(b"BPRM_FCAPS ")),
+    const PATH: u64 = word(b"type=PAT");
+    const SYSCALL: u64 = word(b"type=SYS");
+    const CWD: u64 = word(b"type=CWD");
+    const PROCTITLE: u64 = word(b"type=PRO");
+    const EOE: u64 = word(b"type=EOE");
+    const EXECVE: u64 = word(b"type=EXE");
+    const BPRM_FCAPS: u64 = word(b"type=BPR");
+    let start = match word(text.first_chunk()?) {
+        PATH => const { Start::new(AUDIT_PATH, b"type=PATH msg=") },
+        SYSCALL => const { Start::new(AUDIT_SYSCALL, b"type=SYSCALL msg=") },
+        CWD => const { Start::new(AUDIT_CWD, b"type=CWD msg=") },
+        PROCTITLE => const { Start::new(AUDIT_PROCTITLE, b"type=PROCTITLE msg=") },
+        EOE => const { Start::new(AUDIT_EOE, b"type=EOE msg=") },
+        EXECVE => const { Start::new(AUDIT_EXECVE, b"type=EXECVE msg=") },
+        BPRM_FCAPS => const { Start::new(AUDIT_BPRM_FCAPS, b"type=BPRM_FCAPS msg=") },
         _ => return None,
     };
-    Some((record_type, rest?))
+    let (head, stamp) = text.split_at_checked(start.length)?;
+    (*head.last_chunk()? == start.end).then_some((start.record_type, stamp))
 }
 
 /// Splits a line that starts with a type or a node into the range of its node, the type, and the
-/// rest.
+/// text that starts with the stamp.
 fn any(text: &[u8]) -> Option<(Range<usize>, RecordType, &[u8])> {
     let (node, rest) = match text.strip_prefix(b"type=") {
         Some(rest) => (0..0, rest),
         None => after_node(text)?,
     };
     let (record_type, rest) = rest.split_at(find(b' ', rest)?);
-    Some((node, RecordType::parse(record_type)?, rest.get(1..)?))
+    let stamp = rest.get(1..)?;
+    let stamp = stamp.strip_prefix(b"msg=").unwrap_or(stamp);
+    Some((node, RecordType::parse(record_type)?, stamp))
 }
 
 /// The range of the node and the text after `type=`, in a line that starts with `node=`. A name may
@@ -610,7 +666,87 @@ fn excerpt(text: &[u8]) -> impl std::fmt::Display {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{prelude::*, sample::select};
+
     use super::*;
+
+    /// The parts of lines, most of them usual.
+    const HEADS: [&str; 12] = [
+        "type=PATH msg=",
+        "type=SYSCALL msg=",
+        "type=CWD msg=",
+        "type=PROCTITLE msg=",
+        "type=EOE msg=",
+        "type=EXECVE msg=",
+        "type=BPRM_FCAPS msg=",
+        "type=PROCTITLEs msg=",
+        "type=SOCKADDR msg=",
+        "type=PATH ",
+        "node=h type=PATH msg=",
+        "",
+    ];
+    const STAMPS: [&str; 7] = [
+        "audit(1795365817.963:231301): ",
+        "audit(1795365817.963:231302): ",
+        "audit(1795365817.964:231302): ",
+        "audit(1795365817.963:4231301302): ",
+        "audit(1795365817.963:231301):",
+        "audit(1.002:3): ",
+        "audit(1.002): ",
+    ];
+    const BODIES: [&str; 4] = ["cwd=\"/\"", "", " x", "a=audit(1.002:3): "];
+    const ENDS: [&str; 3] = ["\n", "\r\n", "\n\n"];
+
+    fn any_line() -> impl Strategy<Value = String> {
+        let parts = (
+            select(&HEADS),
+            select(&STAMPS),
+            select(&BODIES),
+            select(&ENDS),
+        );
+        let is_cut = prop::bool::weighted(0.05);
+        (parts, is_cut, 0..64usize).prop_map(|((head, stamp, body, end), is_cut, at)| {
+            let mut line = format!("{head}{stamp}{body}");
+            if is_cut {
+                line.truncate(at);
+            }
+            line + end
+        })
+    }
+
+    /// All that a batch says of its records.
+    fn records(batch: &Batch) -> (Vec<String>, Vec<usize>, u64) {
+        let records = batch.records().map(|record| format!("{record:?}"));
+        let runs = batch.runs().map(|run| run.records.len());
+        (records.collect(), runs.collect(), batch.sightings.malformed)
+    }
+
+    proptest! {
+        #[test]
+        fn usual_lines_are_read_as_any_others(
+            lines in prop::collection::vec(any_line(), 0..20),
+            repeats in 1..4usize,
+        ) {
+            let bytes = lines.iter().map(|line| line.repeat(repeats)).collect::<String>();
+            let bytes = bytes.into_bytes();
+            let mut ends = Vec::new();
+            find_all(b'\n', &bytes, &mut ends);
+            let nothing = std::fs::File::open("/dev/null").unwrap();
+            let (_stopper, stop) = crate::source::stop().unwrap();
+            let mut source = LogSource::from_fd(nothing.into(), stop);
+            let mut usual = Batch::default();
+            source.usual_lines(&bytes, 0, &ends, &mut usual);
+            let (mut start, mut any) = (0, Batch::default());
+            for end in ends {
+                let place = start..end as usize;
+                Lines::default().unusual(&bytes, place, End::Newline, &mut any);
+                start = end as usize + 1;
+            }
+            usual.bytes.extend_from_slice(&bytes);
+            any.bytes = bytes;
+            prop_assert_eq!(records(&usual), records(&any));
+        }
+    }
 
     fn check(text: &str, expected: Option<(&str, u16, u32, &str)>) {
         let got = split(text.as_bytes(), &mut Stamps::default()).map(|line| {

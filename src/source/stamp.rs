@@ -28,11 +28,20 @@ pub fn stamp(data: &[u8]) -> Option<(EventId, &[u8])> {
         seconds,
         millis: u16::try_from(millis).ok()?,
     };
-    after_time(time, rest.strip_prefix(b":")?)
+    let (serial, rest) = leading_number(rest.strip_prefix(b":")?)?;
+    let serial = u32::try_from(serial).ok()?;
+    let rest = rest.strip_prefix(b")")?;
+    let body = rest.strip_prefix(b":").unwrap_or(rest);
+    let body = body.strip_prefix(b" ").unwrap_or(body);
+    Some((EventId { time, serial }, body))
 }
 
-/// Parses the rest of a stamp, starting at its serial.
-fn after_time(time: Timestamp, rest: &[u8]) -> Option<(EventId, &[u8])> {
+/// The end of a stamp in the kernel's form.
+const END: &[u8] = b"): ";
+
+/// Parses the rest of a stamp in the kernel's form, starting at its serial.
+#[inline(always)]
+fn serial(rest: &[u8]) -> Option<(u32, &[u8])> {
     let (serial, rest) = match rest.first_chunk().and_then(|near| short_number(near, b')')) {
         Some((serial, length)) => (serial, rest.get(length..)?),
         None => {
@@ -40,10 +49,7 @@ fn after_time(time: Timestamp, rest: &[u8]) -> Option<(EventId, &[u8])> {
             (u32::try_from(serial).ok()?, rest)
         }
     };
-    let rest = rest.strip_prefix(b")")?;
-    let body = rest.strip_prefix(b":").unwrap_or(rest);
-    let body = body.strip_prefix(b" ").unwrap_or(body);
-    Some((EventId { time, serial }, body))
+    Some((serial, rest.strip_prefix(END)?))
 }
 
 /// Parses stamps and caches the last one. The next record usually belongs to the same event, or to
@@ -51,7 +57,7 @@ fn after_time(time: Timestamp, rest: &[u8]) -> Option<(EventId, &[u8])> {
 #[derive(Debug, Default)]
 pub(crate) struct Stamps {
     id: EventId,
-    /// The whole of the last stamp.
+    /// The whole of the last stamp, if it has the kernel's form.
     whole: Known,
     /// The part before the serial.
     time: Known,
@@ -93,30 +99,48 @@ impl Stamps {
     /// As [`stamp`].
     #[inline(always)]
     pub(crate) fn read<'a>(&mut self, data: &'a [u8]) -> Option<(EventId, &'a [u8])> {
-        match self.whole.rest(data) {
-            Some(body) => Some((self.id, body)),
-            None => self.another(data),
-        }
+        let body = match self.same(data) {
+            Some(body) => body,
+            None => self.another(data)?,
+        };
+        Some((self.id, body))
     }
 
-    /// Parses a stamp that differs from the last one, and caches it if it has the kernel's form.
+    /// The last stamp that was parsed.
+    #[inline(always)]
+    pub(super) fn last(&self) -> EventId {
+        self.id
+    }
+
+    /// The body that follows, if `data` starts with the last stamp.
+    #[inline(always)]
+    pub(super) fn same<'a>(&self, data: &'a [u8]) -> Option<&'a [u8]> {
+        self.whole.rest(data)
+    }
+
+    /// Parses a stamp that differs from the last one, and caches it. Returns the body that follows.
     #[inline(never)]
-    fn another<'a>(&mut self, data: &'a [u8]) -> Option<(EventId, &'a [u8])> {
-        let same_time = self.time.rest(data);
-        let (id, body) = match same_time {
-            Some(rest) => after_time(self.id.time, rest)?,
-            None => stamp(data)?,
+    pub(super) fn another<'a>(&mut self, data: &'a [u8]) -> Option<&'a [u8]> {
+        let Some((serial, body)) = self.time.rest(data).and_then(serial) else {
+            return self.any(data);
         };
+        self.id.serial = serial;
+        self.whole = Known::new(&data[..data.len() - body.len()]);
+        Some(body)
+    }
+
+    /// As [`another`](Self::another), for a stamp with another time or in an odd form.
+    fn any<'a>(&mut self, data: &'a [u8]) -> Option<&'a [u8]> {
+        let (id, body) = stamp(data)?;
         let (stamp, _) = data.split_at(data.len() - body.len());
-        if stamp.ends_with(b"): ") {
-            self.id = id;
-            self.whole = Known::new(stamp);
-            if same_time.is_none() {
-                let end = find(b':', stamp).map_or(0, |colon| colon + 1);
-                self.time = Known::new(stamp.get(..end).unwrap_or_default());
-            }
-        }
-        Some((id, body))
+        self.id = id;
+        self.whole = match stamp.ends_with(END) {
+            true => Known::new(stamp),
+            false => Known::default(),
+        };
+        let end = find(b':', stamp).map_or(0, |colon| colon + 1);
+        self.time = Known::new(stamp.get(..end).unwrap_or_default());
+        Some(body)
     }
 }
 

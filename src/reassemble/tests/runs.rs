@@ -60,8 +60,13 @@ fn reassembled(
 ) -> (String, Tally) {
     let mut reassembler = Reassembler::new(config.clone());
     for run in records.chunk_by(|one, next| has_runs && one.id == next.id) {
-        let run: Vec<Entry> = run.iter().map(|r| reassembler.store(*r)).collect();
-        reassembler.take(0, &run);
+        let spans: Vec<Span> = run.iter().map(|r| reassembler.store(*r)).collect();
+        let stamp = &Stamp {
+            id: run[0].id,
+            node: 0..0,
+        };
+        let records = &spans;
+        reassembler.take(0, Run { stamp, records });
     }
     reassembler.drain();
     let groups = whole(&mut reassembler);
