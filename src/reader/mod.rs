@@ -180,7 +180,7 @@ pub struct AuditReader {
     bell: Bell,
     turns: Arc<Turns>,
     /// The events being returned.
-    current: Groups,
+    current: Box<Groups>,
     /// The index in `current` of the next event to return.
     next: usize,
     totals: Arc<Mutex<Totals>>,
@@ -229,7 +229,7 @@ impl AuditReader {
             outlet,
             bell,
             turns,
-            current: Groups::default(),
+            current: Box::default(),
             next: 0,
             totals,
             thread: Some(thread),

@@ -4,7 +4,8 @@
 //! socket, the kernel drops records or blocks every audited process. It removes the oldest events
 //! from the queue instead, as wholes, and counts them.
 //!
-//! The unit of the queue is a [`Groups`]: the events that became whole in one batch of records.
+//! The unit of the queue is a [`Groups`]: the events that became whole in one batch of records. It is
+//! in a box because a channel writes to all of its memory when it is made.
 
 use std::sync::{
     Arc,
@@ -49,12 +50,13 @@ fn cost(groups: &Groups) -> usize {
 /// The reader's end.
 #[derive(Debug)]
 pub(crate) struct Inlet {
-    full: Sender<Groups>,
+    full: Sender<Box<Groups>>,
     /// The other end of `full`, if the oldest events may be dropped.
-    oldest: Option<Receiver<Groups>>,
-    used: Receiver<Groups>,
+    oldest: Option<Receiver<Box<Groups>>>,
+    used: Receiver<Box<Groups>>,
     /// Returned by the marshaller while we waited for room.
-    spare: Vec<Groups>,
+    #[expect(clippy::vec_box, reason = "the channels take boxes")]
+    spare: Vec<Box<Groups>>,
     bytes: Arc<AtomicUsize>,
     bound: usize,
 }
@@ -62,8 +64,8 @@ pub(crate) struct Inlet {
 /// The marshaller's end.
 #[derive(Debug)]
 pub(crate) struct Outlet {
-    pub(crate) full: Receiver<Groups>,
-    used: Sender<Groups>,
+    pub(crate) full: Receiver<Box<Groups>>,
+    used: Sender<Box<Groups>>,
     bytes: Arc<AtomicUsize>,
 }
 
@@ -95,14 +97,13 @@ pub(crate) fn queue(bound: usize, overflow: Overflow) -> (Inlet, Outlet) {
 
 impl Inlet {
     /// Sends events, and returns the events dropped to make room. `None` if the outlet is closed.
-    pub(crate) fn send(&mut self, groups: Groups) -> Option<Dropped> {
+    pub(crate) fn send(&mut self, mut groups: Box<Groups>) -> Option<Dropped> {
         if self.oldest.is_none() {
             self.wait_for_room(cost(&groups))?;
         }
         let mut dropped = Dropped::default();
         while self.is_over(cost(&groups)) && self.drop_oldest(&mut dropped) {}
         self.bytes.fetch_add(cost(&groups), Ordering::Relaxed);
-        let mut groups = groups;
         loop {
             match self.full.try_send(groups) {
                 Ok(()) => return Some(dropped),
@@ -150,7 +151,7 @@ impl Inlet {
     }
 
     /// A used `Groups`, whose buffers can be reused; `None` if there is none at the moment.
-    pub(crate) fn used(&mut self) -> Option<Groups> {
+    pub(crate) fn used(&mut self) -> Option<Box<Groups>> {
         self.spare.pop().or_else(|| self.used.try_recv().ok())
     }
 }
@@ -162,7 +163,7 @@ impl Outlet {
     }
 
     /// Returns a used `Groups` to the inlet, so that its buffers are reused.
-    pub(crate) fn give_back(&self, groups: Groups) {
+    pub(crate) fn give_back(&self, groups: Box<Groups>) {
         // If the channel is full, the inlet has enough buffers.
         let _ = self.used.try_send(groups);
     }
@@ -180,7 +181,7 @@ mod tests {
     use super::*;
     use crate::model::{EventId, record_type::AUDIT_CWD};
 
-    fn groups(serial: u32, bytes: usize) -> Groups {
+    fn groups(serial: u32, bytes: usize) -> Box<Groups> {
         let id = EventId {
             serial,
             ..EventId::default()
@@ -189,7 +190,7 @@ mod tests {
         let mut event = groups.begin(id, b"");
         event.push(AUDIT_CWD, &vec![b'x'; bytes]);
         event.push(AUDIT_CWD, b"");
-        groups
+        Box::new(groups)
     }
 
     fn serial(groups: &Groups) -> u32 {

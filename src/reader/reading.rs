@@ -34,7 +34,7 @@ pub(super) struct Reading {
     last: Option<EventId>,
     inlet: Inlet,
     /// The whole events of the last round.
-    groups: Groups,
+    groups: Box<Groups>,
     totals: Arc<Mutex<Totals>>,
     /// There was progress in the last round, so that a log's clock starts anew with this one.
     progressed: bool,
@@ -65,7 +65,7 @@ impl Reading {
             since: Instant::now(),
             last: None,
             inlet,
-            groups: Groups::default(),
+            groups: Box::default(),
             totals,
             progressed: false,
             is_given: false,
@@ -168,19 +168,19 @@ impl Reading {
 
     /// Sends the whole events. `false` if the outlet is closed.
     pub(super) fn send(&mut self) -> bool {
-        let groups = mem::take(&mut self.groups);
+        let used = self.inlet.used().unwrap_or_default();
+        let groups = mem::replace(&mut self.groups, used);
         match self.inlet.send(groups) {
             None => return false,
             Some(dropped) if dropped.events > 0 => self.count(Sightings::default(), dropped),
             Some(_) => {}
         }
-        self.groups = self.inlet.used().unwrap_or_default();
         true
     }
 
     /// Exchanges the whole events for groups whose buffers can be reused.
     pub(super) fn exchange(&mut self, groups: &mut Groups) {
-        mem::swap(&mut self.groups, groups);
+        mem::swap(&mut *self.groups, groups);
     }
 
     /// Whether all events that were sent have been taken.

@@ -10,12 +10,13 @@ mod message;
 mod scan;
 
 use std::{
-    collections::HashSet,
     io,
     net::Shutdown,
     os::{fd::AsFd, unix::net::UnixDatagram},
     time::Duration,
 };
+
+use hashbrown::HashSet;
 
 use crate::{
     confine::{Confinement, Duty, User},

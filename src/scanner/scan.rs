@@ -1,11 +1,12 @@
 //! What the scanner process does.
 
 use std::{
-    collections::HashSet,
     io,
     os::{fd::AsFd, unix::net::UnixDatagram},
     time::Duration,
 };
+
+use hashbrown::HashSet;
 
 use super::message::{Part, Question};
 use crate::{enrich::Proc, helper, sys};

@@ -238,7 +238,11 @@ impl NetlinkClient {
     /// CAP_AUDIT_CONTROL. Unlike [`status`](Self::status) and [`rules`](Self::rules), this does
     /// not wait for a thread of the kernel to answer: the acknowledgement is enough.
     pub fn may_ask(&mut self) -> bool {
-        self.request(AUDIT_GET.0, &[]).is_ok()
+        // A change of no setting needs the same capability (kernel/audit.c, `audit_netlink_ok`),
+        // and the kernel starts no thread to answer it. SELinux tells changes from queries, so a
+        // refusal may be one of changes only.
+        self.request(AUDIT_SET.0, &wire::no_settings()).is_ok()
+            || self.request(AUDIT_GET.0, &[]).is_ok()
     }
 
     /// Queries the state of the kernel's audit system.
@@ -496,7 +500,11 @@ mod tests {
         };
         answer(1, 0);
         assert!(client.may_ask());
-        answer(2, libc::EPERM);
+        answer(2, libc::EACCES);
+        answer(3, 0);
+        assert!(client.may_ask(), "only changes are refused");
+        answer(4, libc::EPERM);
+        answer(5, libc::EPERM);
         assert!(!client.may_ask());
     }
 

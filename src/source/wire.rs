@@ -126,6 +126,11 @@ pub(crate) fn registration(pid: u32) -> [u8; 44] {
     settings(AUDIT_STATUS_PID, &[(3, pid)])
 }
 
+/// The payload that changes nothing.
+pub(crate) fn no_settings() -> [u8; 44] {
+    settings(0, &[])
+}
+
 /// The payload that sets the backlog limit, in records, and the backlog wait time, in jiffies.
 pub(crate) fn backlog(limit: u32, wait_time: u32) -> [u8; 44] {
     settings(

@@ -67,11 +67,15 @@ fn split(list: &[PathBuf]) -> Vec<PathBuf> {
 
 /// Variables that look like an option's but are none, such as misspelt ones.
 pub(crate) fn unknown_variables() -> Vec<OsString> {
-    let command = Args::command();
-    let known: Vec<_> = command.get_arguments().filter_map(Arg::get_env).collect();
     let names = env::vars_os().map(|(name, _)| name);
-    names
+    let mut names: Vec<OsString> = names
         .filter(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()))
-        .filter(|name| !known.contains(&name.as_os_str()))
-        .collect()
+        .collect();
+    // Building the command takes as long as parsing the command line.
+    if !names.is_empty() {
+        let command = Args::command();
+        let known: Vec<_> = command.get_arguments().filter_map(Arg::get_env).collect();
+        names.retain(|name| !known.contains(&name.as_os_str()));
+    }
+    names
 }
