@@ -4,7 +4,7 @@ use crate::{
     model::{FileId, FileType},
     resolve::{
         processes::{Caller, Processes, Tick},
-        recent::Recent,
+        recent::{Key, Recent},
         tree::{Name, Tree},
     },
 };
@@ -33,6 +33,13 @@ struct Entry {
     open: Option<Descriptor>,
     learned: Tick,
     losses: u32,
+}
+
+impl Key for (u32, u32) {
+    fn number(self) -> u64 {
+        let (pid, fd) = self;
+        u64::from(fd) << 32 | u64::from(pid)
+    }
 }
 
 /// The descriptors of the processes of one host.

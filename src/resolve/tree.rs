@@ -8,12 +8,21 @@ use smallvec::SmallVec;
 
 use crate::{
     model::{FileId, FileType},
-    resolve::text::{MAX_PATH_BYTES, directory, names},
+    resolve::{
+        recent::Key,
+        text::{MAX_PATH_BYTES, directory, names},
+    },
 };
 
 /// A name in the tree. It stays the same through renames, and is valid until it is released.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct Name(u32);
+
+impl Key for Name {
+    fn number(self) -> u64 {
+        u64::from(self.0)
+    }
+}
 
 /// What is known of the file that a name stands for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -193,10 +202,15 @@ impl Tree {
     }
 
     /// Remembers the directory of a path.
+    #[inline]
     fn remember(&mut self, path: &[u8], node: u32) {
-        if node == ROOT || self.last[0].1 == node {
-            return;
+        if node != ROOT && self.last[0].1 != node {
+            self.remember_other(path, node);
         }
+    }
+
+    #[inline(never)]
+    fn remember_other(&mut self, path: &[u8], node: u32) {
         self.last.swap(0, 1);
         let (last, last_node) = &mut self.last[0];
         last.clear();
