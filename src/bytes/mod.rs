@@ -33,6 +33,6 @@ pub(crate) use hex::unhex;
 pub(crate) use json::json_string;
 pub(crate) use number::{hex, integer, leading_number, short_number};
 pub(crate) use plain::is_plain;
-pub(crate) use search::{contains, find, find_all, find_either, find_near};
+pub(crate) use search::{contains, find, find_all, find_either, find_last, find_near};
 pub(crate) use sum::sum;
 pub(crate) use word::{Prefix, first_word};

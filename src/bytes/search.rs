@@ -16,7 +16,8 @@ pub(crate) fn find(byte: u8, text: &[u8]) -> Option<usize> {
 #[inline(always)]
 pub(crate) fn find_near(byte: u8, text: &[u8; 16]) -> Option<usize> {
     let bits = equal(byte, text);
-    (bits != 0).then(|| bits.trailing_zeros() as usize)
+    // The mask changes nothing, but it tells the compiler that the index is in bounds.
+    (bits != 0).then(|| bits.trailing_zeros() as usize & 15)
 }
 
 /// Whether `text` contains `byte`. Looks at all of the text, so it is for a byte that is mostly not
@@ -56,6 +57,18 @@ pub(crate) fn find_either(one: u8, other: u8, text: &[u8]) -> Option<usize> {
         }
     }
     memchr::memchr2(one, other, text)
+}
+
+/// The index of the last `byte` in `text`. The last 16 bytes are searched inline.
+#[inline(always)]
+pub(crate) fn find_last(byte: u8, text: &[u8]) -> Option<usize> {
+    let Some((before, near)) = text.split_last_chunk() else {
+        return text.iter().rposition(|other| *other == byte);
+    };
+    match equal(byte, near) {
+        0 => memchr::memrchr(byte, before),
+        bits => Some(text.len() - 1 - bits.leading_zeros() as usize),
+    }
 }
 
 /// A word whose lowest set bit is the high bit of the first `byte`. Higher bits may be false
@@ -130,6 +143,8 @@ mod tests {
                     "{byte} in {text:?}"
                 );
                 assert_eq!(contains(byte, text), text.contains(&byte));
+                let before = &text[..text.len() / 2];
+                assert_eq!(find_last(byte, before), memchr::memrchr(byte, before));
                 assert_eq!(
                     find_either(byte, 7, text),
                     memchr::memchr2(byte, 7, text),

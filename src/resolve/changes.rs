@@ -161,7 +161,7 @@ impl Resolver {
 
     /// A file was seen under a path.
     pub(crate) fn seen(&mut self, path: &[u8], seen: Seen, host: &dyn Host) {
-        if !is_storable(path) || self.is_known(path, seen) {
+        if self.is_known(path, seen) || !is_storable(path) {
             return;
         }
         if let Some(name) = self.replaceable(path, seen, host) {

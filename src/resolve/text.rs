@@ -2,7 +2,7 @@
 
 use bumpalo::{Bump, collections::Vec};
 
-use crate::bytes::find;
+use crate::bytes::{find, find_last};
 
 /// The longest path that is resolved, in bytes. The kernel takes no name of more than 4 KiB at once,
 /// but directories can be deeper than that.
@@ -32,7 +32,7 @@ fn append(path: &mut Vec<'_, u8>, text: &[u8]) {
     for name in names(text) {
         match name {
             b"." => {}
-            b".." => path.truncate(memchr::memrchr(b'/', path).unwrap_or(0)),
+            b".." => path.truncate(find_last(b'/', path).unwrap_or(0)),
             name => {
                 path.push(b'/');
                 path.extend_from_slice_copy(name);
@@ -65,7 +65,7 @@ pub(crate) fn join_checked<'a>(
             // There is nothing above the root.
             b".." if path.is_empty() => {}
             b".." if !path.ends_with(b"/..") && is_directory(&path) => {
-                path.truncate(memchr::memrchr(b'/', &path).unwrap_or(0));
+                path.truncate(find_last(b'/', &path).unwrap_or(0));
             }
             part => {
                 path.push(b'/');
@@ -159,7 +159,8 @@ pub(crate) fn basename(path: &[u8]) -> &[u8] {
         .rposition(|byte| *byte != b'/')
         .map_or(0, |last| last + 1);
     let path = path.get(..end).unwrap_or_default();
-    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+    let start = find_last(b'/', path).map_or(0, |slash| slash + 1);
+    path.get(start..).unwrap_or_default()
 }
 
 /// The directory of a clean, absolute path. That of the root is the root.
@@ -177,7 +178,7 @@ pub(crate) fn dirname(path: &[u8]) -> &[u8] {
         .rposition(|byte| *byte != b'/')
         .map_or(0, |last| last + 1);
     let path = path.get(..end).unwrap_or_default();
-    memchr::memrchr(b'/', path)
+    find_last(b'/', path)
         .and_then(|slash| path.get(..slash + 1))
         .unwrap_or_default()
 }
