@@ -11,22 +11,32 @@ pub(crate) fn unhex<'a>(hex: &[u8], arena: &'a Bump) -> Option<&'a [u8]> {
     }
     let (pairs, _) = hex.as_chunks();
     let bytes = arena.alloc_slice_fill_copy(pairs.len(), 0);
-    // Whole chunks, and the last one, which may overlap the one before it.
-    let length = pairs.len() - pairs.len() % CHUNK_BYTES;
-    let mut invalid = unhex_all(&mut bytes[..length], &pairs[..length]);
-    if length < pairs.len() {
-        let start = pairs.len().saturating_sub(CHUNK_BYTES);
-        invalid |= unhex_all(&mut bytes[start..], &pairs[start..]);
-    }
-    (invalid == 0).then_some(bytes)
+    (unhex_all(pairs, bytes) == 0).then_some(bytes)
 }
 
-/// Bytes that the compiler decodes at once. It decodes those behind the last whole chunk one by one.
-const CHUNK_BYTES: usize = 16;
-
 /// Decodes each pair. Returns 0 only if all of them are upper-case hex.
-#[inline(never)]
-fn unhex_all(bytes: &mut [u8], pairs: &[[u8; 2]]) -> u16 {
+#[inline]
+fn unhex_all(pairs: &[[u8; 2]], bytes: &mut [u8]) -> u16 {
+    let (Some(last), Some(last_bytes)) = (pairs.last_chunk(), bytes.last_chunk_mut()) else {
+        return unhex_each(pairs, bytes);
+    };
+    // It may overlap the chunk before it.
+    let invalid = unhex_chunk(last, last_bytes);
+    let (chunks, _) = pairs.as_chunks();
+    let chunks = chunks.iter().zip(bytes.as_chunks_mut().0);
+    chunks.fold(invalid, |invalid, (pairs, bytes)| {
+        invalid | unhex_chunk(pairs, bytes)
+    })
+}
+
+/// As [`unhex_all`], for so many pairs that the compiler decodes them at once.
+#[inline(always)]
+fn unhex_chunk(pairs: &[[u8; 2]; 16], bytes: &mut [u8; 16]) -> u16 {
+    unhex_each(pairs, bytes)
+}
+
+#[inline(always)]
+fn unhex_each(pairs: &[[u8; 2]], bytes: &mut [u8]) -> u16 {
     let mut invalid = 0;
     for (byte, pair) in bytes.iter_mut().zip(pairs) {
         let (value, wrong) = unhex_pair(*pair);
