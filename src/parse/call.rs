@@ -102,10 +102,10 @@ impl<'a> CallRecord<'a> {
                 call.add(known, tail);
                 return call;
             }
-            call.take_ids(&mut fields);
+            fields = call.take_ids(fields);
             take!(fields, "comm", text(value) => call.comm = value.optional_text(arena));
             take!(fields, "exe", text(value) => call.exe = value.optional_text(arena));
-            take!(fields, "subj", value => call.subj = label(body, value, &mut fields));
+            take!(fields, "subj", value => (call.subj, fields) = label(body, value, fields));
             take!(fields, "key", text(value) => {
                 call.key = without_names(value).optional_text(arena).map(|text| keys(text, arena));
             });
@@ -134,9 +134,10 @@ impl<'a> CallRecord<'a> {
         self.subj = part(&known.subj);
     }
 
-    /// Takes the ids that all calls of a process have in common, and its terminal.
+    /// Takes the ids that all calls of a process have in common, and its terminal. Returns the other
+    /// fields, rather than taking a reference, so that they stay in registers.
     #[inline(never)]
-    fn take_ids(&mut self, fields: &mut Fields<'a>) {
+    fn take_ids(&mut self, mut fields: Fields<'a>) -> Fields<'a> {
         take!(fields, "auid", id(id) => self.ids.auid = id.unwrap_or(Identity::UNSET));
         take!(fields, "uid", id(id) => self.ids.uid = id.unwrap_or(Identity::UNSET));
         take!(fields, "gid", id(id) => self.ids.gid = id.unwrap_or(Identity::UNSET));
@@ -148,6 +149,7 @@ impl<'a> CallRecord<'a> {
         take!(fields, "fsgid", id(id) => self.ids.fsgid = id.unwrap_or(Identity::UNSET));
         take!(fields, "tty", value => self.tty = value.literal());
         take!(fields, "ses", id(id) => self.ids.session = id.unwrap_or(Identity::UNSET));
+        fields
     }
 }
 
@@ -205,13 +207,20 @@ fn without_names(value: Value<'_>) -> Value<'_> {
 
 /// An LSM label. AppArmor labels are paths that may contain spaces, followed by a space and the
 /// mode in parentheses, so all words up to the next pair belong to the label.
-fn label<'a>(body: &'a [u8], value: Value<'a>, fields: &mut Fields<'a>) -> Option<&'a [u8]> {
-    let label = value.literal()?;
+/// Returns the other fields too.
+fn label<'a>(
+    body: &'a [u8],
+    value: Value<'a>,
+    mut fields: Fields<'a>,
+) -> (Option<&'a [u8]>, Fields<'a>) {
+    let Some(label) = value.literal() else {
+        return (None, fields);
+    };
     let mut end = offset(label, body) + label.len();
     let mut ahead = fields.tokens();
     while ahead.next().is_some_and(|token| token.key.is_empty()) {
         fields.skip_to(&ahead);
         end = body.len() - ahead.rest().len();
     }
-    body.get(offset(label, body)..end)
+    (body.get(offset(label, body)..end), fields)
 }

@@ -112,10 +112,28 @@ impl<'a> Pieces<'a> {
 
     /// Joins the pieces into arguments. `None` if there was no EXECVE record.
     pub(crate) fn finish(mut self, arena: &'a Bump) -> Option<Argv<'a>> {
-        let position = |piece: &Piece| (piece.argument, piece.part);
         if self.found.is_empty() && self.argc.is_none() {
             return None;
         }
+        let is_whole = |(piece, number): (&Piece, u32)| (piece.argument, piece.part) == (number, 0);
+        let (args, complete) = match self.found.iter().zip(0..).all(is_whole) {
+            true => {
+                let texts = self.found.iter().map(|piece| piece.value.text(arena));
+                (Vec::from_iter_in(texts, arena), true)
+            }
+            false => self.assemble(arena),
+        };
+        let complete = complete && self.argc == i64::try_from(args.len()).ok();
+        Some(Argv {
+            args: args.into_bump_slice(),
+            complete,
+        })
+    }
+
+    /// Joins pieces that are not just one for each argument, in order. Returns the arguments, and
+    /// whether every piece arrived.
+    fn assemble(&mut self, arena: &'a Bump) -> (Vec<'a, &'a [u8]>, bool) {
+        let position = |piece: &Piece| (piece.argument, piece.part);
         if !self.found.is_sorted_by_key(position) {
             self.found.sort_by_key(position);
         }
@@ -148,11 +166,7 @@ impl<'a> Pieces<'a> {
                 pieces => join(pieces, arena),
             });
         }
-        complete &= self.argc == i64::try_from(args.len()).ok();
-        Some(Argv {
-            args: args.into_bump_slice(),
-            complete,
-        })
+        (args, complete)
     }
 }
 

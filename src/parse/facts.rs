@@ -126,7 +126,7 @@ fn parse<'a>(group: &AuditMessageGroup<'a>, known: &mut Known, arena: &'a Bump) 
     };
     // Most events have no more than this.
     let mut paths = Vec::with_capacity_in(4, arena);
-    let mut pieces = Pieces::new(arena);
+    let mut pieces: Option<Pieces> = None;
     for message in group.messages() {
         let record_type = message.record_type;
         let body = || enriched::split(record_type, message.data).0;
@@ -147,9 +147,14 @@ fn parse<'a>(group: &AuditMessageGroup<'a>, known: &mut Known, arena: &'a Bump) 
                 let call = || CallRecord::parse(record_type, body(), tails, arena);
                 facts.uring.get_or_insert_with(call);
             }
-            AUDIT_PATH => paths.push(PathRecord::parse(message.data, &mut known.paths, arena)),
+            AUDIT_PATH => {
+                paths.push(PathRecord::default());
+                if let Some(path) = paths.last_mut() {
+                    path.read(message.data, &mut known.paths, arena);
+                }
+            }
             AUDIT_CWD => facts.cwd = only_text(record_type, message.data, b"cwd", arena),
-            AUDIT_EXECVE => pieces.add(body()),
+            AUDIT_EXECVE => pieces.get_or_insert_with(|| Pieces::new(arena)).add(body()),
             AUDIT_PROCTITLE => facts.proctitle = Some(message.data),
             AUDIT_OPENAT2 => {
                 facts.has_others = true;
@@ -187,7 +192,7 @@ fn parse<'a>(group: &AuditMessageGroup<'a>, known: &mut Known, arena: &'a Bump) 
         roles::infer(&mut paths, call);
     }
     facts.paths = paths.into_bump_slice();
-    facts.argv = pieces.finish(arena);
+    facts.argv = pieces.and_then(|pieces| pieces.finish(arena));
     facts
 }
 

@@ -6,7 +6,7 @@
 //! a record in another order takes more passes. Unknown keys are skipped.
 
 use crate::{
-    bytes::{Prefix, find_near, first_word, short_number},
+    bytes::{Prefix, find, find_near, first_word, short_number},
     parse::{Tokens, Value, tokenize},
 };
 
@@ -130,32 +130,31 @@ impl<'a> Fields<'a> {
         let Some(length) = space else {
             return Some(self.value(key.length()));
         };
-        let bytes = &self.rest[key.length()..key.length() + length];
+        let bytes = &window[key.length()..key.length() + length];
         self.rest = &self.rest[key.length() + length + 1..];
         let quoted = false;
         Some(Value { bytes, quoted })
     }
 
-    /// As [`take`](Self::take), fast for short quoted values.
+    /// As [`take`](Self::take), fast for quoted values.
     #[inline(always)]
     pub(crate) fn take_text(&mut self, key: Key) -> Option<Value<'a>> {
-        let window = match self.next(key) {
-            Next::Window(window) => window,
-            Next::Taken(value) => return Some(value),
-            Next::Other => return None,
-        };
-        let start = key.length() + 1;
-        let end = match window[key.length()] {
-            b'"' => find_near(b'"', part(window, start)),
-            _ => None,
-        };
-        let Some(length) = end else {
-            return Some(self.value(key.length()));
-        };
-        let bytes = &self.rest[start..start + length];
-        self.rest = skip_space(&self.rest[start + length + 1..]);
-        let quoted = true;
-        Some(Value { bytes, quoted })
+        match self.next(key) {
+            Next::Window(_) => Some(self.text(key.length())),
+            Next::Taken(value) => Some(value),
+            Next::Other => None,
+        }
+    }
+
+    /// As [`take`](Self::take), fast for all values. Larger, so it is for a loop over keys.
+    #[inline(always)]
+    pub(crate) fn take_any(&mut self, key: Key) -> Option<Value<'a>> {
+        if !key.0.begins(first_word(self.rest)) {
+            return None;
+        }
+        let (value, rest) = Value::read(self.rest.get(key.length()..)?);
+        self.rest = skip_space(rest);
+        Some(value)
     }
 
     /// As [`take`](Self::take) and [`Value::id`], fast for ids that have few digits or are unset.
@@ -171,9 +170,9 @@ impl<'a> Fields<'a> {
         };
         let (id, length) = match part(window, key.length()) {
             [digit @ b'0'..=b'9', b' '] => (u32::from(digit - b'0'), 1),
-            _ if part(window, key.length()) == b"4294967295 " => (u32::MAX, 10),
             _ => match short_number(part(window, key.length()), b' ') {
                 Some(number) => number,
+                None if part(window, key.length()) == b"4294967295 " => (u32::MAX, 10),
                 None => return Some(self.value(key.length()).id()),
             },
         };
@@ -190,8 +189,12 @@ impl<'a> Fields<'a> {
             Next::Taken(value) => return Some(value.integer()),
             Next::Other => return None,
         };
-        let Some((number, length)) = short_number(part(window, key.length()), b' ') else {
-            return Some(self.value(key.length()).integer());
+        let (number, length) = match part(window, key.length()) {
+            [digit @ b'0'..=b'9', b' '] => (u32::from(digit - b'0'), 1),
+            _ => match short_number(part(window, key.length()), b' ') {
+                Some(number) => number,
+                None => return Some(self.value(key.length()).integer()),
+            },
         };
         self.rest = &self.rest[key.length() + length + 1..];
         Some(Some(i64::from(number)))
@@ -217,7 +220,23 @@ impl<'a> Fields<'a> {
             }
             _ => return None,
         };
-        Some((u32::from(number), self.value(length)))
+        Some((u32::from(number), self.text(length)))
+    }
+
+    /// As [`value`](Self::value), fast for quoted values.
+    #[inline(always)]
+    fn text(&mut self, length: usize) -> Value<'a> {
+        if let Some([b'"', text @ ..]) = self.rest.get(length..)
+            && let Some(end) = find(b'"', text)
+        {
+            let (bytes, rest) = text.split_at(end);
+            self.rest = skip_space(rest.get(1..).unwrap_or_default());
+            return Value {
+                bytes,
+                quoted: true,
+            };
+        }
+        self.value(length)
     }
 
     /// Takes the value after a key of this length, and the space after it.
@@ -247,6 +266,8 @@ impl<'a> Fields<'a> {
 
 /// Splits a text after a key of this length into value and rest. Not inlined, because it has many
 /// callers; takes and returns values rather than references, so that `Fields` stays in registers.
+/// Cold, so that the callers' code for the usual values is in one piece.
+#[cold]
 #[inline(never)]
 fn value_after(text: &[u8], length: usize) -> (Value<'_>, &[u8]) {
     let (value, rest) = Value::read(text.get(length..).unwrap_or_default());
@@ -328,9 +349,10 @@ mod tests {
                     let body = format!("{key}={value}{behind}");
                     let (value, rest) = value_after(body.as_bytes(), key.len() + 1);
                     let (new, key) = (|| Fields::new(body.as_bytes()), Key::new(key));
-                    let mut fields = [new(), new(), new(), new()];
-                    let [bare, text, id, number] = &mut fields;
+                    let mut fields = [new(), new(), new(), new(), new()];
+                    let [bare, any, text, id, number] = &mut fields;
                     assert_eq!(bare.take(key), Some(value), "{body}");
+                    assert_eq!(any.take_any(key), Some(value), "{body}");
                     assert_eq!(text.take_text(key), Some(value), "{body}");
                     assert_eq!(id.take_id(key), Some(value.id()), "{body}");
                     assert_eq!(number.take_number(key), Some(value.integer()), "{body}");

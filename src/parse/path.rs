@@ -68,69 +68,65 @@ impl<'a> PathRecord<'a> {
             .is_some_and(|kind| matches!(kind, b"04" | b"4"))
     }
 
-    /// Parses a record, which may end with the names that auditd appends.
+    /// Reads a record, which may end with the names that auditd appends, into an empty one: copying
+    /// one is expensive.
     #[inline(never)]
-    pub(super) fn parse(body: &'a [u8], tails: &mut Tails, arena: &'a Bump) -> PathRecord<'a> {
-        let mut path = PathRecord::default();
+    pub(super) fn read(&mut self, body: &'a [u8], tails: &mut Tails, arena: &'a Bump) {
         let mut fields = Fields::new(body);
         // The text behind the inode, while no field of it has been read.
         let (mut tail, mut is_first) = (None, true);
         // In the kernel's order (kernel/auditsc.c, `audit_log_name`).
         while fields.pass() {
-            take!(fields, "item", id(id) => path.item = id.unwrap_or(u32::MAX));
-            take!(fields, "name", text(value) => path.name = value.optional_text(arena));
+            take!(fields, "item", id(id) => self.item = id.unwrap_or(u32::MAX));
+            take!(fields, "name", text(value) => self.name = value.optional_text(arena));
             take!(fields, "inode", number(inode) => {
-                path.inode = inode.and_then(|inode| u64::try_from(inode).ok());
+                self.inode = inode.and_then(|inode| u64::try_from(inode).ok());
             });
             tail = std::mem::take(&mut is_first).then(|| fields.rest());
             if let Some(tail) = tail
                 && let Some(known) = tails.0.get(tail)
             {
-                return path.with(known, tail);
+                return self.add(known, tail);
             }
-            take!(fields, "dev", value => path.dev = value.bytes);
-            take!(fields, "mode", value => path.mode = value.bytes);
-            take!(fields, "ouid", id(id) => path.ouid = id);
-            take!(fields, "ogid", id(id) => path.ogid = id);
+            take!(fields, "dev", value => self.dev = value.bytes);
+            take!(fields, "mode", value => self.mode = value.bytes);
+            take!(fields, "ouid", id(id) => self.ouid = id);
+            take!(fields, "ogid", id(id) => self.ogid = id);
             // The device that a device file refers to.
             take!(fields, "rdev", _value => {});
             // Only capabilities follow.
             take!(fields, "nametype", value => {
-                path.nametype = name_type(value.bytes);
-                path.has_role = true;
+                self.nametype = name_type(value.bytes);
+                self.has_role = true;
                 break;
             });
             // The key in some vendors' kernels before 3.18.
             take!(fields, "objtype", value => {
-                path.nametype = name_type(value.bytes);
-                path.has_role = true;
+                self.nametype = name_type(value.bytes);
+                self.has_role = true;
                 break;
             });
         }
-        let device = device(path.dev);
-        path.file = file(device, path.inode);
-        path.file_type = FileType::of_mode(path.mode);
-        if let Some(tail) = tail.filter(|_| path.has_role) {
-            tails.0.put(tail, path.tail(device, tail));
+        let device = device(self.dev);
+        self.file = file(device, self.inode);
+        self.file_type = FileType::of_mode(self.mode);
+        if let Some(tail) = tail.filter(|_| self.has_role) {
+            tails.0.put(tail, self.tail(device, tail));
         }
-        path
     }
 
-    /// The record with the fields of its tail.
+    /// Adds the fields of its tail.
     #[inline]
-    fn with(self, known: &Tail, tail: &'a [u8]) -> PathRecord<'a> {
+    fn add(&mut self, known: &Tail, tail: &'a [u8]) {
         let part = |place: &Range<usize>| tail.get(place.clone()).unwrap_or_default();
-        PathRecord {
-            dev: part(&known.dev),
-            mode: part(&known.mode),
-            ouid: known.ouid,
-            ogid: known.ogid,
-            nametype: known.nametype,
-            file: file(known.device, self.inode),
-            file_type: known.file_type,
-            has_role: known.has_role,
-            ..self
-        }
+        self.dev = part(&known.dev);
+        self.mode = part(&known.mode);
+        self.ouid = known.ouid;
+        self.ogid = known.ogid;
+        self.nametype = known.nametype;
+        self.file = file(known.device, self.inode);
+        self.file_type = known.file_type;
+        self.has_role = known.has_role;
     }
 
     /// The fields of the tail.
@@ -215,7 +211,9 @@ mod tests {
     use super::*;
 
     fn parse<'a>(body: &'a str, arena: &'a Bump) -> PathRecord<'a> {
-        PathRecord::parse(body.as_bytes(), &mut Tails::default(), arena)
+        let mut path = PathRecord::default();
+        path.read(body.as_bytes(), &mut Tails::default(), arena);
+        path
     }
 
     #[test]

@@ -11,11 +11,11 @@ use crate::{
         record_type::{AUDIT_LOGIN, AUDIT_USER_AVC, AUDIT_USER_TTY},
     },
     parse::{
-        Value,
+        Tokens, Value,
         distinct::{Distinct, joined},
         enriched,
         fields::{AccessVector, named_keys},
-        layout::{Fields, take},
+        layout::{Fields, Key, take},
         offset, tokenize,
     },
 };
@@ -250,6 +250,9 @@ impl<'a> UserRecord<'a> {
     }
 }
 
+/// A key and its value.
+type Pair<'a> = (&'a [u8], Value<'a>);
+
 /// Whether a value of `raw` is in single quotes, as the message of a program is.
 pub(super) fn is_single_quoted(value: Value<'_>, raw: &[u8]) -> bool {
     let before = offset(value.bytes, raw).checked_sub(1);
@@ -262,8 +265,17 @@ pub(super) fn is_single_quoted(value: Value<'_>, raw: &[u8]) -> bool {
 /// write punctuation around pairs, which is not part of the value: `acct=root : (hostname=?,
 /// addr=?, terminal=cron res=success)`.
 pub(super) fn pairs<'a>(msg: &'a [u8], mut put: impl FnMut(&'a [u8], Value<'a>)) {
-    let mut tokens = tokenize(msg);
-    let mut last: Option<(&[u8], Value)> = None;
+    let start = usual_pairs(msg, &mut put);
+    other_pairs(msg, start, put);
+}
+
+/// As [`pairs`], from the pair before the rest of the message on.
+#[inline]
+fn other_pairs<'a>(
+    msg: &'a [u8],
+    (mut last, mut tokens): (Option<Pair<'a>>, Tokens<'a>),
+    mut put: impl FnMut(&'a [u8], Value<'a>),
+) {
     while let Some(token) = tokens.next() {
         let end = msg.len() - tokens.rest().len();
         let key = token.key.strip_prefix(b"(").unwrap_or(token.key);
@@ -282,6 +294,38 @@ pub(super) fn pairs<'a>(msg: &'a [u8], mut put: impl FnMut(&'a [u8], Value<'a>))
     if let Some((key, value)) = last {
         put(key, trimmed(value));
     }
+}
+
+/// As [`pairs`], as long as the message has the keys that libaudit writes (lib/audit_logging.c), and
+/// PAM, in their order. Returns the last pair, whose value may go on, and the rest.
+#[inline]
+fn usual_pairs<'a>(
+    msg: &'a [u8],
+    mut put: impl FnMut(&'a [u8], Value<'a>),
+) -> (Option<Pair<'a>>, Tokens<'a>) {
+    const NAMES: [&str; 11] = [
+        "op", "grantors", "cwd", "cmd", "acct", "comm", "exe", "hostname", "addr", "terminal",
+        "res",
+    ];
+    const KEYS: [Key; NAMES.len()] = {
+        let mut keys = [Key::new(""); NAMES.len()];
+        let mut at = 0;
+        while at < NAMES.len() {
+            keys[at] = Key::new(NAMES[at]);
+            at += 1;
+        }
+        keys
+    };
+    let mut fields = Fields::new(msg);
+    let mut last = None;
+    for (name, key) in NAMES.iter().zip(&KEYS) {
+        if let Some(value) = fields.take_any(*key)
+            && let Some((key, value)) = last.replace((name.as_bytes(), value))
+        {
+            put(key, trimmed(value));
+        }
+    }
+    (last, fields.tokens())
 }
 
 /// The bytes that may occur in a key.
@@ -395,6 +439,8 @@ pub(crate) fn is_encoded(key: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::model::record_type::{AUDIT_USER_AUTH, AUDIT_USER_DEVICE, AUDIT_USER_LOGIN};
 
@@ -504,5 +550,47 @@ mod tests {
         assert_eq!(field(record, "a_9"), Some(&b"1"[..]));
         assert_eq!(field(record, "b"), Some(&b"2"[..]));
         assert!(record.is_truncated());
+    }
+
+    /// Parts of messages.
+    fn part() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(std::vec![
+            "op=PAM:accounting ",
+            "op=adding user ",
+            "grantors=pam_unix,pam_env ",
+            "cwd=\"/\" ",
+            "cmd=6C73202D6C ",
+            "acct=\"root\" ",
+            "acct=root : ",
+            "acct=root",
+            "comm=\"a\"exe=\"/a\" ",
+            "exe=\"/usr/bin/a name of more than 33 bytes\" ",
+            "exe=\"cut",
+            "hostname=? ",
+            "(hostname=host, ",
+            "addr=2001:db8::1 ",
+            "addr= ",
+            "terminal=ssh ",
+            "terminal='a b' ",
+            "res=success",
+            "res=success ",
+            "res=success)",
+            "id=7 ",
+            "word ",
+            "=",
+            " ",
+        ])
+    }
+
+    proptest! {
+        #[test]
+        fn the_usual_pairs_are_read_as_any_others(parts in prop::collection::vec(part(), 0..14)) {
+            let msg = parts.concat();
+            let (mut all, mut others) = (std::vec![], std::vec![]);
+            pairs(msg.as_bytes(), |key, value| all.push((key, value)));
+            let start = (None, tokenize(msg.as_bytes()));
+            other_pairs(msg.as_bytes(), start, |key, value| others.push((key, value)));
+            prop_assert_eq!(all, others);
+        }
     }
 }
