@@ -1,5 +1,7 @@
 //! Events of no other kind.
 
+use bumpalo::Bump;
+
 use crate::{
     classify::{calls::Names, claims::Namer, events},
     model::{
@@ -38,15 +40,17 @@ pub(super) fn alone<'a>(
     group: &AuditMessageGroup<'a>,
     facts: &Facts<'a>,
     title: Option<&'a [u8]>,
-) -> AuditEvent<'a> {
+    arena: &'a Bump,
+) -> &'a mut AuditEvent<'a> {
     let mut types = group.messages().map(|message| message.record_type);
     let first = types.clone().next().unwrap_or(AUDIT_EOE);
     let record_type = types.find(|record_type| !record_type.is_part_of_call());
-    AuditEvent {
-        // The other records came with that of a call.
-        incomplete: record_type.is_none() || group.incomplete,
-        ..events::without_call(group, record_type.unwrap_or(first), facts, call(title))
-    }
+    let is_cut = record_type.is_none();
+    let record_type = record_type.unwrap_or(first);
+    let event = events::without_call(group, record_type, facts, call(title), arena);
+    // The other records came with that of a call.
+    event.incomplete |= is_cut;
+    event
 }
 
 /// Takes the process, the outcome and the action from the records of an event without a call.

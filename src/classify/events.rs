@@ -5,22 +5,57 @@ use bumpalo::Bump;
 use crate::{
     classify::{commandline, names::Named},
     model::{
-        Action, Actor, Arch, Attributes, AuditEvent, AuditMessageGroup, Detail, FileDetail,
-        ProcessAction, ProcessDetail, RecordType, UserDetail, Who, errno_name,
+        Action, Actor, Arch, Attributes, AuditDetail, AuditEvent, AuditMessageGroup, Detail,
+        FileDetail, ProcessAction, ProcessDetail, RecordType, UserDetail, Who, errno_name,
         record_type::{AUDIT_EXECVE, AUDIT_PATH, AUDIT_URINGOP},
     },
     parse::{CallRecord, Facts, NameType, PathRecord, UserRecord},
     resolve::Located,
 };
 
-/// The event of a call.
+/// An event of a group without a call, a process and a detail. It is built in the arena, where the
+/// caller sets the rest, because copying it is expensive.
+fn blank<'a>(
+    group: &AuditMessageGroup<'a>,
+    record_type: RecordType,
+    facts: &Facts<'a>,
+    arena: &'a Bump,
+) -> &'a mut AuditEvent<'a> {
+    arena.alloc_with(|| AuditEvent {
+        id: group.id,
+        node: (!group.node.is_empty()).then_some(group.node),
+        record_type,
+        arch: None,
+        success: None,
+        syscall: "",
+        exit: 0,
+        error: None,
+        actor: Actor {
+            subj: facts.contexts,
+            ..Actor::default()
+        },
+        key: None,
+        cwd: facts.cwd,
+        detail: Detail::Audit(AuditDetail::default()),
+        records: &[],
+        who: Who::default(),
+        incomplete: group.incomplete,
+        truncated: group.truncated,
+        relayed: group.relayed,
+        redacted: group.redacted,
+        repeats: None,
+    })
+}
+
+/// The event of a call, without its name.
 pub(super) fn call<'a>(
     group: &AuditMessageGroup<'a>,
     call: &CallRecord<'a>,
     facts: &Facts<'a>,
-    syscall: &'a str,
     detail: Detail<'a>,
-) -> AuditEvent<'a> {
+    arena: &'a Bump,
+) -> &'a mut AuditEvent<'a> {
+    let event = blank(group, call.record_type, facts, arena);
     let exit = match &detail {
         Detail::Process(process) if process.action == ProcessAction::Exited => {
             // The parent gets eight bits of it (kernel/exit.c).
@@ -28,36 +63,21 @@ pub(super) fn call<'a>(
         }
         _ => call.exit,
     };
-    let exit = exit.unwrap_or(0);
-    AuditEvent {
-        id: group.id,
-        node: node(group),
-        record_type: call.record_type,
-        arch: call.arch.map(|(arch, text)| {
-            Arch::name_of(arch, call.number.unwrap_or(0)).map_or(text, str::as_bytes)
-        }),
-        success: call.success,
-        syscall,
-        exit,
-        error: (exit < 0).then(|| errno_name(exit)).flatten(),
-        actor: Actor {
-            ids: call.ids,
-            tty: call.tty,
-            comm: call.comm,
-            exe: call.exe,
-            subj: call.subj.or(facts.contexts),
-        },
-        key: call.key,
-        cwd: facts.cwd,
-        incomplete: is_incomplete(group, call, facts, &detail),
-        detail,
-        records: &[],
-        who: Who::default(),
-        truncated: group.truncated,
-        relayed: group.relayed,
-        redacted: group.redacted,
-        repeats: None,
-    }
+    event.exit = exit.unwrap_or(0);
+    event.error = (event.exit < 0).then(|| errno_name(event.exit)).flatten();
+    event.arch = call.arch.map(|(arch, text)| {
+        Arch::name_of(arch, call.number.unwrap_or(0)).map_or(text, str::as_bytes)
+    });
+    event.success = call.success;
+    event.actor.ids = call.ids;
+    event.actor.tty = call.tty;
+    event.actor.comm = call.comm;
+    event.actor.exe = call.exe;
+    event.actor.subj = call.subj.or(facts.contexts);
+    event.key = call.key;
+    event.incomplete = is_incomplete(group, call, facts, &detail);
+    event.detail = detail;
+    event
 }
 
 /// Whether a call is without a record that it should have.
@@ -81,10 +101,6 @@ fn is_incomplete(
 
 fn has_all_arguments(facts: &Facts) -> bool {
     facts.argv.is_none_or(|argv| argv.complete)
-}
-
-fn node<'a>(group: &AuditMessageGroup<'a>) -> Option<&'a [u8]> {
-    (!group.node.is_empty()).then_some(group.node)
 }
 
 /// The execution of a program, successful or not.
@@ -152,48 +168,34 @@ pub(super) fn user<'a>(
     user: &'a UserRecord<'a>,
     facts: &Facts<'a>,
     arena: &'a Bump,
-) -> AuditEvent<'a> {
+) -> &'a mut AuditEvent<'a> {
+    let event = blank(group, user.record_type, facts, arena);
     // LOGIN, and user records of some kernels, come inside the syscall that caused them.
     let call = facts.call;
     let from_call = |get: fn(&CallRecord<'a>) -> Option<&'a [u8]>| call.and_then(get);
-    AuditEvent {
-        id: group.id,
-        node: node(group),
-        record_type: user.record_type,
-        arch: None,
-        success: user.res.or(from_call(|call| call.success)).map(outcome),
-        syscall: "",
-        exit: 0,
-        error: None,
-        actor: Actor {
-            ids: user.ids.or(call.map(|call| call.ids).unwrap_or_default()),
-            tty: user.tty,
-            comm: from_call(|call| call.comm).or(user.comm),
-            exe: from_call(|call| call.exe).or(user.exe),
-            subj: user.subj.or(from_call(|call| call.subj)).or(facts.contexts),
-        },
-        key: user.key(arena).or(from_call(|call| call.key)),
-        cwd: user.cwd.or(facts.cwd),
-        detail: Detail::User(UserDetail {
-            msg: user.msg,
-            terminal: user.terminal,
-            hostname: user.hostname,
-            res: user.res,
-            op: user.op,
-            acct: user.acct,
-            addr: user.addr,
-            cmd: user.cmd,
-            fields: user.fields(),
-        }),
-        records: &[],
-        who: Who::default(),
-        // The record is the whole event, so nothing can be missing behind it.
-        incomplete: false,
-        truncated: group.truncated || user.is_truncated(),
-        relayed: group.relayed,
-        redacted: group.redacted,
-        repeats: None,
-    }
+    event.success = user.res.or(from_call(|call| call.success)).map(outcome);
+    event.actor.ids = user.ids.or(call.map(|call| call.ids).unwrap_or_default());
+    event.actor.tty = user.tty;
+    event.actor.comm = from_call(|call| call.comm).or(user.comm);
+    event.actor.exe = from_call(|call| call.exe).or(user.exe);
+    event.actor.subj = user.subj.or(from_call(|call| call.subj)).or(facts.contexts);
+    event.key = user.key(arena).or(from_call(|call| call.key));
+    event.cwd = user.cwd.or(facts.cwd);
+    event.detail = Detail::User(UserDetail {
+        msg: user.msg,
+        terminal: user.terminal,
+        hostname: user.hostname,
+        res: user.res,
+        op: user.op,
+        acct: user.acct,
+        addr: user.addr,
+        cmd: user.cmd,
+        fields: user.fields(),
+    });
+    // The record is the whole event, so nothing can be missing behind it.
+    event.incomplete = false;
+    event.truncated |= user.is_truncated();
+    event
 }
 
 /// The outcome as `success` or `failed`, in whichever word the program reported it.
@@ -212,12 +214,11 @@ pub(super) fn orphan<'a>(
     facts: &Facts<'a>,
     title: Option<&'a [u8]>,
     arena: &'a Bump,
-) -> Option<AuditEvent<'a>> {
+) -> Option<&'a mut AuditEvent<'a>> {
     let (record_type, detail) = orphan_detail(facts, title, arena)?;
-    Some(AuditEvent {
-        incomplete: true,
-        ..without_call(group, record_type, facts, detail)
-    })
+    let event = without_call(group, record_type, facts, detail, arena);
+    event.incomplete = true;
+    Some(event)
 }
 
 /// The event of records without a call.
@@ -226,31 +227,11 @@ pub(super) fn without_call<'a>(
     record_type: RecordType,
     facts: &Facts<'a>,
     detail: Detail<'a>,
-) -> AuditEvent<'a> {
-    AuditEvent {
-        id: group.id,
-        node: node(group),
-        record_type,
-        arch: None,
-        success: None,
-        syscall: "",
-        exit: 0,
-        error: None,
-        actor: Actor {
-            subj: facts.contexts,
-            ..Actor::default()
-        },
-        key: None,
-        cwd: facts.cwd,
-        detail,
-        records: &[],
-        who: Who::default(),
-        incomplete: group.incomplete,
-        truncated: group.truncated,
-        relayed: group.relayed,
-        redacted: group.redacted,
-        repeats: None,
-    }
+    arena: &'a Bump,
+) -> &'a mut AuditEvent<'a> {
+    let event = blank(group, record_type, facts, arena);
+    event.detail = detail;
+    event
 }
 
 fn orphan_detail<'a>(

@@ -147,21 +147,21 @@ impl Classifier {
         arena: &'a Bump,
     ) -> Option<&'a mut AuditEvent<'a>> {
         if let Some(user) = facts.user {
-            return Some(arena.alloc_with(|| events::user(group, user, facts, arena)));
+            return Some(events::user(group, user, facts, arena));
         }
         let makes_audit = self.kinds.contains(EventKind::Audit);
         let Some(call) = call_of(facts, arena) else {
             let title = self.titles.of(facts, arena);
-            let event = events::orphan(group, facts, title, arena)
-                .or_else(|| makes_audit.then(|| audit::alone(group, facts, title)));
-            return event.map(|event| arena.alloc(event));
+            return events::orphan(group, facts, title, arena)
+                .or_else(|| makes_audit.then(|| audit::alone(group, facts, title, arena)));
         };
         let (name, meaning) = self.identify(call, facts);
         let detail = self
             .detail(group, call, meaning, facts, arena)
             .or_else(|| makes_audit.then(|| audit::call(self.titles.of(facts, arena))))?;
-        let syscall = name.unwrap_or_else(|| unknown_syscall(call.number, arena));
-        Some(arena.alloc_with(|| events::call(group, call, facts, syscall, detail)))
+        let event = events::call(group, call, facts, detail, arena);
+        event.syscall = name.unwrap_or_else(|| unknown_syscall(call.number, arena));
+        Some(event)
     }
 
     /// The name of a call, and what it means for the kinds that are wanted.

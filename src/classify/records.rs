@@ -26,11 +26,12 @@ pub(super) fn of<'a>(
     let mut records = Vec::new_in(arena);
     let mut has_message = false;
     for message in group.messages() {
+        if has_keys(&message, event, arena) {
+            continue;
+        }
         // Of several messages of programs, the first one is the event.
         let is_message = kind == EventKind::User && is_of_program(&message);
-        if is_message && !std::mem::replace(&mut has_message, true)
-            || has_keys(&message, event, arena)
-        {
+        if is_message && !std::mem::replace(&mut has_message, true) {
             continue;
         }
         let record = record(&message, decoded, arena);
