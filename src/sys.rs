@@ -481,6 +481,80 @@ pub(crate) fn append<const N: usize>(texts: [&[u8]; N], out: &mut Vec<u8>) {
     unsafe { out.set_len(length) };
 }
 
+/// Appends a text between two others if all of its bytes are fine, and nothing otherwise. Returns
+/// whether it did. Each byte is copied and checked at once, among 16 bytes of the text, of which
+/// some are repeated if it is shorter.
+#[inline(always)]
+pub(crate) fn append_if(
+    [before, text, after]: [&[u8]; 3],
+    out: &mut Vec<u8>,
+    is_fine: impl Fn(&[u8; 16]) -> bool,
+) -> bool {
+    // The lengths of the other two are mostly constant.
+    let others = before.len().saturating_add(after.len());
+    out.reserve(text.len().saturating_add(others));
+    // SAFETY: there is room for all texts behind the old length. None of them is in `out`, which is
+    // borrowed mutably. All bytes up to the new length have been written.
+    unsafe {
+        let to = out.as_mut_ptr().add(out.len());
+        ptr::copy_nonoverlapping(before.as_ptr(), to, before.len());
+        if !copy_if(text, to.add(before.len()), is_fine) {
+            return false;
+        }
+        let to = to.add(before.len() + text.len());
+        ptr::copy_nonoverlapping(after.as_ptr(), to, after.len());
+        out.set_len(out.len() + before.len() + text.len() + after.len());
+    }
+    true
+}
+
+/// Copies a text, and says whether all of its bytes are fine.
+///
+/// # Safety
+///
+/// There must be room for the text at `to`, and it must not overlap that.
+#[inline(never)]
+unsafe fn copy_if(text: &[u8], to: *mut u8, is_fine: impl Fn(&[u8; 16]) -> bool) -> bool {
+    /// Copies the first and the last bytes of a text that has at least as many.
+    #[inline(always)]
+    unsafe fn ends<const N: usize>(text: &[u8], to: *mut u8) -> Option<[[u8; N]; 2]> {
+        let (first, last) = (text.first_chunk()?, text.last_chunk()?);
+        // SAFETY: both are within the text, so there is room for them.
+        unsafe {
+            to.cast::<[u8; N]>().write(*first);
+            to.add(text.len() - N).cast::<[u8; N]>().write(*last);
+        }
+        Some([*first, *last])
+    }
+    let twice = |word: u64| is_fine(&(u128::from(word) << 64 | u128::from(word)).to_le_bytes());
+    // SAFETY: as the caller states. An array of bytes needs no alignment.
+    unsafe {
+        if let Some([_, last]) = ends::<16>(text, to) {
+            let (chunks, _) = text.as_chunks();
+            for (at, chunk) in (0..).step_by(16).zip(chunks) {
+                if !is_fine(chunk) {
+                    return false;
+                }
+                to.add(at).cast::<[u8; 16]>().write(*chunk);
+            }
+            is_fine(&last)
+        } else if let Some(ends) = ends::<8>(text, to) {
+            let [first, last] = ends.map(|end| u128::from(u64::from_le_bytes(end)));
+            is_fine(&(first | last << 64).to_le_bytes())
+        } else if let Some(ends) = ends::<4>(text, to) {
+            let [first, last] = ends.map(|end| u64::from(u32::from_le_bytes(end)));
+            twice(first | last << 32)
+        } else if let Some(ends) = ends::<2>(text, to) {
+            let [first, last] = ends.map(|end| u64::from(u16::from_le_bytes(end)));
+            twice((first | last << 16) * 0x1_0000_0001)
+        } else if let Some([[only], _]) = ends::<1>(text, to) {
+            twice(u64::from(only) * 0x0101_0101_0101_0101)
+        } else {
+            true
+        }
+    }
+}
+
 /// Sixteen bytes that are compared at once, by SSE2, which is part of x86-64.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug)]

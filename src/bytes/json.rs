@@ -1,42 +1,41 @@
 //! Formats text as a JSON string.
 
-use super::lanes::special;
+use super::{append, lanes::special};
 
 /// Appends `text` in quotes, with only the escapes that JSON requires (RFC 8259, section 7).
 pub(crate) fn json_string(text: &str, out: &mut Vec<u8>) {
-    let bytes = text.as_bytes();
-    out.reserve(bytes.len() + 2);
+    let text = text.as_bytes();
+    out.reserve(text.len() + 2);
     out.push(b'"');
-    let (mut written, mut at) = (0, 0);
-    while at < bytes.len() {
-        // Skips plain text, which most text is, 16 bytes at once.
-        if let Some(chunk) = bytes[at..].first_chunk() {
-            match special(chunk) {
-                0 => {
-                    at += chunk.len();
-                    continue;
-                }
-                bits => at += bits.trailing_zeros() as usize,
+    // The rest behind the last whole chunk, and spaces.
+    let (_, rest) = text.as_chunks::<16>();
+    let mut last = [b' '; 16];
+    last[..rest.len()].copy_from_slice(rest);
+    let mut written = 0;
+    for start in (0..text.len()).step_by(16) {
+        // Most text is plain, and the other bytes of a chunk are found at once.
+        let mut bits = special(text[start..].first_chunk().unwrap_or(&last));
+        while bits != 0 {
+            let at = start + bits.trailing_zeros() as usize;
+            bits &= bits - 1;
+            let escape = ESCAPES[usize::from(text[at])];
+            if escape != 0 {
+                append_escape(&text[written..at], escape, text[at], out);
+                written = at + 1;
             }
         }
-        let byte = bytes[at];
-        let escape = ESCAPES[usize::from(byte)];
-        at += 1;
-        if escape == 0 {
-            continue;
-        }
-        out.extend_from_slice(&bytes[written..at - 1]);
-        written = at;
-        if escape == b'u' {
-            const DIGITS: &[u8; 16] = b"0123456789abcdef";
-            let [high, low] = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
-            out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
-        } else {
-            out.extend_from_slice(&[b'\\', escape]);
-        }
     }
-    out.extend_from_slice(&bytes[written..]);
-    out.push(b'"');
+    append([&text[written..], b"\""], out);
+}
+
+/// Appends plain text, and behind it the escape of a byte.
+fn append_escape(plain: &[u8], escape: u8, byte: u8, out: &mut Vec<u8>) {
+    append([plain, &[b'\\', escape]], out);
+    if escape == b'u' {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let [high, low] = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
+        append([&[b'0', b'0', high, low]], out);
+    }
 }
 
 /// For each byte, the character after the backslash (`u` for `\u00XX`), or 0 if it needs no escape.

@@ -55,6 +55,23 @@ fn short_word(text: &[u8]) -> u128 {
     bytes.fold(0, |word, byte| word << 8 | u128::from(*byte))
 }
 
+/// A text of at most seven bytes as an integer that no other text has.
+#[inline]
+pub(crate) fn small_text(text: &[u8]) -> Option<u64> {
+    let word = match (text.first_chunk(), text.last_chunk()) {
+        (Some(first), Some(last)) if text.len() < 8 => {
+            let [first, last] = [first, last].map(|word| u64::from(u32::from_le_bytes(*word)));
+            first | last << (8 * (text.len() - 4))
+        }
+        (None, _) => text
+            .iter()
+            .rev()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        _ => return None,
+    };
+    Some(word | (text.len() as u64) << 56)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +85,21 @@ mod tests {
             padded[..length.min(32)].copy_from_slice(&text[..length.min(32)]);
             let word = |at| u128::from_le_bytes(*padded[at..].first_chunk().unwrap());
             assert_eq!(first_word(text), word(0), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_small_text_has_an_integer_of_its_own() {
+        let text = [0, 0, 1, 2, 0, 3, 4, 0, 0, 1];
+        let mut all = std::collections::HashMap::new();
+        for start in 0..=text.len() {
+            for end in start..=text.len() {
+                let part = &text[start..end];
+                match small_text(part) {
+                    Some(word) => assert_eq!(*all.entry(word).or_insert(part), part),
+                    None => assert!(part.len() > 7),
+                }
+            }
         }
     }
 

@@ -1,7 +1,8 @@
 //! The parts of a line that are mostly the same as in the lines before it.
 
-use crate::model::{
-    Attributes, EventRecord, Identity, Login, Origin, Parent, RecordType, Timestamp,
+use crate::{
+    bytes::small_text,
+    model::{Attributes, EventRecord, Identity, Login, Origin, Parent, RecordType, Timestamp},
 };
 
 /// How many attributes of files are known.
@@ -30,19 +31,19 @@ pub(super) struct Last {
     /// The last record that was alone in its line, and plain.
     record: Memo<Option<RecordType>>,
     /// By permissions and owner, but for the inode.
-    attributes: Vec<Memo<Owners>>,
+    attributes: Vec<(Ownership, Vec<u8>)>,
 }
 
-/// The owners of a file, and which other attributes it has.
-type Owners = (Option<u32>, Option<u32>, [bool; 2]);
+/// The attributes of a file other than its inode, each as a number that no other value has.
+type Ownership = [u64; 4];
 
 /// Texts and a few other values, and the part of a line that was written for them.
 #[derive(Clone, Debug, Default)]
 struct Memo<V> {
     values: V,
-    /// The texts, one behind the other, and the length of each.
+    /// The texts, one behind the other, and where each of them ends.
     texts: Vec<u8>,
-    lengths: Vec<usize>,
+    ends: Vec<usize>,
     /// Empty while no part is known.
     written: Vec<u8>,
 }
@@ -63,26 +64,27 @@ impl<V: PartialEq> Memo<V> {
         write(out);
         self.values = values;
         self.texts.clear();
-        self.lengths.clear();
+        self.ends.clear();
         for text in texts {
             self.texts.extend_from_slice(text);
-            self.lengths.push(text.len());
+            self.ends.push(self.texts.len());
         }
         self.written.clear();
         self.written.extend_from_slice(&out[start..]);
     }
 
-    fn is<'t>(&self, values: &V, mut texts: impl Iterator<Item = &'t [u8]>) -> bool {
-        let mut rest = &self.texts[..];
-        let mut is_next = |length: &usize| {
-            let Some((known, tail)) = rest.split_at_checked(*length) else {
-                return false;
-            };
-            rest = tail;
-            texts.next() == Some(known)
-        };
-        let is_known = !self.written.is_empty() && self.values == *values;
-        is_known && self.lengths.iter().all(&mut is_next) && texts.next().is_none()
+    fn is<'t>(&self, values: &V, texts: impl Iterator<Item = &'t [u8]>) -> bool {
+        if self.written.is_empty() || self.values != *values {
+            return false;
+        }
+        let (mut ends, mut start) = (self.ends.iter(), 0);
+        for text in texts {
+            match ends.next() {
+                Some(end) if self.texts.get(start..*end) == Some(text) => start = *end,
+                _ => return false,
+            }
+        }
+        ends.next().is_none()
     }
 }
 
@@ -100,7 +102,7 @@ impl Default for Last {
             login: Memo::default(),
             names: Memo::default(),
             record: Memo::default(),
-            attributes: vec![Memo::default(); ATTRIBUTES],
+            attributes: vec![Default::default(); ATTRIBUTES],
         }
     }
 }
@@ -190,23 +192,26 @@ impl Last {
         }
     }
 
-    /// Appends attributes without the inode as [`Memo::append`] does. Many files share them.
+    /// Appends the attributes that `write` writes, all but the inode. Many files share them.
+    #[inline]
     pub(super) fn attributes(
         &mut self,
         attributes: &Attributes,
         out: &mut Vec<u8>,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
-        let texts = [attributes.dev, attributes.mode];
-        let values = (
-            attributes.ouid,
-            attributes.ogid,
-            texts.map(|text| text.is_some()),
-        );
-        let texts = texts.map(Option::unwrap_or_default);
-        match self.attributes.get_mut(place(texts, attributes.ouid)) {
-            Some(memo) => memo.append(values, texts.into_iter(), out, write),
-            None => write(out),
+        let Some(ownership) = ownership(attributes) else {
+            return write(out);
+        };
+        if let Some((known, written)) = self.attributes.get_mut(place(&ownership)) {
+            if *known == ownership && !written.is_empty() {
+                return out.extend_from_slice(written);
+            }
+            let start = out.len();
+            write(out);
+            *known = ownership;
+            written.clear();
+            written.extend_from_slice(&out[start..]);
         }
     }
 
@@ -238,13 +243,26 @@ impl Last {
     }
 }
 
-/// The place of attributes in a table, by those that mostly differ between files.
+/// The attributes as numbers, unless a text is long.
 #[inline]
-fn place([dev, mode]: [&[u8]; 2], ouid: Option<u32>) -> usize {
-    let end = |text: &[u8]| text.last_chunk().map_or(0, |end| u32::from_le_bytes(*end));
-    let sum = end(dev).wrapping_add(end(mode)) ^ ouid.unwrap_or(0) ^ (mode.len() as u32) << 12;
-    // The golden ratio of 32 bits. The upper bits of a product depend on all bits of the factors.
-    (sum.wrapping_mul(0x9e37_79b9) >> (u32::BITS - ATTRIBUTES.ilog2())) as usize
+fn ownership(attributes: &Attributes) -> Option<Ownership> {
+    // The number of a text begins with its length.
+    let text = |text: Option<&[u8]>| text.map_or(Some(u64::MAX), small_text);
+    let owner = |id: Option<u32>| id.map_or(u64::MAX, u64::from);
+    Some([
+        text(attributes.dev)?,
+        text(attributes.mode)?,
+        owner(attributes.ouid),
+        owner(attributes.ogid),
+    ])
+}
+
+/// The place of attributes in a table.
+#[inline]
+fn place([dev, mode, ouid, _]: &Ownership) -> usize {
+    let sum = dev.wrapping_add(mode.rotate_right(16)) ^ ouid;
+    // The golden ratio of 64 bits. The upper bits of a product depend on all bits of the factors.
+    (sum.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - ATTRIBUTES.ilog2())) as usize
 }
 
 #[cfg(test)]
@@ -376,7 +394,7 @@ mod tests {
             Some(&b""[..]),
             Some(b"fe:00"),
             Some(b"0100644"),
-            Some(b"0100755"),
+            Some(b"longer than a word"),
         ];
         let owners = [None, Some(0), Some(1), Some(1000)];
         let (mut last, mut out) = (Last::default(), Vec::new());

@@ -32,6 +32,7 @@ use crate::{
     model::{
         Attributes, AuditDetail, AuditEvent, Container, Detail, FileDetail, Identity, Login,
         Parent, ProcessDetail, Repeats, SocketDetail, Timestamp, UserDetail, Who,
+        record_type::AUDIT_SYSCALL,
     },
 };
 
@@ -64,14 +65,12 @@ fn write(event: &AuditEvent, last: &mut Last, out: &mut Vec<u8>) {
     object.number(key!("sequence"), event.id.serial);
     object.text(key!("node"), event.node);
     match event.record_type.name() {
+        _ if event.record_type == AUDIT_SYSCALL => object.ascii(key!("type"), b"SYSCALL"),
         Some(name) => object.ascii(key!("type"), name.as_bytes()),
         None => object.ascii(key!("type"), event.record_type.to_string().as_bytes()),
     }
-    object.text(key!("arch"), event.arch);
-    match event.success {
-        Some(b"yes") => object.ascii(key!("success"), b"yes"),
-        success => object.text(key!("success"), success),
-    }
+    object.mostly(key!("arch"), b"x86_64", event.arch);
+    object.mostly(key!("success"), b"yes", event.success);
     object.ascii(key!("syscall"), event.syscall.as_bytes());
     object.number(key!("exit"), event.exit);
     ids(&event.actor.ids, last, &mut object);

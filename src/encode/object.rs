@@ -5,7 +5,7 @@ use super::{
     text::{by_type, escaped, fields, hex, list, plain_fields, string},
 };
 use crate::{
-    bytes::{Decimal, Integer, append, is_plain},
+    bytes::{Decimal, Integer, append, append_plain},
     model::{EventRecord, Identity},
 };
 
@@ -42,14 +42,16 @@ pub(super) struct Object<'a> {
 impl Object<'_> {
     #[inline(always)]
     pub(super) fn number(&mut self, key: &'static Key, number: impl Integer) {
-        Decimal::append_behind(key.bare, number, self.out);
+        match number.parts() {
+            (false, digit @ 0..=9) => append([key.bare, &[b'0' + digit as u8]], self.out),
+            _ => Decimal::append_behind(key.bare, number, self.out),
+        }
     }
 
     /// An id. Most are 0 or unset.
     #[inline(always)]
     pub(super) fn id(&mut self, key: &'static Key, id: u32) {
         match id {
-            0..=9 => append([key.bare, &[b'0' + id as u8]], self.out),
             Identity::UNSET => append([key.bare, b"4294967295"], self.out),
             id => self.number(key, id),
         }
@@ -108,10 +110,22 @@ impl Object<'_> {
     #[inline(always)]
     pub(super) fn text(&mut self, key: &'static Key, text: Option<&[u8]>) {
         let Some(text) = text else { return };
-        if is_plain(text) {
-            self.ascii(key, text);
-        } else {
+        if !append_plain([key.quoted, text, b"\""], self.out) {
             self.escaped(key, text);
+        }
+    }
+
+    /// Text that is mostly this one, which needs no escaping. The compiler knows its length.
+    #[inline(always)]
+    pub(super) fn mostly<const N: usize>(
+        &mut self,
+        key: &'static Key,
+        usual: &'static [u8; N],
+        text: Option<&[u8]>,
+    ) {
+        match text {
+            Some(text) if text == usual => self.ascii(key, usual),
+            text => self.text(key, text),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    bytes::{append, is_plain, json_string},
+    bytes::{append, append_plain, is_plain, json_string},
     model::EventRecord,
 };
 
@@ -81,11 +81,7 @@ pub(super) fn list<T>(
 /// there was none.
 #[inline]
 pub(super) fn string(text: &[u8], out: &mut Vec<u8>) -> bool {
-    if !is_plain(text) {
-        return escaped(text, out);
-    }
-    append([b"\"", text, b"\""], out);
-    true
+    append_plain([b"\"", text, b"\""], out) || escaped(text, out)
 }
 
 pub(super) fn escaped(text: &[u8], out: &mut Vec<u8>) -> bool {

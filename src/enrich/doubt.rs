@@ -16,11 +16,23 @@ pub(super) struct Doubt {
     raises: VecDeque<(u32, Tick)>,
     /// When the last of the losses occurred that are not told apart.
     first: Tick,
+    /// The last of `raises`, or `first`, which is asked for at each event.
+    last: (u32, Tick),
 }
 
 impl Doubt {
     /// Notes the count of losses. Whether it has risen.
+    #[inline]
     pub(super) fn note(&mut self, count: u32, now: Tick) -> bool {
+        if count == self.last.0 {
+            return false;
+        }
+        let has_risen = self.change(count, now);
+        self.last = self.raises.back().copied().unwrap_or((0, self.first));
+        has_risen
+    }
+
+    fn change(&mut self, count: u32, now: Tick) -> bool {
         let mut since = now;
         while let Some((known, tick)) = self.raises.back()
             && *known > count
@@ -43,7 +55,7 @@ impl Doubt {
 
     /// The last loss: what is known from before it is in doubt.
     pub(super) fn since(&self) -> Tick {
-        self.raises.back().map_or(self.first, |(_, tick)| *tick)
+        self.last.1
     }
 }
 

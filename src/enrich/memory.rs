@@ -77,9 +77,10 @@ impl Memory {
         cgroups: Option<(&dyn Cgroups, u64)>,
     ) -> Subject {
         self.changes += u32::from(facts.has_others && changes_rules(group));
-        let Some(sight) = sight(group, facts, event) else {
+        let Some(ids) = ids(facts) else {
             return Subject::default();
         };
+        let sight = sight(group, facts, event, ids);
         let losses = losses.saturating_add(self.changes);
         let subject = self.processes.see(&sight, losses, live);
         let Some((life, _)) = self.processes.life(subject) else {
@@ -170,14 +171,15 @@ pub(super) fn pids(facts: &Facts<'_>) -> impl Iterator<Item = u32> {
 }
 
 /// The process of an event, as its records show it.
+#[inline]
 fn sight<'a>(
     group: &AuditMessageGroup<'_>,
     facts: &Facts<'a>,
     event: Option<&AuditEvent<'a>>,
-) -> Option<Sight<'a>> {
+    ids: &Identity,
+) -> Sight<'a> {
     let call = facts.call.or(facts.uring);
-    let ids = ids(facts)?;
-    Some(Sight {
+    Sight {
         pid: ids.pid,
         ppid: ids.ppid,
         session: ids.session,
@@ -186,7 +188,7 @@ fn sight<'a>(
         serial: group.id.serial,
         exe: call.and_then(|call| call.exe).unwrap_or_default(),
         act: call.map_or(Act::Other, |call| act(call, facts, event)),
-    })
+    }
 }
 
 fn act<'a>(call: &CallRecord<'a>, facts: &Facts<'a>, event: Option<&AuditEvent<'a>>) -> Act<'a> {

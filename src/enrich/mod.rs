@@ -238,7 +238,9 @@ impl Enricher {
         now: Option<Timestamp>,
     ) {
         let last = &mut self.last;
-        if last.node != group.node {
+        // Mostly there is none.
+        let has_node = !(group.node.is_empty() && last.node.is_empty());
+        if has_node && last.node != group.node {
             last.node.clear();
             last.node.extend_from_slice(group.node);
         }

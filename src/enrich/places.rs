@@ -217,6 +217,7 @@ impl Places {
         }
     }
 
+    #[inline]
     fn fork(&mut self, visit: &Visit, standing: &Arc<Standing>) {
         if let Step::Forked { child } = visit.step
             && standing.role != Role::None

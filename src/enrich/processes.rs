@@ -546,7 +546,7 @@ fn is_same_file(one: &[u8], other: &[u8]) -> bool {
         exe.strip_suffix(b" (deleted)")
             .map_or(exe.len(), <[u8]>::len)
     };
-    one.get(..path(one)) == other.get(..path(other))
+    one == other || one.get(..path(one)) == other.get(..path(other))
 }
 
 /// The arguments in `/proc/PID/cmdline`. A process may have written other text there.
