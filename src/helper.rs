@@ -7,16 +7,13 @@ use std::{
     ffi::CStr,
     fs::OpenOptions,
     io,
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::net::UnixDatagram,
-    },
+    os::{fd::OwnedFd, unix::net::UnixDatagram},
 };
 
 use rustix::{
     net::{AddressFamily, SocketFlags, SocketType, socketpair},
     process::{Pid, WaitOptions, waitpid},
-    stdio::{dup2_stdin, dup2_stdout},
+    stdio::{dup2_stdin, dup2_stdout, stdin},
 };
 
 use crate::{error::Error, sys};
@@ -77,7 +74,7 @@ fn close_others(socket: UnixDatagram) -> io::Result<OwnedFd> {
     // `close_from` closes it.
     std::mem::forget(socket);
     sys::close_from(3);
-    io::stdin().as_fd().try_clone_to_owned()
+    stdin().try_clone_to_owned()
 }
 
 /// Receives one message, past signals. An empty result says that the peer has closed its end.
