@@ -250,10 +250,10 @@ impl LiveSource {
         let Some(control) = self.control.as_mut() else {
             return;
         };
-        let Ok(status) = control.status() else {
+        let Ok((status, rules)) = control.state() else {
             return;
         };
-        let rules = control.rules().ok();
+        let rules = rules.ok();
         batch.sightings.kernel_lost += u64::from(status.lost.wrapping_sub(self.lost));
         self.lost = status.lost;
         let count = rules.as_ref().map(|rules| rules.count);
@@ -470,9 +470,9 @@ fn is_socket_passed() -> bool {
 /// or no rules are loaded. Also returns the kernel's count of lost records, the initial state and
 /// the rules.
 fn ask_for_state() -> (Option<NetlinkClient>, u32, Watch, Rules) {
-    let state = NetlinkClient::control().map(|mut control| (control.status(), control));
-    let (status, mut control) = match state {
-        Ok((Ok(status), control)) => (status, control),
+    let state = NetlinkClient::control().map(|mut control| (control.state(), control));
+    let ((status, rules), mut control) = match state {
+        Ok((Ok(state), control)) => (state, control),
         Ok((Err(error), _)) => {
             log::info!(
                 "cannot check whether auditing is on: {error}; if no events arrive, \
@@ -485,9 +485,7 @@ fn ask_for_state() -> (Option<NetlinkClient>, u32, Watch, Rules) {
             return (None, 0, Watch::default(), Rules::default());
         }
     };
-    let rules = control
-        .rules()
-        .inspect_err(|error| log::warn!("cannot list the audit rules: {error}"));
+    let rules = rules.inspect_err(|error| log::warn!("cannot list the audit rules: {error}"));
     if status.enabled == 0 {
         log::warn!(
             "auditing is off, so no events will arrive; turn it on with `auditctl -e 1`, or \

@@ -97,6 +97,14 @@ impl NetlinkMessage<'_> {
     fn is_kernels(&self, message_type: u16) -> bool {
         self.sender == 0 && self.message_type == message_type
     }
+
+    /// Adds the rule that this lists, if it does. Returns whether it is the end of the list.
+    fn add_to(&self, rules: &mut Rules) -> bool {
+        if self.is_kernels(AUDIT_LIST_RULES.0) {
+            rules.add(self.data);
+        }
+        self.is_kernels(NLMSG_DONE)
+    }
 }
 
 /// A netlink connection, such as [`NetlinkClient`].
@@ -268,15 +276,36 @@ impl NetlinkClient {
     ///
     /// As [`status`](Self::status).
     pub fn rules(&mut self) -> io::Result<Rules> {
-        let (mut rules, mut done) = (Rules::default(), false);
+        let mut rules = Rules::default();
         self.ask(AUDIT_LIST_RULES.0, &[], Answer::Messages, |message| {
-            if message.is_kernels(AUDIT_LIST_RULES.0) {
-                rules.add(message.data);
-            }
-            done |= message.is_kernels(NLMSG_DONE);
-            done
+            message.add_to(&mut rules)
         })?;
         Ok(rules)
+    }
+
+    /// Does the work of [`status`](Self::status) and [`rules`](Self::rules), and waits for both
+    /// answers at the same time: a thread of the kernel sends each.
+    ///
+    /// # Errors
+    ///
+    /// As [`status`](Self::status); the inner error is as that of [`rules`](Self::rules).
+    pub(super) fn state(&mut self) -> io::Result<(AuditStatus, io::Result<Rules>)> {
+        let (mut status, mut rules) = (None, Rules::default());
+        let mut requests = [
+            Request::new(self.send(AUDIT_GET.0, &[])?, Answer::Messages),
+            Request::new(self.send(AUDIT_LIST_RULES.0, &[])?, Answer::Messages),
+        ];
+        self.wait(&mut requests, |message| {
+            let is_status = message.is_kernels(AUDIT_GET.0);
+            if is_status {
+                status = AuditStatus::read(message.data);
+            }
+            is_status || message.add_to(&mut rules)
+        })?;
+        let [asked, listed] = requests.map(|request| request.result());
+        asked?;
+        let status = status.ok_or(io::ErrorKind::InvalidData)?;
+        Ok((status, listed.map(|()| rules)))
     }
 
     /// Receives the queued datagrams. See [`sys::receive_many`].
@@ -335,28 +364,30 @@ impl NetlinkClient {
         message_type: u16,
         payload: &[u8],
         answer: Answer,
+        other: impl FnMut(NetlinkMessage<'_>) -> bool,
+    ) -> io::Result<()> {
+        let mut requests = [Request::new(self.send(message_type, payload)?, answer)];
+        self.wait(&mut requests, other)?;
+        let [request] = requests;
+        request.result()
+    }
+
+    /// Waits for the answers to requests, as [`ask`](Self::ask).
+    fn wait(
+        &mut self,
+        requests: &mut [Request],
         mut other: impl FnMut(NetlinkMessage<'_>) -> bool,
     ) -> io::Result<()> {
-        let sequence = self.send(message_type, payload)?;
         let deadline = Instant::now() + self.patience;
         let mut buffer = Vec::new();
-        let (mut acknowledged, mut complete) = (false, answer == Answer::Acknowledgement);
-        while !acknowledged || !complete {
+        while requests.iter().any(Request::is_open) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
+                break;
             }
             buffer.clear();
             match self.receive(&mut buffer) {
-                Ok(message) if message.answers(sequence) => {
-                    match wire::error_number(message.data) {
-                        Some(0) => acknowledged = true,
-                        number => return Err(io::Error::from_raw_os_error(number.unwrap_or(0))),
-                    }
-                }
-                // A late reply to an earlier request, which timed out.
-                Ok(message) if answer == Answer::Messages && message.sequence != sequence => {}
-                Ok(message) => complete |= other(message),
+                Ok(message) => hear(message, requests, &mut other),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     sys::wait([self.socket.as_fd()], Some(left))?;
                 }
@@ -367,6 +398,68 @@ impl NetlinkClient {
             }
         }
         Ok(())
+    }
+}
+
+/// Takes a message that arrived while requests are open.
+fn hear(
+    message: NetlinkMessage<'_>,
+    requests: &mut [Request],
+    mut other: impl FnMut(NetlinkMessage<'_>) -> bool,
+) {
+    let ignores_late = requests
+        .iter()
+        .any(|request| request.answer == Answer::Messages);
+    let its = |request: &&mut Request| request.sequence == message.sequence;
+    match requests.iter_mut().find(its) {
+        Some(request) if message.answers(request.sequence) => {
+            request.errno = Some(wire::error_number(message.data).unwrap_or(libc::EBADMSG));
+        }
+        Some(request) => request.is_complete |= other(message),
+        // A late reply to an earlier request, which timed out.
+        None if ignores_late => {}
+        None => {
+            other(message);
+        }
+    }
+}
+
+/// A request that was sent, and what has come in answer.
+#[derive(Debug)]
+struct Request {
+    sequence: u32,
+    answer: Answer,
+    /// The error number in the acknowledgement; 0 if the request was granted.
+    errno: Option<i32>,
+    /// Whether all messages have come.
+    is_complete: bool,
+}
+
+impl Request {
+    fn new(sequence: u32, answer: Answer) -> Request {
+        Request {
+            sequence,
+            answer,
+            errno: None,
+            is_complete: answer == Answer::Acknowledgement,
+        }
+    }
+
+    /// Whether more is to come.
+    fn is_open(&self) -> bool {
+        match self.errno {
+            None => true,
+            Some(errno) => errno == 0 && !self.is_complete,
+        }
+    }
+
+    /// The result, once no more is waited for.
+    fn result(&self) -> io::Result<()> {
+        match self.errno {
+            Some(errno) if errno != 0 => Err(io::Error::from_raw_os_error(errno)),
+            _ if self.is_open() => Err(io::Error::from_raw_os_error(libc::ETIMEDOUT)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -523,5 +616,34 @@ mod tests {
         answer(2, 5);
         client.set_patience(ANSWER_TIMEOUT);
         assert_eq!(client.rules().unwrap().count, 5);
+    }
+
+    #[test]
+    fn the_status_and_the_rules_may_come_in_any_order() {
+        let (mut client, kernel) = client();
+        let status = |lost: u32| {
+            let words = [0, 1, 1, 0, 0, 64, lost, 0].map(u32::to_ne_bytes);
+            words.concat()
+        };
+        reply(&kernel, NLMSG_ERROR, 1, &[0; 20]);
+        reply(&kernel, AUDIT_LIST_RULES.0, 2, &[0; 8]);
+        reply(&kernel, NLMSG_ERROR, 2, &[0; 20]);
+        reply(&kernel, AUDIT_GET.0, 1, &status(7));
+        reply(&kernel, AUDIT_LIST_RULES.0, 2, &[0; 8]);
+        reply(&kernel, NLMSG_DONE, 2, &[]);
+        let (found, rules) = client.state().unwrap();
+        assert_eq!((found.lost, rules.unwrap().count), (7, 2));
+        // The rules do not come in time.
+        reply(&kernel, NLMSG_ERROR, 3, &[0; 20]);
+        reply(&kernel, AUDIT_GET.0, 3, &status(8));
+        let (found, rules) = client.state().unwrap();
+        assert_eq!(found.lost, 8);
+        assert_eq!(rules.unwrap_err().raw_os_error(), Some(libc::ETIMEDOUT));
+        for sequence in [5, 6] {
+            let refused = [&(-libc::EPERM).to_ne_bytes()[..], &[0; 16]].concat();
+            reply(&kernel, NLMSG_ERROR, sequence, &refused);
+        }
+        let refused = client.state().unwrap_err();
+        assert_eq!(refused.raw_os_error(), Some(libc::EPERM));
     }
 }
