@@ -1,5 +1,5 @@
-//! Measures each stage alone, over the records of a busy host: time, throughput, allocations after
-//! warm-up and, with valgrind, instructions.
+//! Measures each stage alone, or with the one before it where a name has both, over the records of a
+//! busy host: time, throughput, allocations after warm-up and, with valgrind, instructions.
 //!
 //! `cargo bench --bench stages -- [--records N] [--runs N] [--instructions]`
 //!
@@ -73,6 +73,11 @@ const STAGES: &[Stage] = &[
         is_frugal: false,
     },
     Stage {
+        name: "read+reassemble",
+        make: |input, _| reassemble(input),
+        is_frugal: false,
+    },
+    Stage {
         name: "header",
         make: |input, _| header(input),
         is_frugal: true,
@@ -80,11 +85,6 @@ const STAGES: &[Stage] = &[
     Stage {
         name: "tokenise",
         make: |input, _| tokens(input),
-        is_frugal: true,
-    },
-    Stage {
-        name: "reassemble",
-        make: |input, _| reassemble(input),
         is_frugal: true,
     },
     Stage {
@@ -199,19 +199,18 @@ impl Input {
             groups: Groups::default(),
             records: 0,
         };
-        let mut source = input.source();
+        let (mut source, mut reassembler) = (input.source(), reassembler());
         loop {
             let mut batch = Batch::default();
             let fill = source.fill(&mut batch, None).expect("a log");
             input.records += batch.len() as u64;
+            for record in batch.records() {
+                reassembler.push(0, record);
+            }
             input.batches.push(batch);
             if fill == Fill::End {
                 break;
             }
-        }
-        let mut reassembler = reassembler();
-        for record in input.batches.iter().flat_map(Batch::records) {
-            reassembler.push(0, record);
         }
         reassembler.drain();
         reassembler.hand_over(&mut input.groups);
@@ -266,6 +265,20 @@ fn read(input: &Input) -> Round<'_> {
     })
 }
 
+/// As [`read`], and reassembles the records into events.
+fn reassemble(input: &Input) -> Round<'_> {
+    let mut batch = Batch::default();
+    let (mut reassembler, mut groups) = (reassembler(), Groups::default());
+    Box::new(move || {
+        let mut source = input.source();
+        while source.fill(&mut batch, None).expect("a log") != Fill::End {
+            reassembler.push_batch(0, &mut batch);
+            reassembler.hand_over(&mut groups);
+            black_box(&groups);
+        }
+    })
+}
+
 /// Parses the stamps only.
 fn header(input: &Input) -> Round<'_> {
     let line = |line| Some(&line[memchr::memmem::find(line, b"audit(")?..]);
@@ -284,20 +297,6 @@ fn tokens(input: &Input) -> Round<'_> {
             for token in tokenize(record.body) {
                 black_box(token);
             }
-        }
-    })
-}
-
-/// Reassembles records into events.
-fn reassemble(input: &Input) -> Round<'_> {
-    let (mut reassembler, mut groups) = (reassembler(), Groups::default());
-    Box::new(move || {
-        for batch in &input.batches {
-            for record in batch.records() {
-                reassembler.push(0, record);
-            }
-            reassembler.hand_over(&mut groups);
-            black_box(&groups);
         }
     })
 }

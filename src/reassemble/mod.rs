@@ -17,7 +17,7 @@ use std::{collections::VecDeque, hash::BuildHasher, ops::Range};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::model::{
-    EventId, Groups, Millis, Record, Run, Span, Stamp,
+    Batch, EventId, Groups, Millis, Record, Run, Span, Stamp,
     record_type::{AUDIT_EOE, AUDIT_PROCTITLE},
     slice,
 };
@@ -154,6 +154,25 @@ impl Reassembler {
             relayed: record.relayed,
             ..Span::new(record.record_type, self.groups.append(record.body))
         }
+    }
+
+    /// As [`push`](Self::push), for all records of a batch, which is empty then. Their text is not
+    /// copied if [`hand_over`](Self::hand_over) was called after the last record before them: the
+    /// batch gets another buffer.
+    pub fn push_batch(&mut self, now: Millis, batch: &mut Batch) {
+        if self.groups.bytes.is_empty() {
+            // Events that expire may append to the new buffer.
+            self.exchange_buffer(&mut batch.bytes);
+            self.expire(now);
+            for run in batch.runs() {
+                self.take(now, run);
+            }
+        } else {
+            for record in batch.records() {
+                self.push(now, record);
+            }
+        }
+        batch.clear();
     }
 
     /// Exchanges the buffer for one with the next records to [`take`](Self::take). The old one is

@@ -51,23 +51,23 @@ fn any_event() -> impl Strategy<Value = Vec<Record<'static>>> {
     })
 }
 
-/// All events of the records, with their marks, and the counters, if runs are taken as they come or
-/// if each record is a run.
+/// All events of the records, with their marks, and the counters, if they come in a batch or one by
+/// one.
 fn reassembled(
     config: &ReassemblyConfig,
     records: &[Record<'_>],
-    has_runs: bool,
+    is_batch: bool,
 ) -> (String, Tally) {
     let mut reassembler = Reassembler::new(config.clone());
-    for run in records.chunk_by(|one, next| has_runs && one.id == next.id) {
-        let spans: Vec<Span> = run.iter().map(|r| reassembler.store(*r)).collect();
-        let stamp = &Stamp {
-            id: run[0].id,
-            node: 0..0,
-        };
-        let records = &spans;
-        reassembler.take(0, Run { stamp, records });
+    let mut batch = Batch::default();
+    for record in records {
+        match is_batch {
+            true => batch.push(*record),
+            false => reassembler.push(0, *record),
+        }
     }
+    reassembler.push_batch(0, &mut batch);
+    assert!(batch.is_empty());
     reassembler.drain();
     let groups = whole(&mut reassembler);
     let text = |group: AuditMessageGroup<'_>| {
@@ -80,7 +80,7 @@ fn reassembled(
 
 proptest! {
     #[test]
-    fn records_in_one_run_make_the_events_that_they_make_one_by_one(
+    fn records_in_a_batch_make_the_events_that_they_make_one_by_one(
         events in prop::collection::vec(any_event(), 1..12),
         ends_at_proctitle in any::<bool>(),
         is_narrow in any::<bool>(),
@@ -97,7 +97,22 @@ proptest! {
             max_event_bytes,
             ..config()
         };
-        let in_runs = reassembled(&config, &records, true);
-        prop_assert_eq!(in_runs, reassembled(&config, &records, false));
+        let in_batch = reassembled(&config, &records, true);
+        prop_assert_eq!(in_batch, reassembled(&config, &records, false));
     }
+}
+
+#[test]
+fn an_event_that_expires_when_a_batch_comes_keeps_its_records() {
+    let mut reassembler = Reassembler::new(config());
+    let mut batch = Batch::default();
+    batch.push(record(1, AUDIT_SYSCALL, b"first"));
+    reassembler.push_batch(0, &mut batch);
+    assert_eq!(whole(&mut reassembler).len(), 0);
+    batch.push(record(2, AUDIT_USER_LOGIN, b"second"));
+    reassembler.push_batch(TIMEOUT, &mut batch);
+    let groups = whole(&mut reassembler);
+    let texts: Vec<_> = groups.iter().flat_map(|group| group.messages()).collect();
+    assert_eq!(texts.len(), 2);
+    assert_eq!([texts[0].data, texts[1].data], [&b"first"[..], b"second"]);
 }
