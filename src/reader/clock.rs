@@ -22,6 +22,9 @@ const MAX_NAME_BYTES: usize = 16 << 20;
 #[derive(Debug, Default)]
 pub(crate) struct LogClock {
     now: i64,
+    /// The last stamp, if its record had no node and it was accepted. To see it again would change
+    /// nothing.
+    last: Option<Timestamp>,
     /// The clock of records without a node.
     unnamed: NodeClock,
     nodes: HashMap<Vec<u8>, NodeClock>,
@@ -53,18 +56,27 @@ impl LogClock {
         LogClock::default()
     }
 
-    /// Advances the clock by the stamp of a record.
+    /// As [`see`](Self::see). `None` if the times are still those after the record before.
     #[inline]
+    pub(crate) fn see_next(&mut self, node: &[u8], stamp: Timestamp) -> Option<Times> {
+        let is_same = node.is_empty() && self.last == Some(stamp);
+        (!is_same).then(|| self.see(node, stamp))
+    }
+
+    /// Advances the clock by the stamp of a record.
+    #[inline(never)]
     pub(crate) fn see(&mut self, node: &[u8], stamp: Timestamp) -> Times {
-        let stamp = i64::try_from(stamp.as_millis()).unwrap_or(i64::MAX);
-        match node.is_empty() {
-            true => self.unnamed.see(stamp, &mut self.now),
-            false => self.named(node, stamp),
+        let millis = i64::try_from(stamp.as_millis()).unwrap_or(i64::MAX);
+        if !node.is_empty() {
+            self.last = None;
+            return self.named(node, millis);
         }
+        let times = self.unnamed.see(millis, &mut self.now);
+        self.last = (self.unnamed.distant == 0).then_some(stamp);
+        times
     }
 
     /// As [`see`](Self::see), for a node that has a name.
-    #[inline(never)]
     fn named(&mut self, node: &[u8], stamp: i64) -> Times {
         if !self.nodes.contains_key(node) {
             if self.nodes.len() >= MAX_NODES || self.name_bytes >= MAX_NAME_BYTES {
@@ -159,6 +171,22 @@ mod tests {
             .map(|second| clock.see(b"", at(500 + second)).latest)
             .max();
         assert!(last > Some(30_000), "{last:?}");
+    }
+
+    #[test]
+    fn a_stamp_that_is_not_looked_at_again_would_change_nothing() {
+        let (mut clock, mut plain, mut state) = (LogClock::new(), LogClock::new(), 1u32);
+        let (mut times, mut skipped) = (None, 0);
+        for _ in 0..100_000 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let seconds = [100, 100, 101, 102, 90_000][(state >> 24) as usize % 5];
+            let node: &[u8] = [b"".as_slice(), b"", b"", b"n"][(state >> 20) as usize % 4];
+            let seen = clock.see_next(node, at(seconds));
+            skipped += u32::from(seen.is_none());
+            times = seen.or(times);
+            assert_eq!(times, Some(plain.see(node, at(seconds))));
+        }
+        assert!(skipped > 1000, "{skipped}");
     }
 
     #[test]

@@ -133,8 +133,9 @@ impl Reading {
             let node = &run.stamp.node;
             // The first run may go on with the last event of the batch before.
             if before.take() != Some(run.stamp.id) || !node.is_empty() {
-                if let Some(clock) = &mut self.clock {
-                    let times = clock.see(self.reassembler.text(node), time);
+                if let Some(clock) = &mut self.clock
+                    && let Some(times) = clock.see_next(self.reassembler.text(node), time)
+                {
                     (self.now, self.node_time) = (times.latest, times.node);
                     self.reassembler.advance(node, times.node, times.latest);
                 }

@@ -28,8 +28,7 @@ pub fn stamp(data: &[u8]) -> Option<(EventId, &[u8])> {
         seconds,
         millis: u16::try_from(millis).ok()?,
     };
-    let (serial, rest) = leading_number(rest.strip_prefix(b":")?)?;
-    let serial = u32::try_from(serial).ok()?;
+    let (serial, rest) = serial(rest.strip_prefix(b":")?)?;
     let rest = rest.strip_prefix(b")")?;
     let body = rest.strip_prefix(b":").unwrap_or(rest);
     let body = body.strip_prefix(b" ").unwrap_or(body);
@@ -39,17 +38,16 @@ pub fn stamp(data: &[u8]) -> Option<(EventId, &[u8])> {
 /// The end of a stamp in the kernel's form.
 const END: &[u8] = b"): ";
 
-/// Parses the rest of a stamp in the kernel's form, starting at its serial.
+/// Splits a text into the serial at its start and the rest.
 #[inline(always)]
-fn serial(rest: &[u8]) -> Option<(u32, &[u8])> {
-    let (serial, rest) = match rest.first_chunk().and_then(|near| short_number(near, b')')) {
-        Some((serial, length)) => (serial, rest.get(length..)?),
+fn serial(text: &[u8]) -> Option<(u32, &[u8])> {
+    match text.first_chunk().and_then(|near| short_number(near, b')')) {
+        Some((serial, length)) => Some((serial, text.get(length..)?)),
         None => {
-            let (serial, rest) = leading_number(rest)?;
-            (u32::try_from(serial).ok()?, rest)
+            let (serial, rest) = leading_number(text)?;
+            Some((u32::try_from(serial).ok()?, rest))
         }
-    };
-    Some((serial, rest.strip_prefix(END)?))
+    }
 }
 
 /// Parses stamps and caches the last one. The next record usually belongs to the same event, or to
@@ -121,7 +119,9 @@ impl Stamps {
     /// Parses a stamp that differs from the last one, and caches it. Returns the body that follows.
     #[inline(never)]
     pub(super) fn another<'a>(&mut self, data: &'a [u8]) -> Option<&'a [u8]> {
-        let Some((serial, body)) = self.time.rest(data).and_then(serial) else {
+        let rest = self.time.rest(data).and_then(serial);
+        let body = rest.and_then(|(serial, rest)| Some((serial, rest.strip_prefix(END)?)));
+        let Some((serial, body)) = body else {
             return self.any(data);
         };
         self.id.serial = serial;
