@@ -176,22 +176,14 @@ impl Places {
         before: Arc<Standing>,
         ask: impl FnOnce() -> Option<Vec<u8>>,
     ) -> Arc<Standing> {
-        let mut standing = Standing::clone(&before);
-        if before.has_moved(visit) {
-            standing.place = None;
-        }
-        if let Step::Executed { exe, argv, is_root } = visit.step {
-            standing.execute(exe, argv, is_root);
-        }
-        if let Some(text) = ask().filter(|text| !text.is_empty()) {
-            standing.place = Some(self.place(&text));
-        }
-        if standing.place.is_some() {
-            standing.session = visit.session;
-        }
-        let standing = match standing == *before {
-            true => before,
-            false => Arc::new(standing),
+        let text = ask().filter(|text| !text.is_empty());
+        let place = text.map(|text| self.place(&text));
+        let standing = match place {
+            None if before.stays_through(visit) => before,
+            place => match before.after(visit, place) {
+                after if after == *before => before,
+                after => Arc::new(after),
+            },
         };
         self.fork(visit, &standing);
         standing
@@ -272,6 +264,39 @@ impl Standing {
     /// Whether the process was in another place before, as its session shows.
     fn has_moved(&self, visit: &Visit) -> bool {
         self.place.is_some() && self.session != visit.session
+    }
+
+    /// The standing after an event, in which the process was in this cgroup, if that is known.
+    fn after(&self, visit: &Visit, place: Option<Arc<Place>>) -> Standing {
+        let mut standing = self.clone();
+        if self.has_moved(visit) {
+            standing.place = None;
+        }
+        if let Step::Executed { exe, argv, is_root } = visit.step {
+            standing.execute(exe, argv, is_root);
+        }
+        if place.is_some() {
+            standing.place = place;
+        }
+        if standing.place.is_some() {
+            standing.session = visit.session;
+        }
+        standing
+    }
+
+    /// Whether [`after`](Self::after) an event it is the same, as mostly, unless there is a cgroup.
+    fn stays_through(&self, visit: &Visit) -> bool {
+        let has_role = match visit.step {
+            Step::Executed { exe, argv, is_root } if self.inside.is_none() => {
+                let gives_role = || {
+                    let command = Command::of(exe, argv);
+                    matches!(command, Command::Keeps(_) | Command::Makes(_))
+                };
+                self.role != Role::None || is_root && gives_role()
+            }
+            _ => false,
+        };
+        !has_role && !self.has_moved(visit)
     }
 
     /// Whether a child has the same standing.
@@ -418,6 +443,60 @@ mod tests {
 
     fn fork(places: &mut Host, pid: u32, ppid: u32, child: u32) {
         places.see(&visit(pid, ppid, NONE, Step::Forked { child }), || None);
+    }
+
+    #[test]
+    fn a_standing_that_stays_is_the_same_after_the_event() {
+        let start = |id: &[u8]| {
+            let target = Target {
+                id: Some(id),
+                runtime: None,
+                has_hooks: false,
+            };
+            Start::of(target, &Role::None)
+        };
+        let roles = [
+            Role::None,
+            Role::Keeper(start(b"a")),
+            Role::Maker(start(b"a")),
+            Role::Entrant(start(b"a")),
+            Role::Helper(start(b"a")),
+        ];
+        let place = Arc::new(Place::parse(b"0::/system.slice/a.service\n"));
+        let lines = [
+            "/bin/sh -c x",
+            "conmon -c a",
+            "runc create a",
+            "runc init",
+            "docker ps",
+        ];
+        let mut counts = [0; 2];
+        for number in 0..5 * 5 * 16 {
+            let has = |bit: usize| number >> bit & 1 == 1;
+            let (role, line) = (&roles[number / 16 % 5], lines[number / 80]);
+            let (session, is_root) = (1 + u32::from(has(0)), has(1));
+            let standing = Standing {
+                place: Some(Arc::clone(&place)).filter(|_| has(2)),
+                session: 1,
+                inside: start(b"b").container.filter(|_| has(3)),
+                role: role.clone(),
+            };
+            let argv: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+            let executed = Step::Executed {
+                exe: argv[0],
+                argv: &argv,
+                is_root,
+            };
+            for step in [executed, Step::Opened, Step::Forked { child: 9 }] {
+                let visit = visit(7, 1, session, step);
+                let stays = standing.stays_through(&visit);
+                counts[usize::from(stays)] += 1;
+                if stays {
+                    assert_eq!(standing.after(&visit, None), standing, "{visit:?}");
+                }
+            }
+        }
+        assert!(counts.iter().all(|count| *count > 50), "{counts:?}");
     }
 
     /// `RUNTIME ID UNIT` of a life.
