@@ -12,21 +12,16 @@ use std::{
     time::Instant,
 };
 
-use memchr::{memchr, memmem};
+use memchr::memchr;
 
 use crate::{
-    bytes::{find, find_all},
+    bytes::find_all,
     error::Error,
-    model::{
-        Batch, EventId, RecordType, Span, Timestamp, narrow,
-        record_type::{
-            AUDIT_BPRM_FCAPS, AUDIT_CWD, AUDIT_EOE, AUDIT_EXECVE, AUDIT_PATH, AUDIT_PROCTITLE,
-            AUDIT_SYSCALL,
-        },
-    },
+    model::{Batch, RecordType, Span, Timestamp, narrow},
     source::{
         EXCERPTS, Fill, Source, Stop,
         input::{Inputs, Read},
+        line::{Line, common, split},
         stamp::Stamps,
         wrap::{self, Inner, JournalEntry, Unwrapper, Verdict},
     },
@@ -551,112 +546,12 @@ fn log_malformed(text: &[u8]) {
     log::info!(target: EXCERPTS, "not an audit record: {}", excerpt(text));
 }
 
-/// The parts of a line. `node` and `body` are byte ranges of it.
-struct Line {
-    node: Range<usize>,
-    record_type: RecordType,
-    id: EventId,
-    body: Range<usize>,
-}
-
-fn split(text: &[u8], stamps: &mut Stamps) -> Option<Line> {
-    let (node, record_type, stamp) = match common(text) {
-        Some((record_type, stamp)) => (0..0, record_type, stamp),
-        None => any(text)?,
-    };
-    let (id, body) = stamps.read(stamp)?;
-    let end = text.len();
-    Some(Line {
-        node,
-        record_type,
-        id,
-        body: end - body.len()..end,
-    })
-}
-
 /// As [`common`], for a line that has nothing else that is unusual.
 #[inline(always)]
-fn usual(line: &[u8]) -> Option<(RecordType, &[u8])> {
-    let parts = common(line)?;
-    let is_whole = line.len() <= MAX_LINE_BYTES && !line.ends_with(b"\r");
+fn usual(text: &[u8]) -> Option<(RecordType, &[u8])> {
+    let parts = common(text)?;
+    let is_whole = text.len() <= MAX_LINE_BYTES && !text.ends_with(b"\r");
     is_whole.then_some(parts)
-}
-
-/// The start of a line of a frequent type, up to the stamp.
-#[derive(Clone, Copy)]
-struct Start {
-    record_type: RecordType,
-    /// The length in bytes.
-    length: usize,
-    /// The last twelve bytes.
-    end: [u8; 12],
-}
-
-impl Start {
-    const fn new(record_type: RecordType, text: &[u8]) -> Start {
-        let Some(end) = text.last_chunk() else {
-            panic!("it is too short");
-        };
-        Start {
-            record_type,
-            length: text.len(),
-            end: *end,
-        }
-    }
-}
-
-/// Splits a line into type and the text that starts with the stamp, if it has one of the seven most
-/// frequent types, as most lines have. The first eight bytes tell these types apart.
-#[inline(always)]
-fn common(text: &[u8]) -> Option<(RecordType, &[u8])> {
-    const fn word(text: &[u8; 8]) -> u64 {
-        u64::from_le_bytes(*text)
-    }
-    const PATH: u64 = word(b"type=PAT");
-    const SYSCALL: u64 = word(b"type=SYS");
-    const CWD: u64 = word(b"type=CWD");
-    const PROCTITLE: u64 = word(b"type=PRO");
-    const EOE: u64 = word(b"type=EOE");
-    const EXECVE: u64 = word(b"type=EXE");
-    const BPRM_FCAPS: u64 = word(b"type=BPR");
-    let start = match word(text.first_chunk()?) {
-        PATH => const { Start::new(AUDIT_PATH, b"type=PATH msg=") },
-        SYSCALL => const { Start::new(AUDIT_SYSCALL, b"type=SYSCALL msg=") },
-        CWD => const { Start::new(AUDIT_CWD, b"type=CWD msg=") },
-        PROCTITLE => const { Start::new(AUDIT_PROCTITLE, b"type=PROCTITLE msg=") },
-        EOE => const { Start::new(AUDIT_EOE, b"type=EOE msg=") },
-        EXECVE => const { Start::new(AUDIT_EXECVE, b"type=EXECVE msg=") },
-        BPRM_FCAPS => const { Start::new(AUDIT_BPRM_FCAPS, b"type=BPRM_FCAPS msg=") },
-        _ => return None,
-    };
-    let (head, stamp) = text.split_at_checked(start.length)?;
-    (*head.last_chunk()? == start.end).then_some((start.record_type, stamp))
-}
-
-/// Splits a line that starts with a type or a node into the range of its node, the type, and the
-/// text that starts with the stamp.
-fn any(text: &[u8]) -> Option<(Range<usize>, RecordType, &[u8])> {
-    let (node, rest) = match text.strip_prefix(b"type=") {
-        Some(rest) => (0..0, rest),
-        None => after_node(text)?,
-    };
-    let (record_type, rest) = rest.split_at(find(b' ', rest)?);
-    let stamp = rest.get(1..)?;
-    let stamp = stamp.strip_prefix(b"msg=").unwrap_or(stamp);
-    Some((node, RecordType::parse(record_type)?, stamp))
-}
-
-/// The range of the node and the text after `type=`, in a line that starts with `node=`. A name may
-/// contain spaces.
-#[cold]
-fn after_node(text: &[u8]) -> Option<(Range<usize>, &[u8])> {
-    const KEY: &[u8] = b"node=";
-    if !text.starts_with(KEY) {
-        return None;
-    }
-    let at = memmem::find(text, b" type=")?;
-    let rest = text.get(at + b" type=".len()..)?;
-    Some((KEY.len()..at, rest))
 }
 
 /// The start of a malformed line, escaped for a terminal.
@@ -746,65 +641,5 @@ mod tests {
             any.bytes = bytes;
             prop_assert_eq!(records(&usual), records(&any));
         }
-    }
-
-    fn check(text: &str, expected: Option<(&str, u16, u32, &str)>) {
-        let got = split(text.as_bytes(), &mut Stamps::default()).map(|line| {
-            (
-                &text[line.node],
-                line.record_type.0,
-                line.id.serial,
-                &text[line.body],
-            )
-        });
-        assert_eq!(got, expected, "{text}");
-    }
-
-    #[test]
-    fn all_forms_of_a_line_are_parsed() {
-        check(
-            "type=CWD msg=audit(1.002:3): cwd=\"/\"",
-            Some(("", 1307, 3, "cwd=\"/\"")),
-        );
-        check(
-            "node=h1 type=CWD msg=audit(1.002:3): x",
-            Some(("h1", 1307, 3, "x")),
-        );
-        check("type=1307 audit(1.002:3): x", Some(("", 1307, 3, "x")));
-        check(
-            "type=UNKNOWN[1334] msg=audit(1.002:3): x",
-            Some(("", 1334, 3, "x")),
-        );
-        check("type=EOE msg=audit(1.002:3): ", Some(("", 1320, 3, "")));
-        check(
-            "node=two words type=CWD msg=audit(1.002:3): x",
-            Some(("two words", 1307, 3, "x")),
-        );
-    }
-
-    #[test]
-    fn a_line_without_a_record_is_rejected() {
-        for text in [
-            "----",
-            "time->Sun Nov 22 10:00:00 2026",
-            "type=",
-            "type=CWD",
-            "type=CWD msg=",
-            "type=CWD msg=audit(1.002)",
-            "type=NOSUCH msg=audit(1.002:3): x",
-            "type=99999 msg=audit(1.002:3): x",
-            "msg=audit(1.002:3): x",
-        ] {
-            check(text, None);
-        }
-    }
-
-    #[test]
-    fn a_stamp_in_the_body_is_part_of_the_body() {
-        let text = "type=CWD msg=audit(1.002:3): cwd=\"/ type=EOE msg=audit(9.9:9): \"";
-        check(
-            text,
-            Some(("", 1307, 3, "cwd=\"/ type=EOE msg=audit(9.9:9): \"")),
-        );
     }
 }
