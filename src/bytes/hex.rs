@@ -29,7 +29,7 @@ fn unhex_all(pairs: &[[u8; 2]], bytes: &mut [u8]) -> u16 {
     })
 }
 
-/// As [`unhex_all`], for so many pairs that the compiler decodes them at once.
+/// As [`unhex_all`], for 16 pairs, which the compiler decodes at once.
 #[inline(always)]
 fn unhex_chunk(pairs: &[[u8; 2]; 16], bytes: &mut [u8; 16]) -> u16 {
     unhex_each(pairs, bytes)

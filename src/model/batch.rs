@@ -123,7 +123,7 @@ impl Batch {
         self.spans.push(span);
     }
 
-    /// As [`add`](Self::add), of a record with the stamp of the last one, if neither has a node.
+    /// As [`add`](Self::add), for a record with the stamp of the last one. Neither may have a node.
     #[inline(always)]
     pub(crate) fn go_on(&mut self, span: Span) {
         self.spans.push(span);
