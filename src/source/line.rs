@@ -9,8 +9,9 @@ use crate::{
     model::{
         EventId, RecordType,
         record_type::{
-            AUDIT_BPRM_FCAPS, AUDIT_CWD, AUDIT_EOE, AUDIT_EXECVE, AUDIT_PATH, AUDIT_PROCTITLE,
-            AUDIT_SYSCALL,
+            AUDIT_BPRM_FCAPS, AUDIT_CRED_ACQ, AUDIT_CRED_DISP, AUDIT_CRED_REFR, AUDIT_CWD,
+            AUDIT_EOE, AUDIT_EXECVE, AUDIT_LOGIN, AUDIT_PATH, AUDIT_PROCTITLE, AUDIT_SYSCALL,
+            AUDIT_USER_ACCT, AUDIT_USER_AUTH, AUDIT_USER_CMD, AUDIT_USER_END, AUDIT_USER_START,
         },
     },
     source::stamp::Stamps,
@@ -63,15 +64,24 @@ impl Start {
             end: *end,
         }
     }
+
+    /// The type and the text that starts with the stamp, if the last bytes are right too.
+    #[inline(always)]
+    fn split(self, text: &[u8]) -> Option<(RecordType, &[u8])> {
+        let (head, stamp) = text.split_at_checked(self.length)?;
+        (*head.last_chunk()? == self.end).then_some((self.record_type, stamp))
+    }
 }
 
-/// Splits a line into type and the text that starts with the stamp, if it has one of the seven most
-/// frequent types, as most lines have. The first eight bytes tell these types apart.
+/// Eight bytes as an integer, which is compared at once.
+const fn word(text: &[u8; 8]) -> u64 {
+    u64::from_le_bytes(*text)
+}
+
+/// Splits a line into type and the text that starts with the stamp, if it has one of the most frequent
+/// types, as most lines have. The first eight bytes tell seven of them apart.
 #[inline(always)]
 pub(super) fn common(text: &[u8]) -> Option<(RecordType, &[u8])> {
-    const fn word(text: &[u8; 8]) -> u64 {
-        u64::from_le_bytes(*text)
-    }
     const PATH: u64 = word(b"type=PAT");
     const SYSCALL: u64 = word(b"type=SYS");
     const CWD: u64 = word(b"type=CWD");
@@ -87,10 +97,36 @@ pub(super) fn common(text: &[u8]) -> Option<(RecordType, &[u8])> {
         EOE => const { Start::new(AUDIT_EOE, b"type=EOE msg=") },
         EXECVE => const { Start::new(AUDIT_EXECVE, b"type=EXECVE msg=") },
         BPRM_FCAPS => const { Start::new(AUDIT_BPRM_FCAPS, b"type=BPRM_FCAPS msg=") },
-        _ => return None,
+        _ => of_program(text)?,
     };
-    let (head, stamp) = text.split_at_checked(start.length)?;
-    (*head.last_chunk()? == start.end).then_some((start.record_type, stamp))
+    start.split(text)
+}
+
+/// The start of a line of a type that programs write at each login, and for each command of sudo and
+/// cron. The eight bytes behind `type=` tell these apart.
+#[inline(always)]
+fn of_program(text: &[u8]) -> Option<Start> {
+    const AUTH: u64 = word(b"USER_AUT");
+    const ACCT: u64 = word(b"USER_ACC");
+    const CMD: u64 = word(b"USER_CMD");
+    const OPEN: u64 = word(b"USER_STA");
+    const CLOSE: u64 = word(b"USER_END");
+    const ACQUIRED: u64 = word(b"CRED_ACQ");
+    const DISPOSED: u64 = word(b"CRED_DIS");
+    const REFRESHED: u64 = word(b"CRED_REF");
+    const LOGIN: u64 = word(b"LOGIN ms");
+    Some(match word(text.strip_prefix(b"type=")?.first_chunk()?) {
+        AUTH => const { Start::new(AUDIT_USER_AUTH, b"type=USER_AUTH msg=") },
+        ACCT => const { Start::new(AUDIT_USER_ACCT, b"type=USER_ACCT msg=") },
+        CMD => const { Start::new(AUDIT_USER_CMD, b"type=USER_CMD msg=") },
+        OPEN => const { Start::new(AUDIT_USER_START, b"type=USER_START msg=") },
+        CLOSE => const { Start::new(AUDIT_USER_END, b"type=USER_END msg=") },
+        ACQUIRED => const { Start::new(AUDIT_CRED_ACQ, b"type=CRED_ACQ msg=") },
+        DISPOSED => const { Start::new(AUDIT_CRED_DISP, b"type=CRED_DISP msg=") },
+        REFRESHED => const { Start::new(AUDIT_CRED_REFR, b"type=CRED_REFR msg=") },
+        LOGIN => const { Start::new(AUDIT_LOGIN, b"type=LOGIN msg=") },
+        _ => return None,
+    })
 }
 
 /// Splits a line that starts with a type or a node into the range of its node, the type, and the
@@ -155,6 +191,29 @@ mod tests {
             "node=two words type=CWD msg=audit(1.002:3): x",
             Some(("two words", 1307, 3, "x")),
         );
+    }
+
+    #[test]
+    fn frequent_types_are_read_as_any_others() {
+        let mut frequent = 0;
+        for record_type in (0..=u16::MAX).map(RecordType) {
+            let Some(name) = record_type.name() else {
+                continue;
+            };
+            let line = format!("type={name} msg=audit(1.002:3): x");
+            let expected = Some((record_type, &line.as_bytes()[line.len() - 17..]));
+            let got = common(line.as_bytes());
+            assert!(got.is_none() || got == expected, "{line}");
+            frequent += u32::from(got.is_some());
+            for at in 0..line.len() - 17 {
+                let mut line = line.clone().into_bytes();
+                line[at] ^= 1;
+                let other = any(&line).map(|(_, record_type, stamp)| (record_type, stamp));
+                let got = common(&line);
+                assert!(got.is_none() || got == other, "{}", line.escape_ascii());
+            }
+        }
+        assert_eq!(frequent, 16);
     }
 
     #[test]
