@@ -1,7 +1,7 @@
 //! The stamp at the start of a record: `audit(1795365817.963:231301): `.
 
 use crate::{
-    bytes::{find, leading_number, short_number},
+    bytes::{leading_number, short_number},
     model::{EventId, Timestamp},
 };
 
@@ -18,8 +18,40 @@ use crate::{
 /// assert!(auditrd::source::stamp(b"audit(1795365817.963): cwd=\"/\"").is_none());
 /// ```
 pub fn stamp(data: &[u8]) -> Option<(EventId, &[u8])> {
+    let (time, rest) = time(data)?;
+    let (serial, body) = end(rest)?;
+    Some((EventId { time, serial }, body))
+}
+
+/// Splits a text that starts with a stamp into its time and the text after the colon.
+fn time(data: &[u8]) -> Option<(Timestamp, &[u8])> {
     let rest = data.strip_prefix(b"audit(")?;
-    let (seconds, rest) = leading_number(rest)?;
+    usual_time(rest).or_else(|| any_time(rest))
+}
+
+/// As [`time`], of a time in the years from 2001 to 2286: ten digits, a point and three digits.
+#[inline]
+fn usual_time(text: &[u8]) -> Option<(Timestamp, &[u8])> {
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| u16::from(byte - b'0'));
+    let ([a, b, low @ ..], rest) = text.split_first_chunk::<11>()?;
+    let (low, 8) = short_number(low, b'.')? else {
+        return None;
+    };
+    let ([c, d, e, b':'], rest) = rest.split_first_chunk()? else {
+        return None;
+    };
+    let high = u64::from(10 * digit(*a)? + digit(*b)?);
+    let time = Timestamp {
+        seconds: 100_000_000 * high + u64::from(low),
+        millis: 100 * digit(*c)? + 10 * digit(*d)? + digit(*e)?,
+    };
+    Some((time, rest))
+}
+
+/// As [`time`], of any time.
+#[cold]
+fn any_time(text: &[u8]) -> Option<(Timestamp, &[u8])> {
+    let (seconds, rest) = leading_number(text)?;
     let (millis, rest) = leading_number(rest.strip_prefix(b".")?)?;
     if seconds > Timestamp::MAX_SECONDS || millis > 999 {
         return None;
@@ -28,11 +60,15 @@ pub fn stamp(data: &[u8]) -> Option<(EventId, &[u8])> {
         seconds,
         millis: u16::try_from(millis).ok()?,
     };
-    let (serial, rest) = serial(rest.strip_prefix(b":")?)?;
+    Some((time, rest.strip_prefix(b":")?))
+}
+
+/// Splits the text behind the time of a stamp into the serial and the body.
+fn end(text: &[u8]) -> Option<(u32, &[u8])> {
+    let (serial, rest) = serial(text)?;
     let rest = rest.strip_prefix(b")")?;
     let body = rest.strip_prefix(b":").unwrap_or(rest);
-    let body = body.strip_prefix(b" ").unwrap_or(body);
-    Some((EventId { time, serial }, body))
+    Some((serial, body.strip_prefix(b" ").unwrap_or(body)))
 }
 
 /// The end of a stamp in the kernel's form.
@@ -131,15 +167,15 @@ impl Stamps {
 
     /// As [`another`](Self::another), for a stamp with another time or in an odd form.
     fn any<'a>(&mut self, data: &'a [u8]) -> Option<&'a [u8]> {
-        let (id, body) = stamp(data)?;
-        let (stamp, _) = data.split_at(data.len() - body.len());
-        self.id = id;
-        self.whole = match stamp.ends_with(END) {
-            true => Known::new(stamp),
-            false => Known::default(),
+        let (time, rest) = time(data)?;
+        let (serial, body) = end(rest)?;
+        self.id = EventId { time, serial };
+        let part = |rest: &[u8]| data.get(..data.len() - rest.len()).unwrap_or_default();
+        self.whole = match part(body) {
+            stamp if stamp.ends_with(END) => Known::new(stamp),
+            _ => Known::default(),
         };
-        let end = find(b':', stamp).map_or(0, |colon| colon + 1);
-        self.time = Known::new(stamp.get(..end).unwrap_or_default());
+        self.time = Known::new(part(rest));
         Some(body)
     }
 }
@@ -233,6 +269,22 @@ mod tests {
             assert_eq!(stamps.read(data), stamp(data), "{}", data.escape_ascii());
         }
     }
+
+    #[test]
+    fn a_usual_time_is_read_as_any_other() {
+        let usual = b"1795365817.963:231301): ";
+        assert!(usual_time(usual).is_some());
+        for at in 0..usual.len() {
+            for byte in 0..=255 {
+                let mut text = *usual;
+                text[at] = byte;
+                let time = usual_time(&text);
+                assert!(time.is_none() || time == any_time(&text), "{text:?}");
+                assert_eq!(usual_time(&text[..at]), any_time(&text[..at]), "{at}");
+            }
+        }
+    }
+
     #[test]
     fn stamps_of_all_lengths_are_parsed_as_without_a_cache() {
         let (mut stamps, mut state) = (Stamps::default(), 1u32);
