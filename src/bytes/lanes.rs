@@ -43,6 +43,12 @@ pub(super) fn special(text: &[u8; 16]) -> u16 {
     escaped.or(text.below_or_not_ascii(0x20)).bits()
 }
 
+/// The bits of the bytes that are spaces or control characters, and of those that are not ASCII.
+#[inline(always)]
+pub(super) fn blank(text: &[u8; 16]) -> u16 {
+    Lanes::new(text).below_or_not_ascii(b' ' as i8 + 1).bits()
+}
+
 /// As `Lanes` on x86-64, by arithmetic on words. Of each byte, only the high bit counts.
 #[cfg(any(test, not(target_arch = "x86_64")))]
 #[derive(Clone, Copy, Debug)]

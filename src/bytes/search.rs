@@ -1,6 +1,6 @@
 //! Finding bytes in a text.
 
-use super::lanes::{Lanes, equal, equal_in_blocks};
+use super::lanes::{Lanes, blank, equal, equal_in_blocks};
 
 /// The index of the first `byte` in `text`. The first 16 bytes are searched inline, because most
 /// texts are short.
@@ -71,6 +71,12 @@ pub(crate) fn find_last(byte: u8, text: &[u8]) -> Option<usize> {
     }
 }
 
+/// How many printable ASCII characters a text starts with, other than spaces.
+#[inline(always)]
+pub(crate) fn leading_word(text: &[u8; 16]) -> usize {
+    (u32::from(blank(text)) | 1 << 16).trailing_zeros() as usize
+}
+
 /// A word whose lowest set bit is the high bit of the first `byte`. Higher bits may be false
 /// matches.
 #[inline(always)]
@@ -128,6 +134,20 @@ mod tests {
             find_all(2, text, &mut found);
             let expected: Vec<_> = memchr::memchr_iter(2, text).map(|at| at as u32).collect();
             assert_eq!(found[1..], expected, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_word_ends_before_the_first_byte_that_is_no_printable_ascii() {
+        for (at, byte) in (0..16).flat_map(|at| (0..=255).map(move |byte| (at, byte))) {
+            for end in at..=16 {
+                let mut text = [b'~'; 16];
+                text[end..].fill(b' ');
+                text[at] = byte;
+                let is_in_word = |byte: &&u8| matches!(byte, 0x21..=0x7f);
+                let length = text.iter().take_while(is_in_word).count();
+                assert_eq!(leading_word(&text), length, "{text:?}");
+            }
         }
     }
 

@@ -8,7 +8,9 @@ use crate::{
     bytes::hex,
     model::{Identity, RecordType},
     parse::{
-        Value, enriched, keys,
+        Value, enriched,
+        exact::Exact,
+        keys,
         layout::{Fields, take},
         memo::{Memo, part_of},
         offset,
@@ -52,31 +54,60 @@ impl<'a> CallRecord<'a> {
         hex(self.args.get(index)?)
     }
 
-    /// Parses a record. The result is built in the arena, because copying it is expensive.
+    /// Parses a record, and splits off the names that auditd has appended to it. The result is built
+    /// in the arena, because copying it is expensive.
+    #[inline]
     pub(super) fn parse(
         record_type: RecordType,
-        body: &'a [u8],
+        data: &'a [u8],
         tails: &mut Tails,
         arena: &'a Bump,
-    ) -> &'a CallRecord<'a> {
-        let call = arena.alloc_with(|| CallRecord {
+    ) -> (&'a CallRecord<'a>, &'a [u8]) {
+        if let Some((head, rest)) = Head::read(data)
+            && let Some((known, tail, names)) = tails.split(record_type, rest)
+        {
+            let call = arena.alloc_with(|| CallRecord::new(record_type, head));
+            call.add(known, tail);
+            return (call, names);
+        }
+        CallRecord::parse_any(record_type, data, tails, arena)
+    }
+
+    fn new(record_type: RecordType, head: Head<'a>) -> CallRecord<'a> {
+        CallRecord {
             record_type,
-            arch: None,
-            number: None,
-            success: None,
-            exit: None,
-            args: [b""; 4],
-            items: None,
-            ids: Identity::default(),
+            arch: head.arch,
+            number: head.number,
+            success: head.success,
+            exit: head.exit,
+            args: head.args,
+            items: head.items,
+            ids: Identity {
+                ppid: head.ppid,
+                pid: head.pid,
+                ..Identity::default()
+            },
             tty: None,
             comm: None,
             exe: None,
             key: None,
             subj: None,
-        });
+        }
+    }
+
+    /// As [`parse`](Self::parse), with any start, or with a tail that is not known.
+    #[inline(never)]
+    fn parse_any(
+        record_type: RecordType,
+        data: &'a [u8],
+        tails: &mut Tails,
+        arena: &'a Bump,
+    ) -> (&'a CallRecord<'a>, &'a [u8]) {
+        let (body, names) = enriched::split(record_type, data);
+        let call = arena.alloc_with(|| CallRecord::new(record_type, Head::default()));
         let mut fields = Fields::new(body);
-        // The text behind the pid, while no field of it has been read.
-        let (mut tail, mut is_first) = (None, true);
+        // The text behind the pid, if no field before it is behind it too.
+        let (mut tail, mut passes) = (None, 0);
         // In the order of SYSCALL (kernel/auditsc.c, `audit_log_exit`). The order of URINGOP
         // (`audit_log_uring`) differs slightly.
         while fields.pass() {
@@ -95,12 +126,13 @@ impl<'a> CallRecord<'a> {
             take!(fields, "items", id(id) => call.items = id);
             take!(fields, "ppid", id(id) => call.ids.ppid = id.unwrap_or(Identity::UNSET));
             take!(fields, "pid", id(id) => call.ids.pid = id.unwrap_or(Identity::UNSET));
-            tail = std::mem::take(&mut is_first).then(|| fields.rest());
+            passes += 1;
+            tail = (passes == 1).then(|| fields.rest());
             if let Some(tail) = tail
                 && let Some(known) = tails.0.get(tail)
             {
                 call.add(known, tail);
-                return call;
+                return (call, names);
             }
             fields = call.take_ids(fields);
             take!(fields, "comm", text(value) => call.comm = value.optional_text(arena));
@@ -115,11 +147,11 @@ impl<'a> CallRecord<'a> {
         {
             tails.0.put(tail, known);
         }
-        call
+        (call, names)
     }
 
     /// Adds the fields of its tail.
-    #[inline]
+    #[inline(always)]
     fn add(&mut self, known: &Tail, tail: &'a [u8]) {
         let part = |place: &Option<Range<usize>>| tail.get(place.clone()?);
         self.ids = Identity {
@@ -153,6 +185,84 @@ impl<'a> CallRecord<'a> {
     }
 }
 
+/// The start of a SYSCALL record, up to the pid: what differs from call to call.
+#[derive(Debug)]
+struct Head<'a> {
+    arch: Option<(u32, &'a [u8])>,
+    number: Option<u32>,
+    success: Option<&'a [u8]>,
+    exit: Option<i64>,
+    args: [&'a [u8]; 4],
+    items: Option<u32>,
+    ppid: u32,
+    pid: u32,
+}
+
+impl Default for Head<'_> {
+    fn default() -> Self {
+        Head {
+            arch: None,
+            number: None,
+            success: None,
+            exit: None,
+            args: [b""; 4],
+            items: None,
+            ppid: Identity::UNSET,
+            pid: Identity::UNSET,
+        }
+    }
+}
+
+impl<'a> Head<'a> {
+    /// Splits a record into start and rest. `None` if the start is not in the usual form, in which there
+    /// is no separator: names that auditd has appended are in the rest.
+    #[inline(always)]
+    fn read(data: &'a [u8]) -> Option<(Head<'a>, &'a [u8])> {
+        let mut text = Exact::new(data);
+        let (arch, number) = match text.skip(b"arch=c000003e syscall=") {
+            Some(()) => ((0xc000_003e, &b"c000003e"[..]), text.number()?),
+            None => {
+                text.skip(b"arch=")?;
+                let arch = text.word()?;
+                text.skip(b" syscall=")?;
+                ((u32::try_from(hex(arch)?).ok()?, arch), text.number()?)
+            }
+        };
+        let success: &[u8] = match text.skip(b" success=yes exit=") {
+            Some(()) => b"yes",
+            None => text.skip(b" success=no exit=").map(|()| b"no")?,
+        };
+        let sign = text.skip(b"-").map_or(1, |()| -1);
+        let exit = sign * i64::from(text.number()?);
+        text.skip(b" a0=")?;
+        let a0 = text.word()?;
+        text.skip(b" a1=")?;
+        let a1 = text.word()?;
+        text.skip(b" a2=")?;
+        let a2 = text.word()?;
+        text.skip(b" a3=")?;
+        let a3 = text.word()?;
+        text.skip(b" items=")?;
+        let items = text.number()?;
+        text.skip(b" ppid=")?;
+        let ppid = text.number()?;
+        text.skip(b" pid=")?;
+        let pid = text.number()?;
+        text.skip(b" ")?;
+        let head = Head {
+            arch: Some(arch),
+            number: Some(number),
+            success: Some(success),
+            exit: Some(exit),
+            args: [a0, a1, a2, a3],
+            items: Some(items),
+            ppid,
+            pid,
+        };
+        Some((head, text.rest()))
+    }
+}
+
 /// Tails of SYSCALL records: the texts behind the pid. They tell the user and the program, which are
 /// the same in many calls.
 #[derive(Debug, Default)]
@@ -161,6 +271,31 @@ pub(super) struct Tails(Memo<Tail>);
 impl Tails {
     pub(super) fn new() -> Tails {
         Tails(Memo::new(256))
+    }
+
+    /// Splits the text behind a pid into a known tail and the names that auditd has appended. `None` if
+    /// the tail is not known.
+    #[inline(always)]
+    fn split<'a>(
+        &self,
+        record_type: RecordType,
+        text: &'a [u8],
+    ) -> Option<(&Tail, &'a [u8], &'a [u8])> {
+        // No tail has a separator, so a text that is one needs no search for it.
+        match self.0.get(text) {
+            Some(known) => Some((known, text, b"")),
+            None => self.split_names(record_type, text),
+        }
+    }
+
+    #[inline(never)]
+    fn split_names<'a>(
+        &self,
+        record_type: RecordType,
+        text: &'a [u8],
+    ) -> Option<(&Tail, &'a [u8], &'a [u8])> {
+        let (tail, names) = enriched::split(record_type, text);
+        Some((self.0.get(tail)?, tail, names))
     }
 }
 

@@ -28,7 +28,7 @@ impl<T: Default> Memo<T> {
     }
 
     /// The fields of a text, if it is known.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, text: &[u8]) -> Option<&T> {
         let (known, value) = self.slots.get(self.index(text))?;
         (known == text).then_some(value)

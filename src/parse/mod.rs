@@ -8,6 +8,7 @@ mod accessed;
 mod call;
 mod distinct;
 pub(crate) mod enriched;
+mod exact;
 mod execve;
 mod facts;
 mod fields;

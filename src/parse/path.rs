@@ -8,7 +8,8 @@ use crate::{
     bytes::hex,
     model::{FileId, FileType, record_type::AUDIT_PATH},
     parse::{
-        enriched,
+        Value, enriched,
+        exact::Exact,
         layout::{Fields, take},
         memo::{Memo, place},
     },
@@ -70,11 +71,25 @@ impl<'a> PathRecord<'a> {
 
     /// Reads a record, which may end with the names that auditd appends, into an empty one: copying
     /// one is expensive.
-    #[inline(never)]
+    #[inline]
     pub(super) fn read(&mut self, body: &'a [u8], tails: &mut Tails, arena: &'a Bump) {
+        if let Some((head, tail)) = Head::read(body)
+            && let Some(known) = tails.0.get(tail)
+        {
+            self.item = head.item;
+            self.name = head.name.optional_text(arena);
+            self.inode = Some(head.inode);
+            return self.add(known, tail);
+        }
+        self.read_any(body, tails, arena);
+    }
+
+    /// As [`read`](Self::read), with any start, or with a tail that is not known.
+    #[inline(never)]
+    fn read_any(&mut self, body: &'a [u8], tails: &mut Tails, arena: &'a Bump) {
         let mut fields = Fields::new(body);
-        // The text behind the inode, while no field of it has been read.
-        let (mut tail, mut is_first) = (None, true);
+        // The text behind the inode, if no field before it is behind it too.
+        let (mut tail, mut passes) = (None, 0);
         // In the kernel's order (kernel/auditsc.c, `audit_log_name`).
         while fields.pass() {
             take!(fields, "item", id(id) => self.item = id.unwrap_or(u32::MAX));
@@ -82,7 +97,8 @@ impl<'a> PathRecord<'a> {
             take!(fields, "inode", number(inode) => {
                 self.inode = inode.and_then(|inode| u64::try_from(inode).ok());
             });
-            tail = std::mem::take(&mut is_first).then(|| fields.rest());
+            passes += 1;
+            tail = (passes == 1).then(|| fields.rest());
             if let Some(tail) = tail
                 && let Some(known) = tails.0.get(tail)
             {
@@ -141,6 +157,30 @@ impl<'a> PathRecord<'a> {
             has_role: self.has_role,
             device,
         }
+    }
+}
+
+/// The start of a PATH record, up to the inode: what differs from file to file.
+#[derive(Debug)]
+struct Head<'a> {
+    item: u32,
+    name: Value<'a>,
+    inode: u64,
+}
+
+impl<'a> Head<'a> {
+    /// Splits a record into start and tail. `None` if the start is not in the usual form.
+    #[inline(always)]
+    fn read(body: &'a [u8]) -> Option<(Head<'a>, &'a [u8])> {
+        let mut text = Exact::new(body);
+        text.skip(b"item=")?;
+        let item = text.number()?;
+        text.skip(b" name=")?;
+        let name = text.value()?;
+        text.skip(b" inode=")?;
+        let inode = text.long_number()?;
+        text.skip(b" ")?;
+        Some((Head { item, name, inode }, text.rest()))
     }
 }
 
