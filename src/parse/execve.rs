@@ -13,12 +13,66 @@ use bumpalo::{Bump, collections::Vec};
 
 use crate::{
     bytes::integer,
-    parse::{Value, layout::Fields},
+    parse::{Value, exact::Exact, layout::Fields},
 };
+
+/// The EXECVE records of an event. Most events have only one.
+#[derive(Debug, Default)]
+pub(crate) struct Records<'a> {
+    first: Option<&'a [u8]>,
+    /// The pieces of all records, if there are several.
+    pieces: Option<Pieces<'a>>,
+}
+
+impl<'a> Records<'a> {
+    /// Adds the body of a record.
+    #[inline]
+    pub(crate) fn add(&mut self, body: &'a [u8], arena: &'a Bump) {
+        match self.first {
+            None => self.first = Some(body),
+            Some(first) => {
+                let pieces = || Pieces::of(first, arena);
+                self.pieces.get_or_insert_with(pieces).add(body);
+            }
+        }
+    }
+
+    /// Reads the arguments. `None` if there was no EXECVE record.
+    #[inline]
+    pub(crate) fn finish(self, arena: &'a Bump) -> Option<Argv<'a>> {
+        match (self.first?, self.pieces) {
+            (first, None) => usual(first, arena).or_else(|| Pieces::of(first, arena).finish(arena)),
+            (_, Some(pieces)) => pieces.finish(arena),
+        }
+    }
+}
+
+/// The arguments in a record that has each of them as a whole, in order. `None` for any other record.
+#[inline(never)]
+fn usual<'a>(body: &'a [u8], arena: &'a Bump) -> Option<Argv<'a>> {
+    let mut text = Exact::new(body);
+    text.skip(b"argc=")?;
+    let argc = text.number()?;
+    let keys = KEYS.get(..argc as usize)?;
+    let mut args = Vec::with_capacity_in(keys.len(), arena);
+    for key in keys {
+        text.skip(key)?;
+        args.push(text.value()?.text(arena));
+    }
+    text.rest().is_empty().then(|| Argv {
+        args: args.into_bump_slice(),
+        complete: true,
+    })
+}
+
+/// The keys of the first arguments.
+const KEYS: [&[u8; 4]; 10] = [
+    b" a0=", b" a1=", b" a2=", b" a3=", b" a4=", b" a5=", b" a6=", b" a7=", b" a8=", b" a9=",
+];
 
 /// The pieces found so far.
 #[derive(Debug)]
-pub(crate) struct Pieces<'a> {
+struct Pieces<'a> {
     found: Vec<'a, Piece<'a>>,
     argc: Option<i64>,
     /// Arguments that a record passed over, from the first up to the next that it has.
@@ -46,17 +100,20 @@ pub struct Argv<'a> {
 }
 
 impl<'a> Pieces<'a> {
-    pub(crate) fn new(arena: &'a Bump) -> Pieces<'a> {
-        Pieces {
+    /// The pieces of one EXECVE record.
+    fn of(body: &'a [u8], arena: &'a Bump) -> Pieces<'a> {
+        let mut pieces = Pieces {
             // Most programs have at most eight arguments.
             found: Vec::with_capacity_in(8, arena),
             argc: None,
             passed_over: Vec::new_in(arena),
-        }
+        };
+        pieces.add(body);
+        pieces
     }
 
-    /// Adds the pieces of one EXECVE record.
-    pub(crate) fn add(&mut self, body: &'a [u8]) {
+    /// Adds the pieces of another.
+    fn add(&mut self, body: &'a [u8]) {
         let start = self.found.len();
         self.read(body);
         self.note_passed_over(start, body.trim_ascii_start().starts_with(b"argc="));
@@ -110,8 +167,8 @@ impl<'a> Pieces<'a> {
         }
     }
 
-    /// Joins the pieces into arguments. `None` if there was no EXECVE record.
-    pub(crate) fn finish(mut self, arena: &'a Bump) -> Option<Argv<'a>> {
+    /// Joins the pieces into arguments. `None` if there are none.
+    fn finish(mut self, arena: &'a Bump) -> Option<Argv<'a>> {
         if self.found.is_empty() && self.argc.is_none() {
             return None;
         }
@@ -204,15 +261,63 @@ pub(crate) fn position(key: &[u8]) -> Option<(u32, u32)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Parts of EXECVE records.
+    fn part() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(std::vec![
+            "a0=\"x\"",
+            "a0=\"3005\" ",
+            "a0=\"\" ",
+            "a1=\"of more than 16 bytes here\" ",
+            "a1=6120620063 ",
+            "a1=6120620063",
+            "a1=61206200636162006361620063 ",
+            "a2=word ",
+            "a2='x y' ",
+            "a2=\"x y ",
+            "a3=\"y\"",
+            "a10=\"y\" ",
+            "a2_len=4 a2[0]=61 ",
+            "a00=\"y\" ",
+            " ",
+            "word ",
+        ])
+    }
+
+    proptest! {
+        #[test]
+        fn the_usual_arguments_are_read_as_any_others(
+            argc in 0..5u32,
+            start in prop::sample::select(std::vec!["", "a0=\"a\" ", "a0=\"a\" a1=62 "]),
+            parts in prop::collection::vec(part(), 0..3),
+        ) {
+            let body = format!("argc={argc} {start}{}", parts.concat());
+            let arena = Bump::new();
+            if let Some(argv) = usual(body.as_bytes(), &arena) {
+                let any = Pieces::of(body.as_bytes(), &arena).finish(&arena);
+                prop_assert_eq!(format!("{:?}", Some(argv)), format!("{any:?}"));
+            }
+        }
+    }
+
+    #[test]
+    fn whole_arguments_in_order_are_usual() {
+        let arena = Bump::new();
+        for body in ["argc=1 a0=\"ls\"", "argc=3 a0=\"a\" a1=622063 a2=\"\""] {
+            assert!(usual(body.as_bytes(), &arena).is_some(), "{body}");
+        }
+    }
 
     fn check(records: &[&str], expected: &[&str], complete: bool) {
         let arena = Bump::new();
-        let mut pieces = Pieces::new(&arena);
+        let mut all = Records::default();
         for record in records {
-            pieces.add(record.as_bytes());
+            all.add(record.as_bytes(), &arena);
         }
-        let argv = pieces.finish(&arena).unwrap();
+        let argv = all.finish(&arena).unwrap();
         let args: std::vec::Vec<_> = argv
             .args
             .iter()

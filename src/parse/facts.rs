@@ -14,7 +14,7 @@ use crate::{
     },
     parse::{
         Argv, CallRecord, PathRecord, UserRecord, Value, accessed::Accessed, call, enriched,
-        execve::Pieces, path, roles, tokenize,
+        execve, path, roles, tokenize,
     },
 };
 
@@ -126,7 +126,7 @@ fn parse<'a>(group: &AuditMessageGroup<'a>, known: &mut Known, arena: &'a Bump) 
     };
     // Most events have no more than this.
     let mut paths = Vec::with_capacity_in(4, arena);
-    let mut pieces: Option<Pieces> = None;
+    let mut executed = execve::Records::default();
     for message in group.messages() {
         let record_type = message.record_type;
         let body = || enriched::split(record_type, message.data).0;
@@ -150,7 +150,7 @@ fn parse<'a>(group: &AuditMessageGroup<'a>, known: &mut Known, arena: &'a Bump) 
                 }
             }
             AUDIT_CWD => facts.cwd = only_text(record_type, message.data, b"cwd", arena),
-            AUDIT_EXECVE => pieces.get_or_insert_with(|| Pieces::new(arena)).add(body()),
+            AUDIT_EXECVE => executed.add(body(), arena),
             AUDIT_PROCTITLE => facts.proctitle = Some(message.data),
             AUDIT_OPENAT2 => {
                 facts.has_others = true;
@@ -188,7 +188,7 @@ fn parse<'a>(group: &AuditMessageGroup<'a>, known: &mut Known, arena: &'a Bump) 
         roles::infer(&mut paths, call);
     }
     facts.paths = paths.into_bump_slice();
-    facts.argv = pieces.and_then(|pieces| pieces.finish(arena));
+    facts.argv = executed.finish(arena);
     facts
 }
 
