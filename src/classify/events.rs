@@ -3,7 +3,7 @@
 use bumpalo::Bump;
 
 use crate::{
-    classify::{commandline, names::Named},
+    classify::{commandline, names::Named, unknown_syscall},
     model::{
         Action, Actor, Arch, Attributes, AuditDetail, AuditEvent, AuditMessageGroup, Detail,
         FileDetail, ProcessAction, ProcessDetail, RecordType, UserDetail, Who, errno_name,
@@ -13,15 +13,14 @@ use crate::{
     resolve::Located,
 };
 
-/// An event of a group without a call, a process and a detail. It is built in the arena, where the
-/// caller sets the rest, because copying it is expensive.
+/// An event of a group without a call, a process and a detail.
+#[inline(always)]
 fn blank<'a>(
     group: &AuditMessageGroup<'a>,
     record_type: RecordType,
     facts: &Facts<'a>,
-    arena: &'a Bump,
-) -> &'a mut AuditEvent<'a> {
-    arena.alloc_with(|| AuditEvent {
+) -> AuditEvent<'a> {
+    AuditEvent {
         id: group.id,
         node: (!group.node.is_empty()).then_some(group.node),
         record_type,
@@ -44,40 +43,56 @@ fn blank<'a>(
         relayed: group.relayed,
         redacted: group.redacted,
         repeats: None,
-    })
+    }
 }
 
-/// The event of a call, without its name.
+/// The event of a call, without its detail. It is built in the arena, where the caller sets that,
+/// because copying it is expensive.
 pub(super) fn call<'a>(
     group: &AuditMessageGroup<'a>,
     call: &CallRecord<'a>,
+    name: Option<&'static str>,
     facts: &Facts<'a>,
-    detail: Detail<'a>,
     arena: &'a Bump,
 ) -> &'a mut AuditEvent<'a> {
-    let event = blank(group, call.record_type, facts, arena);
-    let exit = match &detail {
-        Detail::Process(process) if process.action == ProcessAction::Exited => {
-            // The parent gets eight bits of it (kernel/exit.c).
-            call.arg(0).map(|status| i64::from(status as u8))
-        }
-        _ => call.exit,
-    };
-    event.exit = exit.unwrap_or(0);
-    event.error = (event.exit < 0).then(|| errno_name(event.exit)).flatten();
-    event.arch = call.arch.map(|(arch, text)| {
+    let exit = call.exit.unwrap_or(0);
+    let arch = call.arch.map(|(arch, text)| {
         Arch::name_of(arch, call.number.unwrap_or(0)).map_or(text, str::as_bytes)
     });
-    event.success = call.success;
-    event.actor.ids = call.ids;
-    event.actor.tty = call.tty;
-    event.actor.comm = call.comm;
-    event.actor.exe = call.exe;
-    event.actor.subj = call.subj.or(facts.contexts);
-    event.key = call.key;
-    event.incomplete = is_incomplete(group, call, facts, &detail);
-    event.detail = detail;
-    event
+    let syscall = name.unwrap_or_else(|| unknown_syscall(call.number, arena));
+    arena.alloc_with(|| AuditEvent {
+        arch,
+        success: call.success,
+        syscall,
+        exit,
+        error: (exit < 0).then(|| errno_name(exit)).flatten(),
+        actor: Actor {
+            ids: call.ids,
+            tty: call.tty,
+            comm: call.comm,
+            exe: call.exe,
+            subj: call.subj.or(facts.contexts),
+        },
+        key: call.key,
+        ..blank(group, call.record_type, facts)
+    })
+}
+
+/// Sets what the detail of the event of a call tells of the others of its keys.
+pub(super) fn complete<'a>(
+    event: &mut AuditEvent<'a>,
+    group: &AuditMessageGroup<'a>,
+    call: &CallRecord<'a>,
+    facts: &Facts<'a>,
+) {
+    event.incomplete = is_incomplete(group, call, facts, &event.detail);
+    if let Detail::Process(process) = &event.detail
+        && process.action == ProcessAction::Exited
+    {
+        // The parent gets eight bits of it (kernel/exit.c).
+        event.exit = call.arg(0).map_or(0, |status| i64::from(status as u8));
+        event.error = None;
+    }
 }
 
 /// Whether a call is without a record that it should have.
@@ -169,7 +184,7 @@ pub(super) fn user<'a>(
     facts: &Facts<'a>,
     arena: &'a Bump,
 ) -> &'a mut AuditEvent<'a> {
-    let event = blank(group, user.record_type, facts, arena);
+    let event = arena.alloc_with(|| blank(group, user.record_type, facts));
     // LOGIN, and user records of some kernels, come inside the syscall that caused them.
     let call = facts.call;
     let from_call = |get: fn(&CallRecord<'a>) -> Option<&'a [u8]>| call.and_then(get);
@@ -229,7 +244,7 @@ pub(super) fn without_call<'a>(
     detail: Detail<'a>,
     arena: &'a Bump,
 ) -> &'a mut AuditEvent<'a> {
-    let event = blank(group, record_type, facts, arena);
+    let event = arena.alloc_with(|| blank(group, record_type, facts));
     event.detail = detail;
     event
 }

@@ -126,14 +126,15 @@ impl Classifier {
         facts: &Facts<'a>,
         arena: &'a Bump,
     ) {
+        let kind = event.kind();
         let has_records = facts.has_others
             || facts
                 .contexts
                 .is_some_and(|labels| event.actor.subj != Some(labels))
-            || event.kind() == EventKind::Audit;
-        if has_records && self.kinds.contains(event.kind()) {
+            || kind == EventKind::Audit;
+        if has_records && self.kinds.contains(kind) {
             event.records = records::of(group, event, &mut self.decoded, arena);
-            if event.kind() == EventKind::Audit && facts.call.is_none() {
+            if kind == EventKind::Audit && facts.call.is_none() {
                 audit::describe(event);
             }
         }
@@ -156,11 +157,18 @@ impl Classifier {
                 .or_else(|| makes_audit.then(|| audit::alone(group, facts, title, arena)));
         };
         let (name, meaning) = self.identify(call, facts);
-        let detail = self
-            .detail(group, call, meaning, facts, arena)
-            .or_else(|| makes_audit.then(|| audit::call(self.titles.of(facts, arena))))?;
-        let event = events::call(group, call, facts, detail, arena);
-        event.syscall = name.unwrap_or_else(|| unknown_syscall(call.number, arena));
+        if meaning.is_none() && !makes_audit {
+            return None;
+        }
+        let event = events::call(group, call, name, facts, arena);
+        let detail = &mut event.detail;
+        if !meaning.is_some_and(|meaning| self.tell(group, call, meaning, facts, detail, arena)) {
+            if !makes_audit {
+                return None;
+            }
+            *detail = audit::call(self.titles.of(facts, arena));
+        }
+        events::complete(event, group, call, facts);
         Some(event)
     }
 
@@ -189,17 +197,17 @@ impl Classifier {
         (name, meaning)
     }
 
-    /// The detail of a call, or `None` if it makes no event. Either way the call may change what
-    /// is remembered of paths.
-    fn detail<'a>(
+    /// Sets the detail of a call where it is, as it is large. False if the call has no kind of its
+    /// own. Either way it may change what is remembered of paths.
+    fn tell<'a>(
         &mut self,
         group: &AuditMessageGroup<'a>,
         call: &CallRecord<'a>,
-        meaning: Option<Call>,
+        meaning: Call,
         facts: &Facts<'a>,
+        detail: &mut Detail<'a>,
         arena: &'a Bump,
-    ) -> Option<Detail<'a>> {
-        let meaning = meaning?;
+    ) -> bool {
         let caller = caller(call, group);
         let is_exec = matches!(meaning, Call::Exec(_)) && call.success == Some(b"yes");
         let memory = self.memories.of(group.node);
@@ -216,6 +224,7 @@ impl Classifier {
             titles: &mut self.titles,
             arena,
         };
+        // Each arm builds it there.
         match meaning {
             Call::Exec(dir) => {
                 let (mut program, record) = namer.program(dir);
@@ -223,7 +232,7 @@ impl Classifier {
                 program.is_full &= !facts.lacks_paths();
                 learn::executed(&mut namer);
                 let record = record.filter(|_| !facts.lacks_paths());
-                Some(events::exec(program, record, facts, arena))
+                *detail = events::exec(program, record, facts, arena);
             }
             Call::Fork => {
                 learn::forked(&mut namer);
@@ -231,24 +240,25 @@ impl Classifier {
                     true => ProcessAction::Thread,
                     false => ProcessAction::Forked,
                 };
-                Some(events::process(action, namer.title()))
+                *detail = events::process(action, namer.title());
             }
             Call::Exit => {
                 learn::exited(&mut namer);
-                Some(events::process(ProcessAction::Exited, namer.title()))
+                *detail = events::process(ProcessAction::Exited, namer.title());
             }
             Call::File(action, names) => {
                 let named = touched(&mut namer, action, names);
-                Some(events::file(&named, namer.title()))
+                *detail = events::file(&named, namer.title());
             }
-            Call::Socket(action) => Some(socket::detail(&mut namer, group, action)),
+            Call::Socket(action) => *detail = socket::detail(&mut namer, group, action),
             Call::Silent(call) => {
                 learn::silent(&mut namer, call);
-                None
+                return false;
             }
-            Call::Look(names) => Some(audit::look(&mut namer, names)),
-            Call::Multiplexed => None,
+            Call::Look(names) => *detail = audit::look(&mut namer, names),
+            Call::Multiplexed => return false,
         }
+        true
     }
 }
 
@@ -325,6 +335,7 @@ fn call_of<'a>(facts: &Facts<'a>, arena: &'a Bump) -> Option<&'a CallRecord<'a>>
 }
 
 /// The name of a call and what it means.
+#[inline]
 fn identify(call: &CallRecord) -> (Option<&'static str>, Option<Call>) {
     let Some(number) = call.number else {
         return (None, None);
