@@ -94,14 +94,17 @@ impl Processes {
         let fork = fork.filter(|fork| fork.parent == caller.ppid);
         if fork.is_some() {
             self.forks.remove(caller.pid);
-        } else if let Some(life) = self.lives.get_mut(caller.pid, drop)
+        }
+        let mut known = self.lives.get_mut(caller.pid, drop);
+        if let Some(life) = &mut known
+            && fork.is_none()
             && goes_on(life, caller, is_exec)
         {
             life.ppid = caller.ppid;
             life.program = known_or(caller.program, life.program);
             return;
         }
-        let life = Life {
+        let begun = Life {
             ppid: caller.ppid,
             program: caller.program,
             time: caller.time,
@@ -111,7 +114,10 @@ impl Processes {
             swept: (0, 0, 0),
             is_shared: fork.is_some_and(|fork| fork.is_shared),
         };
-        self.lives.put(caller.pid, life, drop);
+        match known {
+            Some(life) => *life = begun,
+            None => self.lives.put_new(caller.pid, begun, drop),
+        }
     }
 
     /// Notes that a process made another one. In a pid namespace `child` may be the number of

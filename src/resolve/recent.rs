@@ -25,6 +25,8 @@ pub(crate) struct Recent<K, V> {
     young: Half<K, V>,
     old: Half<K, V>,
     half: usize,
+    /// The place of the last entry that was looked up, which is often asked for again.
+    last: usize,
     hasher: DefaultHashBuilder,
 }
 
@@ -35,6 +37,7 @@ impl<K: Key, V: Clone> Recent<K, V> {
             young: Half::new(),
             old: Half::new(),
             half: bound.div_ceil(2),
+            last: 0,
             hasher: DefaultHashBuilder::default(),
         }
     }
@@ -46,15 +49,21 @@ impl<K: Key, V: Clone> Recent<K, V> {
 
     /// As [`get`](Self::get), to change the entry.
     pub(crate) fn get_mut(&mut self, key: K, forget: impl FnMut(V)) -> Option<&mut V> {
+        let last = self.young.entries.get(self.last);
+        if last.is_none_or(|(known, _)| *known != key) {
+            self.last = self.find(key, forget)?;
+        }
+        Some(&mut self.young.entries.get_mut(self.last)?.1)
+    }
+
+    /// The place of an entry in the young half, to which it is moved.
+    fn find(&mut self, key: K, forget: impl FnMut(V)) -> Option<usize> {
         let hash = hash_of(key, &self.hasher);
-        let at = match self.young.find(hash, key) {
-            Some(at) => at,
-            None => {
-                let value = self.old.remove(hash, key, &self.hasher)?;
-                self.add(hash, key, value, forget)
-            }
-        };
-        Some(&mut self.young.entries.get_mut(at)?.1)
+        if let Some(at) = self.young.find(hash, key) {
+            return Some(at);
+        }
+        let value = self.old.remove(hash, key, &self.hasher)?;
+        Some(self.add(hash, key, value, forget))
     }
 
     /// Adds an entry. The one that it replaces and those that are forgotten go to `forget`.
@@ -67,6 +76,11 @@ impl<K: Key, V: Clone> Recent<K, V> {
             forget(before);
         }
         self.add(hash, key, value, forget);
+    }
+
+    /// As [`put`](Self::put), for an entry that [`get`](Self::get) has just not found.
+    pub(crate) fn put_new(&mut self, key: K, value: V, forget: impl FnMut(V)) {
+        self.add(hash_of(key, &self.hasher), key, value, forget);
     }
 
     /// Adds an entry that neither half has. Returns its place in the young one.
@@ -138,7 +152,15 @@ impl<K: Key, V> Half<K, V> {
     }
 
     /// Takes an entry out. The last entry takes its place.
+    #[inline]
     fn remove(&mut self, hash: u64, key: K, hasher: &DefaultHashBuilder) -> Option<V> {
+        if self.entries.is_empty() {
+            return None;
+        }
+        self.remove_known(hash, key, hasher)
+    }
+
+    fn remove_known(&mut self, hash: u64, key: K, hasher: &DefaultHashBuilder) -> Option<V> {
         let entries = &self.entries;
         let is_it = |at: &u32| entries[*at as usize].0 == key;
         let (at, _) = self.index.find_entry(hash, is_it).ok()?.remove();
