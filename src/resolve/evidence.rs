@@ -111,7 +111,7 @@ impl Resolver {
 
     /// Whether records alone tell where a file is: at this path, or by an entry.
     pub(crate) fn is_placed(&mut self, file: FileId, path: &[u8]) -> bool {
-        let is_entry = |name| self.tree.is_canonical(name) && self.tree.is_current(name);
+        let is_entry = |name| self.tree.is_proved(name);
         self.tree.names_of(file).any(is_entry) || self.leads_to(path, file)
     }
 
@@ -123,8 +123,7 @@ impl Resolver {
         self.tree
             .known(name)
             .is_some_and(|known| known.file == file)
-            && self.tree.is_canonical(name)
-            && self.tree.is_current(name)
+            && self.tree.is_proved(name)
     }
 
     /// A name under a descriptor.
@@ -177,7 +176,7 @@ impl Resolver {
             let mut names = self.tree.names_of(parent);
             names.next().filter(|_| names.next().is_none())?
         };
-        if !self.tree.is_canonical(only) || !self.tree.is_current(only) {
+        if !self.tree.is_proved(only) {
             return None;
         }
         let directory = self.path_of(only, ask.arena)?;
@@ -570,6 +569,6 @@ impl Resolver {
         };
         let known = self.tree.known(name);
         let is_directory = known.is_some_and(|known| known.file_type == FileType::Directory);
-        is_directory && self.tree.is_canonical(name) && self.tree.is_current(name)
+        is_directory && self.tree.is_proved(name)
     }
 }

@@ -1,16 +1,17 @@
 //! Names as a tree, so that renaming a directory moves everything below it in one step, with an
 //! index from a file to its names.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use smallvec::SmallVec;
 
 use crate::{
+    bytes::find_last,
     model::{FileId, FileType},
     resolve::{
         recent::Key,
-        text::{MAX_PATH_BYTES, directory, names},
+        text::{MAX_PATH_BYTES, directory, is_clean, names},
     },
 };
 
@@ -54,9 +55,11 @@ pub(crate) struct Tree {
     hasher: DefaultHashBuilder,
     /// Memory of all names that are too long for their slot, free ones among them, in bytes.
     bytes: usize,
-    /// The directories of the paths that were looked up last, the last one first: the next path is
-    /// often in one of them, too.
-    last: [(Vec<u8>, u32); 2],
+    /// The directories of paths that were looked up, by their own paths: the next path is often in
+    /// one of them, too. One without a path stands for the root.
+    last: [(Vec<u8>, u32); LAST],
+    /// The one that is replaced next.
+    next_last: usize,
     /// How often something was lost so far. A name that was confirmed before the last loss may
     /// have changed since.
     losses: u32,
@@ -74,6 +77,8 @@ struct Slot {
     is_only: bool,
     /// It was read from the file system, and is held for that.
     is_pinned: bool,
+    /// Whether a name is in it, or was.
+    is_parent: bool,
     /// Whether its parent knows it. A removed or replaced name is detached, but may still be held.
     is_attached: bool,
     /// The losses when it was last confirmed.
@@ -94,6 +99,7 @@ impl Default for Slot {
             is_entry: false,
             is_only: false,
             is_pinned: false,
+            is_parent: false,
             is_attached: false,
             losses: 0,
             previous: NONE,
@@ -114,6 +120,9 @@ impl Slot {
 
 const ROOT: u32 = 0;
 const NONE: u32 = u32::MAX;
+
+/// Directories that are remembered with their paths.
+const LAST: usize = 8;
 
 /// Parts of a path that is resolved: each has a name and a slash. Renaming directories can make a
 /// branch that is deeper.
@@ -141,34 +150,27 @@ impl Tree {
             unidentified_len: 1,
             hasher: DefaultHashBuilder::default(),
             bytes: 0,
-            last: [(Vec::new(), ROOT), (Vec::new(), ROOT)],
+            last: [const { (Vec::new(), ROOT) }; LAST],
+            next_last: 0,
             losses: 0,
         }
     }
 
     /// The name of an absolute, clean path, made if need be. The caller holds it until `release`.
     pub(crate) fn hold(&mut self, path: &[u8]) -> Name {
-        let (mut at, rest) = self.nearest(path);
-        let mut directory = at;
-        for name in names(rest) {
-            directory = at;
-            at = self.child(at, name).unwrap_or_else(|| self.grow(at, name));
-        }
+        let step = |tree: &mut Tree, at, name: &[u8]| {
+            let child = tree.child(at, name);
+            Some(child.unwrap_or_else(|| tree.grow(at, name)))
+        };
+        let at = self.walk(path, step).unwrap_or(ROOT);
         self.slots[at as usize].uses += 1;
-        self.remember(path, directory);
         Name(at)
     }
 
     /// The name of a path that is there already. The caller does not hold it.
     pub(crate) fn find(&mut self, path: &[u8]) -> Option<Name> {
-        let (mut at, rest) = self.nearest(path);
-        let mut directory = at;
-        for name in names(rest) {
-            directory = at;
-            at = self.child(at, name)?;
-        }
-        self.remember(path, directory);
-        Some(Name(at))
+        self.walk(path, |tree, at, name| tree.child(at, name))
+            .map(Name)
     }
 
     /// The name `name` in a directory, if it is there. The caller does not hold it.
@@ -186,36 +188,73 @@ impl Tree {
         &self.slots[name.0 as usize].name
     }
 
-    /// The node from which a path is walked, and how it goes on from there.
-    fn nearest<'p>(&mut self, path: &'p [u8]) -> (u32, &'p [u8]) {
-        for at in 0..self.last.len() {
-            let (directory, node) = &self.last[at];
-            if *node != ROOT
-                && let Some(rest @ ([] | [b'/', ..])) = path.strip_prefix(directory.as_slice())
-            {
-                let node = *node;
-                self.last.swap(0, at);
-                return (node, rest);
+    /// The node of a path. `step` goes from a node to the one with a name in it.
+    #[inline]
+    fn walk(
+        &mut self,
+        path: &[u8],
+        step: impl Fn(&mut Tree, u32, &[u8]) -> Option<u32>,
+    ) -> Option<u32> {
+        let Some(end) = find_last(b'/', path) else {
+            return self.walk_far(path, step);
+        };
+        let is_near = |directory: &[u8]| {
+            let may_be = directory.len() == end || directory.len() == path.len();
+            may_be && path.starts_with(directory)
+        };
+        let near = self.last.iter().find(|(directory, _)| is_near(directory));
+        match near {
+            Some((directory, node)) if directory.len() == path.len() => Some(*node),
+            Some((_, node)) => match path.get(end + 1..).unwrap_or_default() {
+                b"" => Some(*node),
+                name => step(self, *node, name),
+            },
+            None => self.walk_far(path, step),
+        }
+    }
+
+    /// As [`walk`](Self::walk), of a path in a directory that is not remembered. It is remembered
+    /// then.
+    fn walk_far(
+        &mut self,
+        path: &[u8],
+        step: impl Fn(&mut Tree, u32, &[u8]) -> Option<u32>,
+    ) -> Option<u32> {
+        let (mut at, rest) = self.nearest(path);
+        let mut holder = ROOT;
+        for name in names(rest) {
+            holder = at;
+            at = step(self, at, name)?;
+        }
+        if holder != ROOT {
+            self.remember(directory(path), holder);
+        }
+        Some(at)
+    }
+
+    /// Remembers the directory with a path, if that is its own.
+    fn remember(&mut self, path: &[u8], node: u32) {
+        if path.strip_prefix(b"/").is_some_and(is_clean) {
+            let (last, last_node) = &mut self.last[self.next_last];
+            last.clear();
+            last.extend_from_slice(path);
+            *last_node = node;
+            self.next_last = (self.next_last + 1) % LAST;
+        }
+    }
+
+    /// The last directory on the way of a path that is remembered, and how it goes on from there.
+    fn nearest<'p>(&self, path: &'p [u8]) -> (u32, &'p [u8]) {
+        let mut end = path.len();
+        while let Some(slash) = find_last(b'/', path.get(..end).unwrap_or_default()) {
+            let (start, rest) = path.split_at(slash);
+            let mut last = self.last.iter();
+            if let Some((_, node)) = last.find(|(directory, _)| directory == start) {
+                return (*node, rest);
             }
+            end = slash;
         }
         (ROOT, path)
-    }
-
-    /// Remembers the directory of a path.
-    #[inline]
-    fn remember(&mut self, path: &[u8], node: u32) {
-        if node != ROOT && self.last[0].1 != node {
-            self.remember_other(path, node);
-        }
-    }
-
-    #[inline(never)]
-    fn remember_other(&mut self, path: &[u8], node: u32) {
-        self.last.swap(0, 1);
-        let (last, last_node) = &mut self.last[0];
-        last.clear();
-        last.extend_from_slice(directory(path));
-        *last_node = node;
     }
 
     /// What is known of the file of a name.
@@ -325,6 +364,15 @@ impl Tree {
         self.is_each(name, |slot| {
             let is_way = std::mem::take(&mut is_last) || slot.file_type != FileType::Symlink;
             slot.is_entry && is_way
+        })
+    }
+
+    /// Whether a name is [canonical](Self::is_canonical) and [current](Self::is_current).
+    pub(crate) fn is_proved(&self, name: Name) -> bool {
+        let (mut is_last, losses) = (true, self.losses);
+        self.is_each(name, |slot| {
+            let is_way = std::mem::take(&mut is_last) || slot.file_type != FileType::Symlink;
+            slot.is_entry && is_way && slot.losses >= losses
         })
     }
 
@@ -443,17 +491,26 @@ impl Tree {
             return;
         }
         let hash = self.hash(slot.parent, &slot.name);
-        // What is looked up next is not to start from what has gone.
-        for at in 0..self.last.len() {
-            if self.is_within(Name(self.last[at].1), node) {
-                self.last[at].1 = ROOT;
-            }
+        if slot.is_parent {
+            self.forget_last(node);
         }
         if let Ok(entry) = self.children.find_entry(hash, |child| *child == node.0) {
             entry.remove();
         }
         self.unlist(node.0);
         self.slots[node.0 as usize].is_attached = false;
+    }
+
+    /// Forgets the directories that are in a node: what is looked up next is not to start from what
+    /// has gone.
+    fn forget_last(&mut self, node: Name) {
+        for at in 0..LAST {
+            if self.is_within(Name(self.last[at].1), node) {
+                let (directory, at) = &mut self.last[at];
+                directory.clear();
+                *at = ROOT;
+            }
+        }
     }
 
     /// Gives a name, with everything below it, another path. A name that was there loses it.
@@ -475,7 +532,9 @@ impl Tree {
             self.detach(Name(before));
         }
         self.detach(node);
-        self.slots[directory.0 as usize].uses += 1;
+        let holder = &mut self.slots[directory.0 as usize];
+        holder.uses += 1;
+        holder.is_parent = true;
         let slot = &mut self.slots[node.0 as usize];
         let parent = std::mem::replace(&mut slot.parent, directory.0);
         self.bytes += slot.set_name(name);
@@ -485,6 +544,15 @@ impl Tree {
 
     /// Writes the path of a name to `out`. `false` if it has none, or one that is too long.
     pub(crate) fn path(&self, node: Name, out: &mut Vec<u8>) -> bool {
+        if let Some((directory, name)) = self.near(node) {
+            out.clear();
+            out.extend_from_slice(directory);
+            if !name.is_empty() {
+                out.push(b'/');
+                out.extend_from_slice(name);
+            }
+            return out.len() <= MAX_PATH_BYTES;
+        }
         let Some(size) = self.length(node) else {
             return false;
         };
@@ -498,6 +566,20 @@ impl Tree {
             end = start - 1;
         }
         true
+    }
+
+    /// The path of a name as that of a directory that is remembered, and a name in it.
+    fn near(&self, node: Name) -> Option<(&[u8], &[u8])> {
+        let path_of = |node| {
+            let mut last = self.last.iter();
+            last.find(|(_, at)| *at == node && node != ROOT)
+        };
+        if let Some((path, _)) = path_of(node.0) {
+            return Some((path, b""));
+        }
+        let slot = &self.slots[node.0 as usize];
+        let (directory, _) = path_of(slot.parent).filter(|_| slot.is_attached)?;
+        Some((directory, &slot.name))
     }
 
     /// The length of a path in bytes, if the name has one of a length that is resolved.
@@ -537,11 +619,16 @@ impl Tree {
 
     /// Whether each part of a path is so. One with too many parts to be resolved is nothing.
     fn is_each(&self, node: Name, mut is_so: impl FnMut(&Slot) -> bool) -> bool {
-        let mut parts = 0;
-        self.branch(node).all(|slot| {
+        let (mut at, mut parts) = (node.0, 0);
+        while at != ROOT {
+            let slot = &self.slots[at as usize];
             parts += 1;
-            parts <= MAX_PARTS && is_so(slot)
-        })
+            if parts > MAX_PARTS || !is_so(slot) {
+                return false;
+            }
+            at = slot.parent;
+        }
+        true
     }
 
     fn is_within(&self, node: Name, ancestor: Name) -> bool {
@@ -572,8 +659,10 @@ impl Tree {
         slot.parent = parent;
         (slot.uses, slot.losses) = (0, self.losses);
         (slot.file, slot.file_type) = (None, FileType::Unknown);
-        (slot.is_entry, slot.is_only) = (false, false);
-        self.slots[parent as usize].uses += 1;
+        (slot.is_entry, slot.is_only, slot.is_parent) = (false, false, false);
+        let holder = &mut self.slots[parent as usize];
+        holder.uses += 1;
+        holder.is_parent = true;
         self.attach(at);
         at
     }
@@ -585,18 +674,26 @@ impl Tree {
             hasher,
             ..
         } = self;
-        let hash = |at: &u32| {
+        let rehash = |at: &u32| {
             let slot = &slots[*at as usize];
-            hasher.hash_one((slot.parent, slot.name.as_slice()))
+            hash(hasher, slot.parent, &slot.name)
         };
-        children.insert_unique(hash(&at), at, hash);
+        children.insert_unique(rehash(&at), at, rehash);
         self.slots[at as usize].is_attached = true;
         self.list(at);
     }
 
     fn hash(&self, parent: u32, name: &[u8]) -> u64 {
-        self.hasher.hash_one((parent, name))
+        hash(&self.hasher, parent, name)
     }
+}
+
+/// The hash of a name in a directory. The length of the name is in it as it is.
+fn hash(hasher: &DefaultHashBuilder, parent: u32, name: &[u8]) -> u64 {
+    let mut hash = hasher.build_hasher();
+    hash.write_u32(parent);
+    hash.write(name);
+    hash.finish()
 }
 
 #[cfg(test)]
@@ -673,7 +770,8 @@ mod tests {
     fn a_path_is_found_from_the_last_directory_as_from_the_root() {
         let mut tree = Tree::new();
         let names = [
-            "/a", "/a/b", "/a/b/c", "/a/bc", "/a/b/c/d", "/b", "/a//b", "/a/b/",
+            "/a", "/a/b", "/a/b/c", "/a/bc", "/a/b/c/d", "/b", "/a//b", "/a/b/", "/a/b//c", "b",
+            "a/b", "bc/b",
         ];
         let (mut held, mut random) = (Vec::new(), 1u32);
         for _ in 0..4_000 {
@@ -689,8 +787,13 @@ mod tests {
             }
             for path in names {
                 let near = tree.find(path.as_bytes());
+                let near_path = near.and_then(|near| self::path(&tree, near));
                 let last = std::mem::replace(&mut tree.last, Tree::new().last);
-                assert_eq!(near, tree.find(path.as_bytes()), "{path} from {last:?}");
+                let far = tree.find(path.as_bytes());
+                assert_eq!(near, far, "{path} from {last:?}");
+                tree.last = Tree::new().last;
+                let far_path = far.and_then(|far| self::path(&tree, far));
+                assert_eq!(near_path, far_path, "{path} from {last:?}");
                 tree.last = last;
             }
         }
