@@ -34,7 +34,7 @@ pub(crate) use json::json_string;
 pub(crate) use number::{hex, integer, leading_number, short_number};
 pub(crate) use plain::{append_plain, is_plain};
 pub(crate) use search::{
-    contains, find, find_all, find_either, find_last, find_near, leading_word,
+    contains, find, find_all, find_either, find_last, find_near, has_pair, leading_word,
 };
 pub(crate) use sum::sum;
 pub(crate) use word::{Prefix, first_word, small_text};

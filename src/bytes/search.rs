@@ -1,6 +1,9 @@
 //! Finding bytes in a text.
 
-use super::lanes::{Lanes, blank, equal, equal_in_blocks};
+use super::{
+    lanes::{Lanes, blank, equal, equal_in_blocks},
+    word::first_word,
+};
 
 /// The index of the first `byte` in `text`. The first 16 bytes are searched inline, because most
 /// texts are short.
@@ -63,7 +66,9 @@ pub(crate) fn find_either(one: u8, other: u8, text: &[u8]) -> Option<usize> {
 #[inline(always)]
 pub(crate) fn find_last(byte: u8, text: &[u8]) -> Option<usize> {
     let Some((before, near)) = text.split_last_chunk() else {
-        return text.iter().rposition(|other| *other == byte);
+        let padded = first_word(text).to_le_bytes();
+        let bits = equal(byte, &padded) & !(u16::MAX << text.len());
+        return (bits != 0).then(|| 15 - bits.leading_zeros() as usize);
     };
     match equal(byte, near) {
         0 => memchr::memrchr(byte, before),
@@ -75,6 +80,24 @@ pub(crate) fn find_last(byte: u8, text: &[u8]) -> Option<usize> {
 #[inline(always)]
 pub(crate) fn leading_word(text: &[u8; 16]) -> usize {
     (u32::from(blank(text)) | 1 << 16).trailing_zeros() as usize
+}
+
+/// Whether a byte that is `first` stands before one of `next`, which are not NUL.
+pub(crate) fn has_pair(first: u8, next: [u8; 2], text: &[u8]) -> bool {
+    let is_in = |chunk: &[u8; 16], carried: &mut u32| {
+        let lanes = Lanes::new(chunk);
+        let before = u32::from(lanes.equal(first).bits()) << 1 | *carried;
+        *carried = before >> 16;
+        let [one, other] = next.map(|byte| lanes.equal(byte));
+        before & u32::from(one.or(other).bits()) != 0
+    };
+    let Some(last) = text.last_chunk() else {
+        return is_in(&first_word(text).to_le_bytes(), &mut 0);
+    };
+    let (chunks, mut carried) = (text.as_chunks().0, 0);
+    let mut chunks = chunks.iter();
+    // The last chunk overlaps the one before it.
+    chunks.any(|chunk| is_in(chunk, &mut carried)) || is_in(last, &mut 0)
 }
 
 /// A word whose lowest set bit is the high bit of the first `byte`. Higher bits may be false
@@ -165,6 +188,8 @@ mod tests {
                 assert_eq!(contains(byte, text), text.contains(&byte));
                 let before = &text[..text.len() / 2];
                 assert_eq!(find_last(byte, before), memchr::memrchr(byte, before));
+                let short = &text[..text.len().min(usize::from(byte % 20))];
+                assert_eq!(find_last(byte, short), memchr::memrchr(byte, short));
                 assert_eq!(
                     find_either(byte, 7, text),
                     memchr::memchr2(byte, 7, text),
@@ -173,5 +198,25 @@ mod tests {
             }
         }
         assert_eq!(find(b'!', b"  \x00 !  !"), Some(4));
+    }
+
+    #[test]
+    fn a_pair_is_found_wherever_it_stands() {
+        for length in 0..70 {
+            let mut text = vec![b'x'; length];
+            assert!(!has_pair(b'/', [b'/', b'.'], &text));
+            for at in 0..length {
+                text[at] = b'/';
+                assert!(!has_pair(b'/', [b'/', b'.'], &text), "{length} {at}");
+                for next in [b'/', b'.'] {
+                    if let Some(behind) = text.get_mut(at + 1) {
+                        *behind = next;
+                        assert!(has_pair(b'/', [b'/', b'.'], &text), "{length} {at}");
+                        assert!(!has_pair(b'!', [b'/', b'.'], &text), "{length} {at}");
+                    }
+                }
+                text[at..].fill(b'x');
+            }
+        }
     }
 }

@@ -51,6 +51,10 @@ fn short_word(text: &[u8]) -> u128 {
         let [first, last] = [first, last].map(|word| u128::from(u64::from_le_bytes(*word)));
         return first | last << (8 * (text.len() - 8));
     }
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        let [first, last] = [first, last].map(|word| u64::from(u32::from_le_bytes(*word)));
+        return u128::from(first | last << (8 * (text.len() - 4)));
+    }
     let bytes = text.iter().rev();
     bytes.fold(0, |word, byte| word << 8 | u128::from(*byte))
 }

@@ -64,14 +64,7 @@ impl<'a, 'm> Namer<'a, 'm> {
 
     /// The claim of a name, as far as the call tells.
     pub(super) fn claim(&self, name: &'a [u8], dir: Dir) -> Claim<'a> {
-        Claim {
-            name,
-            base: self.base(dir),
-            parents: [None, None],
-            file: None,
-            file_type: FileType::Unknown,
-            follows: false,
-        }
+        Claim::of(name, self.base(dir))
     }
 
     pub(super) fn locate(&mut self, claim: &Claim<'a>) -> Located<'a> {
@@ -84,8 +77,18 @@ impl<'a, 'm> Namer<'a, 'm> {
 
     /// Where a record with a name is.
     pub(super) fn place(&mut self, path: &PathRecord<'a>, dir: Dir) -> Located<'a> {
-        let parents = self.parents_of(path.name.unwrap_or_default());
-        self.place_in(path, dir, parents, false)
+        self.place_named(path, dir, false)
+    }
+
+    /// As [`place`](Self::place), of a call that may follow a link at the end of the name.
+    fn place_named(&mut self, path: &PathRecord<'a>, dir: Dir, follows: bool) -> Located<'a> {
+        if path.name.is_none() {
+            return Located::NOWHERE;
+        }
+        let mut claim = self.claim_in(path, dir, [None, None]);
+        claim.parents = self.parents_of(claim.directory());
+        claim.follows = follows;
+        self.locate(&claim)
     }
 
     /// As [`place`](Self::place), in directories that are known to be the name's own.
@@ -94,33 +97,26 @@ impl<'a, 'm> Namer<'a, 'm> {
         path: &PathRecord<'a>,
         dir: Dir,
         parents: Parents,
-        follows: bool,
     ) -> Located<'a> {
         if path.name.is_none() {
             return Located::NOWHERE;
         }
-        let claim = Claim {
-            follows,
-            ..self.claim_in(path, dir, parents)
-        };
+        let claim = self.claim_in(path, dir, parents);
         self.locate(&claim)
     }
 
     /// The claim of a record's name, in directories that are known to be the name's own.
     pub(super) fn claim_in(&self, path: &PathRecord<'a>, dir: Dir, parents: Parents) -> Claim<'a> {
-        Claim {
-            parents,
-            file: path.file,
-            file_type: path.file_type,
-            ..self.claim(path.name.unwrap_or_default(), dir)
-        }
+        let mut claim = self.claim(path.name.unwrap_or_default(), dir);
+        claim.parents = parents;
+        (claim.file, claim.file_type) = (path.file, path.file_type);
+        claim
     }
 
-    /// The directories in the records that can be that of a name. The PARENT record has the leading
-    /// part of the name, or for a name of one part the working directory, whatever the name is
+    /// The directories in the records that can be that of a name, by its leading part. The PARENT
+    /// record has that, or for a name of one part the working directory, whatever the name is
     /// relative to (kernel/auditsc.c, `audit_log_name`).
-    pub(super) fn parents_of(&self, name: &[u8]) -> Parents {
-        let directory = text::dirname(name);
+    pub(super) fn parents_of(&self, directory: &[u8]) -> Parents {
         let parents = self.of(NameType::Parent).filter(|parent| match directory {
             b"" => parent.name.is_none() || parent.name == self.facts.cwd,
             directory => parent.name == Some(directory),
@@ -149,8 +145,7 @@ impl<'a, 'm> Namer<'a, 'm> {
         follows: bool,
     ) -> Located<'a> {
         if let Some(entry @ PathRecord { name: Some(_), .. }) = entry {
-            let parents = self.parents_of(entry.name.unwrap_or_default());
-            return self.place_in(entry, dir, parents, follows);
+            return self.place_named(entry, dir, follows);
         }
         let mut parents = self.of(NameType::Parent).filter(|p| p.name.is_some());
         let Some(parent) = parents.next() else {

@@ -137,7 +137,9 @@ impl<'a, 'm> Namer<'a, 'm> {
         new_dir: Dir,
     ) -> (Parents, Parents) {
         let parents = |namer: &Self, side: Option<&PathRecord>| {
-            namer.parents_of(side.and_then(|side| side.name).unwrap_or_default())
+            namer.parents_of(text::dirname(
+                side.and_then(|side| side.name).unwrap_or_default(),
+            ))
         };
         let (olds, news) = (parents(self, old), parents(self, new));
         let ([Some(one), Some(other)], true) = (olds, olds == news) else {
@@ -191,11 +193,11 @@ impl<'a, 'm> Namer<'a, 'm> {
             _ => (None, None),
         };
         let path = match old {
-            Some(old) => self.place_in(old, old_dir, [None; 2], false),
+            Some(old) => self.place_in(old, old_dir, [None; 2]),
             None => self.place_entry(None, old_dir, false),
         };
         let dest = new.map_or(Located::NOWHERE, |new| {
-            self.place_in(new, new_dir, [None; 2], false)
+            self.place_in(new, new_dir, [None; 2])
         });
         Named {
             unresolved: true,
@@ -242,7 +244,7 @@ impl<'a, 'm> Namer<'a, 'm> {
                 ..
             } => self.by_descriptor(old_dir, Some(old)),
             // The directory in the records is the new name's.
-            old => self.place_in(old, old_dir, [None; 2], false),
+            old => self.place_in(old, old_dir, [None; 2]),
         };
         let dest = self.place_entry(new, new_dir, false);
         two(action, path, dest, new.or(Some(old)))

@@ -21,6 +21,8 @@ pub(crate) enum Base<'q> {
 pub(crate) struct Claim<'q> {
     /// The name as the caller gave it.
     pub(crate) name: &'q [u8],
+    /// What stands in it before the last part, and that part.
+    pub(crate) parts: (&'q [u8], &'q [u8]),
     pub(crate) base: Base<'q>,
     /// The directory that the last part of the name was looked up in. A call on two names has two,
     /// and does not always tell which is whose.
@@ -74,9 +76,28 @@ impl<'a> Located<'a> {
     }
 }
 
-impl Claim<'_> {
-    pub(super) fn last(&self) -> &[u8] {
-        text::basename(self.name)
+impl<'q> Claim<'q> {
+    /// The claim of a name of which no record tells more.
+    pub(crate) fn of(name: &'q [u8], base: Base<'q>) -> Claim<'q> {
+        Claim {
+            name,
+            parts: text::split(name),
+            base,
+            parents: [None, None],
+            file: None,
+            file_type: FileType::Unknown,
+            follows: false,
+        }
+    }
+
+    /// What stands before the last part.
+    pub(crate) fn directory(&self) -> &'q [u8] {
+        self.parts.0
+    }
+
+    /// The last part.
+    pub(super) fn last(&self) -> &'q [u8] {
+        self.parts.1
     }
 
     /// Whether the last part is the name of an entry, and not the directory itself.
@@ -85,7 +106,7 @@ impl Claim<'_> {
     }
 
     pub(super) fn has_one_part(&self) -> bool {
-        text::dirname(self.name).is_empty()
+        self.directory().is_empty()
     }
 
     /// The directory of the last part, if the record tells just one.

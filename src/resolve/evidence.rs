@@ -361,7 +361,7 @@ impl Resolver {
     /// Whether a name in a directory is, on the live system, what the record says that it is.
     fn is_seen_in(&self, directory: &[u8], claim: &Claim, ask: Asker) -> bool {
         let is = |path, file: Option<FileId>| file.is_some() && ask.host.file_id(path) == file;
-        let holder = text::join(directory, text::dirname(claim.name), ask.arena);
+        let holder = text::join(directory, claim.directory(), ask.arena);
         let is_there = || is(text::join(directory, claim.name, ask.arena), claim.file);
         if claim.has_parent() && !claim.follows {
             return claim.parents.iter().any(|parent| is(holder, *parent));
@@ -441,7 +441,7 @@ impl Resolver {
             }
             _ => return false,
         };
-        let path = text::join(directory, text::dirname(claim.name), ask.arena);
+        let path = text::join(directory, claim.directory(), ask.arena);
         self.file_at(path, ask) == Some(parent)
     }
 

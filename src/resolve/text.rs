@@ -2,7 +2,7 @@
 
 use bumpalo::{Bump, collections::Vec};
 
-use crate::bytes::{find, find_last};
+use crate::bytes::{find, find_last, has_pair};
 
 /// The longest path that is resolved, in bytes. The kernel takes no name of more than 4 KiB at once,
 /// but directories can be deeper than that.
@@ -111,21 +111,7 @@ pub(super) fn is_clean(rest: &[u8]) -> bool {
     if let [] | [b'/' | b'.', ..] | [.., b'/'] = rest {
         return false;
     }
-    let is_bad = |slash: u8, next: u8| slash == b'/' && (next == b'/' || next == b'.');
-    // There are no branches in it, so that the compiler can look at sixteen bytes at once.
-    let is_bad_chunk = |(chunk, next): (&[u8; 16], &[u8; 16])| {
-        let pairs = chunk.iter().zip(next);
-        pairs.fold(false, |any, (slash, next)| any | is_bad(*slash, *next))
-    };
-    let (before, behind) = (&rest[..rest.len() - 1], &rest[1..]);
-    let (Some(last), Some(last_behind)) = (before.last_chunk(), behind.last_chunk()) else {
-        return !before
-            .iter()
-            .zip(behind)
-            .any(|(slash, next)| is_bad(*slash, *next));
-    };
-    let mut chunks = before.as_chunks().0.iter().zip(behind.as_chunks().0);
-    !(is_bad_chunk((last, last_behind)) || chunks.any(is_bad_chunk))
+    !has_pair(b'/', [b'/', b'.'], rest)
 }
 
 /// The names that a path is made of.
@@ -154,13 +140,25 @@ pub(crate) fn as_directory<'a>(path: &[u8], arena: &'a Bump) -> &'a [u8] {
 
 /// The last name of a path, without slashes behind it.
 pub(crate) fn basename(path: &[u8]) -> &[u8] {
-    let end = path
-        .iter()
-        .rposition(|byte| *byte != b'/')
-        .map_or(0, |last| last + 1);
-    let path = path.get(..end).unwrap_or_default();
+    split(path).1
+}
+
+/// What stands before the last name of a path, and that name, without slashes behind it.
+#[inline]
+pub(crate) fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    let path = match path {
+        [.., b'/'] => without_end(path),
+        _ => path,
+    };
     let start = find_last(b'/', path).map_or(0, |slash| slash + 1);
-    path.get(start..).unwrap_or_default()
+    path.split_at(start)
+}
+
+#[cold]
+fn without_end(path: &[u8]) -> &[u8] {
+    let last = path.iter().rposition(|byte| *byte != b'/');
+    let length = last.map_or(0, |last| last + 1);
+    path.get(..length).unwrap_or_default()
 }
 
 /// The directory of a clean, absolute path. That of the root is the root.
@@ -173,14 +171,7 @@ pub(crate) fn directory(path: &[u8]) -> &[u8] {
 
 /// What stands before the last name of a path, or nothing if that is all there is.
 pub(crate) fn dirname(path: &[u8]) -> &[u8] {
-    let end = path
-        .iter()
-        .rposition(|byte| *byte != b'/')
-        .map_or(0, |last| last + 1);
-    let path = path.get(..end).unwrap_or_default();
-    find_last(b'/', path)
-        .and_then(|slash| path.get(..slash + 1))
-        .unwrap_or_default()
+    split(path).0
 }
 
 #[cfg(test)]

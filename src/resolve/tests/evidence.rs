@@ -34,12 +34,10 @@ const NO_CWD: Base = Base::Cwd(None);
 fn claim<'q>(base: Base<'q>, name: &'q str, parent: u64, object: u64) -> Claim<'q> {
     let id = |inode| (inode != 0).then(|| file(inode));
     Claim {
-        name: name.as_bytes(),
-        base,
         parents: [id(parent), None],
         file: id(object),
         file_type: Other,
-        follows: false,
+        ..Claim::of(name.as_bytes(), base)
     }
 }
 
