@@ -270,6 +270,7 @@ mod tests {
             "arch=c000003e syscall=2 success=yes exit=0 a0=1 a1=2 a2=3 a3=4 items=0 ppid=1 pid=7",
             "arch=c000003e syscall=2 success=yes exit=0 a0=1\x1d a1=2 a2=3 a3=4 items=0 ppid=1 pid=7 ",
             "arch=c000003e syscall=2 success=yes exit=0 a0=\"1 2\" a1=2 a2=3 a3=4 items=0 ppid=1 pid=7 ",
+            "arch=c000003e syscall=2 success=yes exit=0 a0=\"1\" a1='2' a2=3 a3=4 items=0 ppid=1 pid=7 ",
             "arch=c000003e syscall=2 success=? exit=0 a0= a1=2 a2=3 a3=4 items=0 ppid=1 pid=7 ",
             "arch=xyz syscall=2 success=yes exit=0 a0=1 a1=2 a2=3 a3=4 items=0 ppid=1 pid=7 ",
             "item=0 name=\"/a\" inode=5 ",
