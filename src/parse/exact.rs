@@ -6,6 +6,7 @@
 
 use crate::{
     bytes::{find, leading_number, leading_word, short_number},
+    model::Identity,
     parse::Value,
 };
 
@@ -41,6 +42,15 @@ impl<'a> Exact<'a> {
         };
         self.0 = self.0.get(length..)?;
         Some(number)
+    }
+
+    /// Takes an id, which may be unset, before a space.
+    #[inline(always)]
+    pub(super) fn id(&mut self) -> Option<u32> {
+        match self.number() {
+            None => self.skip(b"4294967295").map(|()| Identity::UNSET),
+            id => id,
+        }
     }
 
     /// Takes a number that fits in an `i64`.

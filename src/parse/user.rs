@@ -14,6 +14,7 @@ use crate::{
         Tokens, Value,
         distinct::{Distinct, joined},
         enriched,
+        exact::Exact,
         fields::{AccessVector, named_keys},
         layout::{Fields, Key, take},
         offset, tokenize,
@@ -97,7 +98,23 @@ impl<'a> UserRecord<'a> {
         body: &'a [u8],
         arena: &'a Bump,
     ) -> &'a UserRecord<'a> {
-        let record = arena.alloc_with(|| UserRecord {
+        let record = arena.alloc_with(|| UserRecord::new(record_type, arena));
+        let (raw, names) = enriched::split(record_type, body);
+        record.outer(raw, arena);
+        if let Some(msg) = record.msg {
+            let pairs_of = record.access_vector(msg, arena);
+            pairs(pairs_of, |key, value| record.put(key, value, arena));
+        }
+        for token in tokenize(names).filter(|token| !token.key.is_empty()) {
+            record.fields.push(token.key, token.value.bytes, arena);
+        }
+        record
+    }
+
+    /// An empty record.
+    #[inline]
+    fn new(record_type: RecordType, arena: &'a Bump) -> UserRecord<'a> {
+        UserRecord {
             record_type,
             ids: Identity::default(),
             msg: None,
@@ -115,22 +132,22 @@ impl<'a> UserRecord<'a> {
             keys: Vec::new_in(arena),
             subj: None,
             fields: Distinct::new(arena),
-        });
-        let (raw, names) = enriched::split(record_type, body);
-        record.outer(raw, arena);
-        if let Some(msg) = record.msg {
-            let pairs_of = record.access_vector(msg, arena);
-            pairs(pairs_of, |key, value| record.put(key, value, arena));
         }
-        for token in tokenize(names).filter(|token| !token.key.is_empty()) {
-            record.fields.push(token.key, token.value.bytes, arena);
-        }
-        record
     }
 
-    /// Parses the kernel's fields around the message. In LOGIN, old kernels write `old auid=` and
-    /// `new auid=` for `old-auid=` and `auid=`.
+    /// Parses the kernel's fields around the message.
+    #[inline]
     fn outer(&mut self, raw: &'a [u8], arena: &'a Bump) {
+        match usual_outer(raw) {
+            Some((ids, msg)) => (self.ids, self.msg) = (ids, Some(msg)),
+            None => self.any_outer(raw, arena),
+        }
+    }
+
+    /// As [`outer`](Self::outer), in any record. In LOGIN, old kernels write `old auid=` and `new auid=`
+    /// for `old-auid=` and `auid=`.
+    #[inline(never)]
+    fn any_outer(&mut self, raw: &'a [u8], arena: &'a Bump) {
         let mut word: &[u8] = b"";
         let mut fields = Fields::new(raw);
         let set = |id: Option<u32>| id.unwrap_or(Identity::UNSET);
@@ -248,6 +265,31 @@ impl<'a> UserRecord<'a> {
             Some(_) => self.fields.push(key, text, arena),
         }
     }
+}
+
+/// The ids and the message of a record that has nothing else, as most have whose label the kernel does
+/// not write.
+#[inline]
+fn usual_outer(raw: &[u8]) -> Option<(Identity, &[u8])> {
+    let mut text = Exact::new(raw);
+    text.skip(b"pid=")?;
+    let pid = text.id()?;
+    text.skip(b" uid=")?;
+    let uid = text.id()?;
+    text.skip(b" auid=")?;
+    let auid = text.id()?;
+    text.skip(b" ses=")?;
+    let session = text.id()?;
+    text.skip(b" msg='")?;
+    let msg = text.rest().strip_suffix(b"'")?;
+    let ids = Identity {
+        pid,
+        uid,
+        auid,
+        session,
+        ..Identity::default()
+    };
+    Some((ids, msg))
 }
 
 /// A key and its value.
@@ -582,7 +624,40 @@ mod tests {
         ])
     }
 
+    /// Parts of a record around its message.
+    fn outer_part() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(std::vec![
+            "pid=7 uid=0 auid=4294967295 ses=4294967295 ",
+            "pid=24032 uid=1000 auid=1000 ses=12 ",
+            "pid=7 uid=-1 auid=1000 ses=12 ",
+            "pid=7 uid=\"1\" auid=1000 ses=12 ",
+            "ses=2 ",
+            "subj=unconfined ",
+            "old ",
+            "msg='op=x res=success'",
+            "msg='op=it's res=success' ",
+            "msg='",
+            "msg=\"op=x\"",
+            "'",
+            "data=6C73",
+            " ",
+        ])
+    }
+
     proptest! {
+        #[test]
+        fn the_usual_ids_and_messages_are_read_as_any_others(
+            parts in prop::collection::vec(outer_part(), 0..5),
+            record_type in prop::sample::select(std::vec![AUDIT_LOGIN, AUDIT_USER_TTY, RecordType(1105)]),
+        ) {
+            let raw = parts.concat();
+            let arena = Bump::new();
+            let (mut usual, mut any) = [record_type; 2].map(|record_type| UserRecord::new(record_type, &arena)).into();
+            usual.outer(raw.as_bytes(), &arena);
+            any.any_outer(raw.as_bytes(), &arena);
+            prop_assert_eq!(format!("{usual:?}"), format!("{any:?}"));
+        }
+
         #[test]
         fn the_usual_pairs_are_read_as_any_others(parts in prop::collection::vec(part(), 0..14)) {
             let msg = parts.concat();
