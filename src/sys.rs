@@ -466,19 +466,27 @@ pub(crate) fn close_from(first: c_int) {
 /// look for room before each.
 #[inline(always)]
 pub(crate) fn append<const N: usize>(texts: [&[u8]; N], out: &mut Vec<u8>) {
-    let room = texts.iter().map(|text| text.len());
-    out.reserve(room.fold(0, usize::saturating_add));
-    let mut length = out.len();
-    for text in texts {
-        // SAFETY: there is room for all texts behind the old length. None of them is in `out`, which
-        // is borrowed mutably.
-        unsafe {
-            ptr::copy_nonoverlapping(text.as_ptr(), out.as_mut_ptr().add(length), text.len())
-        };
-        length += text.len();
+    let room = texts.iter().map(|text| length(text));
+    let room = room.fold(0, usize::saturating_add);
+    out.reserve(room);
+    // SAFETY: there is room for all texts behind the old length. None of them is in `out`, which is
+    // borrowed mutably. All bytes up to the new length have been written.
+    unsafe {
+        let mut to = out.as_mut_ptr().add(out.len());
+        for text in texts {
+            ptr::copy_nonoverlapping(text.as_ptr(), to, text.len());
+            to = to.add(text.len());
+        }
+        out.set_len(out.len() + room);
     }
-    // SAFETY: all bytes up to there have been written.
-    unsafe { out.set_len(length) };
+}
+
+/// The length of a text. The compiler then knows that it can add a constant to it.
+#[inline(always)]
+fn length(text: &[u8]) -> usize {
+    // SAFETY: no slice has more than isize::MAX bytes.
+    unsafe { std::hint::assert_unchecked(text.len() <= isize::MAX as usize) };
+    text.len()
 }
 
 /// Appends a text between two others if all of its bytes are fine, and nothing otherwise. Returns
@@ -492,7 +500,7 @@ pub(crate) fn append_if(
 ) -> bool {
     // The lengths of the other two are mostly constant.
     let others = before.len().saturating_add(after.len());
-    out.reserve(text.len().saturating_add(others));
+    out.reserve(length(text).saturating_add(others));
     // SAFETY: there is room for all texts behind the old length. None of them is in `out`, which is
     // borrowed mutably. All bytes up to the new length have been written.
     unsafe {
@@ -529,15 +537,16 @@ unsafe fn copy_if(text: &[u8], to: *mut u8, is_fine: impl Fn(&[u8; 16]) -> bool)
     let twice = |word: u64| is_fine(&(u128::from(word) << 64 | u128::from(word)).to_le_bytes());
     // SAFETY: as the caller states. An array of bytes needs no alignment.
     unsafe {
-        if let Some([_, last]) = ends::<16>(text, to) {
-            let (chunks, _) = text.as_chunks();
-            for (at, chunk) in (0..).step_by(16).zip(chunks) {
+        if let Some([first, last]) = ends::<16>(text, to) {
+            let has_fine_ends = is_fine(&first) & is_fine(&last);
+            let (chunks, _) = text[16..].as_chunks();
+            for (at, chunk) in (16..).step_by(16).zip(chunks) {
                 if !is_fine(chunk) {
                     return false;
                 }
                 to.add(at).cast::<[u8; 16]>().write(*chunk);
             }
-            is_fine(&last)
+            has_fine_ends
         } else if let Some(ends) = ends::<8>(text, to) {
             let [first, last] = ends.map(|end| u128::from(u64::from_le_bytes(end)));
             is_fine(&(first | last << 64).to_le_bytes())

@@ -1,28 +1,22 @@
 //! The parts of a line that are mostly the same as in the lines before it.
 
+use super::{beginning::Beginnings, ids::Ids};
 use crate::{
     bytes::small_text,
-    model::{Attributes, EventRecord, Identity, Login, Origin, Parent, RecordType, Timestamp},
+    model::{Attributes, EventRecord, Login, Origin, Parent, RecordType, Timestamp},
 };
 
 /// How many attributes of files are known.
 const ATTRIBUTES: usize = 16;
 
-/// Room for ten ids with their keys.
-const ROOM: usize = 192;
-
 /// Parents whose text is kept. A busy host has about as many shells and build tools at work.
 const PARENTS: usize = 16;
 
-/// The time and the ids of the last line, with the text that they are, and so of its context.
+/// Parts of the last lines, each with the text that it is.
 #[derive(Clone, Debug)]
 pub(super) struct Last {
-    time: Timestamp,
-    time_text: [u8; 24],
-    ids: Identity,
-    ids_text: [u8; ROOM],
-    /// The length of the text; 0 if there are no ids yet.
-    ids_length: usize,
+    pub(super) beginnings: Beginnings,
+    pub(super) ids: Ids,
     /// By pid. Command lines are long, and many have to be escaped.
     parents: Vec<Memo<(u32, Option<Origin>, bool)>>,
     ancestors: Memo<()>,
@@ -90,13 +84,9 @@ impl<V: PartialEq> Memo<V> {
 
 impl Default for Last {
     fn default() -> Last {
-        let time = Timestamp::default();
         Last {
-            time,
-            time_text: *b"1970-01-01T00:00:00.000Z",
-            ids: Identity::default(),
-            ids_text: [0; ROOM],
-            ids_length: 0,
+            beginnings: Beginnings::default(),
+            ids: Ids::default(),
             parents: vec![Memo::default(); PARENTS],
             ancestors: Memo::default(),
             login: Memo::default(),
@@ -108,18 +98,6 @@ impl Default for Last {
 }
 
 impl Last {
-    /// A time as text. Mostly it is in the same second.
-    #[inline]
-    pub(super) fn time(&mut self, time: Timestamp) -> &[u8; 24] {
-        if time.seconds == self.time.seconds {
-            time.write_millis(&mut self.time_text);
-        } else {
-            self.time_text = time.rfc3339();
-        }
-        self.time = time;
-        &self.time_text
-    }
-
     /// Appends a parent as [`Memo::append`] does. Mostly it is one of the last few.
     pub(super) fn parent(
         &mut self,
@@ -214,33 +192,6 @@ impl Last {
             written.extend_from_slice(&out[start..]);
         }
     }
-
-    /// Appends the ids that `write` writes, all but those of the process. Mostly they are the same
-    /// again.
-    #[inline]
-    pub(super) fn ids(
-        &mut self,
-        ids: &Identity,
-        out: &mut Vec<u8>,
-        write: impl FnOnce(&Identity, &mut Vec<u8>),
-    ) {
-        let known = Identity {
-            ppid: ids.ppid,
-            pid: ids.pid,
-            ..self.ids
-        };
-        if *ids == known && self.ids_length > 0 {
-            return out.extend_from_slice(&self.ids_text[..self.ids_length]);
-        }
-        let start = out.len();
-        write(ids, out);
-        let text = &out[start..];
-        self.ids_length = 0;
-        if let Some(room) = self.ids_text.get_mut(..text.len()) {
-            room.copy_from_slice(text);
-            (self.ids, self.ids_length) = (*ids, text.len());
-        }
-    }
 }
 
 /// The attributes as numbers, unless a text is long.
@@ -269,40 +220,6 @@ fn place([dev, mode, ouid, _]: &Ownership) -> usize {
 mod tests {
     use super::*;
     use crate::model::Fields;
-
-    #[test]
-    fn earlier_lines_do_not_change_the_text_of_a_time() {
-        let mut last = Last::default();
-        for (seconds, millis) in [(0, 7), (0, 0), (5, 0), (5, 999), (5, 10), (4, 10), (0, 10)] {
-            let time = Timestamp { seconds, millis };
-            assert_eq!(*last.time(time), time.rfc3339());
-        }
-    }
-
-    #[test]
-    fn ids_are_written_anew_when_they_are_others() {
-        let (mut last, mut out) = (Last::default(), Vec::new());
-        let mut write = |uid: u32, pid: u32, room: usize| {
-            let ids = Identity {
-                uid,
-                pid,
-                ..Identity::default()
-            };
-            let mut is_new = false;
-            out.clear();
-            last.ids(&ids, &mut out, |ids, out| {
-                is_new = true;
-                out.resize(room, ids.uid as u8);
-            });
-            assert_eq!(out, vec![uid as u8; room]);
-            is_new
-        };
-        assert!(write(1, 1, ROOM));
-        assert!(!write(1, 2, ROOM));
-        assert!(write(2, 2, 9));
-        assert!(!write(2, 2, 9));
-        assert!(write(3, 3, ROOM + 1) && write(3, 3, ROOM + 1));
-    }
 
     #[test]
     fn a_record_is_written_anew_when_it_is_another() {

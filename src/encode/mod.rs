@@ -7,8 +7,10 @@
 //! The keys are known and need no escaping, so the braces, keys and commas are written as they are,
 //! and so is text that is plain; all other text is escaped.
 
+mod beginning;
 pub mod ecs;
 mod exact;
+mod ids;
 mod last;
 mod nested;
 mod object;
@@ -30,8 +32,8 @@ pub use status::status;
 use crate::{
     bytes::{Decimal, append},
     model::{
-        Attributes, AuditDetail, AuditEvent, Container, Detail, FileDetail, Identity, Login,
-        Parent, ProcessDetail, Repeats, SocketDetail, Timestamp, UserDetail, Who,
+        Attributes, AuditDetail, AuditEvent, Container, Detail, FileDetail, Login, Parent,
+        ProcessDetail, Repeats, SocketDetail, Timestamp, UserDetail, Who,
         record_type::AUDIT_SYSCALL,
     },
 };
@@ -59,21 +61,13 @@ impl Encoder {
 
 fn write(event: &AuditEvent, last: &mut Last, out: &mut Vec<u8>) {
     let mut object = Object { out };
-    let name = event.kind().name().as_bytes();
-    append([BEGINNING, name, b"\""], object.out);
-    object.ascii(key!("timestamp"), last.time(event.id.time));
-    object.number(key!("sequence"), event.id.serial);
+    last.beginnings
+        .append(event.kind(), event.id.time, object.out);
+    Decimal::append(event.id.serial, object.out);
     object.text(key!("node"), event.node);
-    match event.record_type.name() {
-        _ if event.record_type == AUDIT_SYSCALL => object.ascii(key!("type"), b"SYSCALL"),
-        Some(name) => object.ascii(key!("type"), name.as_bytes()),
-        None => object.ascii(key!("type"), event.record_type.to_string().as_bytes()),
-    }
-    object.mostly(key!("arch"), b"x86_64", event.arch);
-    object.mostly(key!("success"), b"yes", event.success);
-    object.ascii(key!("syscall"), event.syscall.as_bytes());
+    call(event, &mut object);
     object.number(key!("exit"), event.exit);
-    ids(&event.actor.ids, last, &mut object);
+    last.ids.append(&event.actor.ids, object.out);
     if let Detail::User(detail) = &event.detail {
         said(detail, &mut object);
     }
@@ -102,23 +96,21 @@ fn write(event: &AuditEvent, last: &mut Last, out: &mut Vec<u8>) {
     out.extend_from_slice(b"}\n");
 }
 
+/// What was called, and with what outcome. Mostly all but the name of the call is the same.
 #[inline]
-fn ids(ids: &Identity, last: &mut Last, object: &mut Object) {
-    object.id(key!("ppid"), ids.ppid);
-    object.id(key!("pid"), ids.pid);
-    last.ids(ids, object.out, |ids, out| {
-        let mut object = Object { out };
-        object.id(key!("auid"), ids.auid);
-        object.id(key!("uid"), ids.uid);
-        object.id(key!("gid"), ids.gid);
-        object.id(key!("euid"), ids.euid);
-        object.id(key!("egid"), ids.egid);
-        object.id(key!("fsuid"), ids.fsuid);
-        object.id(key!("fsgid"), ids.fsgid);
-        object.id(key!("suid"), ids.suid);
-        object.id(key!("sgid"), ids.sgid);
-        object.id(key!("session"), ids.session);
-    });
+fn call(event: &AuditEvent, object: &mut Object) {
+    const MOSTLY: &[u8] = br#","type":"SYSCALL","arch":"x86_64","success":"yes","syscall":""#;
+    let (arch, success) = (event.arch, event.success);
+    if event.record_type == AUDIT_SYSCALL && arch == Some(b"x86_64") && success == Some(b"yes") {
+        return append([MOSTLY, event.syscall.as_bytes(), b"\""], object.out);
+    }
+    match event.record_type.name() {
+        Some(name) => object.ascii(key!("type"), name.as_bytes()),
+        None => object.ascii(key!("type"), event.record_type.to_string().as_bytes()),
+    }
+    object.text(key!("arch"), arch);
+    object.text(key!("success"), success);
+    object.ascii(key!("syscall"), event.syscall.as_bytes());
 }
 
 #[inline]

@@ -115,20 +115,6 @@ impl Object<'_> {
         }
     }
 
-    /// Text that is mostly this one, which needs no escaping. The compiler knows its length.
-    #[inline(always)]
-    pub(super) fn mostly<const N: usize>(
-        &mut self,
-        key: &'static Key,
-        usual: &'static [u8; N],
-        text: Option<&[u8]>,
-    ) {
-        match text {
-            Some(text) if text == usual => self.ascii(key, usual),
-            text => self.text(key, text),
-        }
-    }
-
     #[inline(never)]
     fn escaped(&mut self, key: &'static Key, text: &[u8]) {
         self.out.extend_from_slice(key.bare);

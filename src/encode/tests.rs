@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::{
-    Action, Actor, Arena, Attributes, EventId, EventRecord, Fields, Origin, ProcessAction,
-    SocketAction, SocketStatus, Text,
+    Action, Actor, Arena, Attributes, EventId, EventRecord, Fields, Identity, Origin,
+    ProcessAction, SocketAction, SocketStatus, Text,
     record_type::{
         AUDIT_ADD_GROUP, AUDIT_ADD_USER, AUDIT_AVC, AUDIT_SERVICE_START, AUDIT_SYSCALL,
         AUDIT_USER_CMD, AUDIT_USER_LOGIN,
