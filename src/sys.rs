@@ -564,6 +564,40 @@ unsafe fn copy_if(text: &[u8], to: *mut u8, is_fine: impl Fn(&[u8; 16]) -> bool)
     }
 }
 
+/// Appends the beginning of a text, up to the first byte that `find` has the bit of, among 16 bytes
+/// of the text or of NULs behind it; the first byte has the lowest bit. Returns how long that is.
+#[inline(always)]
+pub(crate) fn append_until(
+    text: &[u8],
+    out: &mut Vec<u8>,
+    find: impl Fn(&[u8; 16]) -> u16,
+) -> usize {
+    out.reserve(length(text).saturating_add(16));
+    let mut at = 0;
+    // SAFETY: there is room for the text and 16 bytes behind the old length, and each 16 bytes begin
+    // within the text. An array of bytes needs no alignment. All bytes up to the new length have been
+    // written.
+    unsafe {
+        let to = out.as_mut_ptr().add(out.len());
+        while at < text.len() {
+            let mut chunk = [0; 16];
+            match text[at..].first_chunk() {
+                Some(whole) => chunk = *whole,
+                None => chunk[..text.len() - at].copy_from_slice(&text[at..]),
+            }
+            to.add(at).cast::<[u8; 16]>().write(chunk);
+            let bits = find(&chunk);
+            at += bits.trailing_zeros() as usize;
+            if bits != 0 {
+                break;
+            }
+        }
+        at = at.min(text.len());
+        out.set_len(out.len() + at);
+    }
+    at
+}
+
 /// Sixteen bytes that are compared at once, by SSE2, which is part of x86-64.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug)]

@@ -1,36 +1,52 @@
 //! Formats text as a JSON string.
 
-use super::{append, lanes::special};
+use super::{
+    append,
+    lanes::{escaped, special},
+};
+use crate::sys::append_until;
 
 /// Appends `text` in quotes, with only the escapes that JSON requires (RFC 8259, section 7).
 pub(crate) fn json_string(text: &str, out: &mut Vec<u8>) {
-    let text = text.as_bytes();
-    out.reserve(text.len() + 2);
-    out.push(b'"');
-    // The rest behind the last whole chunk, and spaces.
-    let (_, rest) = text.as_chunks::<16>();
-    let mut last = [b' '; 16];
-    last[..rest.len()].copy_from_slice(rest);
-    let mut written = 0;
-    for start in (0..text.len()).step_by(16) {
-        // Most text is plain, and the other bytes of a chunk are found at once.
-        let mut bits = special(text[start..].first_chunk().unwrap_or(&last));
-        while bits != 0 {
-            let at = start + bits.trailing_zeros() as usize;
-            bits &= bits - 1;
-            let escape = ESCAPES[usize::from(text[at])];
-            if escape != 0 {
-                append_escape(&text[written..at], escape, text[at], out);
-                written = at + 1;
-            }
-        }
-    }
-    append([&text[written..], b"\""], out);
+    quote(text.as_bytes(), out, escaped);
 }
 
-/// Appends plain text, and behind it the escape of a byte.
-fn append_escape(plain: &[u8], escape: u8, byte: u8, out: &mut Vec<u8>) {
-    append([plain, &[b'\\', escape]], out);
+/// As [`json_string`], of a text that is ASCII, as most text is. Appends nothing if it is not, and
+/// returns whether it is.
+pub(crate) fn json_ascii(text: &[u8], out: &mut Vec<u8>) -> bool {
+    let start = out.len();
+    let is_ascii = quote(text, out, special);
+    if !is_ascii {
+        out.truncate(start);
+    }
+    is_ascii
+}
+
+/// Appends a text in quotes, with the bytes escaped that `find` has the bits of, among 16. Stops at
+/// one that has no escape, and returns whether there was none.
+#[inline(always)]
+fn quote(text: &[u8], out: &mut Vec<u8>, find: impl Fn(&[u8; 16]) -> u16) -> bool {
+    out.push(b'"');
+    let mut rest = text;
+    loop {
+        let length = append_until(rest, out, &find);
+        let Some([byte, behind @ ..]) = rest.get(length..) else {
+            break;
+        };
+        match ESCAPES[usize::from(*byte)] {
+            0 => return false,
+            escape => append_escape(escape, *byte, out),
+        }
+        rest = behind;
+    }
+    out.push(b'"');
+    true
+}
+
+/// Appends the escape of a byte.
+#[inline(always)]
+fn append_escape(escape: u8, byte: u8, out: &mut Vec<u8>) {
+    append([&[b'\\', escape]], out);
     if escape == b'u' {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let [high, low] = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
@@ -66,6 +82,10 @@ mod tests {
             let mut out = Vec::new();
             json_string(text, &mut out);
             assert_eq!(out, serde_json::to_vec(text).unwrap(), "{text:?}");
+            let (mut ascii, is_ascii) = (Vec::new(), text.is_ascii());
+            assert_eq!(json_ascii(text.as_bytes(), &mut ascii), is_ascii);
+            assert_eq!(ascii.is_empty(), !is_ascii);
+            assert!(!is_ascii || ascii == out, "{text:?}");
         };
         check("");
         for c in (0..0x300).chain([0x2028, 0xfffd, 0x1f600]) {

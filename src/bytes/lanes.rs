@@ -49,6 +49,13 @@ pub(super) fn blank(text: &[u8; 16]) -> u16 {
     Lanes::new(text).below_or_not_ascii(b' ' as i8 + 1).bits()
 }
 
+/// As [`special`], of those that need escaping only.
+#[inline(always)]
+pub(super) fn escaped(text: &[u8; 16]) -> u16 {
+    // The high bit of a byte that is not ASCII is set.
+    special(text) & !Lanes::new(text).bits()
+}
+
 /// As `Lanes` on x86-64, by arithmetic on words. Of each byte, only the high bit counts.
 #[cfg(any(test, not(target_arch = "x86_64")))]
 #[derive(Clone, Copy, Debug)]
@@ -129,6 +136,8 @@ mod tests {
             }
             let is_special = |byte: u8| (byte as i8) < 0x20 || matches!(byte, b'"' | b'\\');
             assert_eq!(special(&text), bits(&text, is_special), "{text:?}");
+            let is_escaped = |byte: u8| byte.is_ascii() && is_special(byte);
+            assert_eq!(escaped(&text), bits(&text, is_escaped), "{text:?}");
         }
         let text = std::array::from_fn(|at| at as u8);
         assert!((0..64).all(|at| equal_in_block(at, &text) == 1 << at));

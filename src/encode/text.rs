@@ -1,9 +1,7 @@
 //! Texts, and lists and objects of texts, as JSON.
 
-use std::borrow::Cow;
-
 use crate::{
-    bytes::{append, append_plain, is_plain, json_string},
+    bytes::{append, append_plain, is_plain, json_ascii, json_string},
     model::EventRecord,
 };
 
@@ -85,13 +83,16 @@ pub(super) fn string(text: &[u8], out: &mut Vec<u8>) -> bool {
 }
 
 pub(super) fn escaped(text: &[u8], out: &mut Vec<u8>) -> bool {
+    if json_ascii(text, out) {
+        return true;
+    }
     // To check that a text is UTF-8 takes a fraction of the time that replacing bad bytes takes.
-    let (readable, is_text) = match str::from_utf8(text) {
-        Ok(text) => (Cow::Borrowed(text), true),
-        Err(_) => (String::from_utf8_lossy(text), false),
-    };
-    json_string(&readable, out);
-    is_text
+    let readable = str::from_utf8(text);
+    match readable {
+        Ok(text) => json_string(text, out),
+        Err(_) => json_string(&String::from_utf8_lossy(text), out),
+    }
+    readable.is_ok()
 }
 
 /// Writes bytes as upper-case hex in quotes.
