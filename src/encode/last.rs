@@ -18,7 +18,7 @@ pub(super) struct Last {
     pub(super) beginnings: Beginnings,
     pub(super) ids: Ids,
     /// By pid. Command lines are long, and many have to be escaped.
-    parents: Vec<Memo<(u32, Option<Origin>, bool)>>,
+    parents: Vec<KnownParent>,
     ancestors: Memo<()>,
     login: Memo<(Option<Timestamp>, [bool; 3])>,
     names: Memo<()>,
@@ -26,6 +26,13 @@ pub(super) struct Last {
     record: Memo<Option<RecordType>>,
     /// By permissions and owner, but for the inode.
     attributes: Vec<(Ownership, Vec<u8>)>,
+}
+
+/// A parent, and the number of its texts, if they have one.
+#[derive(Clone, Debug, Default)]
+struct KnownParent {
+    memo: Memo<(u32, Option<Origin>, bool)>,
+    edition: Option<u64>,
 }
 
 /// The attributes of a file other than its inode, each as a number that no other value has.
@@ -87,7 +94,7 @@ impl Default for Last {
         Last {
             beginnings: Beginnings::default(),
             ids: Ids::default(),
-            parents: vec![Memo::default(); PARENTS],
+            parents: vec![KnownParent::default(); PARENTS],
             ancestors: Memo::default(),
             login: Memo::default(),
             names: Memo::default(),
@@ -111,10 +118,15 @@ impl Last {
             parent.commandline.is_some(),
         );
         let texts = [parent.exe, parent.commandline.unwrap_or_default()];
-        match self.parents.get_mut(parent.pid as usize % PARENTS) {
-            Some(memo) => memo.append(values, texts.into_iter(), out, write),
-            None => write(out),
+        let Some(known) = self.parents.get_mut(parent.pid as usize % PARENTS) else {
+            return write(out);
+        };
+        let edition = parent.edition();
+        if edition.is_some() && known.edition == edition && known.memo.values == values {
+            return out.extend_from_slice(&known.memo.written);
         }
+        known.edition = edition;
+        known.memo.append(values, texts.into_iter(), out, write);
     }
 
     /// Appends ancestors as [`Memo::append`] does.
@@ -219,7 +231,7 @@ fn place([dev, mode, ouid, _]: &Ownership) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Fields;
+    use crate::model::{Edition, Fields};
 
     #[test]
     fn a_record_is_written_anew_when_it_is_another() {
@@ -257,6 +269,7 @@ mod tests {
             exe,
             commandline,
             origin,
+            edition: Edition::default(),
         };
         let all: [Parent<'_>; 6] = [
             parent(1, b"/a", None, Origin::Records),
@@ -276,6 +289,34 @@ mod tests {
                 });
                 assert_eq!((was_written, &out), (is_new, &text));
             }
+        }
+    }
+
+    #[test]
+    fn a_parent_is_written_anew_when_its_texts_are_no_longer_those_of_its_number() {
+        let (exe, commandline) = (&b"/bin/sh"[..], Some(&b"sh -c x"[..]));
+        let made = |number| Parent {
+            pid: 1,
+            exe,
+            commandline,
+            origin: Origin::Records,
+            edition: Edition {
+                number,
+                exe,
+                commandline,
+            },
+        };
+        let mut cut = [made(1); 4];
+        cut[0].exe = &exe[..4];
+        cut[1].exe = b"/bin/su";
+        cut[2].commandline = None;
+        cut[3].commandline = commandline.map(|text| &text[..2]);
+        let (mut last, mut out) = (Last::default(), Vec::new());
+        for parent in cut.into_iter().flat_map(|cut| [made(1), cut, cut, made(2)]) {
+            let text = format!("{:?} {:?}", parent.exe, parent.commandline).into_bytes();
+            out.clear();
+            last.parent(&parent, &mut out, |out| out.extend_from_slice(&text));
+            assert_eq!(out, text);
         }
     }
 

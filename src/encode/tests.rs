@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::{
-    Action, Actor, Arena, Attributes, EventId, EventRecord, Fields, Identity, Origin,
+    Action, Actor, Arena, Attributes, Edition, EventId, EventRecord, Fields, Identity, Origin,
     ProcessAction, SocketAction, SocketStatus, Text,
     record_type::{
         AUDIT_ADD_GROUP, AUDIT_ADD_USER, AUDIT_AVC, AUDIT_SERVICE_START, AUDIT_SYSCALL,
@@ -40,6 +40,7 @@ fn who<'a>() -> Who<'a> {
             exe: b"",
             commandline: None,
             origin: Origin::Records,
+            edition: Edition::default(),
         }),
         login: Some(Login::default()),
         container: Some(Container::new(b"")),

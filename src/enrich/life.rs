@@ -36,6 +36,8 @@ pub(super) struct Life {
     /// When it was last seen alive.
     pub(super) seen: Sighting,
     pub(super) program: Program,
+    /// The number of its texts, which none but they have. The table gives it.
+    pub(super) edition: u64,
     /// Where it runs. None while nobody has looked.
     pub(super) standing: Option<Arc<Standing>>,
 }
@@ -89,6 +91,7 @@ impl Default for Life {
                 origin: Origin::Records,
                 confirmed: 0,
             },
+            edition: 0,
             standing: None,
         }
     }

@@ -31,7 +31,9 @@ use bumpalo::Bump;
 
 use crate::{
     bytes::{Decimal, append},
-    model::{Arena, AuditEvent, AuditMessageGroup, Detail, Identity, Parent, Timestamp, Who},
+    model::{
+        Arena, AuditEvent, AuditMessageGroup, Detail, Edition, Identity, Parent, Timestamp, Who,
+    },
     parse::Facts,
     resolve::Memories,
 };
@@ -339,11 +341,18 @@ impl Enricher {
         };
         let (program, texts) = (parent.0.program, parent.1);
         if self.keys.has(Key::Parent) {
+            let (exe, commandline) = (texts.exe, texts.commandline);
+            let commandline = Some(commandline).filter(|text| !text.is_empty());
             who.parent = Some(Parent {
                 pid: life.ppid,
-                exe: texts.exe,
-                commandline: Some(texts.commandline).filter(|text| !text.is_empty()),
+                exe,
+                commandline,
                 origin: program.origin,
+                edition: Edition {
+                    number: parent.0.edition,
+                    exe,
+                    commandline,
+                },
             });
         }
         if self.keys.has(Key::Ancestors) {

@@ -1,6 +1,9 @@
 //! The lives of processes, with their texts, in bounded memory.
 
-use std::mem;
+use std::{
+    mem,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use hashbrown::HashMap;
 
@@ -66,6 +69,12 @@ impl Place {
     }
 }
 
+/// A number for texts that have just been written, which those of no other table have either.
+fn next_edition() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
+}
+
 /// A map from pid to life that forgets the lives that have not been used for longest.
 ///
 /// It has two halves, as `resolve::recent` has: new and used lives are in the young one; when that
@@ -107,8 +116,9 @@ impl Half {
             + self.texts.capacity()
     }
 
-    fn put(&mut self, pid: u32, life: Life, texts: Texts<'_>) -> Slot {
+    fn put(&mut self, pid: u32, mut life: Life, texts: Texts<'_>) -> Slot {
         let place = Place::write(texts, &mut self.texts);
+        life.edition = next_edition();
         let next = Slot::try_from(self.lives.len()).unwrap_or(NO_SLOT);
         let slot = *self.slots.entry(pid).or_insert(next);
         match self.lives.get_mut(slot as usize) {
@@ -259,8 +269,9 @@ impl Table {
         let has_room = self.has_room(texts);
         match self.young.lives.get_mut(slot as usize) {
             None => slot,
-            Some((_, place)) if has_room => {
+            Some((life, place)) if has_room => {
                 *place = Place::write(texts, &mut self.young.texts);
+                life.edition = next_edition();
                 slot
             }
             Some((life, _)) => {
@@ -347,6 +358,26 @@ mod tests {
             }
         }
         assert!(table.peek(100).is_none());
+    }
+
+    #[test]
+    fn texts_with_the_same_number_are_the_same() {
+        let mut tables = [Table::new(8, 1 << 10), Table::new(8, 1 << 10)];
+        let (mut seen, mut buffer) = (HashMap::new(), Vec::new());
+        for step in 0..2000u32 {
+            let table = &mut tables[step as usize % 2];
+            let pid = step.wrapping_mul(0x9e37_79b9) >> 29;
+            let texts = texts(step, &mut buffer);
+            match (step % 3, table.find(pid)) {
+                (0, _) | (_, None) => table.put(pid, life(u64::from(step), 0, 0), texts),
+                (1, Some(slot)) => table.put_texts(pid, slot, texts),
+                (_, Some(slot)) => slot,
+            };
+            for (life, texts) in (0..8).filter_map(|pid| table.peek(pid)) {
+                let known = seen.entry(life.edition).or_insert(texts.exe.to_vec());
+                assert_eq!(known, texts.exe);
+            }
+        }
     }
 
     #[test]

@@ -144,6 +144,7 @@ impl<'a> Who<'a> {
             exe,
             commandline,
             origin: _,
+            edition: _,
         }) = parent
         {
             visit_present("parent.exe", exe, visit);

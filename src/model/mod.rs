@@ -45,4 +45,5 @@ pub use socket::{SocketAction, SocketDetail, SocketStatus};
 pub(crate) use span::Span;
 pub use status::{Change, ChangedBy, Filters, KernelState, Privileges, Status, StatusReason};
 pub use syscall::{errno_name, syscall_name, syscall_number, uring_op_name};
+pub(crate) use who::Edition;
 pub use who::{Container, Login, Origin, Parent, Who};

@@ -1,5 +1,7 @@
 //! The context of an event: facts about its process and its user that its own records do not state.
 
+use std::ptr;
+
 use crate::model::Timestamp;
 
 /// The context of an event. It comes from the records of earlier events and, live, from the system;
@@ -44,6 +46,30 @@ pub struct Parent<'a> {
     pub commandline: Option<&'a [u8]>,
     /// Where the executable and the arguments are known from.
     pub origin: Origin,
+    /// Which texts these are.
+    pub(crate) edition: Edition<'a>,
+}
+
+/// Two texts, with a number that no others have. It says that they are the same again, which takes
+/// long to see by comparing them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Edition<'a> {
+    pub(crate) number: u64,
+    pub(crate) exe: &'a [u8],
+    pub(crate) commandline: Option<&'a [u8]>,
+}
+
+impl Parent<'_> {
+    /// The number of the texts, if there is one, and if neither was cut or replaced since.
+    pub(crate) fn edition(&self) -> Option<u64> {
+        let Edition { number, .. } = self.edition;
+        let same_arguments = match (self.commandline, self.edition.commandline) {
+            (Some(one), Some(other)) => ptr::eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        let is_known = number > 0 && same_arguments && ptr::eq(self.exe, self.edition.exe);
+        is_known.then_some(number)
+    }
 }
 
 /// The source of a fact.
