@@ -93,11 +93,10 @@ impl Decimal {
         let mut start = text.len();
         // Two digits for each division.
         while rest >= 10 {
-            let pair = 2 * (rest % 100) as usize;
+            let digits = pair((rest % 100) as u32);
             rest /= 100;
             start -= 2;
-            text[start] = PAIRS[pair];
-            text[start + 1] = PAIRS[pair + 1];
+            text[start..start + 2].copy_from_slice(&digits);
         }
         if rest > 0 {
             start -= 1;
@@ -153,17 +152,20 @@ fn spread(number: u64) -> u64 {
     high | (pairs - 10 * high) << 8
 }
 
-/// `00` to `99`.
-static PAIRS: [u8; 200] = {
-    let mut table = [0; 200];
-    let mut number = 0;
-    while number < 100 {
-        table[2 * number] = b'0' + (number / 10) as u8;
-        table[2 * number + 1] = b'0' + (number % 10) as u8;
-        number += 1;
-    }
-    table
-};
+/// A number below 100 as two digits.
+#[inline]
+pub(crate) fn pair(number: u32) -> [u8; 2] {
+    static PAIRS: [[u8; 2]; 100] = {
+        let mut pairs = [[0; 2]; 100];
+        let mut number = 0;
+        while number < 100 {
+            pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+            number += 1;
+        }
+        pairs
+    };
+    PAIRS[number as usize]
+}
 
 #[cfg(test)]
 mod tests {

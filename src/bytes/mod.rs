@@ -29,7 +29,7 @@ mod sum;
 mod word;
 
 pub(crate) use crate::sys::append;
-pub(crate) use decimal::{Decimal, Integer};
+pub(crate) use decimal::{Decimal, Integer, pair};
 pub(crate) use hex::unhex;
 pub(crate) use json::{json_ascii, json_string};
 pub(crate) use number::{hex, integer, leading_number, short_number};

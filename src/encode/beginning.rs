@@ -1,13 +1,13 @@
-//! The beginning of a line, up to the number of its event, kept as it was written last.
+//! The beginning of a line, with the time and the number of its event, kept as it was written last.
 
 use super::{BEGINNING, object::key};
 use crate::{
-    bytes::append,
-    model::{EventKind, Timestamp},
+    bytes::{Decimal, append, pair},
+    model::{EventId, EventKind, Timestamp},
 };
 
 /// Room for the longest one.
-const ROOM: usize = 80;
+const ROOM: usize = 96;
 
 /// The last beginning of each kind of event.
 #[derive(Clone, Debug)]
@@ -17,8 +17,11 @@ pub(super) struct Beginnings([Beginning; EventKind::ALL.len()]);
 struct Beginning {
     time: Timestamp,
     text: [u8; ROOM],
-    /// Where the time begins in the text.
+    /// Where the time begins in the text, and where the number does.
     time_at: usize,
+    serial_at: usize,
+    /// The number but for its last two digits; 0 if it has no others.
+    hundreds: u32,
     length: usize,
 }
 
@@ -31,13 +34,15 @@ impl Default for Beginnings {
 }
 
 impl Beginnings {
-    /// Appends the beginning of the line of an event. Mostly it is in the same second as the last.
+    /// Appends the beginning of the line of an event. Mostly it is in the same second as the last,
+    /// and soon after it.
     #[inline]
-    pub(super) fn append(&mut self, kind: EventKind, time: Timestamp, out: &mut Vec<u8>) {
+    pub(super) fn append(&mut self, kind: EventKind, id: EventId, out: &mut Vec<u8>) {
         let known = &mut self.0[kind as usize];
-        if known.time != time {
-            known.set_time(time);
+        if known.time != id.time {
+            known.set_time(id.time);
         }
+        known.set_serial(id.serial);
         let end = out.len() + known.length;
         // To copy all of the room takes no call.
         append([&known.text], out);
@@ -58,6 +63,8 @@ impl Beginning {
             time,
             text,
             time_at: before.len(),
+            serial_at: line.len(),
+            hundreds: 0,
             length: line.len(),
         }
     }
@@ -72,6 +79,31 @@ impl Beginning {
         }
         self.time = time;
     }
+
+    #[inline]
+    fn set_serial(&mut self, serial: u32) {
+        let (hundreds, rest) = (serial / 100, serial % 100);
+        let last = self.length.wrapping_sub(2);
+        match self
+            .text
+            .get_mut(last..)
+            .and_then(|text| text.first_chunk_mut())
+        {
+            Some(digits) if hundreds == self.hundreds && hundreds > 0 => *digits = pair(rest),
+            _ => self.write_serial(serial, hundreds),
+        }
+    }
+
+    #[cold]
+    fn write_serial(&mut self, serial: u32, hundreds: u32) {
+        let number = Decimal::new(serial);
+        let digits = number.as_bytes();
+        self.length = self.serial_at + digits.len();
+        if let Some(text) = self.text.get_mut(self.serial_at..self.length) {
+            text.copy_from_slice(digits);
+        }
+        self.hundreds = hundreds;
+    }
 }
 
 #[cfg(test)]
@@ -80,15 +112,35 @@ mod tests {
 
     #[test]
     fn earlier_lines_do_not_change_the_beginning_of_a_line() {
+        let times = [(0, 7), (0, 0), (5, 0), (5, 999), (5, 10), (4, 10), (0, 10)];
+        let serials = [
+            0,
+            7,
+            99,
+            100,
+            101,
+            199,
+            200,
+            999,
+            1000,
+            1007,
+            7,
+            123_456_789,
+            u32::MAX,
+        ];
         let mut beginnings = Beginnings::default();
-        for (seconds, millis) in [(0, 7), (0, 0), (5, 0), (5, 999), (5, 10), (4, 10), (0, 10)] {
-            for kind in EventKind::ALL.iter().skip(millis as usize % 2) {
-                let (time, mut out) = (Timestamp { seconds, millis }, b"before".to_vec());
-                beginnings.append(*kind, time, &mut out);
-                let name = kind.name();
-                let line = format!(r#"before{{"name":"{name}","timestamp":"{time}","sequence":"#);
-                assert_eq!(str::from_utf8(&out), Ok(&line[..]));
-            }
+        for step in 0..2000usize {
+            let kind = EventKind::ALL[step % 7 % EventKind::ALL.len()];
+            let (seconds, millis) = times[step / 3 % times.len()];
+            let time = Timestamp { seconds, millis };
+            let serial = serials[step / 5 % serials.len()].saturating_add(step as u32 % 5);
+            let mut out = b"before".to_vec();
+            beginnings.append(kind, EventId { time, serial }, &mut out);
+            let expected = format!(
+                r#"before{{"name":"{}","timestamp":"{time}","sequence":{serial}"#,
+                kind.name()
+            );
+            assert_eq!(str::from_utf8(&out), Ok(&expected[..]));
         }
     }
 }

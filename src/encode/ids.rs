@@ -49,7 +49,10 @@ impl Ids {
     pub(super) fn append(&mut self, ids: &Identity, out: &mut Vec<u8>) {
         let place = ids.pid as usize % PROCESSES;
         match self.processes.get(place) {
-            Some(known) if known.ids == *ids && known.length > 0 => {
+            Some(known)
+                if (known.ids.pid, known.ids.ppid) == (ids.pid, ids.ppid)
+                    && known.has_others_of(ids) =>
+            {
                 out.extend_from_slice(known.from(0));
             }
             _ => self.write(place, ids, out),

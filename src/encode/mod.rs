@@ -61,9 +61,7 @@ impl Encoder {
 
 fn write(event: &AuditEvent, last: &mut Last, out: &mut Vec<u8>) {
     let mut object = Object { out };
-    last.beginnings
-        .append(event.kind(), event.id.time, object.out);
-    Decimal::append(event.id.serial, object.out);
+    last.beginnings.append(event.kind(), event.id, object.out);
     object.text(key!("node"), event.node);
     call(event, &mut object);
     object.number(key!("exit"), event.exit);
