@@ -16,11 +16,17 @@ use std::{
 };
 
 use auditrd::Error;
+use rustix::fs::{FallocateFlags, fallocate};
 
 use super::page::Page;
 
 /// The file consists of slots of this many bytes. Most pages fit into one.
 pub(super) const SLOT_BYTES: usize = 256 << 10;
+/// What is written is a multiple of this many bytes: a write of a whole slot costs the kernel less
+/// than one that ends a little earlier.
+pub(super) const BLOCK_BYTES: usize = 4 << 10;
+/// The file gets room on the disk for this many slots at once, which is cheaper than with each write.
+const SLOTS_AT_ONCE: u64 = 64;
 
 /// The file, and which of its slots are free.
 #[derive(Debug)]
@@ -36,6 +42,8 @@ struct Slots {
     /// How many slots the file has, and may have.
     count: u64,
     most: u64,
+    /// How many slots have room on the disk, or were refused it.
+    prepared: u64,
 }
 
 /// The place of a page in the file.
@@ -78,6 +86,7 @@ impl Spill {
                 free: Vec::new(),
                 count: 0,
                 most: most_bytes / SLOT_BYTES as u64,
+                prepared: 0,
             }),
             has_failed: AtomicBool::new(false),
         }
@@ -86,12 +95,15 @@ impl Spill {
     /// Writes a page, which is empty afterwards. `None` if there is no room for it.
     pub(super) fn write(&self, page: &mut Page) -> Option<Spilled> {
         let wanted = page.packed_bytes().div_ceil(SLOT_BYTES);
-        let slots = self.slots(|slots| slots.take(wanted))?;
+        let slots = self.take(wanted)?;
         let lines = page.pack();
+        let length = page.text.len();
+        page.text.resize(length.next_multiple_of(BLOCK_BYTES), 0);
         let mut places = page.text.chunks(SLOT_BYTES).zip(&slots);
         let written =
             places.try_for_each(|(chunk, slot)| self.file.write_all_at(chunk, offset(*slot)));
         if let Err(error) = written {
+            page.text.truncate(length);
             page.unpack(lines);
             self.give_back(&slots);
             if !self.has_failed.swap(true, Ordering::Relaxed) {
@@ -100,7 +112,6 @@ impl Spill {
             }
             return None;
         }
-        let length = page.text.len();
         page.clear();
         Some(Spilled {
             slots,
@@ -125,8 +136,30 @@ impl Spill {
         Ok(())
     }
 
+    /// Takes this many slots. `None` if there are too few.
+    fn take(&self, wanted: usize) -> Option<Vec<u64>> {
+        self.slots(|slots| {
+            let taken = slots.take(wanted)?;
+            if slots.count > slots.prepared {
+                let start = offset(slots.prepared);
+                slots.prepared = (slots.count + SLOTS_AT_ONCE).min(slots.most);
+                let length = offset(slots.prepared) - start;
+                // If it fails, the write finds room, or fails too.
+                let _ = fallocate(&self.file, FallocateFlags::empty(), start, length);
+            }
+            Some(taken)
+        })
+    }
+
+    /// Frees slots. Once all are free, the disk has its room back.
     fn give_back(&self, freed: &[u64]) {
-        self.slots(|slots| slots.free.extend_from_slice(freed));
+        self.slots(|slots| {
+            slots.free.extend_from_slice(freed);
+            if slots.free.len() as u64 == slots.count && self.file.set_len(0).is_ok() {
+                slots.free.clear();
+                (slots.count, slots.prepared) = (0, 0);
+            }
+        });
     }
 
     fn slots<T>(&self, act: impl FnOnce(&mut Slots) -> T) -> T {
@@ -211,6 +244,23 @@ mod tests {
             (page(b'a', 9).text, page(b'a', 9).lines)
         );
         assert_eq!(spill.slots(|slots| slots.free.len()), 1);
+    }
+
+    #[test]
+    fn the_disk_has_its_room_back_once_no_page_is_left() {
+        let file = tempfile::tempfile().unwrap();
+        let spill = Spill::new(file.try_clone().unwrap(), 1 << 30);
+        let length = || file.metadata().unwrap().len();
+        for round in 0..3 {
+            let places = [1, 2].map(|_| spill.write(&mut page(b'a', SLOT_BYTES)).unwrap());
+            let [first, second] = places;
+            let mut back = Page::default();
+            spill.read(&first, &mut back).unwrap();
+            assert!(length() > 0, "round {round}");
+            back.clear();
+            spill.read(&second, &mut back).unwrap();
+            assert_eq!(length(), 0, "round {round}");
+        }
     }
 
     #[test]

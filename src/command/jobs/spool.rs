@@ -5,12 +5,16 @@ use std::{mem, sync::atomic::Ordering};
 use auditrd::{Error, reader::Interrupter};
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
-use super::{Entry, Page, Shared, board::Made, spill::SLOT_BYTES};
+use super::{
+    Entry, Page, Shared,
+    board::Made,
+    spill::{BLOCK_BYTES, SLOT_BYTES},
+};
 use crate::command::pipeline::Lines;
 
-/// A page is handed over when it has this many bytes. Its last line may be longer than the rest of
-/// the slot, and mostly is not.
-const PAGE_BYTES: usize = SLOT_BYTES - (16 << 10);
+/// A page is handed over when it has this many bytes, and so fills the last block of a slot. Its last
+/// line may be longer than the rest of the slot, and mostly is not.
+const PAGE_BYTES: usize = SLOT_BYTES - BLOCK_BYTES + 1;
 
 /// The marshaller thread has ended, and takes no more lines.
 #[derive(Debug)]
