@@ -5,7 +5,7 @@
 //! into. The queue is bounded in bytes. Used buffers return to the reader for reuse.
 //!
 //! While few records come, the marshaller thread reads them itself and the reader thread sleeps: see
-//! `turns`.
+//! `turns`. An [`InlineReader`] has no thread at all.
 
 use std::{
     mem,
@@ -19,6 +19,7 @@ use crossbeam_channel::TryRecvError;
 mod alarm;
 mod bell;
 mod clock;
+mod inline;
 mod queue;
 mod reading;
 mod serials;
@@ -26,6 +27,7 @@ mod turns;
 
 pub use bell::Interrupter;
 pub(crate) use clock::LogClock;
+pub use inline::InlineReader;
 pub use queue::{Dropped, Overflow};
 pub use serials::SerialTracker;
 
@@ -218,8 +220,8 @@ impl AuditReader {
         let totals = Arc::<Mutex<Totals>>::default();
         let waker = stopper.as_ref().map(Stopper::waker);
         let bell = Bell::new(waker.unwrap_or_default());
-        let reading = Reading::new(source, inlet, Arc::clone(&totals), config);
-        let turns = Arc::new(Turns::new(reading, bell.clone())?);
+        let reading = Reading::new(source, Arc::clone(&totals), config);
+        let turns = Arc::new(Turns::new(reading, inlet, bell.clone())?);
         let taken = Arc::clone(&turns);
         let thread = thread::Builder::new()
             .name("reader".to_owned())

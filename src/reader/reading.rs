@@ -6,9 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    ClockKind, Dropped, ReaderConfig, SerialTracker, Totals, clock::LogClock, lock, queue::Inlet,
-};
+use super::{ClockKind, Dropped, ReaderConfig, SerialTracker, Totals, clock::LogClock, lock};
 use crate::{
     error::Error,
     model::{Batch, EventId, Groups, Millis, Sightings},
@@ -32,16 +30,11 @@ pub(super) struct Reading {
     since: Instant,
     /// The stamp of the last record, if it has no node.
     last: Option<EventId>,
-    inlet: Inlet,
     /// The whole events of the last round.
-    groups: Box<Groups>,
+    groups: Groups,
     totals: Arc<Mutex<Totals>>,
     /// There was progress in the last round, so that a log's clock starts anew with this one.
     progressed: bool,
-    /// Whether the thread that handles the events may read.
-    pub(super) is_given: bool,
-    /// Whether the last wait of that thread was short.
-    pub(super) is_brisk: bool,
     /// The result of the source, once it has ended.
     pub(super) ended: Option<Result<(), Error>>,
 }
@@ -49,7 +42,6 @@ pub(super) struct Reading {
 impl Reading {
     pub(super) fn new(
         source: Box<dyn Source>,
-        inlet: Inlet,
         totals: Arc<Mutex<Totals>>,
         config: ReaderConfig,
     ) -> Reading {
@@ -64,12 +56,9 @@ impl Reading {
             node_time: 0,
             since: Instant::now(),
             last: None,
-            inlet,
-            groups: Box::default(),
+            groups: Groups::default(),
             totals,
             progressed: false,
-            is_given: false,
-            is_brisk: false,
             ended: None,
         }
     }
@@ -167,26 +156,9 @@ impl Reading {
         has_news
     }
 
-    /// Sends the whole events. `false` if the outlet is closed.
-    pub(super) fn send(&mut self) -> bool {
-        let used = self.inlet.used().unwrap_or_default();
-        let groups = mem::replace(&mut self.groups, used);
-        match self.inlet.send(groups) {
-            None => return false,
-            Some(dropped) if dropped.events > 0 => self.count(Sightings::default(), dropped),
-            Some(_) => {}
-        }
-        true
-    }
-
     /// Exchanges the whole events for groups whose buffers can be reused.
     pub(super) fn exchange(&mut self, groups: &mut Groups) {
-        mem::swap(&mut *self.groups, groups);
-    }
-
-    /// Whether all events that were sent have been taken.
-    pub(super) fn is_all_taken(&self) -> bool {
-        self.inlet.is_empty()
+        mem::swap(&mut self.groups, groups);
     }
 
     /// As [`Source::patience`]. A source that has ended has none.
@@ -195,6 +167,11 @@ impl Reading {
             None => self.source.patience(),
             Some(_) => None,
         }
+    }
+
+    /// Counts events that were dropped from a full queue.
+    pub(super) fn count_dropped(&self, dropped: Dropped) {
+        self.count(Sightings::default(), dropped);
     }
 
     fn count(&self, seen: Sightings, dropped: Dropped) {

@@ -7,6 +7,7 @@ use crate::model::record_type::{AUDIT_AVC, AUDIT_EOE, AUDIT_SYSCALL, AUDIT_USER_
 use crate::model::{Batch, EventId, Record, RecordType};
 use crate::source::{Fill, LogSource};
 
+mod inline;
 mod shared;
 
 fn record(id: EventId, record_type: RecordType) -> Record<'static> {

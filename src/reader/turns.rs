@@ -23,13 +23,13 @@ use std::{
     time::Instant,
 };
 
-use super::{alarm::Alarm, bell::Bell, reading::Reading};
+use super::{alarm::Alarm, bell::Bell, queue::Inlet, reading::Reading};
 use crate::{error::Error, model::Groups};
 
 /// The reading, which belongs to the thread whose turn it is.
 pub(super) struct Turns {
     /// Empty once the reader thread has ended.
-    reading: Mutex<Option<Reading>>,
+    turn: Mutex<Option<Turn>>,
     /// Whether the marshaller thread reads. Meanwhile the reader thread ignores the alarm.
     reads_directly: AtomicBool,
     /// Wakes the reader thread.
@@ -38,10 +38,41 @@ pub(super) struct Turns {
     bell: Bell,
 }
 
+/// What the thread whose turn it is reads with.
+struct Turn {
+    reading: Reading,
+    /// The reader thread's way to the other one.
+    inlet: Inlet,
+    /// Whether the thread that handles the events may read.
+    is_given: bool,
+    /// Whether the last wait of that thread was short.
+    is_brisk: bool,
+}
+
+impl Turn {
+    /// Sends the whole events. `false` if the outlet is closed.
+    fn send(&mut self) -> bool {
+        let mut groups = self.inlet.used().unwrap_or_default();
+        self.reading.exchange(&mut groups);
+        match self.inlet.send(groups) {
+            None => return false,
+            Some(dropped) if dropped.events > 0 => self.reading.count_dropped(dropped),
+            Some(_) => {}
+        }
+        true
+    }
+}
+
 impl Turns {
-    pub(super) fn new(reading: Reading, bell: Bell) -> Result<Turns, Error> {
+    pub(super) fn new(reading: Reading, inlet: Inlet, bell: Bell) -> Result<Turns, Error> {
+        let turn = Turn {
+            reading,
+            inlet,
+            is_given: false,
+            is_brisk: false,
+        };
         Ok(Turns {
-            reading: Mutex::new(Some(reading)),
+            turn: Mutex::new(Some(turn)),
             reads_directly: AtomicBool::new(false),
             alarm: Alarm::new()?,
             bell,
@@ -64,29 +95,29 @@ impl Turns {
 
     /// A turn of the reader thread. Returns the result of the source, if that was the last turn.
     fn read_for_queue(&self) -> Option<Result<(), Error>> {
-        let mut turn = self.lock();
-        let reading = turn.as_mut()?;
-        reading.is_given = false;
-        while reading.ended.is_none() {
-            if !reading.round(None) {
+        let mut place = self.lock();
+        let turn = place.as_mut()?;
+        turn.is_given = false;
+        while turn.reading.ended.is_none() {
+            if !turn.reading.round(None) {
                 continue;
             }
             // The events that were read now wake the marshaller thread anyway.
-            let is_awaited = self.bell.is_awaited() && reading.is_all_taken();
-            let patience = reading.patience().filter(|_| is_awaited);
-            if !reading.send() {
+            let is_awaited = self.bell.is_awaited() && turn.inlet.is_empty();
+            let patience = turn.reading.patience().filter(|_| is_awaited);
+            if !turn.send() {
                 break;
             }
             if let Some(patience) = patience {
-                reading.is_given = true;
+                turn.is_given = true;
                 self.alarm.set(Instant::now(), patience);
-                drop(turn);
+                drop(place);
                 self.bell.ring();
                 return None;
             }
             self.bell.ring();
         }
-        Some(reading.ended.take().unwrap_or(Ok(())))
+        Some(turn.reading.ended.take().unwrap_or(Ok(())))
     }
 
     /// A turn of the marshaller thread: reads until there are whole events or other news, but no
@@ -97,18 +128,18 @@ impl Turns {
         until: Option<Instant>,
         groups: &mut Groups,
     ) -> Option<bool> {
-        let mut turn = self.reading.try_lock().ok()?;
-        let reading = turn.as_mut()?;
-        if !reading.is_given || !reading.is_all_taken() {
+        let mut place = self.turn.try_lock().ok()?;
+        let turn = place.as_mut()?;
+        if !turn.is_given || !turn.inlet.is_empty() {
             return None;
         }
-        let has_news = self.wait_for_news(reading, until);
+        let has_news = self.wait_for_news(turn, until);
         if has_news {
-            reading.exchange(groups);
+            turn.reading.exchange(groups);
         }
-        let patience = reading.patience();
-        reading.is_given = patience.is_some();
-        drop(turn);
+        let patience = turn.reading.patience();
+        turn.is_given = patience.is_some();
+        drop(place);
         match patience {
             Some(patience) => self.alarm.set(Instant::now(), patience),
             None => self.alarm.ring(),
@@ -118,9 +149,10 @@ impl Turns {
 
     /// Reads until there are whole events or other news, but no longer than until the deadline or an
     /// interruption. Returns whether there are news.
-    fn wait_for_news(&self, reading: &mut Reading, until: Option<Instant>) -> bool {
+    fn wait_for_news(&self, turn: &mut Turn, until: Option<Instant>) -> bool {
+        let reading = &mut turn.reading;
         self.reads_directly.store(true, Ordering::Release);
-        if !reading.is_brisk {
+        if !turn.is_brisk {
             self.alarm.clear();
         }
         let start = Instant::now();
@@ -129,7 +161,7 @@ impl Turns {
         while has_news == Some(false) && reading.ended.is_none() && is_early() {
             has_news = self.bell.during(|| reading.round(until));
         }
-        reading.is_brisk = reading
+        turn.is_brisk = reading
             .patience()
             .is_some_and(|patience| start.elapsed() < patience / 2);
         self.reads_directly.store(false, Ordering::Release);
@@ -143,8 +175,8 @@ impl Turns {
         self.alarm.ring();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Reading>> {
-        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<Turn>> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

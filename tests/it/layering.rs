@@ -82,6 +82,7 @@ const ALONE: &[(&str, &[&str])] = &[
         "Instant::now",
         &[
             "reader/bell.rs",
+            "reader/inline.rs",
             "reader/reading.rs",
             "reader/turns.rs",
             "command/jobs/worker.rs",

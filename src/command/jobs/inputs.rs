@@ -17,6 +17,8 @@ pub(crate) struct Inputs {
     pub(crate) sources: Vec<LogSource>,
     pub(super) spill: Option<Spill>,
     pub(super) jobs: NonZeroUsize,
+    /// How many cores this process may use.
+    pub(super) cores: usize,
 }
 
 impl Inputs {
@@ -46,6 +48,7 @@ impl Inputs {
             sources,
             spill,
             jobs,
+            cores: super::cores(),
         })
     }
 }

@@ -12,11 +12,13 @@
 mod board;
 mod inputs;
 mod page;
+mod reader;
 mod spill;
 mod spool;
 mod worker;
 
 use std::{
+    num::NonZeroUsize,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -54,8 +56,8 @@ struct Job {
 
 /// What a worker sends of an input, in this order.
 enum Entry {
-    /// The number of the worker, and how to wake it when its turn has come.
-    Started(usize, Interrupter),
+    /// The number of the worker, and how to wake it when its turn has come, if it may wait.
+    Started(usize, Option<Interrupter>),
     Page(Page),
     Spilled(Spilled),
     /// The result of reading. Not sent if the input was not begun before the request to stop.
@@ -158,6 +160,7 @@ impl Jobs {
                 args,
                 form: pipeline.form.another(),
                 config: config.clone(),
+                is_core_free: inputs.cores > count,
                 shared: Arc::clone(&jobs.shared),
                 jobs: jobs.waiting.clone(),
                 pool,
@@ -195,7 +198,9 @@ impl Jobs {
             match current.try_recv() {
                 Ok(Entry::Started(worker, interrupter)) => {
                     self.worker = worker;
-                    interrupter.interrupt();
+                    if let Some(interrupter) = interrupter {
+                        interrupter.interrupt();
+                    }
                 }
                 Ok(Entry::Page(page)) => {
                     (self.page, self.is_borrowed) = (page, true);
@@ -295,6 +300,11 @@ impl Jobs {
     pub(crate) fn set_filters(&self, lists: Lists) {
         self.shared.board().lists = Some(lists);
     }
+}
+
+/// How many cores this process may use. Later it may not read the files that limit them.
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 impl Drop for Jobs {

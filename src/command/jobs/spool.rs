@@ -44,7 +44,11 @@ impl Lines for Spool<'_> {
 
 impl Spool<'_> {
     /// Notes that this worker reads the input.
-    pub(super) fn start(&self, worker: usize, interrupter: Interrupter) -> Result<(), Gone> {
+    pub(super) fn start(
+        &self,
+        worker: usize,
+        interrupter: Option<Interrupter>,
+    ) -> Result<(), Gone> {
         self.send(Entry::Started(worker, interrupter))
     }
 

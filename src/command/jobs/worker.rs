@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use auditrd::{
-    AuditReader, Classifier, Error, ReaderConfig,
+    Classifier, Error, ReaderConfig,
     reader::{Step, Totals},
     resolve::Absent,
 };
@@ -12,6 +12,7 @@ use crossbeam_channel::Receiver;
 use super::{
     Job, Page, Shared,
     board::{Account, Made},
+    reader::Reader,
     spool::{Gone, Spool},
 };
 use crate::command::{
@@ -29,6 +30,8 @@ pub(super) struct Worker<'a> {
     /// The format, of which each input gets one of its own.
     pub(super) form: Form,
     pub(super) config: ReaderConfig,
+    /// Whether there are more cores than workers.
+    pub(super) is_core_free: bool,
     pub(super) shared: Arc<Shared>,
     pub(super) jobs: Receiver<Job>,
     pub(super) pool: Receiver<Page>,
@@ -60,8 +63,7 @@ impl Worker<'_> {
                 made: Made::default(),
             },
         };
-        // The source is stopped by the marshaller thread.
-        let reader = AuditReader::spawn(Box::new(job.source), None, self.config.clone());
+        let reader = Reader::start(job.source, self.config.clone(), self.is_core_free);
         let result = match reader {
             Ok(mut reader) => {
                 replay.spool.start(self.number, reader.interrupter())?;
@@ -95,7 +97,7 @@ struct Replay<'a> {
 
 impl Replay<'_> {
     /// Makes the lines of all events. The inner result is that of reading.
-    fn read(&mut self, reader: &mut AuditReader) -> Result<Result<(), Error>, Gone> {
+    fn read(&mut self, reader: &mut Reader) -> Result<Result<(), Error>, Gone> {
         let mut until = None;
         let mut events = 0u32;
         loop {
@@ -128,7 +130,7 @@ impl Replay<'_> {
     }
 
     /// Hands over the lines if they can be written now: more may be long in coming.
-    fn idle(&mut self, reader: &AuditReader) -> Result<(), Gone> {
+    fn idle(&mut self, reader: &Reader) -> Result<(), Gone> {
         self.pipeline.note_losses(&reader.totals());
         self.hand_over_in_turn()?;
         // After that, which may wait for the output: then it is not the input that is idle.
