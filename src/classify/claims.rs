@@ -113,9 +113,10 @@ impl<'a, 'm> Namer<'a, 'm> {
         claim
     }
 
-    /// The directories in the records that can be that of a name, by its leading part. The PARENT
-    /// record has that, or for a name of one part the working directory, whatever the name is
-    /// relative to (kernel/auditsc.c, `audit_log_name`).
+    /// The directories in the records that can be that of a name whose leading part this is. The
+    /// name in their PARENT record is that leading part; if there is none, it is the working
+    /// directory, also where the name is relative to another one (kernel/auditsc.c,
+    /// `audit_log_name`).
     pub(super) fn parents_of(&self, directory: &[u8]) -> Parents {
         let parents = self.of(NameType::Parent).filter(|parent| match directory {
             b"" => parent.name.is_none() || parent.name == self.facts.cwd,

@@ -36,7 +36,7 @@ pub(super) struct Life {
     /// When it was last seen alive.
     pub(super) seen: Sighting,
     pub(super) program: Program,
-    /// The number of its texts, which none but they have. The table gives it.
+    /// The number of its texts, which no others have. The table assigns it.
     pub(super) edition: u64,
     /// Where it runs. None while nobody has looked.
     pub(super) standing: Option<Arc<Standing>>,

@@ -69,7 +69,8 @@ impl Place {
     }
 }
 
-/// A number for texts that have just been written, which those of no other table have either.
+/// A number for texts that have just been written. It is unique across all tables, because the texts
+/// of several meet in one encoder.
 fn next_edition() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     LAST.fetch_add(1, Ordering::Relaxed) + 1

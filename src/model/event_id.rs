@@ -75,7 +75,7 @@ impl Timestamp {
     }
 }
 
-/// A number below 100 as two digits.
+/// A number below 100 as two digits. `bytes` has the same, but the model imports nothing.
 fn pair(number: u32) -> [u8; 2] {
     static PAIRS: [[u8; 2]; 100] = {
         let mut pairs = [[0; 2]; 100];

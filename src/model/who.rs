@@ -50,8 +50,8 @@ pub struct Parent<'a> {
     pub(crate) edition: Edition<'a>,
 }
 
-/// Two texts, with a number that no others have. It says that they are the same again, which takes
-/// long to see by comparing them.
+/// Two texts, with a number that no other texts have: if the number is the same again, so are the
+/// texts, which need not be compared.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Edition<'a> {
     pub(crate) number: u64,

@@ -688,7 +688,8 @@ impl Tree {
     }
 }
 
-/// The hash of a name in a directory. The length of the name is in it as it is.
+/// The hash of a name in a directory. It needs no mark at the end of the name, because nothing else
+/// in it varies in length.
 fn hash(hasher: &DefaultHashBuilder, parent: u32, name: &[u8]) -> u64 {
     let mut hash = hasher.build_hasher();
     hash.write_u32(parent);
