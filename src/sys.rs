@@ -5,9 +5,9 @@
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64;
 use std::{
-    array,
     ffi::CString,
-    io, mem,
+    io,
+    mem::{self, MaybeUninit},
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
         unix::ffi::OsStrExt,
@@ -157,75 +157,94 @@ pub(crate) fn receive(
 /// The largest number of datagrams that one call receives.
 pub(crate) const MAX_DATAGRAMS: usize = 64;
 
-/// Space for [`MAX_DATAGRAMS`] datagrams of `each` bytes. Pages that were never written take no
-/// memory.
+/// Space for [`MAX_DATAGRAMS`] datagrams. The starts of all of them are next to each other, because
+/// most are short, and then share pages. Pages that were never written take no memory.
 #[derive(Debug)]
 pub(crate) struct Rooms {
-    bytes: Vec<u8>,
-    each: usize,
+    starts: Vec<[u8; START_BYTES]>,
+    rests: Vec<u8>,
+    /// The size of a rest.
+    rest_bytes: usize,
 }
 
+/// Most records are shorter than this.
+const START_BYTES: usize = 512;
+
 impl Rooms {
+    /// Space for datagrams of at most `each` bytes.
     pub(crate) fn new(each: usize) -> Rooms {
+        let rest_bytes = each.saturating_sub(START_BYTES).max(1);
         Rooms {
-            bytes: vec![0; MAX_DATAGRAMS * each],
-            each,
+            starts: vec![[0; START_BYTES]; MAX_DATAGRAMS],
+            rests: vec![0; MAX_DATAGRAMS * rest_bytes],
+            rest_bytes,
         }
     }
 }
 
-/// Receives the queued datagrams, at most [`MAX_DATAGRAMS`], each cut to the size of a room.
-/// Appends them to `buffer` without gaps, and a description of each to `datagrams`.
+/// Receives the queued datagrams, at most `most` and [`MAX_DATAGRAMS`], each cut to the size of a room.
+/// Appends them to `buffer` without gaps, and a description of each to `datagrams`. Returns `false`
+/// if there were fewer, so that the queue was empty.
+///
+/// Preparing for a datagram takes time and writes to memory that may no longer be in the cache, so
+/// `most` should not be much more than can be expected.
 pub(crate) fn receive_many(
     socket: BorrowedFd<'_>,
+    most: usize,
     rooms: &mut Rooms,
     buffer: &mut Vec<u8>,
     datagrams: &mut Vec<Received>,
-) -> io::Result<()> {
-    let mut addresses = [netlink_address(0); MAX_DATAGRAMS];
-    let mut places = rooms.bytes.chunks_exact_mut(rooms.each);
-    let mut vectors: [libc::iovec; MAX_DATAGRAMS] = array::from_fn(|_| {
-        let room = places.next().unwrap_or_default();
-        libc::iovec {
-            iov_base: room.as_mut_ptr().cast(),
-            iov_len: room.len(),
-        }
-    });
-    let mut headers: [libc::mmsghdr; MAX_DATAGRAMS] = array::from_fn(|index| {
+) -> io::Result<bool> {
+    let most = most.min(MAX_DATAGRAMS);
+    let mut addresses = [const { MaybeUninit::uninit() }; MAX_DATAGRAMS];
+    let mut vectors = [const { MaybeUninit::uninit() }; MAX_DATAGRAMS];
+    let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; MAX_DATAGRAMS];
+    let rests = rooms.rests.chunks_exact_mut(rooms.rest_bytes);
+    let places = rooms.starts.iter_mut().zip(rests).take(most);
+    let parts = addresses.iter_mut().zip(&mut vectors).zip(&mut headers);
+    for (((address, vectors), header), (start, rest)) in parts.zip(places) {
         // SAFETY: an mmsghdr consists of integers and raw pointers, for which all zero bits are
         // valid.
-        let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
-        header.msg_hdr.msg_name = (&raw mut addresses[index]).cast();
+        let header = header.write(unsafe { mem::zeroed() });
+        header.msg_hdr.msg_name = (&raw mut *address.write(netlink_address(0))).cast();
         header.msg_hdr.msg_namelen = ADDRESS_LENGTH;
-        header.msg_hdr.msg_iov = &raw mut vectors[index];
-        header.msg_hdr.msg_iovlen = 1;
-        header
-    });
-    // SAFETY: each header points to an address and a room of its own, of the given lengths; all of
-    // them outlive the call, and nothing else accesses them during it.
+        let vectors = vectors.write([&mut start[..], rest].map(|part| libc::iovec {
+            iov_base: part.as_mut_ptr().cast(),
+            iov_len: part.len(),
+        }));
+        header.msg_hdr.msg_iov = vectors.as_mut_ptr();
+        header.msg_hdr.msg_iovlen = 2;
+    }
+    // SAFETY: the first `most` headers are prepared, and each points to an address and to two buffers
+    // of its own, of the given lengths; all of them outlive the call, and nothing else accesses them
+    // during it.
     let received = check(unsafe {
         libc::recvmmsg(
             socket.as_raw_fd(),
-            headers.as_mut_ptr(),
-            MAX_DATAGRAMS as libc::c_uint,
+            headers.as_mut_ptr().cast(),
+            most as libc::c_uint,
             // The flags are unsigned with musl.
             (libc::MSG_DONTWAIT | libc::MSG_TRUNC) as _,
             ptr::null_mut(),
         )
     })?;
     let received = received.cast_unsigned() as usize;
-    let filled = rooms.bytes.chunks_exact(rooms.each).take(received);
-    for ((room, header), address) in filled.zip(&headers).zip(&addresses) {
+    let rests = rooms.rests.chunks_exact(rooms.rest_bytes);
+    let filled = rooms.starts.iter().zip(rests).take(received);
+    for (((start, rest), header), address) in filled.zip(&headers).zip(&addresses) {
+        // SAFETY: the kernel received no more datagrams than were prepared for.
+        let (header, address) = unsafe { (header.assume_init_ref(), address.assume_init_ref()) };
         let whole = header.msg_len as usize;
-        let data = &room[..whole.min(room.len())];
-        buffer.extend_from_slice(data);
+        let length = whole.min(START_BYTES + rest.len());
+        buffer.extend_from_slice(&start[..length.min(START_BYTES)]);
+        buffer.extend_from_slice(&rest[..length.saturating_sub(START_BYTES)]);
         datagrams.push(Received {
-            length: data.len(),
+            length,
             sender: address.nl_pid,
-            cut: whole > data.len(),
+            cut: whole > length,
         });
     }
-    Ok(())
+    Ok(received == most)
 }
 
 /// Appends the result of one read(2) of at most `room` bytes to `buffer`, and returns its length.

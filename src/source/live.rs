@@ -77,6 +77,8 @@ struct Finishing {
     deadline: Instant,
 }
 
+/// Most events have fewer records, and at ordinary rates there is one event to receive.
+const EVENT_RECORDS: usize = 12;
 /// A batch with this many records is full.
 const FULL_BATCH_RECORDS: usize = 256;
 /// The interval between status requests to the kernel, while records arrive or one may be missing.
@@ -154,22 +156,24 @@ impl LiveSource {
         while batch.len() < FULL_BATCH_RECORDS {
             self.datagrams.clear();
             let mut start = batch.bytes.len();
-            let received =
-                self.client
-                    .receive_many(&mut self.rooms, &mut batch.bytes, &mut self.datagrams);
+            let most = match batch.is_empty() {
+                true => EVENT_RECORDS,
+                false => sys::MAX_DATAGRAMS,
+            };
+            let (rooms, datagrams) = (&mut self.rooms, &mut self.datagrams);
+            let received = (self.client).receive_many(most, rooms, &mut batch.bytes, datagrams);
             for datagram in &self.datagrams {
                 let place = start..start + datagram.length;
                 start = place.end;
                 take(batch, place, datagram, &mut self.stamps);
             }
             match received {
-                // Fewer than the maximum means that the socket is empty. While finishing, only
-                // EAGAIN counts.
-                Ok(()) if self.datagrams.len() < sys::MAX_DATAGRAMS && self.finishing.is_none() => {
+                // While finishing, only EAGAIN means that the socket is empty.
+                Ok(false) if self.finishing.is_none() => {
                     self.count_late_drops(batch);
                     return Ok(true);
                 }
-                Ok(()) => {}
+                Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.count_late_drops(batch);
                     return Ok(true);

@@ -316,11 +316,12 @@ impl NetlinkClient {
     /// As [`receive`](Client::receive).
     pub(super) fn receive_many(
         &mut self,
+        most: usize,
         rooms: &mut Rooms,
         buffer: &mut Vec<u8>,
         datagrams: &mut Vec<Received>,
-    ) -> io::Result<()> {
-        sys::receive_many(self.socket.as_fd(), rooms, buffer, datagrams)
+    ) -> io::Result<bool> {
+        sys::receive_many(self.socket.as_fd(), most, rooms, buffer, datagrams)
     }
 
     /// How many datagrams this socket has lost since it was opened, because its buffer was full.
@@ -503,6 +504,36 @@ mod tests {
     fn reply(kernel: &OwnedFd, message_type: u16, sequence: u32, payload: &[u8]) {
         let message = wire::request(message_type, 0, sequence, payload);
         sys::send(kernel.as_fd(), &message).unwrap();
+    }
+
+    #[test]
+    fn queued_datagrams_of_all_lengths_are_received_whole_and_in_order() {
+        let (mut client, kernel) = client();
+        const ROOM: usize = 2000;
+        let lengths = [1, 511, 512, 513, 1, ROOM - 1, ROOM, ROOM + 1, 512, 2];
+        let datagrams: Vec<Vec<u8>> = (b'a'..)
+            .zip(lengths)
+            .map(|(letter, length)| vec![letter; length])
+            .collect();
+        for datagram in &datagrams {
+            sys::send(kernel.as_fd(), datagram).unwrap();
+        }
+        let mut rooms = Rooms::new(ROOM);
+        let (mut buffer, mut received) = (Vec::new(), Vec::new());
+        for (most, in_all, is_full) in [(4, 4, true), (5, 9, true), (100, 10, false)] {
+            let result = client.receive_many(most, &mut rooms, &mut buffer, &mut received);
+            assert_eq!((result.unwrap(), received.len()), (is_full, in_all));
+        }
+        let result = client.receive_many(1, &mut rooms, &mut buffer, &mut received);
+        assert_eq!(result.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        let mut rest = &buffer[..];
+        for (received, datagram) in received.iter().zip(&datagrams) {
+            let (data, after) = rest.split_at(received.length);
+            rest = after;
+            assert_eq!(data, &datagram[..datagram.len().min(ROOM)]);
+            assert_eq!(received.cut, datagram.len() > ROOM);
+        }
+        assert!(rest.is_empty());
     }
 
     #[test]
