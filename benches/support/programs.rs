@@ -153,7 +153,7 @@ impl Program {
         cost
     }
 
-    /// The number of its allocations for a whole log, counted by valgrind.
+    /// The number of its allocations for a whole log, counted by valgrind. `None` if it fails.
     pub(crate) fn allocations(&self, log: &Path) -> Option<u64> {
         let valgrind = ["--undef-value-errors=no", "--leak-check=no"];
         let (mut command, feeder) = self.command(log, Some(&valgrind)).ok()?;
@@ -162,6 +162,9 @@ impl Program {
             sys::wait(&cat).ok()?;
         }
         let _ = fs::remove_file(super::log::directory().join("events"));
+        if !output.status.success() {
+            return None;
+        }
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         let (_, rest) = text.split_once("total heap usage: ")?;
         rest.split_whitespace()
