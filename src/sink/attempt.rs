@@ -61,8 +61,11 @@ impl Sink {
         match Target::open(path, &self.config.beginnings) {
             Ok(target) => {
                 self.syncs.sync(&self.target);
+                // A named pipe still holds the beginning of the line, for its next reader.
+                if !self.target.is_named_stream() {
+                    self.torn = 0;
+                }
                 self.target = target;
-                self.torn = 0;
                 self.reopen_at = None;
                 self.grows_until = None;
                 self.syncs.sync_name(&self.target);
@@ -183,11 +186,8 @@ impl Sink {
 
     /// Records a failure, logs the first one of an outage, and schedules the next try.
     pub(super) fn failed(&mut self, error: Error, now: Instant) -> Result<(), Error> {
-        let is_filter = self.target.is_stdout() && self.config.waits;
-        if error.is_broken_pipe()
-            || is_filter
-            || self.target.is_stdout() && !is_temporary(error.cause())
-        {
+        // Only a path can be opened again: the next reader of a named pipe is waited for.
+        if self.target.is_stdout() && (self.config.waits || !is_temporary(error.cause())) {
             self.give_up();
             return Err(error);
         }

@@ -35,6 +35,7 @@ pub(super) fn advice(error: &io::Error) -> &'static str {
         Some(libc::EDQUOT) => "writing resumes when the quota allows it",
         Some(libc::EROFS) => "writing resumes when the file system is writable",
         Some(libc::ENOENT) => "writing resumes when the directory exists",
+        Some(libc::EPIPE) => "writing resumes when a process reads the pipe",
         Some(libc::EFBIG) => "writing resumes when the file is rotated",
         _ => "retrying until it works",
     }

@@ -2,8 +2,9 @@
 
 use std::{
     fs::{self, File, Permissions},
+    io::Read,
     os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -26,7 +27,7 @@ fn after(preparation: &str) -> Command {
     command
 }
 
-fn log_of(directory: &Path, text: &str) -> std::path::PathBuf {
+fn log_of(directory: &Path, text: &str) -> PathBuf {
     let file = directory.join("audit.log");
     fs::write(&file, text).unwrap();
     file
@@ -102,21 +103,47 @@ fn a_symbolic_link_as_output_is_refused() {
     assert_eq!(fs::read(&target).unwrap(), b"");
 }
 
+fn named_pipe(directory: &Path) -> PathBuf {
+    let pipe = directory.join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    pipe
+}
+
 #[test]
 fn a_pipe_without_a_reader_is_an_error_and_does_not_block() {
     let directory = tempfile::tempdir().unwrap();
-    let pipe = directory.path().join("pipe");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&pipe)
-            .status()
-            .unwrap()
-            .success()
-    );
+    let pipe = named_pipe(directory.path());
     let output = run(auditrd().args(["-i", "-", "-o"]).arg(&pipe));
     let text = log(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("a pipe that no process reads"), "{text}");
+}
+
+#[test]
+fn the_next_reader_of_a_named_pipe_goes_on_where_the_last_one_stopped() {
+    let directory = tempfile::tempdir().unwrap();
+    let text: String = (1..2000).map(login).collect();
+    let input = log_of(directory.path(), &text);
+    let expected = run(auditrd().arg("-i").arg(&input)).stdout;
+    let pipe = named_pipe(directory.path());
+    // Opening both ends at once does not wait, and lets the others be opened.
+    let both_ends = File::options().read(true).write(true).open(&pipe).unwrap();
+    let mut first = File::open(&pipe).unwrap();
+    let mut running = Running::start(auditrd().arg("-i").arg(&input).arg("-o").arg(&pipe));
+    let mut written = vec![0; 10_000];
+    first.read_exact(&mut written).unwrap();
+    drop((first, both_ends));
+    let said = running.log_line();
+    assert!(said.contains("Broken pipe; writing resumes when"), "{said}");
+    let mut second = File::open(&pipe).unwrap();
+    second.read_to_end(&mut written).unwrap();
+    let (status, _, log) = running.wait();
+    assert!(
+        status.success() && log.contains("0 lines were lost"),
+        "{log}"
+    );
+    assert!(written == expected, "{}", String::from_utf8_lossy(&written));
 }
 
 #[test]
