@@ -14,7 +14,10 @@ use auditrd::{
     source::{NetlinkClient, Rules},
 };
 
-use super::cli::{Args, Format};
+use super::{
+    PATIENCE,
+    cli::{Args, Format},
+};
 
 /// The directories to read, and who reads them.
 pub(crate) struct Trees {
@@ -67,6 +70,9 @@ impl Trees {
         }
         if rules.is_some() && self.primer.is_some() {
             self.control = NetlinkClient::control().ok();
+        }
+        if let Some(control) = &mut self.control {
+            control.set_patience(PATIENCE);
         }
         let mut names = 0u64;
         let mut take = taking(classifier, &mut names);

@@ -90,8 +90,9 @@ const CHECK_DELAY: Duration = Duration::from_millis(100);
 /// A record stamped this long after the stop signal tells that all earlier ones have arrived:
 /// records are stamped with a coarse clock when a syscall starts, and sent when it ends.
 const STAMP_SLACK: Duration = Duration::from_millis(100);
-/// The longest time to drain the socket after the stop signal.
-const MAX_DRAIN: Duration = Duration::from_secs(30);
+/// The longest time to drain the socket after the stop signal. The services' `TimeoutStopSec=` is
+/// longer, so that the lines that are held back are written as well.
+const MAX_DRAIN: Duration = Duration::from_secs(10);
 
 impl LiveSource {
     /// Opens the socket, or takes the one that a service manager passed, and registers if `config`

@@ -14,7 +14,7 @@ use std::{
 };
 
 use crate::{
-    error::Error,
+    error::{Error, plain},
     model::record_type::{AUDIT_GET, AUDIT_LIST_RULES, AUDIT_SET},
     source::{
         request::{Answer, Request, hear},
@@ -290,7 +290,7 @@ impl NetlinkClient {
     /// # Errors
     ///
     /// As [`status`](Self::status); the inner error is as that of [`rules`](Self::rules).
-    pub(super) fn state(&mut self) -> io::Result<(AuditStatus, io::Result<Rules>)> {
+    pub fn state(&mut self) -> io::Result<(AuditStatus, io::Result<Rules>)> {
         let (mut status, mut rules) = (None, Rules::default());
         let mut requests = [
             Request::new(self.send(AUDIT_GET.0, &[])?, Answer::Messages),
@@ -338,8 +338,9 @@ impl NetlinkClient {
         buffer_bytes(self.socket.as_fd())
     }
 
-    /// Changes how long a request waits for its answer.
-    pub(super) fn set_patience(&mut self, patience: Duration) {
+    /// Changes how long a request waits for its answer, which is usually there at once; 5 seconds by
+    /// default.
+    pub fn set_patience(&mut self, patience: Duration) {
         self.patience = patience;
     }
 
@@ -468,18 +469,16 @@ fn set_receive_buffer(socket: BorrowedFd<'_>, bytes: usize) {
 /// The process that is registered as the audit daemon.
 fn holder() -> Option<String> {
     let pid = NetlinkClient::control().ok()?.status().ok()?.pid;
-    Some(describe(pid))
+    (pid != 0).then(|| describe(pid))
 }
 
-/// The id and name of a process, for messages.
+/// The id of a process for messages, and its name if it is running and not hidden from this one
+/// (`ProtectProc=`, systemd.exec(5)).
 pub(crate) fn describe(pid: u32) -> String {
-    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    let name: String = name
-        .trim_end()
-        .chars()
-        .filter(|c| !c.is_control())
-        .collect();
-    format!("process {pid} ({name})")
+    match fs::read_to_string(format!("/proc/{pid}/comm")) {
+        Ok(name) => format!("process {pid} ({})", plain(name.trim_end())),
+        Err(_) => format!("process {pid}"),
+    }
 }
 
 #[cfg(all(test, feature = "confine"))]

@@ -5,11 +5,12 @@ use std::fs;
 use auditrd::{
     model::{Change, KernelState},
     rules::Rule,
-    source::{AuditStatus, NetlinkClient},
+    source::{AuditStatus, NetlinkClient, Rules},
 };
 use sha2::{Digest, Sha256};
 
 use super::changes::{Changes, RULES};
+use crate::command::PATIENCE;
 
 /// The last known state, and the socket to ask for it.
 #[derive(Debug)]
@@ -31,6 +32,9 @@ impl Kernel {
         if !kernel.ask() {
             kernel.control = None;
         }
+        if let Some(control) = &mut kernel.control {
+            control.set_patience(PATIENCE);
+        }
         kernel
     }
 
@@ -44,17 +48,10 @@ impl Kernel {
         let Some(control) = &mut self.control else {
             return false;
         };
-        let Ok(status) = control.status() else {
+        let Ok((status, rules)) = control.state() else {
             return false;
         };
-        let rules = control.rules().ok();
-        let mut state = KernelState::default();
-        answer(&status, &mut state);
-        if let Some(rules) = rules {
-            state.rules = Some(rules.count as u64);
-            state.rules_sha256 = Some(hash(&rules.loaded));
-        }
-        self.state = state;
+        answer(&mut self.state, &status, rules.ok().as_ref());
         true
     }
 
@@ -84,7 +81,8 @@ impl Kernel {
     }
 }
 
-fn answer(status: &AuditStatus, state: &mut KernelState) {
+/// Takes over the kernel's answers. If it did not list its rules, the last ones remain.
+fn answer(state: &mut KernelState, status: &AuditStatus, rules: Option<&Rules>) {
     state.enabled = Some(status.enabled);
     state.failure = Some(status.failure);
     state.daemon_pid = Some(status.pid);
@@ -92,9 +90,14 @@ fn answer(status: &AuditStatus, state: &mut KernelState) {
     state.backlog_limit = Some(status.backlog_limit);
     state.backlog = Some(status.backlog);
     state.lost = Some(status.lost);
-    if status.pid > 0 {
-        let comm = fs::read_to_string(format!("/proc/{}/comm", status.pid));
-        state.daemon_comm = comm.ok().map(|comm| comm.trim_end().to_owned());
+    let comm = |pid| fs::read_to_string(format!("/proc/{pid}/comm")).ok();
+    state.daemon_comm = Some(status.pid)
+        .filter(|pid| *pid > 0)
+        .and_then(comm)
+        .map(|comm| comm.trim_end().to_owned());
+    if let Some(rules) = rules {
+        state.rules = Some(rules.count as u64);
+        state.rules_sha256 = Some(hash(&rules.loaded));
     }
 }
 
@@ -167,6 +170,19 @@ mod tests {
         let names: Vec<_> = changes.iter().map(|change| &change.setting[..]).collect();
         assert_eq!(names, ["enabled", RULES]);
         assert_eq!((changes[0].old, changes[0].new), (Some(1), Some(0)));
+    }
+
+    #[test]
+    fn rules_that_the_kernel_did_not_list_have_not_changed() {
+        let mut state = KernelState::default();
+        let mut rules = Rules::default();
+        rules.count = 1;
+        rules.loaded.push(Rule::new(List::EXIT, Action::Always));
+        answer(&mut state, &AuditStatus::default(), Some(&rules));
+        let before = state.clone();
+        answer(&mut state, &AuditStatus::default(), None);
+        assert_eq!(differences(&before, &state), []);
+        assert_eq!(state.rules, Some(1));
     }
 
     #[test]
