@@ -157,10 +157,11 @@ impl Program {
     pub(crate) fn allocations(&self, log: &Path) -> Option<u64> {
         let valgrind = ["--undef-value-errors=no", "--leak-check=no"];
         let (mut command, feeder) = self.command(log, Some(&valgrind)).ok()?;
-        let output = command.stdout(Stdio::null()).output().ok()?;
+        let output = command.stdout(Stdio::null()).output();
         if let Some(cat) = feeder {
             sys::wait(&cat).ok()?;
         }
+        let output = output.ok()?;
         let _ = fs::remove_file(super::log::directory().join("events"));
         if !output.status.success() {
             return None;

@@ -22,7 +22,7 @@ impl Losses {
         if count == 0 {
             return;
         }
-        log::warn!("lost {count}: {reason}");
+        log::warn!("lost {count} {} ({reason})", unit(reason));
         match self
             .unwritten
             .iter_mut()
@@ -78,6 +78,16 @@ impl Losses {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.unwritten.is_empty()
+    }
+}
+
+/// The things that are counted for a reason.
+fn unit(reason: &str) -> &'static str {
+    match reason {
+        "queue_overflow" => "events",
+        "output_failed" => "lines",
+        "missing_serials" => "serials",
+        _ => "records",
     }
 }
 

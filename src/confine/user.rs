@@ -13,6 +13,7 @@ use crate::error::Error;
 /// A user to switch to, with its groups.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct User {
+    /// "user NAME", or "group NAME" if only a group was chosen.
     name: String,
     uid: Uid,
     gid: Gid,
@@ -31,7 +32,7 @@ impl User {
         let (name, uid, own_group) = match user {
             Some(name) => find_user(name)?,
             None if group.is_none() => return Ok(None),
-            None => ("the current user".to_owned(), geteuid().as_raw(), None),
+            None => (String::new(), geteuid().as_raw(), None),
         };
         let gid = match (group, own_group) {
             (Some(group), _) => find_group(group)?,
@@ -48,7 +49,10 @@ impl User {
         groups.sort_unstable();
         groups.dedup();
         Ok(Some(User {
-            name,
+            name: match (user, group) {
+                (None, Some(group)) => format!("group {group}"),
+                _ => format!("user {name}"),
+            },
             uid: Uid::from_raw(uid),
             gid: Gid::from_raw(gid),
             groups: groups.into_iter().map(Gid::from_raw).collect(),
@@ -101,7 +105,7 @@ impl User {
     }
 
     fn failed(&self, error: Errno) -> Error {
-        Error::new(format!("switch to user {}", self.name), error.into())
+        Error::new(format!("switch to {}", self.name), error.into())
             .help("needs root, or CAP_SETUID and CAP_SETGID")
     }
 }
@@ -154,6 +158,18 @@ mod tests {
         assert_eq!((user.uid.as_raw(), user.gid.as_raw()), (7654321, 7654322));
         assert_eq!(user.groups, [user.gid]);
         assert_eq!(User::find(None, None).unwrap(), None);
+    }
+
+    #[test]
+    fn a_switch_that_fails_is_named_by_what_was_chosen() {
+        let text = |user, group| {
+            let user = User::find(user, group).unwrap().unwrap();
+            user.failed(Errno::PERM).to_string()
+        };
+        let alone = text(None, Some("44"));
+        assert!(alone.starts_with("cannot switch to group 44: "), "{alone}");
+        let both = text(Some("root"), Some("44"));
+        assert!(both.starts_with("cannot switch to user root: "), "{both}");
     }
 
     #[test]

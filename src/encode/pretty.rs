@@ -107,7 +107,7 @@ pub fn loss(time: Timestamp, reason: &str, count: u64, view: View, out: &mut Vec
     let mut row = Row::default();
     row.time(time);
     row.column(BAD, "lost", ACTION);
-    row.add(BAD, &format!("{count} by {reason}"));
+    row.add(BAD, &format!("{count} ({reason})"));
     row.write(view, out);
 }
 

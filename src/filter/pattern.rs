@@ -1,7 +1,7 @@
 //! Patterns that values are compared with.
 
 use std::{
-    ffi::OsStr, fs, net::IpAddr, ops::RangeInclusive, os::unix::ffi::OsStrExt, path::Path,
+    ffi::OsStr, fs, io, net::IpAddr, ops::RangeInclusive, os::unix::ffi::OsStrExt, path::Path,
     sync::LazyLock,
 };
 
@@ -169,17 +169,17 @@ fn is_name(text: &str) -> bool {
 /// A file of names, read once: later, this process may not open it.
 struct Names {
     file: &'static str,
-    text: LazyLock<Vec<u8>>,
+    text: LazyLock<io::Result<Vec<u8>>>,
 }
 
 static USERS: Names = Names {
     file: "/etc/passwd",
-    text: LazyLock::new(|| fs::read("/etc/passwd").unwrap_or_default()),
+    text: LazyLock::new(|| fs::read("/etc/passwd")),
 };
 
 static GROUPS: Names = Names {
     file: "/etc/group",
-    text: LazyLock::new(|| fs::read("/etc/group").unwrap_or_default()),
+    text: LazyLock::new(|| fs::read("/etc/group")),
 };
 
 /// Reads the names of users and groups, before the right to do so is given up.
@@ -191,7 +191,11 @@ pub(super) fn read_names() {
 
 /// The id of a name (passwd(5), group(5)).
 fn named(names: &Names, name: &str) -> Result<Pattern, String> {
-    let (file, text) = (names.file, names.text.as_slice());
+    let file = names.file;
+    let text = match &*names.text {
+        Ok(text) => text,
+        Err(error) => return Err(format!("cannot read {file}: {error}; use the number")),
+    };
     let id = text.split(|byte| *byte == b'\n').find_map(|line| {
         let mut fields = line.split(|byte| *byte == b':');
         let is_it = fields.next() == Some(name.as_bytes());

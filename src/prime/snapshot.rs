@@ -126,7 +126,7 @@ impl Snapshot {
 pub fn read(path: &Path, take: &mut Take) -> Result<u64, Error> {
     let failed = |error| Error::new(format!("take the names in {}", path.display()), error);
     let bytes = trusted(path).map_err(failed)?;
-    let invalid = || io::Error::new(io::ErrorKind::InvalidData, "it is not whole");
+    let invalid = || io::Error::new(io::ErrorKind::InvalidData, "it is incomplete");
     // All of it is checked before any of it is used.
     parse(&bytes, &mut |_| {}).ok_or_else(|| failed(invalid()))?;
     parse(&bytes, take).ok_or_else(|| failed(invalid()))
@@ -183,14 +183,14 @@ fn trusted(path: &Path) -> io::Result<Vec<u8>> {
     let about = file.metadata()?;
     let refused = |text: &str| Err(io::Error::new(io::ErrorKind::InvalidData, text));
     if !about.is_file() || about.len() > MAX_BYTES {
-        return refused("it is no file of names");
+        return refused("it is not a file of names");
     }
     if ![0, geteuid().as_raw()].contains(&about.uid()) || about.mode() & 0o022 != 0 {
         return refused("others could have written it");
     }
     let age = SystemTime::now().duration_since(about.modified()?);
     if age.is_ok_and(|age| age > MAX_AGE) {
-        return refused("it is old");
+        return refused("it is older than 10 minutes");
     }
     let mut bytes = Vec::new();
     file.take(MAX_BYTES).read_to_end(&mut bytes)?;
@@ -306,10 +306,10 @@ mod tests {
         let (_directory, path, bytes) = written();
         for length in 0..bytes.len() {
             replace(&path, &bytes[..length]);
-            refused(&path, "it is not whole");
+            refused(&path, "it is incomplete");
         }
         replace(&path, &[&bytes[..], b"x"].concat());
-        refused(&path, "it is not whole");
+        refused(&path, "it is incomplete");
     }
 
     #[test]
@@ -318,8 +318,8 @@ mod tests {
         let link = directory.path().join("link");
         symlink(&path, &link).unwrap();
         refused(&link, "cannot take the names");
-        refused(directory.path(), "it is no file of names");
-        refused(Path::new("/dev/zero"), "it is no file of names");
+        refused(directory.path(), "it is not a file of names");
+        refused(Path::new("/dev/zero"), "it is not a file of names");
         replace(&path, &bytes);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o602)).unwrap();
         refused(&path, "others could have written it");
@@ -332,7 +332,7 @@ mod tests {
             .unwrap()
             .set_modified(hour_ago)
             .unwrap();
-        refused(&path, "it is old");
+        refused(&path, "it is older than 10 minutes");
     }
 
     #[test]

@@ -217,7 +217,7 @@ fn a_file_of_names_that_is_refused_is_one_line_and_directories_are_read_instead(
     fs::remove_file(&names).expect("it is there");
     let lines = ended.stderr.lines();
     let refused: Vec<&str> = lines.filter(|line| line.contains("names")).collect();
-    assert!(refused[0].contains("it is not whole"), "{}", ended.stderr);
+    assert!(refused[0].contains("it is incomplete"), "{}", ended.stderr);
     assert_eq!(refused.len(), 2, "{}", ended.stderr);
     stage.check(&ended);
 }

@@ -1,6 +1,6 @@
 //! Turns the options into configurations of the library's parts.
 
-use std::{ops::RangeInclusive, process::Command};
+use std::{io, ops::RangeInclusive, process::Command};
 
 use auditrd::{
     Error, EventKind, Kinds, ReaderConfig, ReassemblyConfig, RecordType,
@@ -207,12 +207,14 @@ impl Args {
 
 /// A table of the name service switch, in the form of the file of this name (getent(1)).
 fn service_names(table: &str) -> Vec<u8> {
-    match Command::new("getent").arg(table).output() {
-        Ok(output) => output.stdout,
-        Err(error) => {
-            let error = Error::new(format!("ask getent for the names in {table}"), error);
-            log::warn!("{error}; ids are written without names");
-            Vec::new()
-        }
-    }
+    let asked = Command::new("getent").arg(table).output();
+    let answer = asked.and_then(|output| match output.status.success() {
+        true => Ok(output.stdout),
+        false => Err(io::Error::other(output.status.to_string())),
+    });
+    answer.unwrap_or_else(|error| {
+        let error = Error::new(format!("ask getent for the names in {table}"), error);
+        log::warn!("{error}; ids are written without names");
+        Vec::new()
+    })
 }
