@@ -32,7 +32,7 @@ pub(crate) use crate::sys::append;
 pub(crate) use decimal::{Decimal, Integer, pair};
 pub(crate) use hex::unhex;
 pub(crate) use json::{json_ascii, json_string};
-pub(crate) use number::{hex, integer, leading_number, short_number};
+pub(crate) use number::{hex, integer, leading_number, number, short_number};
 pub(crate) use plain::{append_plain, is_plain};
 pub(crate) use search::{
     contains, find, find_all, find_either, find_last, find_near, has_pair, leading_word,

@@ -1,5 +1,7 @@
 //! Numbers in decimal and in hex.
 
+use std::str::FromStr;
+
 /// Reads a number of one to eight digits that is followed by `end`. Returns it and its length.
 /// All digits are converted at once (SWAR).
 #[inline(always)]
@@ -22,6 +24,11 @@ pub(crate) fn short_number(text: &[u8; 9], end: u8) -> Option<(u32, usize)> {
         .wrapping_mul(1_000_000 << 32 | 100)
         .wrapping_add(odd.wrapping_mul(10_000 << 32 | 1));
     Some(((whole >> 32) as u32, length))
+}
+
+/// A number in decimal, if the text is one and nothing else.
+pub(crate) fn number<N: FromStr>(text: &[u8]) -> Option<N> {
+    str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// Splits `data` into the decimal number at its start, of at most 19 digits, and the rest.

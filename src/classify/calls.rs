@@ -304,20 +304,19 @@ fn look_up(arch: Arch, number: u32) -> Known {
 
 /// What an io_uring operation of this name does. Its arguments are in no record.
 pub(crate) fn uring_call(name: &str) -> Option<Call> {
-    let untold = |_| Dir::Untold;
     let (action, names) = match by_name(name)? {
         Call::File(action, names) => (action, names),
         call @ Call::Socket(_) => return Some(call),
         _ => return None,
     };
     let names = match names {
-        Names::Open(dir, _) => Names::Open(untold(dir), Flags::Untold),
-        Names::Object(dir) => Names::Object(untold(dir)),
-        Names::OpenTree(dir) => Names::OpenTree(untold(dir)),
-        Names::Entry(dir) => Names::Entry(untold(dir)),
-        Names::Rename(old, new) => Names::Rename(untold(old), untold(new)),
-        Names::Link(old, new) => Names::Link(untold(old), untold(new)),
-        Names::Symlink(dir) => Names::Symlink(untold(dir)),
+        Names::Open(..) => Names::Open(Dir::Untold, Flags::Untold),
+        Names::Object(_) => Names::Object(Dir::Untold),
+        Names::OpenTree(_) => Names::OpenTree(Dir::Untold),
+        Names::Entry(_) => Names::Entry(Dir::Untold),
+        Names::Rename(..) => Names::Rename(Dir::Untold, Dir::Untold),
+        Names::Link(..) => Names::Link(Dir::Untold, Dir::Untold),
+        Names::Symlink(_) => Names::Symlink(Dir::Untold),
         names => names,
     };
     Some(Call::File(action, names))

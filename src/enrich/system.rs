@@ -16,6 +16,7 @@ use rustix::{
 };
 
 use crate::{
+    bytes::number,
     enrich::{Answer, Census, Found, Kernel, Start},
     model::{Identity, Timestamp},
 };
@@ -108,7 +109,7 @@ impl Start {
         let proc = Path::new("/proc");
         let read = |name: &str| File::default().read(&proc.join(name)).to_owned();
         let boot_id = read("sys/kernel/random/boot_id").trim_ascii().to_owned();
-        let highest = number(&read("sys/kernel/pid_max")).unwrap_or(0);
+        let highest = number(read("sys/kernel/pid_max").trim_ascii()).unwrap_or(0);
         let load = read("loadavg");
         let last = load.rsplit(|byte| *byte == b' ').next().and_then(number);
         // The numbers begin again at each boot, so they tell processes apart only together with its
@@ -206,7 +207,7 @@ impl Proc {
     }
 
     fn id(&mut self, directory: &Path, name: &str) -> u32 {
-        number(self.file.read(&directory.join(name))).unwrap_or(Identity::UNSET)
+        number(self.file.read(&directory.join(name)).trim_ascii()).unwrap_or(Identity::UNSET)
     }
 }
 
@@ -244,10 +245,6 @@ fn line<'s>(status: &'s [u8], name: &[u8]) -> Option<&'s [u8]> {
 fn value(status: &[u8], name: &[u8]) -> Option<u32> {
     let text = line(status, name)?.trim_ascii();
     number(text.split(|byte| *byte == b'\t').next()?)
-}
-
-fn number(text: &[u8]) -> Option<u32> {
-    str::from_utf8(text.trim_ascii()).ok()?.parse().ok()
 }
 
 #[cfg(test)]

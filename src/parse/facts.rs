@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The contents of one event's records, before classification.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Facts<'a> {
     /// The SYSCALL record.
     pub call: Option<&'a CallRecord<'a>>,
@@ -106,24 +106,7 @@ impl Known {
 }
 
 fn parse<'a>(group: &AuditMessageGroup<'a>, known: &mut Known, arena: &'a Bump) -> Facts<'a> {
-    let mut facts = Facts {
-        call: None,
-        call_names: b"",
-        uring: None,
-        operations: 0,
-        cwd: None,
-        paths: &[],
-        argv: None,
-        proctitle: None,
-        open_flags: None,
-        open_resolve: None,
-        mmap_fd: None,
-        fd_pair: [None; 2],
-        contexts: None,
-        accessed: Accessed::default(),
-        user: None,
-        has_others: false,
-    };
+    let mut facts = Facts::default();
     // Most events have no more than this.
     let mut paths = Vec::with_capacity_in(4, arena);
     let mut executed = execve::Records::default();

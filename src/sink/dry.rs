@@ -1,12 +1,12 @@
 //! Whether a file could be the output, found out without changing anything.
 
-use std::{fs, io, os::unix::fs::FileTypeExt, path::Path};
+use std::{fs, io, path::Path};
 
 use crate::{
     error::Error,
     sink::{
         lock,
-        trust::{self, Account},
+        trust::{self, Account, directory_of},
     },
     sys,
 };
@@ -24,10 +24,7 @@ pub fn check(path: &Path) -> Result<(), Error> {
     trust::check(path, account)?;
     let metadata = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let directory = path
-                .parent()
-                .filter(|parent| !parent.as_os_str().is_empty());
-            return sys::may_write(directory.unwrap_or(Path::new("."))).map_err(failed);
+            return sys::may_write(directory_of(path)).map_err(failed);
         }
         metadata => metadata.map_err(failed)?,
     };
@@ -41,7 +38,7 @@ pub fn check(path: &Path) -> Result<(), Error> {
     sys::may_write(path).map_err(failed)?;
     trust::check_open(path, &metadata, account)?;
     // Opening a pipe would be noticed by its reader.
-    if metadata.file_type().is_fifo() || !metadata.is_file() {
+    if !metadata.is_file() {
         return Ok(());
     }
     // The lock is that of the inode; a path cannot name it, so a descriptor is needed.

@@ -27,6 +27,7 @@ use std::{
 
 pub use config::{Fsync, Rotation, SinkConfig, SinkTally};
 pub use dry::check;
+pub use trust::directory_of;
 
 use crate::error::Error;
 use outage::Outage;

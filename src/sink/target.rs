@@ -15,7 +15,7 @@ use crate::{
     error::Error,
     sink::{
         lock, mend,
-        trust::{self, Account},
+        trust::{self, Account, directory_of},
     },
     sys,
 };
@@ -181,16 +181,8 @@ impl Target {
 
     /// Syncs the directory, so that the name of a new file is on disk.
     pub(super) fn sync_name(&self) -> io::Result<()> {
-        match self.path.as_deref().and_then(Path::parent) {
-            Some(parent) if self.is_regular => {
-                let here = Path::new(".");
-                let parent = if parent.as_os_str().is_empty() {
-                    here
-                } else {
-                    parent
-                };
-                File::open(parent)?.sync_all()
-            }
+        match &self.path {
+            Some(path) if self.is_regular => File::open(directory_of(path))?.sync_all(),
             _ => Ok(()),
         }
     }

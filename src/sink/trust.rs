@@ -53,18 +53,22 @@ impl Account {
 const HELP: &str = "use a directory that only its owner can write to, such as \
                     /var/log/auditrd, or standard output";
 
+/// The directory with the entry of a path.
+pub fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => path,
+    }
+}
+
 /// Refuses a path if another user could rename or link files in any of its directories.
 ///
 /// # Errors
 ///
 /// If the path is refused, or one of its directories does not exist.
 pub(super) fn check(file: &Path, account: Account) -> Result<(), Error> {
-    let directory = match file.parent() {
-        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
-        Some(parent) => parent,
-        // The path is "/". Opening it as a file fails with a clearer error.
-        None => return Ok(()),
-    };
+    let directory = directory_of(file);
     let failed = |error| Error::new(format!("open {} for writing", file.display()), error);
     let absolute = std::path::absolute(directory).map_err(failed)?;
     // Check the links in the path as given, then the directories of the resolved path.

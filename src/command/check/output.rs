@@ -2,7 +2,7 @@
 
 use std::{io, path::Path};
 
-use auditrd::sink;
+use auditrd::sink::{self, directory_of};
 
 use super::finding::Finding;
 
@@ -26,10 +26,7 @@ pub(super) fn judge(file: &Path) -> Option<Finding> {
 
 /// Whether the file system has no room. One that does not tell has some.
 fn is_full(file: &Path) -> bool {
-    let directory = file
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let statistics = rustix::fs::statvfs(directory.unwrap_or(Path::new(".")));
+    let statistics = rustix::fs::statvfs(directory_of(file));
     statistics.is_ok_and(|found| found.f_blocks > 0 && found.f_bavail == 0)
 }
 

@@ -7,9 +7,12 @@
 use memchr::memchr;
 
 use super::syslog::word;
-use crate::model::{
-    EventId, RecordType, Timestamp,
-    record_type::{AUDIT_PROCTITLE, AUDIT_SYSCALL},
+use crate::{
+    bytes::number,
+    model::{
+        EventId, RecordType, Timestamp,
+        record_type::{AUDIT_PROCTITLE, AUDIT_SYSCALL},
+    },
 };
 
 /// The fields of an entry that matter here.
@@ -46,9 +49,6 @@ impl Entry {
     }
 
     fn set(&mut self, key: &[u8], value: &[u8]) {
-        fn number<N: std::str::FromStr>(value: &[u8]) -> Option<N> {
-            str::from_utf8(value).ok()?.parse().ok()
-        }
         match key {
             b"MESSAGE" => self.message = value.to_vec(),
             b"_HOSTNAME" => self.host = value.to_vec(),

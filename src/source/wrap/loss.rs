@@ -3,6 +3,8 @@
 
 use memchr::memmem;
 
+use crate::bytes;
+
 /// Reads the kernel's reports, and remembers its counter of each host.
 #[derive(Debug, Default)]
 pub(super) struct KernelLosses {
@@ -25,7 +27,7 @@ impl KernelLosses {
         }
         if let Some(at) = memmem::find(line, b" callbacks suppressed") {
             let number = line.get(..at)?.rsplit(|byte| *byte == b' ').next()?;
-            return str::from_utf8(number).ok()?.parse().ok();
+            return bytes::number(number);
         }
         let reasons: [&[u8]; 4] = [
             b"backlog limit exceeded",
@@ -58,7 +60,7 @@ fn counter(line: &[u8]) -> Option<u32> {
     let value = line.get(memmem::find(line, KEY)? + KEY.len()..)?;
     let is_digit = |byte: &&u8| byte.is_ascii_digit() || **byte == b'-';
     let length = value.iter().take_while(is_digit).count();
-    let number: i64 = str::from_utf8(value.get(..length)?).ok()?.parse().ok()?;
+    let number: i64 = bytes::number(value.get(..length)?)?;
     u32::try_from(number.rem_euclid(1 << 32)).ok()
 }
 

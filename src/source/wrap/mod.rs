@@ -60,6 +60,13 @@ struct Around<'a> {
     depth: u8,
 }
 
+impl<'a> Around<'a> {
+    /// The host that a text names, or else the one around it.
+    fn named(&self, host: &'a [u8]) -> &'a [u8] {
+        if host.is_empty() { self.host } else { host }
+    }
+}
+
 /// Takes records out of lines.
 #[derive(Debug, Default)]
 pub(super) struct Unwrapper {
@@ -101,10 +108,7 @@ impl Unwrapper {
         around: Around<'_>,
         emit: &mut dyn FnMut(Inner<'_>),
     ) -> Verdict {
-        let host = match entry.host.is_empty() {
-            true => around.host,
-            false => &entry.host,
-        };
+        let host = around.named(&entry.host);
         if let Some((record_type, id, body)) = entry.record() {
             emit(Inner {
                 node: host,
@@ -177,10 +181,7 @@ impl Unwrapper {
         emit: &mut dyn FnMut(Inner<'_>),
     ) -> Verdict {
         let around = Around {
-            host: match header.host.is_empty() {
-                true => around.host,
-                false => header.host,
-            },
+            host: around.named(header.host),
             relayed: true,
             depth: around.depth,
         };
@@ -216,10 +217,7 @@ impl Unwrapper {
             found = true;
             let is_ours = record.is_plain || record.is_grepped;
             emit(Inner {
-                node: match record.node.is_empty() {
-                    true => around.host,
-                    false => record.node,
-                },
+                node: around.named(record.node),
                 relayed: around.relayed || !is_ours,
                 is_truncated: false,
                 id: record.id,
@@ -244,10 +242,7 @@ impl Unwrapper {
 fn emit_group(group: &Group, around: Around<'_>, emit: &mut dyn FnMut(Inner<'_>)) -> Verdict {
     let mut one = |record_type: RecordType, body: &[u8]| {
         emit(Inner {
-            node: match group.node.is_empty() {
-                true => around.host,
-                false => &group.node,
-            },
+            node: around.named(&group.node),
             relayed: true,
             is_truncated: group.is_truncated,
             id: group.id,

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Item, groups::group};
-use crate::source::wrap::journal::Entry;
+use crate::{bytes::number, source::wrap::journal::Entry};
 
 /// The keys under which programs store the text of a log line, the best first.
 const TEXTS: [&str; 8] = [
@@ -49,16 +49,13 @@ fn add(value: &Value, items: &mut Vec<Item>) {
         return items.push(Item::Group(group));
     }
     let text = |key: &str| texts(object.get(key)?, &|_| true).into_iter().next();
-    fn number<N: std::str::FromStr>(text: Option<Vec<u8>>) -> Option<N> {
-        str::from_utf8(&text?).ok()?.parse().ok()
-    }
     let entry = Entry {
         message: Vec::new(),
         host: host(object).unwrap_or_default(),
         is_audit: text("_TRANSPORT").is_some_and(|transport| transport == b"audit"),
-        audit_type: number(text("_AUDIT_TYPE")),
-        audit_id: number(text("_AUDIT_ID")),
-        micros: number(text("_SOURCE_REALTIME_TIMESTAMP")),
+        audit_type: text("_AUDIT_TYPE").and_then(|text| number(&text)),
+        audit_id: text("_AUDIT_ID").and_then(|text| number(&text)),
+        micros: text("_SOURCE_REALTIME_TIMESTAMP").and_then(|text| number(&text)),
     };
     items.extend(messages(object, MAX_DEPTH).into_iter().map(|message| {
         Item::Entry(Entry {
