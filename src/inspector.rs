@@ -5,7 +5,7 @@
 //! forked before anything is opened, have it. They parse no records and can open no files; they answer
 //! two questions: where a descriptor points, and which file a path names. They exit with their parent.
 //!
-//! A question about a file system that hangs, as of a server that is gone, is never answered. So there
+//! A question about a file system that hangs, such as one whose server is gone, is never answered. So there
 //! are several processes, and nothing more is asked of that file system until it answers.
 
 use std::{
@@ -99,8 +99,8 @@ impl Inspector {
         }
     }
 
-    /// Asks a process that is ready. Nothing is asked of a mount that hangs, lest all of them wait
-    /// for it.
+    /// Asks a process that is ready. Nothing is asked of a mount that hangs, so that not all of
+    /// them wait for it.
     fn ask(&self, kind: u8, what: &[u8]) -> Option<Vec<u8>> {
         self.processes.iter().for_each(Process::catch_up);
         let hangs = |process: &Process| match &*process.state.borrow() {

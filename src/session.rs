@@ -1,7 +1,7 @@
 //! Rules that are loaded for as long as this process runs.
 //!
-//! Another process loads them, waits for this one to end, and puts back what it found: however this
-//! one ends, also by a panic or SIGKILL. It parses no records. What it has to put back is also noted
+//! Another process loads them, waits for this one to end, and puts back what it found, even if
+//! this one ends by a panic or SIGKILL. It parses no records. What it has to put back is also noted
 //! in a file, in case it is killed together with this process: the next session starts with that.
 
 use std::{

@@ -517,7 +517,7 @@ pub(crate) fn append_if(
     out: &mut Vec<u8>,
     is_fine: impl Fn(&[u8; 16]) -> bool,
 ) -> bool {
-    // The lengths of the other two are mostly constant.
+    // The lengths of the other two are usually constant.
     let others = before.len().saturating_add(after.len());
     out.reserve(length(text).saturating_add(others));
     // SAFETY: there is room for all texts behind the old length. None of them is in `out`, which is

@@ -72,7 +72,7 @@ impl Decoded {
     }
 }
 
-/// The place of a part of a text. `None` if it is none of it.
+/// The place of a part of a text. `None` if it is not part of it.
 fn place(part: &[u8], text: &[u8]) -> Option<Place> {
     let start = offset(part, text);
     let end = start + part.len();

@@ -78,7 +78,7 @@ pub(super) fn call<'a>(
     })
 }
 
-/// Sets what the detail of the event of a call tells of the others of its keys.
+/// Sets the keys of the event of a call that depend on its detail.
 pub(super) fn complete<'a>(
     event: &mut AuditEvent<'a>,
     group: &AuditMessageGroup<'a>,

@@ -26,7 +26,7 @@ pub(crate) struct Omitted {
     keys: HashMap<EventKind, HashSet<Vec<u8>>>,
     /// The architectures that were reported.
     arches: HashSet<Cow<'static, str>>,
-    /// An architecture that is known: mostly, the next event has the same one.
+    /// An architecture that is known: usually, the next event has the same one.
     known: Option<u32>,
 }
 

@@ -34,7 +34,7 @@ impl Default for Beginnings {
 }
 
 impl Beginnings {
-    /// Appends the beginning of the line of an event. Mostly it is in the same second as the last,
+    /// Appends the beginning of the line of an event. Usually it is in the same second as the last,
     /// and soon after it.
     #[inline]
     pub(super) fn append(&mut self, kind: EventKind, id: EventId, out: &mut Vec<u8>) {
@@ -44,7 +44,7 @@ impl Beginnings {
         }
         known.set_serial(id.serial);
         let end = out.len() + known.length;
-        // To copy all of the room takes no call.
+        // A copy of fixed length needs no call of memcpy.
         append([&known.text], out);
         out.truncate(end);
     }

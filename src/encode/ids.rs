@@ -44,7 +44,7 @@ impl Default for Ids {
 }
 
 impl Ids {
-    /// Appends the ids of a process. Mostly it is one of the last few.
+    /// Appends the ids of a process. Usually it is one of the last few.
     #[inline]
     pub(super) fn append(&mut self, ids: &Identity, out: &mut Vec<u8>) {
         let place = ids.pid as usize % PROCESSES;
@@ -59,7 +59,7 @@ impl Ids {
         }
     }
 
-    /// Writes ids and keeps them. Mostly a new process has the user and the session of the last one.
+    /// Writes ids and keeps them. Usually a new process has the user and the session of the last one.
     #[inline(never)]
     fn write(&mut self, place: usize, ids: &Identity, out: &mut Vec<u8>) {
         let start = out.len();

@@ -1,4 +1,4 @@
-//! The parts of a line that are mostly the same as in the lines before it.
+//! The parts of a line that are usually the same as in the lines before it.
 
 use super::{beginning::Beginnings, ids::Ids};
 use crate::{
@@ -12,7 +12,7 @@ const ATTRIBUTES: usize = 16;
 /// Parents whose text is kept. A busy host has about as many shells and build tools at work.
 const PARENTS: usize = 16;
 
-/// Parts of the last lines, each with the text that it is.
+/// Parts of the last lines, each with its encoded text.
 #[derive(Clone, Debug)]
 pub(super) struct Last {
     pub(super) beginnings: Beginnings,
@@ -105,7 +105,7 @@ impl Default for Last {
 }
 
 impl Last {
-    /// Appends a parent as [`Memo::append`] does. Mostly it is one of the last few.
+    /// Appends a parent as [`Memo::append`] does. Usually it is one of the last few.
     pub(super) fn parent(
         &mut self,
         parent: &Parent,
@@ -164,7 +164,7 @@ impl Last {
         self.names.append((), texts, out, write);
     }
 
-    /// Appends records. A single plain one is mostly the same again.
+    /// Appends records. A single plain one is usually the same again.
     pub(super) fn records(
         &mut self,
         records: &[EventRecord],

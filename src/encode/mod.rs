@@ -94,7 +94,7 @@ fn write(event: &AuditEvent, last: &mut Last, out: &mut Vec<u8>) {
     out.extend_from_slice(b"}\n");
 }
 
-/// What was called, and with what outcome. Mostly all but the name of the call is the same.
+/// What was called, and with what outcome. Usually all but the name of the call is the same.
 #[inline]
 fn call(event: &AuditEvent, object: &mut Object) {
     const MOSTLY: &[u8] = br#","type":"SYSCALL","arch":"x86_64","success":"yes","syscall":""#;

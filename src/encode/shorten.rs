@@ -70,7 +70,7 @@ fn cut<'a>(event: &mut AuditEvent<'a>, budget: usize, arena: &'a Bump) {
     });
 }
 
-/// What a record takes besides its fields: at most its name, as of a type of its own.
+/// Bytes of a record besides its fields: at most the name of its type.
 const RECORD_BYTES: usize = 32;
 
 /// The first fields that fit.

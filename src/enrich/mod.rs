@@ -1,7 +1,7 @@
 //! The context of events: parents, logins, names, containers and scripts.
 //!
-//! The stage between classify and encode. It learns from the records of every event, also of those
-//! that make no line, and adds what it knows to those that do. Nothing is guessed: a fact that is
+//! The stage between classify and encode. It learns from the records of every event, including
+//! those without a line, and adds what it knows to those that do. Nothing is guessed: a fact that is
 //! not known for certain is left out.
 //!
 //! The memory of each host is bounded, and forgets what has not been used for longest.
@@ -240,7 +240,7 @@ impl Enricher {
         now: Option<Timestamp>,
     ) {
         let last = &mut self.last;
-        // Mostly there is none.
+        // Usually there is no node.
         let has_node = !(group.node.is_empty() && last.node.is_empty());
         if has_node && last.node != group.node {
             last.node.clear();

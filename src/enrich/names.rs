@@ -161,7 +161,7 @@ fn users(ids: &Identity) -> Identity {
     }
 }
 
-/// The names of some ids. Mostly those of the next event are the same.
+/// The names of some ids. Usually those of the next event are the same.
 #[derive(Debug, Default)]
 struct Named<I> {
     ids: Option<I>,

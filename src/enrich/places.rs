@@ -284,7 +284,7 @@ impl Standing {
         standing
     }
 
-    /// Whether [`after`](Self::after) an event it is the same, as mostly, unless there is a cgroup.
+    /// Whether [`after`](Self::after) an event it is usually the same, unless there is a cgroup.
     fn stays_through(&self, visit: &Visit) -> bool {
         let has_role = match visit.step {
             Step::Executed { exe, argv, is_root } if self.inside.is_none() => {

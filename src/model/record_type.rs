@@ -355,7 +355,7 @@ record_types! {
     /// AppArmor killed a process.
     AUDIT_APPARMOR_KILL = 1507 "APPARMOR_KILL";
 
-    // 1700-1799 are what the kernel finds suspicious. From linux/audit.h.
+    // 1700-1799 are anomalies that the kernel detects. From linux/audit.h.
 
     /// A network device entered or left promiscuous mode.
     AUDIT_ANOM_PROMISCUOUS = 1700 "ANOM_PROMISCUOUS";
@@ -438,7 +438,7 @@ record_types! {
     /// A user's session was classified as bad.
     AUDIT_ANOM_SESSION = 2121 "ANOM_SESSION";
 
-    // 2200-2299 are what was done against an anomaly.
+    // 2200-2299 are responses to anomalies.
 
     /// An anomaly was detected and no action was taken.
     AUDIT_RESP_ANOMALY = 2200 "RESP_ANOMALY";

@@ -2,9 +2,9 @@
 
 use crate::model::{Identity, Timestamp};
 
-/// What a status line says.
+/// The contents of a status line.
 ///
-/// It tells a reader of the output that auditrd is alive, so that silence is not taken for peace.
+/// It tells a reader of the output that auditrd is alive, so that silence is not mistaken for a quiet host.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Status<'a> {
@@ -24,9 +24,9 @@ pub struct Status<'a> {
     pub boot_id: Option<&'a str>,
     /// `multicast`, `unicast` or `log`.
     pub source: &'a str,
-    /// What is known of the kernel's audit system.
+    /// The state of the kernel's audit system, as far as it is known.
     pub kernel: KernelState,
-    /// What has changed since the last line.
+    /// The changes since the last line.
     pub changes: &'a [Change],
     /// All counters, by name.
     pub counters: &'a [(&'a str, u64)],
@@ -118,7 +118,7 @@ pub struct KernelState {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Change {
-    /// What changed: `enabled`, `daemon_pid`, `rules`, `failure`, `rate_limit`, `backlog_limit`, or
+    /// The setting: `enabled`, `daemon_pid`, `rules`, `failure`, `rate_limit`, `backlog_limit`, or
     /// another name from the kernel.
     pub setting: String,
     /// The value before; for rules, their number.

@@ -311,7 +311,8 @@ struct Tail {
 }
 
 impl Tail {
-    /// The fields of a record behind its pid. `None` if a text is none of the tail's: it was decoded.
+    /// The fields of a record behind its pid. `None` if a text was decoded, and so is not
+    /// part of the tail.
     fn of(call: &CallRecord, tail: &[u8]) -> Option<Tail> {
         let part = |text: Option<&[u8]>| match text {
             Some(text) => part_of(text, tail).map(Some),

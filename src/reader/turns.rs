@@ -122,7 +122,7 @@ impl Turns {
 
     /// A turn of the marshaller thread: reads until there are whole events or other news, but no
     /// longer than until the deadline or an interruption. Puts the events into `groups`, and returns
-    /// whether there are news. `None` if it is not its turn, or events in the queue come first.
+    /// whether there is news. `None` if it is not its turn, or events in the queue come first.
     pub(super) fn read_directly(
         &self,
         until: Option<Instant>,
@@ -148,7 +148,7 @@ impl Turns {
     }
 
     /// Reads until there are whole events or other news, but no longer than until the deadline or an
-    /// interruption. Returns whether there are news.
+    /// interruption. Returns whether there is news.
     fn wait_for_news(&self, turn: &mut Turn, until: Option<Instant>) -> bool {
         let reading = &mut turn.reading;
         self.reads_directly.store(true, Ordering::Release);

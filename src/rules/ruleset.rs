@@ -42,7 +42,7 @@ pub struct Problem {
     pub column: usize,
     /// How bad it is.
     pub severity: Severity,
-    /// What is wrong.
+    /// The mistake.
     pub text: String,
     /// Whether such problems are expected on some hosts: [`Ruleset::add_common_text`].
     pub is_expected: bool,
@@ -74,15 +74,15 @@ impl fmt::Display for Problem {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Statement {
-    /// Where it is.
+    /// The file and the line.
     pub place: Place,
-    /// What it asks for.
+    /// The request.
     pub command: Command,
-    /// What an error of it means.
+    /// The meaning of an error in it.
     pub errors: Errors,
 }
 
-/// What an error in a line means for the others.
+/// The meaning of an error in a line for the others.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Errors {
     /// No line is loaded.
@@ -113,7 +113,7 @@ pub(crate) const LEFT_OUT: &str = "; the line is left out";
 pub struct Ruleset {
     /// The lines without errors.
     pub statements: Vec<Statement>,
-    /// What is wrong with the lines.
+    /// The mistakes in the lines.
     pub problems: Vec<Problem>,
     /// The files, in the order in which they were read.
     files: Vec<Arc<Path>>,

@@ -26,7 +26,7 @@ impl Question {
         [kind, a, b, c, d]
     }
 
-    /// `None` if it is none, as when the other end is closed.
+    /// `None` for anything else, such as the empty message of a closed socket.
     pub(super) fn read(message: &[u8]) -> Option<Question> {
         let (kind, pid) = message.split_first()?;
         Some(match kind {

@@ -42,7 +42,7 @@ pub(super) fn split(text: &[u8], stamps: &mut Stamps) -> Option<Line> {
 }
 
 /// The start of a line of a frequent type, up to the stamp. The eight bytes that tell the types apart
-/// and the last twelve are all of it.
+/// and the last twelve cover it.
 #[derive(Clone, Copy)]
 struct Start {
     record_type: RecordType,

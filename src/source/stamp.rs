@@ -107,7 +107,7 @@ struct Known {
 }
 
 impl Known {
-    /// Nothing of a text whose bytes are not all in either part.
+    /// Empty for a text that is longer than both parts together.
     fn new(text: &[u8]) -> Known {
         match (text.first_chunk(), text.last_chunk()) {
             (Some(first), Some(last)) if text.len() <= 32 => Known {

@@ -105,8 +105,8 @@ pub(crate) struct Jobs {
 }
 
 impl Jobs {
-    /// Starts the workers. `pipeline` is where their counters are added up, and which has the
-    /// format and the filters.
+    /// Starts the workers. `pipeline` has the format and the filters; their counters are added
+    /// up there.
     ///
     /// # Errors
     ///

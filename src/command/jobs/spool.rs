@@ -1,4 +1,4 @@
-//! A worker's end of the way that the lines of one input take.
+//! Hands the lines of one input to the marshaller thread, in memory or through the temporary file.
 
 use std::{mem, sync::atomic::Ordering};
 
@@ -13,7 +13,7 @@ use super::{
 use crate::command::pipeline::Lines;
 
 /// A page is handed over when it has this many bytes, and so fills the last block of a slot. Its last
-/// line may be longer than the rest of the slot, and mostly is not.
+/// line may be longer than the rest of the slot, but few are.
 const PAGE_BYTES: usize = SLOT_BYTES - BLOCK_BYTES + 1;
 
 /// The marshaller thread has ended, and takes no more lines.

@@ -1,4 +1,4 @@
-//! The kernel's own words of loss in its log (kernel/audit.c, `audit_log_lost`, and
+//! The kernel's reports of lost records in its log (kernel/audit.c, `audit_log_lost`, and
 //! lib/ratelimit.c).
 
 use memchr::memmem;

@@ -23,8 +23,8 @@ pub(super) struct Header<'a> {
 /// Names that grep(1) prints before a line may contain this many colons.
 const MAX_COLONS: usize = 8;
 
-/// The header of a line, which may follow on the name of a file. What looks like one in a record is
-/// none.
+/// The header of a line, which may follow on the name of a file. A match inside a record does not
+/// count.
 pub(super) fn header(text: &[u8]) -> Option<Header<'_>> {
     at_start(text).or_else(|| {
         let record = memmem::find(text, b"type=").unwrap_or(text.len());
