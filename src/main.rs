@@ -21,7 +21,7 @@ use auditrd::{
     scanner::Scanner,
     session::Session,
     sink::Sink,
-    source::{ClientConfig, EXCERPTS, LiveSource, LogSource, Rules, Stop},
+    source::{ClientConfig, EXCERPTS, LiveSource, LogSource, Rules, Stop, Stopper},
 };
 use crossbeam_channel::{Sender, unbounded};
 use signal_hook::{
@@ -131,9 +131,9 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
     let mut signals =
         Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1]).context("cannot wait for signals")?;
     // Before the input: a bad output path must fail before any standard input is consumed.
-    let sink = confinement.as_user(|| match args.output.to_str() {
-        Some("-") => Sink::stdout(args.sink()),
-        _ => Sink::file(&args.output, args.sink()),
+    let sink = confinement.as_user(|| match args.is_to_stdout() {
+        true => Sink::stdout(args.sink()),
+        false => Sink::file(&args.output, args.sink()),
     })?;
     let (stopper, stop) = auditrd::source::stop()?;
     let input = open(args, stop, &confinement, &mut progress)?;
@@ -143,6 +143,17 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
     let mut marshaller = Marshaller::new(args, classifier, scanner, dropper, trees, sink, progress);
     // Before any other thread starts: privileges are per thread.
     marshaller.confined(confinement.enter()?);
+    serve(args, input, stopper, marshaller, &mut signals)
+}
+
+/// Starts the other threads, and forwards signals until the marshaller thread ends.
+fn serve(
+    args: &Args,
+    input: Input,
+    stopper: Stopper,
+    marshaller: Marshaller,
+    signals: &mut Signals,
+) -> Result<()> {
     let mut config = args.reader();
     config.heartbeat = marshaller.heartbeat();
     let (control, controlled) = unbounded();
@@ -166,7 +177,7 @@ fn run(args: &Args, mut progress: Progress) -> Result<()> {
                 marshaller.run(feed, &controlled)
             })
             .context("cannot start the marshaller thread")?;
-        forward(&mut signals, &control, &*interrupt);
+        forward(signals, &control, &*interrupt);
         match thread.join() {
             Ok(result) => Ok(result?),
             Err(panic) => std::panic::resume_unwind(panic),

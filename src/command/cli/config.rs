@@ -111,7 +111,7 @@ impl Args {
         let mut confinement = Confinement::new(duty);
         confinement.user = User::find(self.user.as_deref(), self.group.as_deref())?;
         confinement.filters = !self.no_confine;
-        if self.output.as_os_str() != "-" {
+        if !self.is_to_stdout() {
             confinement.writable.push(self.output.clone());
         }
         confinement.writable.extend(self.metrics_file.clone());

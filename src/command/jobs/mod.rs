@@ -125,19 +125,7 @@ impl Jobs {
             board: Mutex::new(Board::new(count, pipeline.dropper.as_ref())),
             spill: inputs.spill,
         });
-        let (sender, waiting) = unbounded();
-        let mut later = Vec::new();
-        for (number, source) in inputs.sources.into_iter().enumerate() {
-            // Bounded by the pages of memory and by the size of the temporary file.
-            let (entries, receiver) = unbounded();
-            later.push(receiver);
-            // This cannot fail: the other end is here.
-            let _ = sender.send(Job {
-                number,
-                source,
-                entries,
-            });
-        }
+        let (waiting, later) = queue(inputs.sources);
         let mut jobs = Jobs {
             shared,
             stopper: Some(stopper),
@@ -305,6 +293,24 @@ impl Jobs {
 /// How many cores this process may use. Later it may not read the files that limit them.
 fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// The jobs that wait for a worker, and the entries that each will have.
+fn queue(sources: Vec<LogSource>) -> (Receiver<Job>, Vec<Receiver<Entry>>) {
+    let (sender, waiting) = unbounded();
+    let mut later = Vec::new();
+    for (number, source) in sources.into_iter().enumerate() {
+        // Bounded by the pages of memory and by the size of the temporary file.
+        let (entries, receiver) = unbounded();
+        later.push(receiver);
+        // This cannot fail: the other end is here.
+        let _ = sender.send(Job {
+            number,
+            source,
+            entries,
+        });
+    }
+    (waiting, later)
 }
 
 impl Drop for Jobs {
