@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_of_the_kernel_is_left_out() {
+    fn unknown_settings_of_the_kernel_are_left_out() {
         let mut now = Status::new(Timestamp::default(), StatusReason::Interval);
         let written = |now: &Status<'_>| {
             let mut line = Vec::new();

@@ -557,7 +557,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_or_is_old_is_no_login() {
+    fn failed_and_old_attempts_are_no_login() {
         let mut logins = Logins::default();
         feed(
             &mut logins,

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_has_no_path() {
+    fn objects_that_are_no_files_have_no_path() {
         for name in [
             "\"socket:[7]\"",
             "\"pipe:[7]\"",

@@ -154,7 +154,7 @@ fn a_percent_sign_separates_the_secret_of_samba() {
 }
 
 #[test]
-fn what_is_no_secret_stays() {
+fn text_without_secrets_stays() {
     for line in [
         "ls -la /etc/passwd",
         "mysql --user=root --password db",

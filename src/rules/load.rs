@@ -588,7 +588,7 @@ mod tests {
     }
 
     #[test]
-    fn what_locks_the_configuration_comes_last() {
+    fn the_lock_of_the_configuration_comes_last() {
         let rules = ruleset("-e 2\n-w /a\n");
         let lock = rules.lock().unwrap();
         assert_eq!(lock.place.line, 1);

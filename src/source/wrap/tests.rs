@@ -212,7 +212,7 @@ fn a_time_in_a_record_is_no_header_of_its_line() {
 }
 
 #[test]
-fn what_is_no_record_is_told_apart() {
+fn lines_without_records_are_told_apart() {
     for (line, expected) in [
         ("----", Verdict::Decoration),
         ("time->Tue Jun 24 10:40:43 2025", Verdict::Decoration),

@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_not_read_as_one() {
+    fn other_text_is_not_read_as_a_time() {
         for text in [
             "",
             "type=CWD",

@@ -223,7 +223,7 @@ const FIELDS: [(&str, &str); 18] = [
 ];
 
 #[test]
-fn who_did_it_is_as_the_call_says_on_other_kernels() {
+fn the_actor_is_that_of_the_call_on_other_kernels() {
     let events = events();
     let log = String::from_utf8(log("reports")).expect("it is ASCII");
     let mut calls = 0;
