@@ -90,11 +90,21 @@ impl FromStr for ProgramOption {
         if option.contains(char::is_whitespace) || option.contains('=') {
             return Err("an option has no spaces, and no value");
         }
+        if is_list(base, option) {
+            return Err("several values have commas between them, such as default,backup:--pin");
+        }
         Ok(ProgramOption {
             program: base.into(),
             option: option.into(),
         })
     }
+}
+
+/// Whether a value is a list with another mark than commas, such as `default:backup:--pin`. Taken for
+/// one option it would match nothing, and the secrets would stay.
+fn is_list(program: &str, option: &str) -> bool {
+    let has_two = option.trim_end_matches(':').contains(':');
+    has_two || program == "default" || program.contains(char::is_whitespace)
 }
 
 impl fmt::Display for ProgramOption {

@@ -340,6 +340,21 @@ fn options_of_ones_own_are_those_of_their_program() {
     }
 }
 
+/// As one option it would match nothing, and `default` would be off.
+#[test]
+fn a_list_without_commas_is_no_option() {
+    for text in [
+        "default:backup:--pin",
+        "default backup:--pin",
+        "backup:--pin:default",
+        "backup:--pin:deploy:PIN",
+    ] {
+        let error = text.parse::<ProgramOption>().unwrap_err();
+        assert!(error.contains("commas"), "{text}: {error}");
+    }
+    assert!("deploy:PIN:".parse::<ProgramOption>().is_ok());
+}
+
 #[test]
 fn without_arguments_only_the_name_of_the_program_stays() {
     let mut redactor = Redactor::new(false, Vec::new(), true);
