@@ -41,10 +41,10 @@ socket\t''
 audit\t''
 all\t''"
 complete -c auditrd -n "__fish_auditrd_needs_command" -l drop -d 'Leave out events that meet an expression, such as exe=/opt/agent/*,uid=0; repeatable' -r
-complete -c auditrd -n "__fish_auditrd_needs_command" -l keep -d 'Write events that meet an expression even if --drop or --filter would leave them out; repeatable' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l keep -d 'Write events that meet an expression even if --drop or --filter, of which it needs one, would leave them out; repeatable' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -l filter -d 'Read expressions from a file, one in a line: drop EXPR or keep EXPR; SIGHUP reads it again' -r -F
 complete -c auditrd -n "__fish_auditrd_needs_command" -l aggregate -d 'Write one line for events that repeat within this time: the first event at once, and at the end of the time the last one, with the number of those after the first' -r
-complete -c auditrd -n "__fish_auditrd_needs_command" -l redact -d 'Take secrets out of command lines and messages: default for those of known programs and forms, PROGRAM:OPTION for the value of an option of your own, such as backup:--pin; repeatable' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l redact -d 'Take secrets out of command lines and messages: default for those of known programs and forms, PROGRAM:OPTION for the value of an option of your own, such as backup:--pin; several are separated by commas' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -l enrich -d 'Facts to add to events, separated by commas: all, none, or single keys; names=nss asks the directory services for all names at the start, instead of /etc/passwd and /etc/group' -r -f -a "all\t''
 none\t''
 parent\t''
@@ -57,8 +57,8 @@ unit\t''
 script\t''
 names=nss\t''"
 complete -c auditrd -n "__fish_auditrd_needs_command" -s o -l output -d 'Append events to a file, created with mode 0600; - is standard output' -r -F
-complete -c auditrd -n "__fish_auditrd_needs_command" -l max-size -d 'Rotate the output file before it grows past this size; accepts K, M and G [no limit]' -r
-complete -c auditrd -n "__fish_auditrd_needs_command" -l max-files -d 'Number of rotated files to keep (FILE.1 is the newest); needs --max-size [5]' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l max-size -d 'Rotate the output file before it grows past this size, at least 4K [no limit]' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l max-files -d 'Number of rotated files to keep (FILE.1 is the newest), from 1 to 9999; needs --max-size [5]' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -l fsync -d 'When to fsync the output file' -r -f -a "never\t'Leave it to the kernel'
 interval\t'About once a second'
 always\t'After every write'"
@@ -66,8 +66,8 @@ complete -c auditrd -n "__fish_auditrd_needs_command" -l format -d 'Output forma
 ecs\t''
 ocsf\t''
 raw\t''"
-complete -c auditrd -n "__fish_auditrd_needs_command" -l max-line -d 'Truncate argv, commandline and fields to keep lines under this size; at least 4K [no limit]' -r
-complete -c auditrd -n "__fish_auditrd_needs_command" -l queue -d 'Memory for events waiting to be written; if live events need more, the oldest are dropped and counted' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l max-line -d 'Cut the texts of an event so that its line is no longer than this, at least 4K, and mark it as truncated [no limit]' -r
+complete -c auditrd -n "__fish_auditrd_needs_command" -l queue -d 'Memory for events waiting to be written, from 64K to 4G; if live events need more, the oldest are dropped and counted' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -l event-timeout -d 'Write an event as incomplete if its last record has not arrived after this long' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -l max-out-of-order -d 'How far out of order a serial may arrive before it is counted as missing' -r
 complete -c auditrd -n "__fish_auditrd_needs_command" -l user -d 'Switch to this user, by name or number, once everything is open' -r

@@ -89,7 +89,7 @@ impl Trees {
             self.primer = None;
         }
         self.names = names;
-        log::info!("knows {names} names from the start");
+        log::info!("read {names} names at the start");
     }
 
     /// Writes the names in all directories to a file.
@@ -161,7 +161,7 @@ impl Trees {
         self.followed += names;
         self.names += names;
         if self.followed > 0 && !primer.is_busy() {
-            log::info!("knows {} more names", self.followed);
+            log::info!("read {} more names", self.followed);
             self.followed = 0;
         }
     }

@@ -50,8 +50,8 @@ impl Account {
     }
 }
 
-const HELP: &str = "use a directory that only its owner can write to, such as \
-                    /var/log/auditrd, or standard output";
+const HELP: &str = "use standard output, or a directory that belongs to root or to the user that \
+                    auditrd runs as, and that no one else can write to";
 
 /// The directory with the entry of a path.
 pub fn directory_of(path: &Path) -> &Path {

@@ -121,7 +121,7 @@ impl Stage {
 
 /// Only then is it sure that it was there before.
 fn wait_until_known(daemon: &Daemon) {
-    daemon.wait_for_log("names from the start");
+    daemon.wait_for_log("names at the start");
 }
 
 #[test]

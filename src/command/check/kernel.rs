@@ -130,7 +130,7 @@ fn silent(facts: &Facts, silence: Silence) -> Finding {
     };
     Finding::warning(
         "not_permitted_to_ask",
-        format!("whether auditing is on and which rules are loaded cannot be told {why}"),
+        format!("cannot find out {why} whether auditing is on and which rules are loaded"),
         "run `sudo auditrd check` on the host",
     )
 }

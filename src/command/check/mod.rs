@@ -1,4 +1,4 @@
-//! `auditrd check`: what stands between this host and its events.
+//! `auditrd check`: everything that keeps events from arriving.
 //!
 //! Each module gathers the facts of one group of causes, and judges them in a function without side
 //! effects. Nothing is changed: no setting, no rule, no file.

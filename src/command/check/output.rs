@@ -18,7 +18,7 @@ pub(super) fn judge(file: &Path) -> Option<Finding> {
     } else {
         (
             "output_unwritable",
-            "mend that, or choose another --output; run this as the user that auditrd runs as",
+            "fix that, or choose another --output; run this as the user that auditrd runs as",
         )
     };
     Some(Finding::error(cause, error.to_string(), remedy))

@@ -24,12 +24,9 @@ pub(super) fn words(facts: &Facts, findings: &[Finding]) -> String {
         .filter(|finding| finding.is_problem())
         .count();
     let _ = match problems {
-        0 => writeln!(text, "\nnothing stands between this host and its events"),
-        1 => writeln!(text, "\n1 problem stands between this host and its events"),
-        _ => writeln!(
-            text,
-            "\n{problems} problems stand between this host and its events"
-        ),
+        0 => writeln!(text, "\nno problems found"),
+        1 => writeln!(text, "\n1 problem found"),
+        _ => writeln!(text, "\n{problems} problems found"),
     };
     text.trim_start().to_owned()
 }

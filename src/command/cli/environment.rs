@@ -17,8 +17,8 @@ const PREFIX: &str = "AUDITRD_";
 
 impl Args {
     /// Parses the command line and the environment. An empty variable is as good as none, and
-    /// `AUDITRD_INPUT`, `AUDITRD_PRIME` and `AUDITRD_RULES` may list several paths, separated by colons as in `PATH`.
-    /// Files without an option are inputs too.
+    /// `AUDITRD_INPUT`, `AUDITRD_PRIME` and `AUDITRD_RULES` may list several paths, separated by
+    /// colons as in `PATH`. Files without an option are inputs too.
     ///
     /// # Errors
     ///

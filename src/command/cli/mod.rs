@@ -167,8 +167,8 @@ pub(crate) struct Args {
     )]
     pub(crate) drop: Vec<Expression>,
 
-    /// Write events that meet an expression even if --drop or --filter would leave them out;
-    /// repeatable
+    /// Write events that meet an expression even if --drop or --filter, of which it needs one, would
+    /// leave them out; repeatable
     #[arg(
         long,
         value_name = "EXPR",
@@ -198,8 +198,8 @@ pub(crate) struct Args {
     pub(crate) aggregate: Option<Duration>,
 
     /// Take secrets out of command lines and messages: default for those of known programs and
-    /// forms, PROGRAM:OPTION for the value of an option of your own, such as backup:--pin;
-    /// repeatable
+    /// forms, PROGRAM:OPTION for the value of an option of your own, such as backup:--pin; several are
+    /// separated by commas
     #[arg(
         long,
         value_name = "SECRETS",
@@ -243,7 +243,7 @@ pub(crate) struct Args {
     )]
     pub(crate) output: PathBuf,
 
-    /// Rotate the output file before it grows past this size; accepts K, M and G [no limit]
+    /// Rotate the output file before it grows past this size, at least 4K [no limit]
     #[arg(
         long,
         value_name = "BYTES",
@@ -253,7 +253,7 @@ pub(crate) struct Args {
     )]
     pub(crate) max_size: Option<u64>,
 
-    /// Number of rotated files to keep (FILE.1 is the newest); needs --max-size [5]
+    /// Number of rotated files to keep (FILE.1 is the newest), from 1 to 9999; needs --max-size [5]
     #[arg(
         long,
         value_name = "N",
@@ -293,7 +293,8 @@ pub(crate) struct Args {
     )]
     pub(crate) pretty: bool,
 
-    /// Truncate argv, commandline and fields to keep lines under this size; at least 4K [no limit]
+    /// Cut the texts of an event so that its line is no longer than this, at least 4K, and mark it as
+    /// truncated [no limit]
     #[arg(
         long,
         value_name = "BYTES",
@@ -303,8 +304,8 @@ pub(crate) struct Args {
     )]
     pub(crate) max_line: Option<usize>,
 
-    /// Memory for events waiting to be written; if live events need more, the oldest are dropped
-    /// and counted
+    /// Memory for events waiting to be written, from 64K to 4G; if live events need more, the oldest
+    /// are dropped and counted
     #[arg(
         long,
         value_name = "BYTES",
@@ -421,8 +422,9 @@ const AFTER_HELP: &str = "\
 Exit status: 0 if stopped by a signal, at the end of input, or when the reader of standard output
 closes it; 1 on an error; 2 on wrong usage; 4 if a permission is missing.
 
-Signals: SIGTERM and SIGINT write the events already read and exit, and a second one exits at once;
-SIGHUP reopens the output file and reads --filter again; SIGUSR1 prints the counters.
+Signals: SIGTERM and SIGINT write the events already read and exit, and a second one after more than a
+second exits at once; SIGHUP reopens the output file and reads --filter again; SIGUSR1 prints the
+counters.
 
 Examples:
   Source:       sudo auditrd                              live events
@@ -430,10 +432,10 @@ Examples:
                 auditrd -i /var/log/audit/audit.log*      the events of a log and its old files
                 zgrep -h x /var/log/a*.gz | auditrd -i -  the events of a stream
   Filter:       sudo auditrd --min 1006 --events process,user
-  Output:       sudo auditrd -o /var/log/auditrd/events.json --max-line 32K
+  Output:       sudo auditrd -o /srv/events.json --max-line 32K
                 auditrd -i audit.log --pretty             for people to read
                 auditrd -i audit.log --format ecs         for Elasticsearch
-  Security:     sudo auditrd --user auditrd -o /var/log/auditrd/events.json
+  Security:     sudo auditrd --user nobody | jq .
   Reassembly:   auditrd -i slow.log --event-timeout 10s
   Diagnostics:  sudo auditrd -v --stats-interval 1m";
 

@@ -37,7 +37,7 @@ impl Args {
             && let Some(option) = self.prime_option()
         {
             let text = format!(
-                "{option} cannot be used with --input: a log is not about the files of now"
+                "{option} cannot be used with --input: the files may have changed since the log was written"
             );
             return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
         }
