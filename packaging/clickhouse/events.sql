@@ -1,5 +1,8 @@
 -- Events of the default format, by the names of their keys. Insert with FORMAT JSONEachRow and
 -- input_format_skip_unknown_fields = 1, which passes over the exact bytes in *_hex.
+--
+-- The TTL in the last line deletes events by their own time, also those of old logs that are inserted
+-- later. Change it to how long you keep events, or leave it out.
 CREATE TABLE auditrd_events
 (
     name            LowCardinality(String),
@@ -76,7 +79,19 @@ CREATE TABLE auditrd_events
     reason          LowCardinality(String),
     count           UInt64,
     first           DateTime64(3, 'UTC'),
-    last            DateTime64(3, 'UTC')
+    last            DateTime64(3, 'UTC'),
+    -- Status events. Objects are JSON text, for JSONExtractUInt(counters, 'records') and the like.
+    version         LowCardinality(String),
+    host            LowCardinality(String),
+    boot_id         String,
+    started         DateTime64(3, 'UTC'),
+    source          LowCardinality(String),
+    kernel          String,
+    changes         String,
+    counters        String,
+    filters         String,
+    priming         String,
+    confinement     String
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMMDD(timestamp)

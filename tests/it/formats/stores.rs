@@ -75,7 +75,7 @@ clickhouse = session.Session()
 clickhouse.query("CREATE DATABASE audit")
 clickhouse.query("USE audit")
 # The logs are older than what the table keeps.
-ddl = "\n".join(line for line in sys.argv[2].splitlines() if not line.startswith("--"))
+ddl = "\n".join(line for line in sys.argv[2].splitlines() if not line.lstrip().startswith("--"))
 clickhouse.query(ddl.replace("TTL toDateTime(timestamp) + INTERVAL 90 DAY", ""))
 insert = "INSERT INTO auditrd_events SETTINGS input_format_skip_unknown_fields = 1 FORMAT JSONEachRow "
 clickhouse.query(insert + open(sys.argv[1]).read())
@@ -86,6 +86,46 @@ print(clickhouse.query(
 "#;
     let table = packaged("clickhouse/events.sql");
     check("import chdb", script, &[&table]);
+}
+
+#[test]
+fn clickhouse_keeps_all_of_a_status_event() {
+    let script = r#"
+import sys
+from chdb import session
+clickhouse = session.Session()
+clickhouse.query("CREATE DATABASE audit")
+clickhouse.query("USE audit")
+# The event is older than what the table keeps.
+ddl = "\n".join(line for line in sys.argv[1].splitlines() if not line.lstrip().startswith("--"))
+clickhouse.query(ddl.replace("TTL toDateTime(timestamp) + INTERVAL 90 DAY", ""))
+clickhouse.query("INSERT INTO auditrd_events FORMAT JSONEachRow " + sys.argv[2])
+columns = "version host boot_id source kernel changes counters filters priming confinement".split()
+print(clickhouse.query(f"SELECT {', '.join(columns)} FROM auditrd_events", "JSONEachRow"), end="")
+"#;
+    let Some(python) = python_with("import chdb") else {
+        return;
+    };
+    let mut line = Vec::new();
+    super::schema::with_status(|status| auditrd::encode::status(status, &mut line));
+    let output = Command::new(python)
+        .args(["-c", script, &packaged("clickhouse/events.sql")])
+        .arg(str::from_utf8(&line).unwrap())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let (status, rows) = (&lines(&line)[0], lines(&output.stdout));
+    for (column, value) in rows[0].as_object().unwrap() {
+        let text = value.as_str().unwrap();
+        match &status[column] {
+            Value::String(expected) => assert_eq!(text, expected, "{column}"),
+            expected => {
+                let object: Value = serde_json::from_str(text).unwrap();
+                assert_eq!(&object, expected, "{column}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -110,12 +150,14 @@ fn the_packaged_table_has_a_column_for_each_key_of_the_schema() {
         let properties = schema["$defs"][kind]["properties"].as_object().unwrap();
         properties.keys().cloned().collect::<Vec<_>>()
     };
-    let mut keys: Vec<String> = [keys("event"), keys("loss_event")].concat();
+    let kinds = ["event", "loss_event", "status_event"];
+    let mut keys: Vec<String> = kinds.map(keys).concat();
     keys.retain(|key| !key.ends_with("_hex"));
     keys.sort();
     keys.dedup();
     let table = packaged("clickhouse/events.sql");
     let columns = table.lines().filter_map(|line| line.strip_prefix("    "));
+    let columns = columns.filter(|line| !line.starts_with("--"));
     let mut columns: Vec<&str> = columns.filter_map(|line| line.split(' ').next()).collect();
     columns.sort_unstable();
     assert_eq!(keys, columns);
