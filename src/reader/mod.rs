@@ -20,6 +20,7 @@ mod alarm;
 mod bell;
 mod clock;
 mod inline;
+mod nodes;
 mod queue;
 mod reading;
 mod serials;
@@ -121,7 +122,7 @@ pub struct Totals {
     pub seen: Sightings,
     /// Events dropped because the queue was full.
     pub dropped: Dropped,
-    /// Missing serials. See [`SerialTracker`].
+    /// Missing serials of all nodes. See [`SerialTracker`].
     pub missing: u64,
     /// Events in flight: their end has not arrived yet.
     pub in_flight: u64,

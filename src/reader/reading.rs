@@ -2,14 +2,15 @@
 
 use std::{
     mem,
+    ops::Range,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use super::{ClockKind, Dropped, ReaderConfig, SerialTracker, Totals, clock::LogClock, lock};
+use super::{ClockKind, Dropped, ReaderConfig, Totals, clock::LogClock, lock, nodes::NodeSerials};
 use crate::{
     error::Error,
-    model::{Batch, EventId, Groups, Millis, Sightings},
+    model::{Batch, EventId, Groups, Millis, Sightings, Stamp},
     reassemble::Reassembler,
     source::{Fill, Source},
 };
@@ -19,7 +20,7 @@ pub(super) struct Reading {
     source: Box<dyn Source>,
     batch: Batch,
     reassembler: Reassembler,
-    serials: SerialTracker,
+    serials: NodeSerials,
     heartbeat: Option<Duration>,
     /// The clock of a log; `None` if live.
     clock: Option<LogClock>,
@@ -49,7 +50,7 @@ impl Reading {
             source,
             batch: Batch::default(),
             reassembler: Reassembler::new(config.reassembly),
-            serials: SerialTracker::new(config.max_out_of_order),
+            serials: NodeSerials::new(config.max_out_of_order),
             heartbeat: config.heartbeat,
             clock: (config.clock == ClockKind::Records).then(LogClock::new),
             now: 0,
@@ -116,22 +117,25 @@ impl Reading {
         } else if self.batch.is_empty() {
             self.reassembler.idle(self.now, passed);
         }
-        let (mut before, mut last) = (self.last, None);
+        let mut last: Option<&Stamp> = None;
         for run in self.batch.runs() {
             let EventId { time, serial } = run.stamp.id;
             let node = &run.stamp.node;
-            // The first run may go on with the last event of the batch before.
-            if before.take() != Some(run.stamp.id) || !node.is_empty() {
+            let goes_on = match last {
+                // The first run may go on with the last event of the batch before.
+                None => self.last == Some(run.stamp.id) && node.is_empty(),
+                Some(last) => last.id == run.stamp.id && self.is_same(&last.node, node),
+            };
+            if !goes_on {
                 if let Some(clock) = &mut self.clock
                     && let Some(times) = clock.see_next(self.reassembler.text(node), time)
                 {
                     (self.now, self.node_time) = (times.latest, times.node);
                     self.reassembler.advance(node, times.node, times.latest);
                 }
-                if node.is_empty() && !run.is_of_daemon() {
-                    self.serials.see(serial);
-                    self.reassembler.note_gaps(self.serials.gaps());
-                }
+                let serial = (!run.is_of_daemon()).then_some(serial);
+                let gaps = self.serials.see(self.reassembler.text(node), serial);
+                self.reassembler.note_gaps(node, gaps);
             }
             self.reassembler.take(self.node_time, run);
             last = Some(run.stamp);
@@ -142,6 +146,11 @@ impl Reading {
         if self.clock.is_none() && drained.is_some() {
             self.reassembler.expire(self.now);
         }
+    }
+
+    /// Whether two ranges of the reassembler's buffer have the name of the same node.
+    fn is_same(&self, one: &Range<u32>, other: &Range<u32>) -> bool {
+        self.reassembler.text(one) == self.reassembler.text(other)
     }
 
     /// Collects the whole events and publishes the counters. Returns whether there are any.

@@ -62,6 +62,11 @@ impl SerialTracker {
         }
     }
 
+    /// The memory that it takes, in bytes.
+    pub(super) fn size(&self) -> usize {
+        size_of::<SerialTracker>() + size_of_val(self.seen.as_slice())
+    }
+
     /// The number of missing serials, without those that may still arrive.
     pub fn missing(&self) -> u64 {
         self.missing

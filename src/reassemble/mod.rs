@@ -22,7 +22,7 @@ use crate::model::{
     slice,
 };
 pub use config::{ReassemblyConfig, Tally};
-use nodes::Nodes;
+pub(crate) use nodes::Nodes;
 use progress::Kept;
 use slot::Slot;
 use whole::Whole;
@@ -50,8 +50,8 @@ use whole::Whole;
 pub struct Reassembler {
     config: ReassemblyConfig,
     kept: Kept,
-    /// Serials that have not arrived although later ones have.
-    gaps: u32,
+    /// The serials of each node, by number, that have not arrived although later ones have.
+    gaps: Vec<u32>,
     tally: Tally,
     slots: Vec<Slot>,
     vacant: Vec<usize>,
@@ -113,7 +113,7 @@ impl Reassembler {
         Reassembler {
             kept: Kept::new(&config),
             config,
-            gaps: 0,
+            gaps: Vec::new(),
             tally: Tally::default(),
             slots: Vec::new(),
             vacant: Vec::new(),
@@ -195,7 +195,7 @@ impl Reassembler {
             && let Some(whole) = Whole::of(run, &self.config, self.kept, &self.groups.bytes)
             && self.has_room(whole.cost)
         {
-            return self.pass_on(&whole);
+            return self.pass_on(key, &whole);
         }
         for record in run.records {
             self.add(now, key, run.stamp, record);
@@ -228,7 +228,8 @@ impl Reassembler {
         if record.record_type != AUDIT_EOE && !is_title {
             self.tally.filtered += 1;
             if self.config.context.contains(&record.record_type) {
-                Whole::single(stamp, record).add_to(&mut self.groups, self.gaps, true);
+                let gaps = self.gaps(key);
+                Whole::single(stamp, record).add_to(&mut self.groups, gaps, true);
             }
             return;
         }
@@ -398,7 +399,7 @@ impl Reassembler {
     /// once.
     fn start(&mut self, now: Millis, key: Key, stamp: &Stamp, record: &Span) -> Option<usize> {
         if record.record_type.is_single() {
-            self.pass_on(&Whole::single(stamp, record));
+            self.pass_on(key, &Whole::single(stamp, record));
             return None;
         }
         if self.in_flight() >= self.config.max_events {
@@ -426,19 +427,30 @@ impl Reassembler {
         Some(index)
     }
 
-    /// Notes how many serials have not arrived although later ones have.
+    /// Notes how many serials of a node have not arrived although later ones have.
     #[inline]
-    pub(crate) fn note_gaps(&mut self, gaps: u32) {
-        self.gaps = gaps;
+    pub(crate) fn note_gaps(&mut self, node: &Range<u32>, gaps: u32) {
+        let node = self.node(node) as usize;
+        if self.gaps.len() <= node {
+            self.gaps.resize(node + 1, 0);
+        }
+        self.gaps[node] = gaps;
+    }
+
+    /// Those of the node of an event.
+    #[inline]
+    fn gaps(&self, key: Key) -> u32 {
+        self.gaps.get(key as u32 as usize).copied().unwrap_or(0)
     }
 
     /// Adds an event that was never in flight to the whole events.
     #[inline]
-    fn pass_on(&mut self, whole: &Whole<'_>) {
+    fn pass_on(&mut self, key: Key, whole: &Whole<'_>) {
         self.tally.ends += u64::from(whole.has_end);
         self.tally.truncated += u64::from(whole.truncated);
         self.tally.events += 1;
-        whole.add_to(&mut self.groups, self.gaps, false);
+        let gaps = self.gaps(key);
+        whole.add_to(&mut self.groups, gaps, false);
     }
 
     fn timeout(&self) -> Millis {
@@ -483,8 +495,9 @@ impl Reassembler {
                 entry.remove();
             }
         }
+        let gaps = self.gaps(self.slots[index].key);
         let slot = &mut self.slots[index];
-        if let Some(mut buffer) = slot.finish(incomplete, self.kept, self.gaps, &mut self.groups)
+        if let Some(mut buffer) = slot.finish(incomplete, self.kept, gaps, &mut self.groups)
             && buffer.capacity() <= MAX_SPARE_BYTES
             && self.spare.len() < MAX_SPARES
         {
@@ -524,6 +537,7 @@ impl Reassembler {
             self.drain();
             self.nodes = Nodes::default();
             self.times.clear();
+            self.gaps.clear();
         }
         self.nodes.number(slice(&self.groups.bytes, name))
     }

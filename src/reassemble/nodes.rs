@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 /// The nodes and their numbers, from 1; 0 stands for records without a node.
 #[derive(Debug, Default)]
-pub(super) struct Nodes {
+pub(crate) struct Nodes {
     numbers: HashMap<Vec<u8>, u32>,
     last: (Vec<u8>, u32),
     bytes: usize,
@@ -15,11 +15,11 @@ impl Nodes {
     /// The bound on the names: a forged name may be as long as a line.
     const MAX_NAME_BYTES: usize = 16 << 20;
 
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.numbers.len() >= Nodes::MAX_NODES || self.bytes >= Nodes::MAX_NAME_BYTES
     }
 
-    pub(super) fn number(&mut self, name: &[u8]) -> u32 {
+    pub(crate) fn number(&mut self, name: &[u8]) -> u32 {
         if self.last.0 == name {
             return self.last.1;
         }

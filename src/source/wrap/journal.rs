@@ -133,10 +133,12 @@ pub(super) fn short(message: &[u8]) -> Option<(RecordType, &[u8])> {
     Some((RecordType::parse(record_type).filter(|_| is_name)?, body))
 }
 
-/// Numbers the events of hosts whose own serials are missing.
+/// Numbers the events of hosts whose own serials are missing. Those of a host have no gaps, which
+/// would be taken for losses.
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
-    last: u32,
+    /// The highest number of any host.
+    highest: u32,
     open: Vec<Open>,
 }
 
@@ -171,11 +173,12 @@ impl Numbers {
             open.has_ended |= record_type == AUDIT_PROCTITLE;
             return open.id;
         }
-        self.last = self.last.wrapping_add(1);
-        let id = EventId {
-            time,
-            serial: self.last,
-        };
+        // A host that was forgotten must not get its old numbers again.
+        let last = found.and_then(|index| self.open.get(index));
+        let last = last.map_or(self.highest, |open| open.id.serial);
+        let serial = last.wrapping_add(1);
+        self.highest = self.highest.max(serial);
+        let id = EventId { time, serial };
         let event = Open {
             host: host.to_vec(),
             id,

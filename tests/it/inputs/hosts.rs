@@ -1,9 +1,11 @@
 //! Logs of several hosts.
 
+use std::fs;
+
 use serde_json::json;
 
 use super::creation;
-use crate::common::{Value, replay};
+use crate::common::{Counters, Value, auditrd, replay};
 
 /// ftruncate(3) of a process, which only its descriptor can resolve.
 fn truncation(serial: u32, pid: u32) -> String {
@@ -38,7 +40,7 @@ fn a_descriptor_of_one_host_does_not_resolve_that_of_another() {
     for form in FORMS {
         let log = from("web1", form, &creation(1, "one", 50))
             + &from("db2", form, &truncation(2, 50))
-            + &from("web1", form, &truncation(3, 50));
+            + &from("web1", form, &truncation(2, 50));
         let events = replay(log, &[]);
         let paths: Vec<_> = events
             .iter()
@@ -49,6 +51,78 @@ fn a_descriptor_of_one_host_does_not_resolve_that_of_another() {
         assert_eq!(paths, expected, "{form}");
         assert_eq!(events[1]["path_unresolved"], json!(true));
     }
+}
+
+#[test]
+fn a_serial_that_a_host_lacks_is_a_loss_of_that_host_alone() {
+    for form in FORMS {
+        let log = from("web1", form, &creation(1, "one", 50))
+            + &from("db2", form, &creation(11, "two", 50))
+            // The file may have been closed in event 2.
+            + &from("web1", form, &truncation(3, 50))
+            + &from("db2", form, &truncation(12, 50))
+            + &from("web1", form, &truncation(4, 50));
+        let events = replay(log, &[]);
+        let paths: Vec<_> = events.iter().map(|event| &event["path"]).collect();
+        let (one, two) = (json!("/srv/one"), json!("/srv/two"));
+        let unknown = &Value::Null;
+        assert_eq!(paths, [&one, &two, unknown, &two, unknown], "{form}");
+    }
+}
+
+#[test]
+fn a_parent_may_have_become_another_program_in_a_lost_event_of_its_host() {
+    let exec = |serial: u32, ppid: u32, pid: u32, exe: &str| {
+        let stamp = format!("msg=audit(1700000{serial:03}.123:{serial}):");
+        format!(
+            "type=SYSCALL {stamp} arch=c000003e syscall=59 success=yes exit=0 a0=0 a1=0 a2=0 a3=0 \
+             items=0 ppid={ppid} pid={pid} auid=1000 uid=0 gid=0 euid=0 suid=0 fsuid=0 egid=0 \
+             sgid=0 fsgid=0 tty=pts0 ses=3 comm=\"x\" exe=\"{exe}\" key=\"k\"\n\
+             type=EXECVE {stamp} argc=1 a0=\"x\"\n\
+             type=PROCTITLE {stamp} proctitle=\"x\"\n"
+        )
+    };
+    for (serial, parent) in [(2, json!("/bin/bash")), (3, Value::Null)] {
+        let text = exec(1, 5, 10, "/bin/bash") + &exec(serial, 10, 11, "/bin/id");
+        let events = replay(from("web1", "node=HOST ", &text), &[]);
+        assert_eq!(events[1]["parent"]["exe"], parent);
+    }
+}
+
+/// How many serials of a log are counted as missing.
+fn missing(log: String) -> u64 {
+    let directory = tempfile::tempdir().expect("a directory");
+    let [input, metrics] = ["log", "metrics"].map(|name| directory.path().join(name));
+    fs::write(&input, log).expect("there is room");
+    let mut command = auditrd();
+    command.arg("-q").arg("--metrics-file").arg(&metrics);
+    let output = command.arg(input).output().expect("the binary runs");
+    assert!(output.status.success());
+    Counters::of_metrics(&fs::read_to_string(metrics).expect("counters"))["missing"]
+}
+
+#[test]
+fn missing_serials_of_all_hosts_are_counted() {
+    let events = |serials: &[u32]| -> String {
+        let events = serials.iter().map(|serial| truncation(*serial, 50));
+        events.collect()
+    };
+    for form in FORMS {
+        let (web1, db2) = (events(&[1, 2, 5]), events(&[100, 102]));
+        assert_eq!(
+            missing(from("web1", form, &web1) + &from("db2", form, &db2)),
+            3
+        );
+    }
+}
+
+#[test]
+fn events_that_have_no_serials_of_their_own_lack_none() {
+    let line = |host| {
+        format!("Feb 22 14:25:25 {host} audit[7]: SYSCALL arch=c000003e syscall=77 success=yes\n")
+    };
+    let hosts = (0..20).flat_map(|_| ["web1", "db2", "db3"]);
+    assert_eq!(missing(hosts.map(line).collect()), 0);
 }
 
 #[test]

@@ -1,0 +1,149 @@
+//! The missing serials of all nodes of a log.
+
+use super::SerialTracker;
+use crate::reassemble::Nodes;
+
+/// The bound on the trackers of nodes, in bytes.
+const MAX_BYTES: usize = 64 << 20;
+
+/// Tracks the serials of each node, as each kernel numbers its own events.
+#[derive(Debug)]
+pub(super) struct NodeSerials {
+    window: u32,
+    /// The serials of records without a node.
+    unnamed: SerialTracker,
+    nodes: Nodes,
+    /// The serials of each node that has a name, by its number less one.
+    named: Vec<SerialTracker>,
+    /// The missing serials of those nodes, and of the forgotten ones.
+    missing: u64,
+    /// The largest number of gaps that a node with a name ever had.
+    most: u32,
+    /// The gaps that such a node has from the start: more than any had before nodes were forgotten,
+    /// because what was missing meanwhile is unknown.
+    unknown: u32,
+}
+
+impl NodeSerials {
+    pub(super) fn new(window: u32) -> NodeSerials {
+        NodeSerials {
+            window,
+            unnamed: SerialTracker::new(window),
+            nodes: Nodes::default(),
+            named: Vec::new(),
+            missing: 0,
+            most: 0,
+            unknown: 0,
+        }
+    }
+
+    /// Notes a record of a node. Its serial is `None` if the kernel did not give it. Returns how
+    /// many serials of the node have not arrived although later ones have.
+    #[inline]
+    pub(super) fn see(&mut self, node: &[u8], serial: Option<u32>) -> u32 {
+        if !node.is_empty() {
+            return self.see_named(node, serial);
+        }
+        if let Some(serial) = serial {
+            self.unnamed.see(serial);
+        }
+        self.unnamed.gaps()
+    }
+
+    #[inline(never)]
+    fn see_named(&mut self, node: &[u8], serial: Option<u32>) -> u32 {
+        if self.nodes.is_full() || self.named.len() * self.unnamed.size() >= MAX_BYTES {
+            self.forget();
+        }
+        let index = self.nodes.number(node) as usize - 1;
+        if index == self.named.len() {
+            self.named.push(SerialTracker::new(self.window));
+        }
+        let tracker = &mut self.named[index];
+        if let Some(serial) = serial {
+            let before = tracker.missing();
+            tracker.see(serial);
+            self.missing += tracker.missing() - before;
+        }
+        let gaps = self.unknown.saturating_add(tracker.gaps());
+        self.most = self.most.max(gaps);
+        gaps
+    }
+
+    fn forget(&mut self) {
+        self.finish_named();
+        self.named.clear();
+        self.nodes = Nodes::default();
+        self.unknown = self.most.saturating_add(1);
+    }
+
+    fn finish_named(&mut self) {
+        for tracker in &mut self.named {
+            let before = tracker.missing();
+            self.missing += tracker.finish() - before;
+        }
+    }
+
+    /// As [`SerialTracker::finish`], for all nodes.
+    pub(super) fn finish(&mut self) {
+        self.unnamed.finish();
+        self.finish_named();
+    }
+
+    /// The number of missing serials of all nodes, without those that may still arrive.
+    pub(super) fn missing(&self) -> u64 {
+        self.unnamed.missing() + self.missing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn see(serials: &mut NodeSerials, node: &str, seen: impl IntoIterator<Item = u32>) -> u32 {
+        let each = seen.into_iter().map(Some);
+        let see = |_, serial| serials.see(node.as_bytes(), serial);
+        each.fold(0, see)
+    }
+
+    #[test]
+    fn the_serials_of_each_node_are_tracked_by_themselves() {
+        let mut serials = NodeSerials::new(64);
+        assert_eq!(see(&mut serials, "", 1..10), 0);
+        assert_eq!(see(&mut serials, "one", [101, 102, 104, 105]), 1);
+        assert_eq!(see(&mut serials, "other", [7, 8, 9, 12, 13]), 2);
+        assert_eq!(see(&mut serials, "", [10]), 0);
+        assert_eq!(serials.see(b"one", None), 1);
+        assert_eq!(see(&mut serials, "one", [103]), 0, "it was only late");
+        assert_eq!(serials.missing(), 0, "they may still arrive");
+        serials.finish();
+        assert_eq!(serials.missing(), 2);
+    }
+
+    #[test]
+    fn a_node_whose_numbering_restarts_at_a_boot_has_lost_nothing() {
+        let mut serials = NodeSerials::new(64);
+        let boots = || (1000..1100).chain(1..50);
+        let interleaved = boots().flat_map(|serial| [("one", serial), ("other", serial + 500)]);
+        for (node, serial) in interleaved {
+            assert_eq!(see(&mut serials, node, [serial]), 0);
+        }
+        serials.finish();
+        assert_eq!(serials.missing(), 0);
+    }
+
+    #[test]
+    fn what_a_forgotten_node_missed_is_unknown() {
+        let mut serials = NodeSerials::new(1 << 20);
+        assert_eq!(see(&mut serials, "one", [1, 2, 3, 4, 7]), 2);
+        let most = MAX_BYTES / serials.unnamed.size();
+        for node in 0..most {
+            see(&mut serials, &node.to_string(), [1, 2]);
+        }
+        assert!(serials.named.len() <= most);
+        let gaps = see(&mut serials, "one", [8]);
+        assert!(gaps > 2, "{gaps}");
+        assert_eq!(see(&mut serials, "one", [9, 10]), gaps);
+        assert_eq!(serials.missing(), 2);
+    }
+}
