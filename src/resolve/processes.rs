@@ -24,14 +24,17 @@ pub(crate) type Tick = u64;
 /// One life of a pid.
 #[derive(Clone, Copy, Debug)]
 struct Life {
+    /// The parent that its last record shows: another one if the first has ended.
     ppid: u32,
+    /// The parent that its first record shows, which may have forked it.
+    parent: u32,
     program: u64,
     /// The stamp of its first record, in milliseconds.
     time: u64,
     /// Descriptors that were learned before this moment are of another life.
     born: Tick,
-    /// The descriptors that its parent had at this moment are its own too. 0 if no record of the
-    /// fork came.
+    /// The descriptors that `parent` had at this moment are its own too. 0 if no record of the fork
+    /// came.
     inherits: Tick,
     /// When it last started a program; 0 if it has not.
     executed: Tick,
@@ -39,6 +42,8 @@ struct Life {
     swept: (u32, u32, Tick),
     /// It shares its descriptors with a process that no record tells.
     is_shared: bool,
+    /// It ended. Those that it forked still have what they inherited.
+    has_ended: bool,
 }
 
 /// A fork whose child has not been seen yet.
@@ -98,6 +103,7 @@ impl Processes {
         let mut known = self.lives.get_mut(caller.pid, drop);
         if let Some(life) = &mut known
             && fork.is_none()
+            && !life.has_ended
             && goes_on(life, caller, is_exec)
         {
             life.ppid = caller.ppid;
@@ -106,6 +112,7 @@ impl Processes {
         }
         let begun = Life {
             ppid: caller.ppid,
+            parent: caller.ppid,
             program: caller.program,
             time: caller.time,
             born: now,
@@ -113,6 +120,7 @@ impl Processes {
             executed: 0,
             swept: (0, 0, 0),
             is_shared: fork.is_some_and(|fork| fork.is_shared),
+            has_ended: false,
         };
         match known {
             Some(life) => *life = begun,
@@ -124,8 +132,9 @@ impl Processes {
     /// another process out here, so it counts only for a process that has this parent.
     pub(crate) fn forked(&mut self, parent: Caller, child: u32, is_shared: bool, now: Tick) {
         if let Some(life) = self.lives.get_mut(child, drop)
-            && life.ppid == parent.pid
+            && life.parent == parent.pid
             && life.inherits == 0
+            && !life.has_ended
         {
             // The stamp of a call is that of its entry, so a child that was seen before is an
             // earlier one with its number; or the stamps are not the kernel's. It inherits nothing.
@@ -149,10 +158,12 @@ impl Processes {
         self.change(pid, |life| life.executed = now);
     }
 
-    /// Notes that a process has ended, or that nothing is known of its descriptors any more.
+    /// Notes that a process has ended.
     pub(crate) fn ended(&mut self, pid: u32) {
-        self.lives.remove(pid);
-        self.forks.remove(pid);
+        self.change(pid, |life| life.has_ended = true);
+        if !self.forks.is_empty() {
+            self.forks.remove(pid);
+        }
     }
 
     /// Notes that descriptors from `first` to `last` were closed. Of two ranges that do not touch,
@@ -185,6 +196,10 @@ impl Processes {
         std::iter::from_fn(move || {
             let pid = next.take()?;
             let life = self.lives.get(pid, drop).filter(|life| !life.is_shared)?;
+            if life.born >= until {
+                // A later process with the pid of the parent.
+                return None;
+            }
             let (first, last, swept) = life.swept;
             let is_swept = swept > 0 && (first..=last).contains(&fd);
             let own_exec = if life.executed < until {
@@ -200,7 +215,7 @@ impl Processes {
                 executed: if executed > 0 { Tick::MAX } else { own_exec },
             };
             if life.inherits > 0 && !is_swept {
-                (next, until) = (Some(life.ppid), life.inherits);
+                (next, until) = (Some(life.parent), until.min(life.inherits));
             }
             executed = executed.max(life.executed);
             Some(ancestor)

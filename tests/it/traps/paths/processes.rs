@@ -206,3 +206,52 @@ fn the_end_of_a_process_is_read_where_it_says_nothing_of_success() {
     let events = crate::common::replay(log, &["-q"]);
     nothing(events.last().expect("the write"));
 }
+
+/// Init has a descriptor 3 too.
+fn init() -> Step {
+    opened("/run/private.db", 40, 3).by(1, 0)
+}
+
+#[test]
+fn an_orphan_keeps_what_its_parent_had_and_gets_nothing_of_inits() {
+    for fork in forks() {
+        let write = |ppid| step("write", "a0=3").by(CHILD, ppid).returns(3);
+        let steps = [
+            init(),
+            opened("/w/log", 11, 3),
+            fork,
+            write(PARENT),
+            step("exit_group", "a0=0"),
+            write(1),
+            // The pid of the parent is given out again.
+            opened("/w/other", 12, 3).by(PARENT, 50),
+            write(1),
+        ];
+        let events = tell(&steps);
+        right(&events[3], "/w/log");
+        right(&events[5], "/w/log");
+        honest(&events[7], &["/w/log"]);
+    }
+}
+
+#[test]
+fn a_grandchild_of_an_orphan_gets_nothing_of_inits() {
+    let daemon = CHILD + 1;
+    let steps = [
+        init(),
+        opened("/w/log", 11, 3),
+        step("fork", "").returns(i64::from(CHILD)),
+        child("fork", "").returns(i64::from(daemon)),
+        step("exit_group", "a0=0"),
+        step("write", "a0=3").by(daemon, CHILD).returns(3),
+        child("exit_group", "a0=0"),
+        step("write", "a0=3").by(daemon, 1).returns(3),
+        // The pid of the first is that of another process, which had no part in this.
+        opened("/w/other", 12, 3).by(CHILD, 50),
+        step("write", "a0=3").by(daemon, 1).returns(3),
+    ];
+    let events = tell(&steps);
+    right(&events[5], "/w/log");
+    right(&events[7], "/w/log");
+    honest(&events[9], &["/w/log"]);
+}
