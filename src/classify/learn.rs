@@ -108,8 +108,8 @@ fn fcntl(namer: &mut Namer) {
             let is_set = namer
                 .call
                 .arg(2)
-                .is_some_and(|flags| flags & FD_CLOEXEC != 0);
-            namer.memory.set_close_on_exec(namer.caller.pid, fd, is_set);
+                .is_none_or(|flags| flags & FD_CLOEXEC != 0);
+            namer.memory.set_close_on_exec(namer.caller, fd, is_set);
         }
         _ => {}
     }
@@ -164,11 +164,7 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
     if is_rename {
         moved_below(namer, was_entry);
     }
-    match names {
-        Names::Open(_, flags) => opened(namer, named, flags),
-        Names::OpenTree(_) => opened(namer, named, Flags::Fixed(0)),
-        _ => {}
-    }
+    opened(namer, named, names);
 }
 
 /// A file was touched whose names are all proved.
@@ -390,8 +386,23 @@ fn parent(namer: &mut Namer, named: &Named, path: &[u8]) {
     namer.memory.seen(directory, seen, namer.host);
 }
 
-/// A descriptor was returned for a path.
-fn opened(namer: &mut Namer, named: &Named, flags: Flags) {
+/// The flags of an open, as far as records tell; `None` for another call.
+fn open_flags(namer: &Namer, names: Names) -> Option<Option<u64>> {
+    Some(match names {
+        Names::Open(_, Flags::Arg(arg)) => namer.call.arg(arg),
+        Names::Open(_, Flags::Record | Flags::Untold) => namer.facts.open_flags,
+        Names::Open(_, Flags::Fixed(flags)) => Some(flags),
+        // Its other flags are no open's: nothing can be written through the descriptor.
+        Names::OpenTree(_) => namer.call.arg(2).map(|flags| flags & O_CLOEXEC),
+        _ => return None,
+    })
+}
+
+/// A descriptor was returned for a path, if the call returns one.
+fn opened(namer: &mut Namer, named: &Named, names: Names) {
+    let Some(flags) = open_flags(namer, names) else {
+        return;
+    };
     let Some(fd) = namer.returned_fd() else {
         return;
     };
@@ -404,13 +415,9 @@ fn opened(namer: &mut Namer, named: &Named, flags: Flags) {
         // The descriptor is of another file now.
         return namer.memory.forget_descriptor(pid, fd);
     };
-    let flags = match flags {
-        Flags::Arg(arg) => namer.call.arg(arg),
-        Flags::Record | Flags::Untold => namer.facts.open_flags,
-        Flags::Fixed(flags) => Some(flags),
-    };
     let mode = Mode {
-        close_on_exec: flags.is_some_and(|flags| flags & O_CLOEXEC != 0),
+        // Where no record has the flags, as before Linux 5.16 for openat2, it may be.
+        close_on_exec: flags.is_none_or(|flags| flags & O_CLOEXEC != 0),
         read_only: flags.is_some_and(|flags| flags & O_ACCMODE == 0),
     };
     let file = named.subject.and_then(file_of);

@@ -108,6 +108,20 @@ impl Resolver {
         if from == to {
             return;
         }
+        self.copy(caller, (from, to), close_on_exec);
+    }
+
+    /// A descriptor is to be closed on exec, or is not. It is the caller's own from now on: what
+    /// others inherited from it, or it from them, is not marked so.
+    pub(crate) fn set_close_on_exec(&mut self, caller: Caller, fd: u32, value: bool) {
+        // What may still turn out to be known is gone at an exec if it is marked now.
+        if value || self.descriptor_of(caller, fd).is_some() {
+            self.copy(caller, (fd, fd), value);
+        }
+    }
+
+    /// Notes that `to` is the file that `from` is.
+    fn copy(&mut self, caller: Caller, (from, to): (u32, u32), close_on_exec: bool) {
         let now = self.tick();
         let Resolver {
             tree,
@@ -126,14 +140,6 @@ impl Resolver {
             ..known
         });
         descriptors.set((caller.pid, to), open, (now, *losses), tree);
-    }
-
-    /// A descriptor is to be closed on exec, or is not.
-    pub(crate) fn set_close_on_exec(&mut self, pid: u32, fd: u32, value: bool) {
-        let Resolver {
-            tree, descriptors, ..
-        } = self;
-        descriptors.set_close_on_exec((pid, fd), value, tree);
     }
 
     /// A process made another one, which has the same descriptors from then on.

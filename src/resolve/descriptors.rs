@@ -72,18 +72,6 @@ impl Descriptors {
         self.0.put((pid, fd), entry, |gone| release(gone, tree));
     }
 
-    /// Changes whether a descriptor is closed on exec.
-    pub(crate) fn set_close_on_exec(&mut self, key: (u32, u32), value: bool, tree: &mut Tree) {
-        let Some(mut entry) = self.0.get(key, |gone| release(gone, tree)) else {
-            return;
-        };
-        if let Some(open) = &mut entry.open {
-            open.mode.close_on_exec = value;
-            // The entry that this replaces holds the same name.
-            self.0.put(key, entry, |_| ());
-        }
-    }
-
     /// Forgets all descriptors.
     pub(crate) fn clear(&mut self, tree: &mut Tree) {
         self.0.clear(|gone| release(gone, tree));

@@ -445,7 +445,7 @@ impl Resolver {
         self.file_at(path, ask) == Some(parent)
     }
 
-    fn descriptor_of(&mut self, caller: Caller, fd: u32) -> Option<Descriptor> {
+    pub(super) fn descriptor_of(&mut self, caller: Caller, fd: u32) -> Option<Descriptor> {
         let Resolver {
             descriptors,
             processes,

@@ -36,8 +36,8 @@ struct Life {
     /// The descriptors that `parent` had at this moment are its own too. 0 if no record of the fork
     /// came.
     inherits: Tick,
-    /// When it last started a program; 0 if it has not.
-    executed: Tick,
+    /// When it first and last started a program; 0 if it has not.
+    executed: (Tick, Tick),
     /// Descriptors that were closed in a range, and when: first, last, moment.
     swept: (u32, u32, Tick),
     /// It shares its descriptors with a process that no record tells.
@@ -117,7 +117,7 @@ impl Processes {
             time: caller.time,
             born: now,
             inherits: fork.map_or(0, |fork| fork.at),
-            executed: 0,
+            executed: (0, 0),
             swept: (0, 0, 0),
             is_shared: fork.is_some_and(|fork| fork.is_shared),
             has_ended: false,
@@ -155,7 +155,10 @@ impl Processes {
 
     /// Notes that a process started a program.
     pub(crate) fn executed(&mut self, pid: u32, now: Tick) {
-        self.change(pid, |life| life.executed = now);
+        self.change(pid, |life| {
+            let (first, _) = life.executed;
+            life.executed = (if first == 0 { now } else { first }, now);
+        });
     }
 
     /// Notes that a process has ended.
@@ -202,10 +205,11 @@ impl Processes {
             }
             let (first, last, swept) = life.swept;
             let is_swept = swept > 0 && (first..=last).contains(&fd);
-            let own_exec = if life.executed < until {
-                life.executed
-            } else {
-                0
+            // Of the programs that it started before the fork, the last one closed most.
+            let own_exec = match life.executed {
+                (_, last) if last < until => last,
+                (first, _) if first < until => until,
+                _ => 0,
             };
             let ancestor = Ancestor {
                 pid,
@@ -217,7 +221,7 @@ impl Processes {
             if life.inherits > 0 && !is_swept {
                 (next, until) = (Some(life.parent), until.min(life.inherits));
             }
-            executed = executed.max(life.executed);
+            executed = executed.max(own_exec);
             Some(ancestor)
         })
         .take(MAX_GENERATIONS)

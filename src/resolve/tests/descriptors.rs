@@ -94,8 +94,9 @@ fn exec_closes_what_was_opened_so() {
     world.open((PID, 4), "/closed", 2, CLOSED_ON_EXEC);
     world.open((PID, 5), "/flagged", 3, OPEN);
     world.open((PID, 6), "/unflagged", 4, CLOSED_ON_EXEC);
-    world.memory.set_close_on_exec(PID, 5, true);
-    world.memory.set_close_on_exec(PID, 6, false);
+    let caller = world.caller(PID);
+    world.memory.set_close_on_exec(caller, 5, true);
+    world.memory.set_close_on_exec(caller, 6, false);
     world.memory.executed(PID);
     assert_is(&mut world, (PID, 3), Some("/kept"));
     assert_is(&mut world, (PID, 4), None);

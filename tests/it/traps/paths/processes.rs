@@ -17,12 +17,8 @@ fn program() -> Step {
 
 /// The secret is descriptor 1 of the parent, and the output 5, which is closed at an exec.
 fn two_files() -> [Step; 2] {
-    let cloexec = opened("/tmp/out", 21, 5);
-    let cloexec = Step {
-        args: cloexec.args.replace("a2=c1", "a2=800c1"),
-        ..cloexec
-    };
-    [opened("/var/secret", 11, 1), cloexec]
+    let out = closed_on_exec(opened("/tmp/out", 21, 5));
+    [opened("/var/secret", 11, 1), out]
 }
 
 /// How the parent is told of its child, when that runs another program already.
@@ -180,6 +176,85 @@ fn a_descriptor_that_is_marked_or_unmarked_later_is_closed_by_an_exec_or_not() {
     let unmark = step("fcntl", "a0=7 a1=2 a2=0");
     let events = [cloexec, unmark, exec, write];
     honest(&last(&events), &["/etc/c"]);
+}
+
+/// The same open, closed on exec.
+fn closed_on_exec(open: Step) -> Step {
+    let args = open.args.replace("a2=c1", "a2=800c1");
+    Step { args, ..open }
+}
+
+#[test]
+fn a_mark_on_an_inherited_descriptor_is_the_childs_own() {
+    for fork in forks() {
+        let write = child("write", "a0=3").returns(3);
+        let mark = child("fcntl", "a0=3 a1=2 a2=1");
+        let steps = [
+            opened("/w/y", 11, 3),
+            fork,
+            mark,
+            write.clone(),
+            program(),
+            write,
+            step("write", "a0=3").returns(3),
+        ];
+        let events = tell(&steps);
+        right(&events[3], "/w/y");
+        nothing(&events[5]);
+        right(&events[6], "/w/y");
+        // Nor does a fork that is told of later take it back.
+        let [open, fork, mark, _, program, write, _] = steps;
+        nothing(&last(&[open, mark, fork, program, write]));
+    }
+}
+
+#[test]
+fn a_mark_that_the_parent_takes_off_after_a_fork_stays_on_in_the_child() {
+    for fork in forks() {
+        let open = closed_on_exec(opened("/w/y", 11, 3));
+        let unmark = step("fcntl", "a0=3 a1=2 a2=0");
+        let write = child("write", "a0=3").returns(3);
+        let steps = [open.clone(), fork.clone(), unmark.clone(), program(), write];
+        nothing(&last(&steps));
+        let [_, _, _, program, write] = steps;
+        right(&last(&[open, unmark, fork, program, write]), "/w/y");
+    }
+}
+
+#[test]
+fn a_descriptor_of_unknown_flags_is_not_believed_after_an_exec() {
+    let exec = step("execve", "")
+        .record("EXECVE argc=1 a0=\"echo\"")
+        .file("/bin/echo", 30);
+    let close = step("close", "a0=5");
+    let openat2 = step("openat2", "a0=CWD").returns(5).file("/w/y", 11);
+    let tree = |flags| step("open_tree", flags).returns(5).file("/w/y", 11);
+    // OPEN_TREE_CLOEXEC
+    for open in [openat2.clone(), tree("a0=CWD a2=80000")] {
+        right(&last(&[open.clone(), close.clone()]), "/w/y");
+        nothing(&last(&[open, exec.clone(), close.clone()]));
+    }
+    let flags = openat2.record("OPENAT2 oflag=02 mode=00 resolve=0x0");
+    for open in [flags, tree("a0=CWD a2=0")] {
+        right(&last(&[open, exec.clone(), close.clone()]), "/w/y");
+    }
+}
+
+#[test]
+fn a_descriptor_that_an_exec_closed_before_a_fork_is_not_inherited() {
+    for fork in forks() {
+        let exec = step("execve", "")
+            .record("EXECVE argc=1 a0=\"echo\"")
+            .file("/bin/echo", 30);
+        let steps = [
+            closed_on_exec(opened("/w/y", 11, 3)),
+            exec.clone(),
+            fork,
+            exec,
+            child("write", "a0=3").returns(3),
+        ];
+        nothing(&last(&steps));
+    }
 }
 
 #[test]
