@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_forgotten_node_missed_is_unknown() {
+    fn a_forgotten_node_has_lost_more_than_any_before() {
         let mut serials = NodeSerials::new(1 << 20);
         assert_eq!(see(&mut serials, "one", [1, 2, 3, 4, 7]), 2);
         let most = MAX_BYTES / serials.unnamed.size();

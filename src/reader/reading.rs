@@ -2,7 +2,6 @@
 
 use std::{
     mem,
-    ops::Range,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -117,14 +116,15 @@ impl Reading {
         } else if self.batch.is_empty() {
             self.reassembler.idle(self.now, passed);
         }
-        let mut last: Option<&Stamp> = None;
+        let (mut before, mut last): (_, Option<&Stamp>) = (self.last, None);
         for run in self.batch.runs() {
             let EventId { time, serial } = run.stamp.id;
             let node = &run.stamp.node;
-            let goes_on = match last {
-                // The first run may go on with the last event of the batch before.
-                None => self.last == Some(run.stamp.id) && node.is_empty(),
-                Some(last) => last.id == run.stamp.id && self.is_same(&last.node, node),
+            // The first run may go on with the last event of the batch before. Records with the
+            // name of a node are runs by themselves.
+            let goes_on = match node.is_empty() {
+                true => before.take() == Some(run.stamp.id),
+                false => last.is_some_and(|last| self.is_same(last, run.stamp)),
             };
             if !goes_on {
                 if let Some(clock) = &mut self.clock
@@ -148,9 +148,10 @@ impl Reading {
         }
     }
 
-    /// Whether two ranges of the reassembler's buffer have the name of the same node.
-    fn is_same(&self, one: &Range<u32>, other: &Range<u32>) -> bool {
-        self.reassembler.text(one) == self.reassembler.text(other)
+    /// Whether two stamps are those of one event, by the names in the reassembler's buffer.
+    fn is_same(&self, one: &Stamp, other: &Stamp) -> bool {
+        let node = |stamp: &Stamp| self.reassembler.text(&stamp.node);
+        one.id == other.id && node(one) == node(other)
     }
 
     /// Collects the whole events and publishes the counters. Returns whether there are any.

@@ -90,6 +90,7 @@ impl SerialTracker {
         self.missing
     }
 
+    #[inline(always)]
     fn step(&mut self, newest: u32, serial: u32) {
         let ahead = serial.wrapping_sub(newest);
         let behind = newest.wrapping_sub(serial);
