@@ -29,7 +29,7 @@ use crate::{
         uring_op_name,
     },
     parse::{CallRecord, Facts, NameType, Parser},
-    resolve::{Absent, Caller, Host, Memories, Resolver},
+    resolve::{Absent, Caller, Host, Losses, Memories, Resolver},
 };
 use calls::{Call, Dir, Names, Silent, known, socketcall, uring_call};
 pub use calls::{is_exec_syscall, is_fim_syscall};
@@ -211,7 +211,11 @@ impl Classifier {
         let caller = caller(call, group);
         let is_exec = matches!(meaning, Call::Exec(_)) && call.success == Some(b"yes");
         let memory = self.memories.of(group.node);
-        memory.begin(caller, is_exec, self.losses.saturating_add(group.gaps));
+        let losses = Losses {
+            certain: self.losses,
+            gaps: group.gaps,
+        };
+        memory.begin(caller, is_exec, losses);
         if let Some(cwd) = facts.cwd.filter(|cwd| !cwd.ends_with(b" (deleted)")) {
             memory.confirm_cwd(cwd);
         }

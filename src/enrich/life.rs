@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::{
     enrich::{
         cycle::Sighting,
-        doubt::Tick,
         places::Standing,
         processes::User,
         table::{NO_SLOT, Slot},
     },
     model::{Identity, Origin},
+    resolve::Tick,
 };
 
 /// The facts about one process. Times are in milliseconds since 1970-01-01.

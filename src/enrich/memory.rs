@@ -17,7 +17,7 @@ use crate::{
         record_type::{AUDIT_CONFIG_CHANGE, AUDIT_USER_START},
     },
     parse::{CallRecord, Facts},
-    resolve,
+    resolve::{self, Losses},
 };
 
 /// Flags of clone(2) (linux/sched.h).
@@ -65,14 +65,13 @@ impl Memory {
         }
     }
 
-    /// Learns from an event. `losses` counts how often something was lost until then. `cgroups` is
-    /// the live system, at a time in milliseconds since 1970-01-01.
+    /// Learns from an event. `losses` is what was lost until then. `cgroups` is the live system, at a time in milliseconds since 1970-01-01.
     pub(super) fn observe(
         &mut self,
         group: &AuditMessageGroup<'_>,
         facts: &Facts<'_>,
         event: Option<&AuditEvent<'_>>,
-        losses: u32,
+        losses: Losses,
         live: Option<Live>,
         cgroups: Option<(&dyn Cgroups, u64)>,
     ) -> Subject {
@@ -81,7 +80,10 @@ impl Memory {
             return Subject::default();
         };
         let sight = sight(group, facts, event, ids);
-        let losses = losses.saturating_add(self.changes);
+        let losses = Losses {
+            certain: losses.certain.wrapping_add(self.changes),
+            ..losses
+        };
         let subject = self.processes.see(&sight, losses, live);
         let Some((life, _)) = self.processes.life(subject) else {
             return subject;

@@ -9,7 +9,6 @@
 mod census;
 pub mod cgroup;
 mod cycle;
-mod doubt;
 mod keys;
 mod life;
 mod login;
@@ -35,7 +34,7 @@ use crate::{
         Arena, AuditEvent, AuditMessageGroup, Detail, Edition, Identity, Parent, Timestamp, Who,
     },
     parse::Facts,
-    resolve::Memories,
+    resolve::{Losses, Memories},
 };
 pub use census::Census;
 pub use keys::{Key, Keys};
@@ -252,7 +251,10 @@ impl Enricher {
             kernel: &*system.kernel,
             now: now.as_millis(),
         });
-        let losses = self.losses.saturating_add(group.gaps);
+        let losses = Losses {
+            certain: self.losses,
+            gaps: group.gaps,
+        };
         let memory = self.memories.of(group.node);
         memory.note_boot(group);
         if self.keys.has(Key::Login) {

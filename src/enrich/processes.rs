@@ -15,12 +15,12 @@ use std::sync::Arc;
 use crate::{
     enrich::{
         cycle::{Cycle, Sighting},
-        doubt::{Doubt, Tick},
         life::{Birth, Life, Program},
         places::Standing,
         table::{NO_SLOT, Slot, Table, Texts},
     },
     model::{Identity, Origin},
+    resolve::{Doubt, Losses, Tick},
 };
 
 pub(super) use sight::{Act, Live, Sight, User, is_near};
@@ -155,8 +155,8 @@ impl Processes {
         self.lives.put(process.pid, life, within_bounds(texts));
     }
 
-    /// Notes a process that a record is of. `losses` counts how often something was lost until then.
-    pub(super) fn see(&mut self, sight: &Sight, losses: u32, live: Option<Live>) -> Subject {
+    /// Notes a process that a record is of. `losses` is what was lost until then.
+    pub(super) fn see(&mut self, sight: &Sight, losses: Losses, live: Option<Live>) -> Subject {
         self.tick += 1;
         if self.doubt.note(losses, self.tick) {
             self.cycle.lost();

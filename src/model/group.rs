@@ -32,8 +32,9 @@ pub struct AuditMessageGroup<'a> {
     pub for_context: bool,
     /// Secrets were taken out of the records.
     pub redacted: bool,
-    /// The number of serials that had not arrived when the event was whole, although later ones
-    /// had: where it grows, an event between this one and the one before may be lost.
+    /// The number of the last gap in the serials that was still open when the event was whole, of
+    /// all gaps so far, or 0. Where it grows, an event between this one and the one before may be
+    /// lost; it falls when the serials of that gap arrive after all.
     pub gaps: u32,
     bytes: &'a [u8],
     spans: &'a [Span],
@@ -100,7 +101,7 @@ pub(crate) struct GroupInfo {
     pub(crate) relayed: bool,
     pub(crate) for_context: bool,
     pub(crate) redacted: bool,
-    /// Serials that had not arrived when the event was whole, although later ones had.
+    /// The last gap in the serials that was still open when the event was whole.
     pub(crate) gaps: u32,
 }
 

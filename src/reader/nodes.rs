@@ -17,10 +17,10 @@ pub(super) struct NodeSerials {
     named: Vec<SerialTracker>,
     /// The missing serials of those nodes, and of the forgotten ones.
     missing: u64,
-    /// The largest number of gaps that a node with a name ever had.
+    /// The highest number of a gap of a node with a name.
     most: u32,
-    /// The gaps that such a node has from the start: more than any had before nodes were forgotten,
-    /// because what was missing meanwhile is unknown.
+    /// Added to the numbers of such gaps, so that those of a node that was forgotten do not recur:
+    /// its losses meanwhile are unknown.
     unknown: u32,
 }
 
@@ -37,8 +37,8 @@ impl NodeSerials {
         }
     }
 
-    /// Notes a record of a node. Its serial is `None` if the kernel did not give it. Returns how
-    /// many serials of the node have not arrived although later ones have.
+    /// Notes a record of a node. Its serial is `None` if the kernel did not give it. Returns the
+    /// node's last gap that is still open ([`SerialTracker::last_gap`]).
     #[inline]
     pub(super) fn see(&mut self, node: &[u8], serial: Option<u32>) -> u32 {
         if !node.is_empty() {
@@ -47,7 +47,7 @@ impl NodeSerials {
         if let Some(serial) = serial {
             self.unnamed.see(serial);
         }
-        self.unnamed.gaps()
+        self.unnamed.last_gap()
     }
 
     #[inline(never)]
@@ -65,9 +65,9 @@ impl NodeSerials {
             tracker.see(serial);
             self.missing += tracker.missing() - before;
         }
-        let gaps = self.unknown.saturating_add(tracker.gaps());
-        self.most = self.most.max(gaps);
-        gaps
+        let gap = self.unknown.saturating_add(tracker.last_gap());
+        self.most = self.most.max(gap);
+        gap
     }
 
     fn forget(&mut self) {
@@ -111,7 +111,7 @@ mod tests {
         let mut serials = NodeSerials::new(64);
         assert_eq!(see(&mut serials, "", 1..10), 0);
         assert_eq!(see(&mut serials, "one", [101, 102, 104, 105]), 1);
-        assert_eq!(see(&mut serials, "other", [7, 8, 9, 12, 13]), 2);
+        assert_eq!(see(&mut serials, "other", [7, 8, 9, 12, 13]), 1);
         assert_eq!(see(&mut serials, "", [10]), 0);
         assert_eq!(serials.see(b"one", None), 1);
         assert_eq!(see(&mut serials, "one", [103]), 0, "it was only late");
@@ -135,15 +135,15 @@ mod tests {
     #[test]
     fn a_forgotten_node_has_lost_more_than_any_before() {
         let mut serials = NodeSerials::new(1 << 20);
-        assert_eq!(see(&mut serials, "one", [1, 2, 3, 4, 7]), 2);
+        assert_eq!(see(&mut serials, "one", [1, 2, 3, 4, 7]), 1);
         let most = MAX_BYTES / serials.unnamed.size();
         for node in 0..most {
             see(&mut serials, &node.to_string(), [1, 2]);
         }
         assert!(serials.named.len() <= most);
-        let gaps = see(&mut serials, "one", [8]);
-        assert!(gaps > 2, "{gaps}");
-        assert_eq!(see(&mut serials, "one", [9, 10]), gaps);
+        let gap = see(&mut serials, "one", [8]);
+        assert!(gap > 1, "{gap}");
+        assert_eq!(see(&mut serials, "one", [9, 10]), gap);
         assert_eq!(serials.missing(), 2);
     }
 }

@@ -134,8 +134,8 @@ impl Reading {
                     self.reassembler.advance(node, times.node, times.latest);
                 }
                 let serial = (!run.is_of_daemon()).then_some(serial);
-                let gaps = self.serials.see(self.reassembler.text(node), serial);
-                self.reassembler.note_gaps(node, gaps);
+                let gap = self.serials.see(self.reassembler.text(node), serial);
+                self.reassembler.note_gap(node, gap);
             }
             self.reassembler.take(self.node_time, run);
             last = Some(run.stamp);

@@ -3,6 +3,8 @@
 //! The kernel numbers its events, so a gap is an event that was lost, or one that the kernel
 //! numbered and then filtered out. Gaps are only a hint, and are counted apart from known losses.
 
+use std::collections::VecDeque;
+
 /// Tracks the serials of one stream in constant memory.
 ///
 /// Serials arrive nearly in order. A bitmap holds the last `window` of them; a serial that has not
@@ -30,6 +32,23 @@ pub struct SerialTracker {
     arrived: u64,
     /// A serial from far behind the window, perhaps the first after a restart.
     stray: Option<u32>,
+    /// The gaps in the window that are still open, from the last serials on.
+    gaps: VecDeque<Gap>,
+    /// The number of the last gap that was opened, and of the last one that is open for good.
+    opened: u32,
+    settled: u32,
+}
+
+/// How many gaps are told apart. Earlier ones stay open, also if their serials arrive.
+const MAX_GAPS: usize = 64;
+
+/// Serials in a row that had not arrived when later ones did.
+#[derive(Clone, Copy, Debug)]
+struct Gap {
+    number: u32,
+    first: u32,
+    /// The last one that still has not arrived.
+    last: u32,
 }
 
 impl SerialTracker {
@@ -49,6 +68,9 @@ impl SerialTracker {
             holes: 0,
             arrived: 0,
             stray: None,
+            gaps: VecDeque::new(),
+            opened: 0,
+            settled: 0,
         }
     }
 
@@ -62,9 +84,10 @@ impl SerialTracker {
         }
     }
 
-    /// The memory that it takes, in bytes.
+    /// The most memory that it takes, in bytes.
     pub(super) fn size(&self) -> usize {
-        size_of::<SerialTracker>() + size_of_val(self.seen.as_slice())
+        let gaps = MAX_GAPS * size_of::<Gap>();
+        size_of::<SerialTracker>() + size_of_val(self.seen.as_slice()) + gaps
     }
 
     /// The number of missing serials, without those that may still arrive.
@@ -72,21 +95,59 @@ impl SerialTracker {
         self.missing
     }
 
-    /// The number of serials that have not arrived although later ones have; 0 where most have not,
-    /// as in an extract of a log, whose gaps say nothing.
+    /// The number of the last gap that is still open, of all gaps so far; 0 if there is none, or if
+    /// most serials have not arrived, as in an extract of a log, whose gaps say nothing.
     #[inline]
-    pub(super) fn gaps(&self) -> u32 {
-        let gaps = self.missing + self.holes;
-        if gaps > self.arrived {
+    pub(super) fn last_gap(&self) -> u32 {
+        if self.missing + self.holes > self.arrived {
             return 0;
         }
-        u32::try_from(gaps).unwrap_or(u32::MAX)
+        self.last_open()
+    }
+
+    /// Notes that the serials between two have not arrived.
+    fn open_gap(&mut self, before: u32, after: u32) {
+        self.opened = self.opened.saturating_add(1);
+        // Those that have left the window cannot be filled.
+        while let Some(oldest) = self.gaps.front()
+            && (after.wrapping_sub(oldest.last) >= self.window || self.gaps.len() == MAX_GAPS)
+        {
+            self.settled = oldest.number;
+            self.gaps.pop_front();
+        }
+        self.gaps.push_back(Gap {
+            number: self.opened,
+            first: before.wrapping_add(1),
+            last: after.wrapping_sub(1),
+        });
+    }
+
+    /// Closes the last gaps, as far as their serials have arrived.
+    fn close_gaps(&mut self, newest: u32) {
+        while let Some(mut gap) = self.gaps.pop_back() {
+            let is_near = |serial| newest.wrapping_sub(serial) < self.filled;
+            while is_near(gap.last) && self.is_seen(gap.last) {
+                if gap.last == gap.first {
+                    break;
+                }
+                gap.last = gap.last.wrapping_sub(1);
+            }
+            if !is_near(gap.last) || !self.is_seen(gap.last) {
+                return self.gaps.push_back(gap);
+            }
+        }
+    }
+
+    fn last_open(&self) -> u32 {
+        self.gaps.back().map_or(self.settled, |gap| gap.number)
     }
 
     /// Counts the gaps in the window too, because no more serials will arrive. Returns the total.
     pub fn finish(&mut self) -> u64 {
         self.missing += std::mem::take(&mut self.holes);
         (self.newest, self.filled) = (None, 0);
+        self.settled = self.last_open();
+        self.gaps.clear();
         self.missing
     }
 
@@ -108,13 +169,18 @@ impl SerialTracker {
                 }
                 self.mark(next, next == serial);
             }
-            self.holes += u64::from(ahead - 1);
+            if ahead > 1 {
+                self.holes += u64::from(ahead - 1);
+                self.open_gap(newest, serial);
+            }
             self.arrived += 1;
             self.newest = Some(serial);
         } else if ahead < 1 << 31 {
             // Starts a new window; all serials between it and the old one are missing.
             self.finish();
             self.missing += u64::from(ahead - self.window);
+            self.opened = self.opened.saturating_add(1);
+            self.settled = self.opened;
             self.seen.fill(0);
             self.restart(serial);
             self.filled = self.window;
@@ -124,6 +190,9 @@ impl SerialTracker {
             self.holes -= u64::from(is_late);
             self.arrived += u64::from(is_late);
             self.mark(serial, true);
+            if is_late {
+                self.close_gaps(newest);
+            }
         } else if behind >= self.window {
             self.look_back(serial);
         }
@@ -224,6 +293,61 @@ mod tests {
     fn a_delayed_record_does_not_restart_the_count() {
         check(64, (0..100_000).chain([40_000]).chain(100_000..100_100), 0);
         check(64, (0..1000).flat_map(|n| [100_000 + n, 7]), 0);
+    }
+
+    #[test]
+    fn the_last_gap_is_the_one_that_is_still_open() {
+        let mut tracker = SerialTracker::new(64);
+        let seen = (1..50).chain([51, 53, 52, 54, 57, 56, 50, 55, 59, 200]);
+        let told = seen.map(|serial| {
+            tracker.see(serial);
+            (serial, tracker.last_gap())
+        });
+        let told: Vec<(u32, u32)> = told.skip(49).collect();
+        let expected = [
+            (51, 1),
+            (53, 2),
+            (52, 1),
+            (54, 1),
+            (57, 3),
+            // The second half of a gap, one before it, and the rest.
+            (56, 3),
+            (50, 3),
+            (55, 0),
+            (59, 4),
+            // Most have not arrived.
+            (200, 0),
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn of_many_gaps_the_last_ones_can_be_filled() {
+        let mut tracker = SerialTracker::new(4096);
+        (0..1000).for_each(|serial| tracker.see(serial));
+        (1000..1400)
+            .step_by(2)
+            .for_each(|serial| tracker.see(serial));
+        assert_eq!((tracker.last_gap(), tracker.gaps.len()), (199, MAX_GAPS));
+        let odd = (1001..1398).step_by(2);
+        odd.rev().for_each(|serial| tracker.see(serial));
+        assert_eq!(tracker.last_gap(), 199 - MAX_GAPS as u32);
+    }
+
+    #[test]
+    fn a_gap_that_has_left_the_window_stays_open() {
+        let mut tracker = SerialTracker::new(64);
+        (0..200).for_each(|serial| tracker.see(serial));
+        (201..300).for_each(|serial| tracker.see(serial));
+        assert_eq!(tracker.last_gap(), 1);
+        [301, 300]
+            .into_iter()
+            .for_each(|serial| tracker.see(serial));
+        assert_eq!((tracker.last_gap(), tracker.gaps.len()), (1, 0));
+        [400, 5, 6]
+            .into_iter()
+            .for_each(|serial| tracker.see(serial));
+        assert_eq!(tracker.last_gap(), 3, "of another boot");
     }
 
     #[test]

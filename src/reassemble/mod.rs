@@ -50,7 +50,7 @@ use whole::Whole;
 pub struct Reassembler {
     config: ReassemblyConfig,
     kept: Kept,
-    /// The serials of each node, by number, that have not arrived although later ones have.
+    /// The last gap in the serials of each node, by number, that is open.
     gaps: Vec<u32>,
     tally: Tally,
     slots: Vec<Slot>,
@@ -228,8 +228,8 @@ impl Reassembler {
         if record.record_type != AUDIT_EOE && !is_title {
             self.tally.filtered += 1;
             if self.config.context.contains(&record.record_type) {
-                let gaps = self.gaps(key);
-                Whole::single(stamp, record).add_to(&mut self.groups, gaps, true);
+                let gap = self.gap(key);
+                Whole::single(stamp, record).add_to(&mut self.groups, gap, true);
             }
             return;
         }
@@ -427,19 +427,19 @@ impl Reassembler {
         Some(index)
     }
 
-    /// Notes how many serials of a node have not arrived although later ones have.
+    /// Notes the last gap in the serials of a node that is open.
     #[inline]
-    pub(crate) fn note_gaps(&mut self, node: &Range<u32>, gaps: u32) {
+    pub(crate) fn note_gap(&mut self, node: &Range<u32>, gap: u32) {
         let node = self.node(node) as usize;
         if self.gaps.len() <= node {
             self.gaps.resize(node + 1, 0);
         }
-        self.gaps[node] = gaps;
+        self.gaps[node] = gap;
     }
 
-    /// Those of the node of an event.
+    /// That of the node of an event.
     #[inline]
-    fn gaps(&self, key: Key) -> u32 {
+    fn gap(&self, key: Key) -> u32 {
         self.gaps.get(key as u32 as usize).copied().unwrap_or(0)
     }
 
@@ -449,8 +449,8 @@ impl Reassembler {
         self.tally.ends += u64::from(whole.has_end);
         self.tally.truncated += u64::from(whole.truncated);
         self.tally.events += 1;
-        let gaps = self.gaps(key);
-        whole.add_to(&mut self.groups, gaps, false);
+        let gap = self.gap(key);
+        whole.add_to(&mut self.groups, gap, false);
     }
 
     fn timeout(&self) -> Millis {
@@ -495,9 +495,9 @@ impl Reassembler {
                 entry.remove();
             }
         }
-        let gaps = self.gaps(self.slots[index].key);
+        let gap = self.gap(self.slots[index].key);
         let slot = &mut self.slots[index];
-        if let Some(mut buffer) = slot.finish(incomplete, self.kept, gaps, &mut self.groups)
+        if let Some(mut buffer) = slot.finish(incomplete, self.kept, gap, &mut self.groups)
             && buffer.capacity() <= MAX_SPARE_BYTES
             && self.spare.len() < MAX_SPARES
         {

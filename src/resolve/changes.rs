@@ -128,9 +128,10 @@ impl Resolver {
             descriptors,
             processes,
             losses,
+            doubted,
             ..
         } = self;
-        let known = descriptors.get(caller, from, *losses, processes, tree);
+        let known = descriptors.get(caller, from, *doubted, processes, tree);
         let open = known.map(|known| Descriptor {
             name: tree.share(known.name),
             mode: Mode {

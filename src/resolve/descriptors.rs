@@ -3,7 +3,8 @@
 use crate::{
     model::{FileId, FileType},
     resolve::{
-        processes::{Caller, Processes, Tick},
+        doubt::Tick,
+        processes::{Caller, Processes},
         recent::{Key, Recent},
         tree::{Name, Tree},
     },

@@ -142,10 +142,10 @@ impl Resolver {
         let Resolver {
             descriptors,
             tree,
-            losses,
+            doubted,
             ..
         } = self;
-        if let Some(parents) = descriptors.of_parent(caller, fd, *losses, tree)
+        if let Some(parents) = descriptors.of_parent(caller, fd, *doubted, tree)
             && parents.file.is_some()
             && claim.parents.contains(&parents.file)
             && claim.has_one_part()
@@ -450,10 +450,10 @@ impl Resolver {
             descriptors,
             processes,
             tree,
-            losses,
+            doubted,
             ..
         } = self;
-        descriptors.get(caller, fd, *losses, processes, tree)
+        descriptors.get(caller, fd, *doubted, processes, tree)
     }
 
     /// Whether a descriptor is known for one that nothing can be written through.

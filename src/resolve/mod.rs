@@ -14,6 +14,7 @@
 mod changes;
 mod claim;
 mod descriptors;
+mod doubt;
 mod evidence;
 mod host;
 mod memories;
@@ -31,6 +32,7 @@ use bumpalo::Bump;
 pub(crate) use changes::{Seen, Sighting};
 pub(crate) use claim::{Base, Claim, Located};
 pub(crate) use descriptors::Mode;
+pub(crate) use doubt::{Doubt, Losses, Tick};
 pub use host::{Absent, Host, Proc};
 pub(crate) use memories::{Memories, Memory};
 pub(crate) use processes::Caller;
@@ -38,7 +40,7 @@ pub(crate) use recent::Recent;
 
 use crate::model::FileId;
 use descriptors::Descriptors;
-use processes::{Processes, Tick};
+use processes::Processes;
 use tree::{Name, Tree};
 
 /// Entries in each of the tables. At some 150 bytes each with their names, the memory stays around
@@ -72,8 +74,11 @@ pub(crate) struct Resolver {
     processes: Processes,
     /// Counts what was learned, so that it can be told which came first.
     clock: Tick,
-    /// How often something was lost so far. A serial that is only late counts until it arrives.
+    /// How often something seemed to be lost so far, as serials that were only late did too.
     losses: u32,
+    /// What was learned at fewer losses than this is in doubt.
+    doubted: u32,
+    doubt: Doubt,
     /// How often something happened that may have changed where any path leads: a mount, or a
     /// directory that was moved from a place that is not known.
     upheavals: u32,
@@ -97,6 +102,8 @@ impl Resolver {
             processes: Processes::new(MAX_ENTRIES),
             clock: 1,
             losses: 0,
+            doubted: 0,
+            doubt: Doubt::default(),
             upheavals: 0,
             searched: 0,
             primed: 0,
@@ -106,13 +113,14 @@ impl Resolver {
         }
     }
 
-    /// Notes the process that makes a call, and how often something was lost until then.
-    pub(crate) fn begin(&mut self, caller: Caller, is_exec: bool, losses: u32) {
-        let losses = losses.saturating_add(self.upheavals);
-        if losses != self.losses {
-            self.losses = losses;
-            self.tree.lose(losses);
-            self.cwds.iter_mut().for_each(Vec::clear);
+    /// Notes the process that makes a call, and what was lost until then.
+    pub(crate) fn begin(&mut self, caller: Caller, is_exec: bool, losses: Losses) {
+        let losses = Losses {
+            certain: losses.certain.wrapping_add(self.upheavals),
+            ..losses
+        };
+        if losses != self.doubt.told() {
+            self.lose(losses);
         }
         let now = self.tick();
         self.processes.see(caller, is_exec, now);
@@ -132,6 +140,17 @@ impl Resolver {
         let name = self.hold(cwd);
         self.tree.confirm_directories(name);
         self.keep(name);
+    }
+
+    /// Takes in that more was lost, or less than it seemed.
+    fn lose(&mut self, losses: Losses) {
+        let next = self.losses.saturating_add(1);
+        if self.doubt.note(losses, next.into()) {
+            self.losses = next;
+            self.cwds.iter_mut().for_each(Vec::clear);
+        }
+        self.doubted = u32::try_from(self.doubt.since()).unwrap_or(u32::MAX);
+        self.tree.lose(self.losses, self.doubted);
     }
 
     fn tick(&mut self) -> Tick {

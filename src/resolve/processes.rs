@@ -5,7 +5,7 @@
 //! (vfork(2): always). So a life is told from the next one by everything that records say of it:
 //! the parent, the program, the exit, and the stamp of the fork.
 
-use crate::resolve::recent::Recent;
+use crate::resolve::{doubt::Tick, recent::Recent};
 
 /// The process that a call came from, as its record shows it.
 #[derive(Clone, Copy, Debug)]
@@ -17,9 +17,6 @@ pub(crate) struct Caller {
     /// When the call began, in milliseconds since 1970-01-01.
     pub(crate) time: u64,
 }
-
-/// A moment in the order in which events were taken in.
-pub(crate) type Tick = u64;
 
 /// One life of a pid.
 #[derive(Clone, Copy, Debug)]

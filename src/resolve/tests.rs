@@ -47,6 +47,7 @@ impl Host for System<'_> {
 /// A memory with the system that its records come from.
 struct World<'s> {
     memory: Resolver,
+    losses: Losses,
     host: &'s dyn Host,
 }
 
@@ -61,6 +62,7 @@ impl<'s> World<'s> {
     fn with(host: &'s dyn Host) -> World<'s> {
         let mut world = World {
             memory: Resolver::new(),
+            losses: Losses::default(),
             host,
         };
         world.run(PID, PARENT_PID);
@@ -75,16 +77,15 @@ impl<'s> World<'s> {
             program: 1,
             time: self.memory.clock,
         };
-        let losses = self.memory.losses - self.memory.upheavals;
-        self.memory.begin(caller, false, losses);
+        self.memory.begin(caller, false, self.losses);
         caller
     }
 
     /// Something was lost.
     fn lose(&mut self) {
         let caller = self.caller(PID);
-        let losses = self.memory.losses - self.memory.upheavals;
-        self.memory.begin(caller, false, losses + 1);
+        self.losses.certain += 1;
+        self.memory.begin(caller, false, self.losses);
     }
 
     fn caller(&self, pid: u32) -> Caller {

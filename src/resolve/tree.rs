@@ -60,9 +60,10 @@ pub(crate) struct Tree {
     last: [(Vec<u8>, u32); LAST],
     /// The one that is replaced next.
     next_last: usize,
-    /// How often something was lost so far. A name that was confirmed before the last loss may
-    /// have changed since.
+    /// How often something seemed to be lost so far.
     losses: u32,
+    /// A name that was confirmed at fewer losses than this may have changed since.
+    doubted: u32,
 }
 
 #[derive(Debug)]
@@ -153,6 +154,7 @@ impl Tree {
             last: [const { (Vec::new(), ROOT) }; LAST],
             next_last: 0,
             losses: 0,
+            doubted: 0,
         }
     }
 
@@ -336,16 +338,16 @@ impl Tree {
         }
     }
 
-    /// Says that something was lost: what is known from before is no proof any more until it is
-    /// confirmed.
-    pub(crate) fn lose(&mut self, losses: u32) {
-        self.losses = losses;
+    /// Says how often something seemed to be lost so far: what was confirmed at fewer losses than
+    /// `doubted` is no proof until it is confirmed again.
+    pub(crate) fn lose(&mut self, losses: u32, doubted: u32) {
+        (self.losses, self.doubted) = (losses, doubted);
         self.slots[ROOT as usize].losses = losses;
     }
 
     /// Whether nothing was lost since each part of a path was last confirmed.
     pub(crate) fn is_current(&self, name: Name) -> bool {
-        self.is_each(name, |slot| slot.losses >= self.losses)
+        self.is_each(name, |slot| slot.losses >= self.doubted)
     }
 
     /// Confirms each part of a path.
@@ -369,10 +371,10 @@ impl Tree {
 
     /// Whether a name is [canonical](Self::is_canonical) and [current](Self::is_current).
     pub(crate) fn is_proved(&self, name: Name) -> bool {
-        let (mut is_last, losses) = (true, self.losses);
+        let (mut is_last, doubted) = (true, self.doubted);
         self.is_each(name, |slot| {
             let is_way = std::mem::take(&mut is_last) || slot.file_type != FileType::Symlink;
-            slot.is_entry && is_way && slot.losses >= losses
+            slot.is_entry && is_way && slot.losses >= doubted
         })
     }
 
@@ -915,14 +917,14 @@ mod tests {
         let mut tree = Tree::new();
         let (below, directory) = (tree.hold(b"/a/b/c"), tree.hold(b"/a/b"));
         assert!(tree.is_current(below));
-        tree.lose(1);
+        tree.lose(1, 1);
         assert!(!tree.is_current(below) && !tree.is_current(directory));
         tree.confirm(directory);
         assert!(!tree.is_current(below) && tree.is_current(directory));
         tree.confirm(below);
         assert!(tree.is_current(below));
         // A name that is made after the loss is in a directory from before it.
-        tree.lose(2);
+        tree.lose(2, 2);
         let new = tree.hold(b"/a/b/d");
         assert!(!tree.is_current(new));
         let name = identified(&mut tree, "/new", 1, true);

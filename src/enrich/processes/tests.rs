@@ -217,7 +217,11 @@ impl World {
             exe: &process.exe,
             act,
         };
-        let subject = self.memory.see(&sight, self.losses, None);
+        let losses = Losses {
+            certain: self.losses,
+            gaps: 0,
+        };
+        let subject = self.memory.see(&sight, losses, None);
         self.check(process, subject);
     }
 
@@ -349,7 +353,7 @@ fn a_pid_that_was_set_back_is_that_of_another_process_if_the_kernel_says_so() {
     let mut see = |time: u64, number: u64| {
         let sight = shell(500, 300, time, EXECUTED);
         let kernel = &Always(Answer::Process(number));
-        let subject = processes.see(&sight, 0, Some(Live { kernel, now: time }));
+        let subject = processes.see(&sight, Losses::default(), Some(Live { kernel, now: time }));
         processes.life(subject).unwrap().0.birth
     };
     assert_eq!(see(1000, 7), Birth::Kernel(7));
@@ -364,7 +368,7 @@ fn a_process_that_is_gone_is_no_parent_once_another_has_its_pid() {
     let mut see = |pid: u32, ppid: u32, time: u64, now: u64, answer: Answer| {
         let sight = shell(pid, ppid, time, EXECUTED);
         let kernel = &Always(answer);
-        let subject = processes.see(&sight, 0, Some(Live { kernel, now }));
+        let subject = processes.see(&sight, Losses::default(), Some(Live { kernel, now }));
         let life = processes.life(subject).unwrap().0;
         processes.parent(life).is_some()
     };
@@ -379,7 +383,7 @@ fn a_second_fork_with_the_same_stamp_and_pid_is_of_another_process() {
     let mut processes = Processes::new();
     let mut see = |pid: u32, ppid: u32, act: Act<'_>| {
         let sight = shell(pid, ppid, 1000, act);
-        let subject = processes.see(&sight, 0, None);
+        let subject = processes.see(&sight, Losses::default(), None);
         let life = processes.life(subject).unwrap().0;
         processes.parent(life).is_some()
     };

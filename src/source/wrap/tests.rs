@@ -141,7 +141,7 @@ fn records_without_a_stamp_are_numbered() {
         "h".to_owned(),
         true,
         1130,
-        3,
+        2,
         "pid=1 msg='unit=x'".to_owned(),
     );
     assert_eq!(

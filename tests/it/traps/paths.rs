@@ -10,6 +10,7 @@ mod directories;
 mod failures;
 mod inodes;
 mod links;
+mod losses;
 mod moves;
 mod processes;
 mod slashes;

@@ -1,0 +1,92 @@
+//! What was learned before a loss, and what only seems to be: serials that are missing or late.
+
+use super::*;
+
+/// The event of the last of these calls, which have these serials.
+fn last_of(serials: &[u32], steps: &[Step]) -> Value {
+    assert_eq!(serials.len(), steps.len());
+    let mut log = String::new();
+    for (step, serial) in steps.iter().zip(serials) {
+        step.write(*serial, &mut log);
+    }
+    let mut events = replay(log, &["-q"]);
+    let last = serials.last().copied();
+    events.retain(|event| event["sequence"].as_u64() == last.map(u64::from));
+    assert_eq!(events.len(), 1, "{events:?}");
+    events.remove(0)
+}
+
+/// A call that is of no importance.
+fn other(number: u64) -> Step {
+    made(&format!("/v/{number}"), 900 + number, 800)
+}
+
+/// Calls that teach a path, and those after them that are about a file with this path only as long
+/// as nothing was lost.
+fn stories() -> Vec<(Step, Step, &'static str)> {
+    let through = |call, args: &str| step(call, args).parent("/u", 60).in_directory("/u");
+    vec![
+        (
+            opened("/w/secret", 7, 4),
+            step("ftruncate", "a0=4"),
+            "/w/secret",
+        ),
+        (
+            made("/w/d", 60, 2),
+            through("unlinkat", "a0=6").deleted("f", 70),
+            "/w/d/f",
+        ),
+        (
+            made("/w/d", 60, 2),
+            through("mkdirat", "a0=6").created_directory("f", 70),
+            "/w/d/f",
+        ),
+    ]
+}
+
+#[test]
+fn serials_that_were_only_late_take_nothing_back() {
+    for (learned, asked, path) in stories() {
+        let steps = [other(1), learned, other(2), other(3), asked];
+        for serials in [[1, 2, 3, 4, 5], [1, 3, 2, 4, 5], [1, 2, 4, 3, 5]] {
+            right(&last_of(&serials, &steps), path);
+        }
+    }
+}
+
+#[test]
+fn what_was_learned_before_a_loss_is_no_proof_whatever_arrived_late() {
+    for (learned, asked, path) in stories() {
+        let steps = [other(1), learned, other(2), other(3), asked];
+        for serials in [
+            [1, 2, 3, 4, 6],
+            // What is late was counted as lost when the path was learned …
+            [1, 3, 2, 4, 6],
+            // … or after the loss, and it is not told by a count which of the two arrived.
+            [1, 3, 5, 2, 6],
+        ] {
+            let event = last_of(&serials, &steps);
+            assert!(is_marked(&event), "{serials:?}: {path}: {event}");
+        }
+    }
+}
+
+#[test]
+fn a_mount_is_not_undone_by_a_serial_that_was_late() {
+    let mount = step("mount", "a3=2000")
+        .directory("/n", 9)
+        .directory("/w", 4);
+    for (learned, asked, path) in &stories()[1..] {
+        let steps = [
+            other(1),
+            learned.clone(),
+            other(2),
+            mount.clone(),
+            asked.clone(),
+        ];
+        for serials in [[1, 2, 3, 4, 5], [1, 3, 2, 4, 5], [1, 2, 4, 3, 5]] {
+            let event = last_of(&serials, &steps);
+            assert!(is_marked(&event), "{serials:?}: {path}: {event}");
+        }
+    }
+}
