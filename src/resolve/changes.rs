@@ -40,8 +40,7 @@ impl Resolver {
         file: Option<(FileId, FileType)>,
         mode: Mode,
     ) {
-        let now = self.tick();
-        let Resolver { losses, .. } = *self;
+        let now = self.moment();
         let name = self.opened_name(path, file.map(|(file, _)| file));
         let open = name.map(|name| Descriptor {
             name,
@@ -52,7 +51,7 @@ impl Resolver {
         let Resolver {
             tree, descriptors, ..
         } = self;
-        descriptors.set((pid, fd), open, (now, losses), tree);
+        descriptors.set((pid, fd), open, now, tree);
     }
 
     /// The name, held, that a file was opened by: the path, unless that is a symbolic link to it.
@@ -90,11 +89,11 @@ impl Resolver {
 
     /// A descriptor was closed, or is something without a path.
     pub(crate) fn forget_descriptor(&mut self, pid: u32, fd: u32) {
-        let moment = (self.tick(), self.losses);
+        let now = self.moment();
         let Resolver {
             tree, descriptors, ..
         } = self;
-        descriptors.set((pid, fd), None, moment, tree);
+        descriptors.set((pid, fd), None, now, tree);
     }
 
     /// All descriptors from `first` to `last` were closed.
@@ -122,12 +121,11 @@ impl Resolver {
 
     /// Notes that `to` is the file that `from` is.
     fn copy(&mut self, caller: Caller, (from, to): (u32, u32), close_on_exec: bool) {
-        let now = self.tick();
+        let now = self.moment();
         let Resolver {
             tree,
             descriptors,
             processes,
-            losses,
             doubted,
             ..
         } = self;
@@ -140,7 +138,7 @@ impl Resolver {
             },
             ..known
         });
-        descriptors.set((caller.pid, to), open, (now, *losses), tree);
+        descriptors.set((caller.pid, to), open, now, tree);
     }
 
     /// A process made another one, which has the same descriptors from then on.

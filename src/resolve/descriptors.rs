@@ -3,8 +3,7 @@
 use crate::{
     model::{FileId, FileType},
     resolve::{
-        doubt::Tick,
-        processes::{Caller, Processes},
+        processes::{Caller, Moment, Processes},
         recent::{Key, Recent},
         tree::{Name, Tree},
     },
@@ -32,8 +31,7 @@ pub(crate) struct Mode {
 struct Entry {
     /// `None` once it is known to be closed, or to be something without a path.
     open: Option<Descriptor>,
-    learned: Tick,
-    losses: u32,
+    learned: Moment,
 }
 
 impl Key for (u32, u32) {
@@ -62,14 +60,10 @@ impl Descriptors {
         &mut self,
         (pid, fd): (u32, u32),
         open: Option<Descriptor>,
-        (learned, losses): (Tick, u32),
+        learned: Moment,
         tree: &mut Tree,
     ) {
-        let entry = Entry {
-            open,
-            learned,
-            losses,
-        };
+        let entry = Entry { open, learned };
         self.0.put((pid, fd), entry, |gone| release(gone, tree));
     }
 
@@ -91,16 +85,17 @@ impl Descriptors {
         for ancestor in processes.ancestry(caller.pid, fd) {
             let entry = self.0.get((ancestor.pid, fd), |gone| release(gone, tree));
             let Some(entry) = entry else { continue };
-            if entry.learned < ancestor.since {
+            let learned = entry.learned;
+            if learned.tick < ancestor.since {
                 // Of an earlier process with this pid.
                 continue;
             }
-            if entry.learned >= ancestor.until {
-                // Changed since the fork; what the child has is not known any more.
+            if learned.tick >= ancestor.until || learned.time > ancestor.forked {
+                // Changed since the fork, or while it lasted; what the child has is not known any more.
                 return None;
             }
-            let open = entry.open.filter(|_| entry.losses >= losses)?;
-            let is_closed = open.mode.close_on_exec && entry.learned < ancestor.executed;
+            let open = entry.open.filter(|_| learned.losses >= losses)?;
+            let is_closed = open.mode.close_on_exec && learned.tick < ancestor.executed;
             return (!is_closed).then_some(open);
         }
         None
@@ -116,7 +111,7 @@ impl Descriptors {
         tree: &mut Tree,
     ) -> Option<Descriptor> {
         let entry = self.0.get((caller.ppid, fd), |gone| release(gone, tree))?;
-        entry.open.filter(|_| entry.losses >= losses)
+        entry.open.filter(|_| entry.learned.losses >= losses)
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) use recent::Recent;
 
 use crate::model::FileId;
 use descriptors::Descriptors;
-use processes::Processes;
+use processes::{Moment, Processes};
 use tree::{Name, Tree};
 
 /// Entries in each of the tables. At some 150 bytes each with their names, the memory stays around
@@ -74,6 +74,8 @@ pub(crate) struct Resolver {
     processes: Processes,
     /// Counts what was learned, so that it can be told which came first.
     clock: Tick,
+    /// When the present call began, in milliseconds since 1970-01-01.
+    time: u64,
     /// How often something seemed to be lost so far, as serials that were only late did too.
     losses: u32,
     /// What was learned at fewer losses than this is in doubt.
@@ -101,6 +103,7 @@ impl Resolver {
             descriptors: Descriptors::new(MAX_ENTRIES),
             processes: Processes::new(MAX_ENTRIES),
             clock: 1,
+            time: 0,
             losses: 0,
             doubted: 0,
             doubt: Doubt::default(),
@@ -122,6 +125,7 @@ impl Resolver {
         if losses != self.doubt.told() {
             self.lose(losses);
         }
+        self.time = caller.time;
         let now = self.tick();
         self.processes.see(caller, is_exec, now);
     }
@@ -156,6 +160,15 @@ impl Resolver {
     fn tick(&mut self) -> Tick {
         self.clock += 1;
         self.clock
+    }
+
+    /// The present moment, which is counted as a new one.
+    fn moment(&mut self) -> Moment {
+        Moment {
+            tick: self.tick(),
+            losses: self.losses,
+            time: self.time,
+        }
     }
 
     /// The name of a path, made if need be. The caller holds it.

@@ -18,6 +18,16 @@ pub(crate) struct Caller {
     pub(crate) time: u64,
 }
 
+/// When something was learned.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) tick: Tick,
+    /// How often something was lost until then.
+    pub(crate) losses: u32,
+    /// When the call began that it was learned from, in milliseconds.
+    pub(crate) time: u64,
+}
+
 /// One life of a pid.
 #[derive(Clone, Copy, Debug)]
 struct Life {
@@ -26,7 +36,8 @@ struct Life {
     /// The parent that its first record shows, which may have forked it.
     parent: u32,
     program: u64,
-    /// The stamp of its first record, in milliseconds.
+    /// The stamp of the fork or, as long as no record of that came, of its own first record, in
+    /// milliseconds.
     time: u64,
     /// Descriptors that were learned before this moment are of another life.
     born: Tick,
@@ -37,6 +48,8 @@ struct Life {
     executed: (Tick, Tick),
     /// Descriptors that were closed in a range, and when: first, last, moment.
     swept: (u32, u32, Tick),
+    /// It may be the life before it of this pid, with a program that no record tells.
+    may_be_older: bool,
     /// It shares its descriptors with a process that no record tells.
     is_shared: bool,
     /// It ended. Those that it forked still have what they inherited.
@@ -47,6 +60,8 @@ struct Life {
 #[derive(Clone, Copy, Debug)]
 struct Fork {
     parent: u32,
+    /// The stamp of the call, which is that of its entry, in milliseconds.
+    time: u64,
     at: Tick,
     /// Whether the child goes on sharing the descriptors of its parent.
     is_shared: bool,
@@ -61,8 +76,10 @@ pub(crate) struct Ancestor {
     pub(crate) pid: u32,
     /// Knowledge of its descriptors counts from this moment on …
     pub(crate) since: Tick,
-    /// … and up to this one.
+    /// … and up to this one,
     pub(crate) until: Tick,
+    /// by calls that had begun at this time, in milliseconds.
+    pub(crate) forked: u64,
     /// A descriptor that is closed on exec and was known before this moment is gone.
     pub(crate) executed: Tick,
 }
@@ -111,11 +128,14 @@ impl Processes {
             ppid: caller.ppid,
             parent: caller.ppid,
             program: caller.program,
-            time: caller.time,
+            time: fork.map_or(caller.time, |fork| fork.time),
             born: now,
             inherits: fork.map_or(0, |fork| fork.at),
             executed: (0, 0),
             swept: (0, 0, 0),
+            may_be_older: known
+                .as_ref()
+                .is_some_and(|life| !life.has_ended && life.parent == caller.ppid),
             is_shared: fork.is_some_and(|fork| fork.is_shared),
             has_ended: false,
         };
@@ -135,15 +155,18 @@ impl Processes {
         {
             // The stamp of a call is that of its entry, so a child that was seen before is an
             // earlier one with its number; or the stamps are not the kernel's. It inherits nothing.
-            if life.time >= parent.time {
-                (life.inherits, life.is_shared) = (now, is_shared);
-            } else {
+            if life.time < parent.time {
                 life.born = now;
+            } else if !life.may_be_older {
+                // Other threads of the parent have gone on since the child began, also after vfork.
+                (life.inherits, life.time) = (life.born, parent.time);
+                life.is_shared = is_shared;
             }
             return;
         }
         let fork = Fork {
             parent: parent.pid,
+            time: parent.time,
             at: now,
             is_shared,
         };
@@ -192,7 +215,8 @@ impl Processes {
     /// The processes that a descriptor may come from, from the caller up, as long as records tell
     /// the forks.
     pub(crate) fn ancestry(&mut self, pid: u32, fd: u32) -> impl Iterator<Item = Ancestor> {
-        let (mut next, mut until, mut executed) = (Some(pid), Tick::MAX, 0);
+        let (mut next, mut executed) = (Some(pid), 0);
+        let (mut until, mut forked) = (Tick::MAX, u64::MAX);
         std::iter::from_fn(move || {
             let pid = next.take()?;
             let life = self.lives.get(pid, drop).filter(|life| !life.is_shared)?;
@@ -212,11 +236,13 @@ impl Processes {
                 pid,
                 since: if is_swept { swept } else { life.born },
                 until,
+                forked,
                 // What a descendant has executed came after everything that it inherited.
                 executed: if executed > 0 { Tick::MAX } else { own_exec },
             };
             if life.inherits > 0 && !is_swept {
-                (next, until) = (Some(life.parent), until.min(life.inherits));
+                next = Some(life.parent);
+                (until, forked) = (until.min(life.inherits), forked.min(life.time));
             }
             executed = executed.max(own_exec);
             Some(ancestor)
@@ -276,7 +302,7 @@ mod tests {
         processes.see(caller(2, 1, 8, 3), true, 5);
         processes.executed(2, 5);
         processes.forked(caller(1, 0, 7, 2), 2, false, 6);
-        let expected = [(2, 4, Tick::MAX, 5), (1, 1, 6, Tick::MAX)];
+        let expected = [(2, 4, Tick::MAX, 5), (1, 1, 4, Tick::MAX)];
         assert_eq!(sources(&mut processes, 2), expected);
     }
 

@@ -69,6 +69,42 @@ fn a_child_keeps_what_its_parent_closes_unless_it_was_reused() {
 }
 
 #[test]
+fn what_threads_of_the_parent_opened_while_a_fork_lasted_is_not_the_childs() {
+    let mut world = World::of_a_log();
+    world.open((PID, 3), "/before", 1, OPEN);
+    world.open((PID, 4), "/replaced", 2, OPEN);
+    let fork = world.caller(PID);
+    world.run(PID, PARENT_PID);
+    world.run(PID, PARENT_PID);
+    world.open((PID, 4), "/meanwhile", 3, OPEN);
+    world.memory.forked(fork, 8, false);
+    let child = world.run(8, PID);
+    world.memory.forked(child, 9, false);
+    world.run(9, 8);
+    for pid in [8, 9] {
+        assert_is(&mut world, (pid, 3), Some("/before"));
+        assert_is(&mut world, (pid, 4), None);
+    }
+}
+
+#[test]
+fn a_fork_that_is_told_after_a_program_that_was_not_hands_nothing_down() {
+    let mut world = World::of_a_log();
+    world.open((PID, 1), "/secret", 1, OPEN);
+    let fork = world.caller(PID);
+    let child = world.run(8, PID);
+    world.open((8, 1), "/out", 2, OPEN);
+    let other = Caller {
+        program: 2,
+        ..child
+    };
+    world.memory.begin(other, false, Losses::default());
+    world.memory.forked(fork, 8, false);
+    world.memory.begin(other, false, Losses::default());
+    assert_is(&mut world, (8, 1), None);
+}
+
+#[test]
 fn a_fork_that_was_numbered_inside_a_container_hands_nothing_down() {
     let mut world = World::of_a_log();
     world.open((PID, 3), "/a", 1, OPEN);

@@ -122,6 +122,32 @@ fn what_the_parent_opens_after_a_fork_is_not_the_childs() {
 }
 
 #[test]
+fn what_other_threads_of_the_parent_do_before_a_fork_is_told_is_not_the_childs() {
+    for fork in forks() {
+        // A thread waits in vfork for the child, and others do not.
+        let [first, kept] = [opened("/w/old", 11, 7), opened("/w/kept", 13, 8)];
+        let [close, second] = [step("close", "a0=7"), opened("/w/secret", 12, 7)];
+        let write = |fd| child("write", fd).returns(3);
+        let steps = [
+            first,
+            kept,
+            program(),
+            close,
+            second,
+            opened("/w/new", 14, 9),
+            fork,
+            write("a0=7"),
+            write("a0=8"),
+            write("a0=9"),
+        ];
+        let events = tell(&steps);
+        honest(&events[7], &["/w/old"]);
+        right(&events[8], "/w/kept");
+        nothing(&events[9]);
+    }
+}
+
+#[test]
 fn a_process_of_this_number_in_another_namespace_is_not_the_child() {
     // The child sees number 5, which is another process out here.
     for call in ["fork", "vfork", "clone", "clone3"] {
