@@ -254,10 +254,13 @@ impl Processes {
 /// Whether a call can be of a life that is known.
 fn goes_on(life: &Life, caller: Caller, is_exec: bool) -> bool {
     let same = |one: u64, other: u64| one == other || one == 0 || other == 0;
-    let has_same_program = is_exec || same(life.program, caller.program);
-    // A process whose parent ended gets another one, mostly init.
-    let has_same_parent = life.ppid == caller.ppid || caller.ppid == 1;
-    has_same_program && has_same_parent
+    if life.ppid == caller.ppid {
+        return is_exec || same(life.program, caller.program);
+    }
+    // A process whose parent ended gets another one, mostly init. With another program too, it is
+    // rather the next process with this pid.
+    let has_same_program = caller.program != 0 && life.program == caller.program;
+    caller.ppid == 1 && has_same_program && !is_exec
 }
 
 fn known_or(one: u64, other: u64) -> u64 {
@@ -321,6 +324,22 @@ mod tests {
         processes.see(caller(2, 77, 7, 3), false, 1);
         processes.forked(caller(1, 0, 7, 9), 2, false, 5);
         processes.see(caller(2, 77, 7, 10), false, 6);
+        assert_eq!(sources(&mut processes, 2), [(2, 1, Tick::MAX, 0)]);
+    }
+
+    #[test]
+    fn a_program_that_is_started_under_init_is_of_another_process() {
+        for program in [7, 8] {
+            let mut processes = Processes::new(64);
+            processes.see(caller(2, 5, 7, 3), false, 1);
+            processes.see(caller(2, 1, program, 4), true, 6);
+            assert_eq!(sources(&mut processes, 2), [(2, 6, Tick::MAX, 0)]);
+        }
+        // Unless it was under init before.
+        let mut processes = Processes::new(64);
+        processes.see(caller(2, 5, 7, 3), false, 1);
+        processes.see(caller(2, 1, 7, 4), false, 6);
+        processes.see(caller(2, 1, 8, 5), true, 7);
         assert_eq!(sources(&mut processes, 2), [(2, 1, Tick::MAX, 0)]);
     }
 
