@@ -9,6 +9,7 @@ use std::mem;
 use bumpalo::{Bump, collections::Vec as ArenaVec};
 use hashbrown::HashMap;
 use memchr::memchr_iter;
+use smallvec::SmallVec;
 
 use crate::{
     model::{AuditMessageGroup, Identity},
@@ -130,7 +131,14 @@ impl Names {
         self.learned.0 = ids;
         self.learned.1.clear();
         self.learned.1.extend_from_slice(names);
+        let mut keys: SmallVec<[&[u8]; 16]> = SmallVec::new();
         for token in tokenize(names) {
+            // auditd appends a name for each id, in the order of the fields (auditd-event.c,
+            // `format_enrich`). Behind the ids of the process come those in `msg`, of other users.
+            if keys.contains(&token.key) {
+                continue;
+            }
+            keys.push(token.key);
             if let Some(owner) = owner(token.key, &ids)
                 && self.known.put(owner, token.value.bytes)
             {

@@ -236,6 +236,24 @@ fn names_appended_by_auditd_are_separate_fields() {
 }
 
 #[test]
+fn a_name_that_auditd_appended_for_an_id_in_the_message_is_not_that_of_the_process() {
+    // systemd asks about the process 1000; pam_faillock (after a report of auditd's) names 1003.
+    let avc = "USER_AVC pid=1 uid=0 auid=4294967295 ses=4294967295 msg='avc:  denied  { start } for \
+               auid=1000 uid=1000 gid=1000 path=\"/x.service\" exe=\"/usr/lib/systemd/systemd\" \
+               sauid=0 hostname=? addr=? terminal=?'\u{1d}UID=\"root\" AUID=\"unset\" AUID=\"alice\" \
+               UID=\"alice\" GID=\"alice\" SAUID=\"root\"";
+    let failures = "ANOM_LOGIN_FAILURES pid=9 uid=0 auid=1000 ses=7 msg='pam_faillock uid=1003  \
+                    exe=\"/usr/bin/login\" hostname=host1 addr=? terminal=pts/2 res=success'\u{1d}\
+                    UID=\"root\" AUID=\"administrator\" UID=\"testuser\"";
+    for (record, names) in [
+        (avc, json!({"uid": "root"})),
+        (failures, json!({"uid": "root", "auid": "administrator"})),
+    ] {
+        assert_eq!(event(&[record])["names"], names);
+    }
+}
+
+#[test]
 fn a_separator_written_by_a_program_adds_no_names() {
     let event = user("USER_LOGIN", "op=login \u{1d}UID=\"root\" res=failed");
     assert_eq!(
