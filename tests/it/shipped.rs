@@ -83,19 +83,6 @@ fn apparmor_parser_accepts_the_profile() {
     assert!(output.status.success(), "{text}");
 }
 
-/// The profile is also that of the shell which sends the signal of a reload.
-#[test]
-fn the_profile_lets_the_shell_of_a_reload_run() {
-    let profile = fs::read_to_string(top().join("packaging/apparmor/auditrd")).unwrap();
-    for unit in ["auditrd", "auditrd-multicast", "auditrd-unicast"] {
-        let unit = fs::read_to_string(top().join(format!("systemd/{unit}.service"))).unwrap();
-        assert!(unit.contains("\nAppArmorProfile=-auditrd\n"));
-        assert!(unit.contains("\nExecReload=/bin/sh -c "));
-    }
-    let rule = "  /{usr/,}bin/{sh,dash,bash,busybox} mr,\n";
-    assert!(profile.contains(rule));
-}
-
 /// systemd 247, that of Debian 11, has no --kill-whom, and 252 and later accept --kill-who.
 #[test]
 fn the_rotation_has_no_option_that_old_systemds_lack() {
