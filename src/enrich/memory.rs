@@ -65,7 +65,8 @@ impl Memory {
         }
     }
 
-    /// Learns from an event. `losses` is what was lost until then. `cgroups` is the live system, at a time in milliseconds since 1970-01-01.
+    /// Learns from an event. `losses` is what was lost until then. `cgroups` is the live system, at
+    /// a time in milliseconds since 1970-01-01.
     pub(super) fn observe(
         &mut self,
         group: &AuditMessageGroup<'_>,

@@ -69,7 +69,7 @@ fn a_child_keeps_what_its_parent_closes_unless_it_was_reused() {
 }
 
 #[test]
-fn what_threads_of_the_parent_opened_while_a_fork_lasted_is_not_the_childs() {
+fn a_child_has_nothing_that_other_threads_opened_while_its_fork_lasted() {
     let mut world = World::of_a_log();
     world.open((PID, 3), "/before", 1, OPEN);
     world.open((PID, 4), "/replaced", 2, OPEN);

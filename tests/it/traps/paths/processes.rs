@@ -122,7 +122,7 @@ fn what_the_parent_opens_after_a_fork_is_not_the_childs() {
 }
 
 #[test]
-fn what_other_threads_of_the_parent_do_before_a_fork_is_told_is_not_the_childs() {
+fn a_child_has_nothing_that_other_threads_opened_before_its_fork_was_told() {
     for fork in forks() {
         // A thread waits in vfork for the child, and others do not.
         let [first, kept] = [opened("/w/old", 11, 7), opened("/w/kept", 13, 8)];
