@@ -257,7 +257,7 @@ fn nothing_is_lost_while_names_are_read() {
     daemon.wait_for(2000, "all events", |event| event["action"] == "created");
     let ended = daemon.stop();
     assert_eq!(created(&ended.events, watched.path()), each_once(paths));
-    assert!(ended.stderr.contains("knows 100"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("read 100"), "{}", ended.stderr);
 }
 
 /// The most memory that a process has used, in KiB.
