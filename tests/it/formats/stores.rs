@@ -66,17 +66,25 @@ fn check(module: &str, script: &str, arguments: &[&str]) {
     assert_eq!(got, expected);
 }
 
-#[test]
-fn clickhouse_loads_every_event_into_the_packaged_table() {
-    let script = r#"
-import json, sys
+/// The beginning of the scripts for ClickHouse.
+const CLICKHOUSE: &str = r#"
+import sys
 from chdb import session
 clickhouse = session.Session()
 clickhouse.query("CREATE DATABASE audit")
 clickhouse.query("USE audit")
-# The logs are older than what the table keeps.
-ddl = "\n".join(line for line in sys.argv[2].splitlines() if not line.lstrip().startswith("--"))
-clickhouse.query(ddl.replace("TTL toDateTime(timestamp) + INTERVAL 90 DAY", ""))
+
+def create(table):
+    lines = table.splitlines()
+    table = "\n".join(line for line in lines if not line.lstrip().startswith("--"))
+    # The events are older than what the table keeps.
+    clickhouse.query(table.replace("TTL toDateTime(timestamp) + INTERVAL 90 DAY", ""))
+"#;
+
+#[test]
+fn clickhouse_loads_every_event_into_the_packaged_table() {
+    let script = r#"
+create(sys.argv[2])
 insert = "INSERT INTO auditrd_events SETTINGS input_format_skip_unknown_fields = 1 FORMAT JSONEachRow "
 clickhouse.query(insert + open(sys.argv[1]).read())
 print(clickhouse.query(
@@ -85,20 +93,13 @@ print(clickhouse.query(
     "JSONEachRow"), end="")
 "#;
     let table = packaged("clickhouse/events.sql");
-    check("import chdb", script, &[&table]);
+    check("import chdb", &format!("{CLICKHOUSE}{script}"), &[&table]);
 }
 
 #[test]
 fn clickhouse_keeps_all_of_a_status_event() {
     let script = r#"
-import sys
-from chdb import session
-clickhouse = session.Session()
-clickhouse.query("CREATE DATABASE audit")
-clickhouse.query("USE audit")
-# The event is older than what the table keeps.
-ddl = "\n".join(line for line in sys.argv[1].splitlines() if not line.lstrip().startswith("--"))
-clickhouse.query(ddl.replace("TTL toDateTime(timestamp) + INTERVAL 90 DAY", ""))
+create(sys.argv[1])
 clickhouse.query("INSERT INTO auditrd_events FORMAT JSONEachRow " + sys.argv[2])
 columns = "version host boot_id source kernel changes counters filters priming confinement".split()
 print(clickhouse.query(f"SELECT {', '.join(columns)} FROM auditrd_events", "JSONEachRow"), end="")
@@ -109,7 +110,8 @@ print(clickhouse.query(f"SELECT {', '.join(columns)} FROM auditrd_events", "JSON
     let mut line = Vec::new();
     super::schema::with_status(|status| auditrd::encode::status(status, &mut line));
     let output = Command::new(python)
-        .args(["-c", script, &packaged("clickhouse/events.sql")])
+        .args(["-c", &format!("{CLICKHOUSE}{script}")])
+        .arg(packaged("clickhouse/events.sql"))
         .arg(str::from_utf8(&line).unwrap())
         .output()
         .unwrap();
