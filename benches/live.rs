@@ -4,9 +4,9 @@
 //! `cargo bench --bench live -- [--files N] [--rounds N] [--binary PATH]`, as root, with auditctl
 //! and cc. With `--starts-only`, it measures the start alone, with and without many processes
 //! (`--processes N`). With `--curve [--rate N] [--seconds N] [--laurel PATH]... [--plot FILE]`, it
-//! measures the cost at several rates instead, also that of auditd and laurel if they are installed,
-//! and draws docs/performance/live.svg. The audit settings are restored, also if the bench is
-//! stopped or fails.
+//! measures the cost at several rates instead, also that of auditd and laurel if they are
+//! installed, and draws docs/performance/live.svg. The audit settings are restored, also if the
+//! bench is stopped or fails.
 
 #![expect(clippy::print_stdout, reason = "the results go there")]
 

@@ -5,8 +5,9 @@
 //! host's log are about 280 MB.
 //!
 //! `cargo bench --bench replay -- --jobs N` measures `auditrd --jobs` instead, on N such logs: one
-//! after the other on one core and on N, and all at the same time on N; and N processes, each with a
-//! log of its own, which are as fast as these cores allow. It runs them in turn, and needs taskset.
+//! after the other on one core and on N, and all at the same time on N; and N processes, each with
+//! a log of its own, which are as fast as these cores allow. It runs them in turn, and needs
+//! taskset.
 
 #![expect(clippy::print_stdout, reason = "the results go there")]
 

@@ -1,5 +1,5 @@
-//! Measures each stage alone, or with the one before it where a name has both, over the records of a
-//! busy host: time, throughput, allocations after warm-up and, with valgrind, instructions.
+//! Measures each stage alone, or with the one before it where a name has both, over the records of
+//! a busy host: time, throughput, allocations after warm-up and, with valgrind, instructions.
 //!
 //! `cargo bench --bench stages -- [--records N] [--runs N] [--instructions]`
 //!

@@ -1,8 +1,8 @@
 //! Prints the table in docs/performance.md: this program, a lower bound and other programs, reading
 //! the same log.
 //!
-//! `cargo bench --bench table -- [--copies N] [--runs N] [--laurel PATH]...`. The Debian packages are
-//! laurel, auditd, libauparse0, and valgrind, which counts allocations. `--laurel` adds another
+//! `cargo bench --bench table -- [--copies N] [--runs N] [--laurel PATH]...`. The Debian packages
+//! are laurel, auditd, libauparse0, and valgrind, which counts allocations. `--laurel` adds another
 //! version of laurel. Programs that are not installed are reported and left out.
 
 #![expect(clippy::print_stdout, reason = "the table goes there")]
@@ -69,7 +69,8 @@ fn allocations(program: &Program) -> io::Result<String> {
         return Ok("?".to_owned());
     };
     let each = (after as f64 - before as f64) / (many.1 - few.1) as f64;
-    // Counts differ by a few from run to run. A program that ended early has far fewer for the longer log.
+    // Counts differ by a few from run to run. A program that ended early has far fewer for the
+    // longer log.
     if each < -0.01 {
         return Ok("?".to_owned());
     }

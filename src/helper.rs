@@ -77,7 +77,8 @@ fn close_others(socket: UnixDatagram) -> io::Result<OwnedFd> {
     stdin().try_clone_to_owned()
 }
 
-/// Receives one message, retrying after signals. An empty result says that the peer has closed its end.
+/// Receives one message, retrying after signals. An empty result says that the peer has closed its
+/// end.
 pub(crate) fn receive<'b>(socket: &UnixDatagram, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
     loop {
         match socket.recv(buffer) {

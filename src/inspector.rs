@@ -2,11 +2,12 @@
 //!
 //! If a record omits a directory, `/proc/PID/fd` may name it. Reading that takes the privilege to
 //! inspect every process, which the process that parses records must not have. So other processes,
-//! forked before anything is opened, have it. They parse no records and can open no files; they answer
-//! two questions: where a descriptor points, and which file a path names. They exit with their parent.
+//! forked before anything is opened, have it. They parse no records and can open no files; they
+//! answer two questions: where a descriptor points, and which file a path names. They exit with
+//! their parent.
 //!
-//! A question about a file system that hangs, such as one whose server is gone, is never answered. So there
-//! are several processes, and nothing more is asked of that file system until it answers.
+//! A question about a file system that hangs, such as one whose server is gone, is never answered.
+//! So there are several processes, and nothing more is asked of that file system until it answers.
 
 use std::{
     cell::{Cell, RefCell},
@@ -218,8 +219,8 @@ fn is_below(path: &[u8], directory: &[u8]) -> bool {
     rest.is_some_and(|rest| matches!(rest, [] | [b'/', ..]) || directory.ends_with(b"/"))
 }
 
-/// The mount that a path is below, by the table of mounts (proc_pid_mountinfo(5)); the path itself if
-/// it is below none but `/`, which hangs for nobody.
+/// The mount that a path is below, by the table of mounts (proc_pid_mountinfo(5)); the path itself
+/// if it is below none but `/`, which hangs for nobody.
 fn mount_of(path: &[u8]) -> Vec<u8> {
     let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
     longest_mount(&table, path).unwrap_or_else(|| path.to_vec())

@@ -28,11 +28,11 @@
 //!
 //! # Modules
 //!
-//! There is a module for each stage, in the order in which data flows: [`source`] → [`reassemble`] →
-//! [`parse`] → [`classify`], with [`resolve`] for paths → [`enrich`] → [`encode`] → [`sink`].
-//! [`aggregate`] joins lines that repeat. [`reader`] runs the first two in a thread, and [`model`] has
-//! the types that the stages share. [`confine`], [`inspector`], [`scanner`] and [`prime`] are for a
-//! program that gives up its rights.
+//! There is a module for each stage, in the order in which data flows: [`source`] → [`reassemble`]
+//! → [`parse`] → [`classify`], with [`resolve`] for paths → [`enrich`] → [`encode`] → [`sink`].
+//! [`aggregate`] joins lines that repeat. [`reader`] runs the first two in a thread, and [`model`]
+//! has the types that the stages share. [`confine`], [`inspector`], [`scanner`] and [`prime`] are
+//! for a program that gives up its rights.
 //!
 //! Only the reader has a thread and a channel. Parsing never fails: it yields what it understood.
 //!

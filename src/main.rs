@@ -188,8 +188,8 @@ fn serve(
 /// Processes are listed again if they were listed longer ago than this.
 const RECENTLY: Duration = Duration::from_millis(20);
 
-/// Reads the names in the trees that are to be known. Meanwhile the scanner lists the processes that
-/// are there.
+/// Reads the names in the trees that are to be known. Meanwhile the scanner lists the processes
+/// that are there.
 fn prime(
     trees: &mut Trees,
     mut scanner: Option<&mut Scanner>,

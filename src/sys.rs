@@ -182,9 +182,9 @@ impl Rooms {
     }
 }
 
-/// Receives the queued datagrams, at most `most` and [`MAX_DATAGRAMS`], each cut to the size of a room.
-/// Appends them to `buffer` without gaps, and a description of each to `datagrams`. Returns `false`
-/// if there were fewer, so that the queue was empty.
+/// Receives the queued datagrams, at most `most` and [`MAX_DATAGRAMS`], each cut to the size of a
+/// room. Appends them to `buffer` without gaps, and a description of each to `datagrams`. Returns
+/// `false` if there were fewer, so that the queue was empty.
 ///
 /// Preparing for a datagram takes time and writes to memory that may no longer be in the cache, so
 /// `most` should not be much more than can be expected.
@@ -215,9 +215,9 @@ pub(crate) fn receive_many(
         header.msg_hdr.msg_iov = vectors.as_mut_ptr();
         header.msg_hdr.msg_iovlen = 2;
     }
-    // SAFETY: the first `most` headers are prepared, and each points to an address and to two buffers
-    // of its own, of the given lengths; all of them outlive the call, and nothing else accesses them
-    // during it.
+    // SAFETY: the first `most` headers are prepared, and each points to an address and to two
+    // buffers of its own, of the given lengths; all of them outlive the call, and nothing else
+    // accesses them during it.
     let received = check(unsafe {
         libc::recvmmsg(
             socket.as_raw_fd(),
@@ -441,8 +441,8 @@ pub(crate) fn effective_ids() -> (u32, u32) {
     (user, unsafe { libc::getegid() })
 }
 
-/// Runs `child` in a new process, which exits after it. The child ignores the signals of terminals and
-/// service managers: they are for the parent.
+/// Runs `child` in a new process, which exits after it. The child ignores the signals of terminals
+/// and service managers: they are for the parent.
 ///
 /// There must be no other thread: a lock that one of them holds would stay locked in the child.
 #[cfg(feature = "confine")]
@@ -593,9 +593,9 @@ pub(crate) fn append_until(
 ) -> usize {
     out.reserve(length(text).saturating_add(16));
     let mut at = 0;
-    // SAFETY: there is room for the text and 16 bytes behind the old length, and each 16 bytes begin
-    // within the text. An array of bytes needs no alignment. All bytes up to the new length have been
-    // written.
+    // SAFETY: there is room for the text and 16 bytes behind the old length, and each 16 bytes
+    // begin within the text. An array of bytes needs no alignment. All bytes up to the new length
+    // have been written.
     unsafe {
         let to = out.as_mut_ptr().add(out.len());
         while at < text.len() {

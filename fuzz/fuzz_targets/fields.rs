@@ -1,5 +1,5 @@
-//! The body of one record of any type: its tokens are slices of it, in order, its decoded fields have
-//! distinct names, and its event yields a line.
+//! The body of one record of any type: its tokens are slices of it, in order, its decoded fields
+//! have distinct names, and its event yields a line.
 #![no_main]
 
 use auditrd::{

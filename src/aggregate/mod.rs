@@ -1,9 +1,9 @@
 //! Repeated events as one line.
 //!
-//! The first of several events that are the same but for ids is written at once, and opens a
-//! window of time. Those that repeat it in that time are held. At the end of the window, one line
-//! stands for them: that of the last one, with [`Repeats`]. Another window follows if any were held,
-//! so that events that never stop have a line in each.
+//! The first of several events that are the same but for ids is written at once, and opens a window
+//! of time. Those that repeat it in that time are held. At the end of the window, one line stands
+//! for them: that of the last one, with [`Repeats`]. Another window follows if any were held, so
+//! that events that never stop have a line in each.
 //!
 //! Windows end on the clock of their host: live, that is a monotonic clock; in a log, the stamps of
 //! the host's records. No line is ever lost to a limit: a window that has to make room ends early.

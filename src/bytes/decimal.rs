@@ -116,8 +116,8 @@ impl Decimal {
     }
 }
 
-/// Formats a number of at most eight digits, all at once in one word (SWAR). Returns the digits, the
-/// first one in front, and how many they are.
+/// Formats a number of at most eight digits, all at once in one word (SWAR). Returns the digits,
+/// the first one in front, and how many they are.
 #[inline(always)]
 fn digits(number: u64) -> ([u8; 8], usize) {
     let digits = spread(number);

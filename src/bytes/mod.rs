@@ -1,4 +1,5 @@
-//! Searching, and reading and writing of numbers and strings, by hand where measurements justify it.
+//! Searching, and reading and writing of numbers and strings, by hand where measurements justify
+//! it.
 //!
 //! Most texts in a record are short: a value has 1 to 20 bytes. A call to a general routine costs
 //! more than it saves there, so the functions of this module look at the first 16 bytes inline
@@ -10,10 +11,10 @@
 //! - `cargo bench --bench stages -- --instructions` counts the instructions of each stage. When
 //!   these functions came in, the replay of 60,000 records went from 165.7 to 158.7 million
 //!   instructions for values, ids and numbers read from one window; from 163.0 to 160.3 for stamps
-//!   and types compared as numbers; and from 158.7 to 155.6 for the test for plain text. Later, from
-//!   144.6 to 140.4 for plain text, escapes and keys compared 16 bytes at once; and from 130.7 to
-//!   128.6 for line ends found 64 bytes at once, by AVX2; and from 100.2 to 99.4 for escaped text
-//!   copied 16 bytes at once.
+//!   and types compared as numbers; and from 158.7 to 155.6 for the test for plain text. Later,
+//!   from 144.6 to 140.4 for plain text, escapes and keys compared 16 bytes at once; and from 130.7
+//!   to 128.6 for line ends found 64 bytes at once, by AVX2; and from 100.2 to 99.4 for escaped
+//!   text copied 16 bytes at once.
 //! - Loops over a fixed chunk have no branches, so that the compiler vectorizes them. A small edit
 //!   can undo that without failing a test: count the instructions again.
 //! - Each function has an exhaustive or differential test against the obvious version.

@@ -23,8 +23,8 @@ pub(crate) fn find_near(byte: u8, text: &[u8; 16]) -> Option<usize> {
     (bits != 0).then(|| bits.trailing_zeros() as usize & 15)
 }
 
-/// Whether `text` contains `byte`. Looks at all of the text, so it is for a byte that is usually not
-/// there.
+/// Whether `text` contains `byte`. Looks at all of the text, so it is for a byte that is usually
+/// not there.
 #[inline(never)]
 pub(crate) fn contains(byte: u8, text: &[u8]) -> bool {
     let Some(last) = text.last_chunk() else {

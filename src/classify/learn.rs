@@ -235,8 +235,9 @@ fn replaced<'a, 'm>(
     deleted.filter(move |file| !is_exchange && file.file.is_some() && file.file != moved)
 }
 
-/// Whether the inode of a removed file is known in other directories alone. Events come in the order
-/// in which calls returned, so another process may have made a new file with that number by now.
+/// Whether the inode of a removed file is known in other directories alone. Events come in the
+/// order in which calls returned, so another process may have made a new file with that number by
+/// now.
 fn is_elsewhere(namer: &mut Namer, removed: Option<(FileId, FileType)>) -> bool {
     match (removed, namer.only_parent()) {
         (Some((file, _)), Some(parent)) => namer.memory.is_elsewhere(file, parent),
@@ -245,8 +246,8 @@ fn is_elsewhere(namer: &mut Namer, removed: Option<(FileId, FileType)>) -> bool 
 }
 
 /// Whether a rename may be an exchange. Where both names are equally long and have the same last
-/// part, the four records of an exchange look like those of a rename. But a file that is known under
-/// the new name would have a DELETE record if the call had replaced it.
+/// part, the four records of an exchange look like those of a rename. But a file that is known
+/// under the new name would have a DELETE record if the call had replaced it.
 fn may_be_exchange(namer: &mut Namer, named: &Named, to: &[u8]) -> bool {
     let (old, new) = (
         namer.of(NameType::Delete).next(),
@@ -287,7 +288,8 @@ fn sighting(namer: &mut Namer, named: &Named, path: &[u8]) -> Sighting {
     }
 }
 
-/// Whether nothing is known against the PARENT record of a call being about the directory of a path.
+/// Whether nothing is known against the PARENT record of a call being about the directory of a
+/// path.
 fn is_in_its_directory(namer: &mut Namer, path: &[u8]) -> bool {
     let Some(parent) = namer.only_parent() else {
         return false;

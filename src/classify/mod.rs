@@ -69,8 +69,8 @@ impl Classifier {
     }
 
     /// Says which kinds are wanted. The parts of an event that only its line needs are built for
-    /// these alone, and so are socket and audit events. Events of the other kinds still come, because
-    /// they tell of processes and paths.
+    /// these alone, and so are socket and audit events. Events of the other kinds still come,
+    /// because they tell of processes and paths.
     #[must_use]
     pub fn with_kinds(self, kinds: Kinds) -> Classifier {
         Classifier { kinds, ..self }
@@ -91,8 +91,8 @@ impl Classifier {
 
     /// The event that a group of records is, or `None` if it is of none of the kinds that are made.
     ///
-    /// Groups must come in the order in which the kernel finished them, since paths are resolved
-    /// by earlier events. Text that is not borrowed from the group is built in `arena`, which may be
+    /// Groups must come in the order in which the kernel finished them, since paths are resolved by
+    /// earlier events. Text that is not borrowed from the group is built in `arena`, which may be
     /// reset once the event is no longer needed.
     pub fn classify<'a>(
         &mut self,
@@ -213,7 +213,7 @@ impl Classifier {
         let memory = self.memories.of(group.node);
         let losses = Losses {
             certain: self.losses,
-            gaps: group.gaps,
+            last_gap: group.last_gap,
         };
         memory.begin(caller, is_exec, losses);
         if let Some(cwd) = facts.cwd.filter(|cwd| !cwd.ends_with(b" (deleted)")) {

@@ -1,8 +1,8 @@
 //! The working directory of a rename that moved it.
 //!
-//! The path of the CWD record is made when the call returns (kernel/auditsc.c, `audit_log_exit`). If
-//! the call renamed a directory above the caller's, that is the new path, but the names of the call
-//! were relative to the old one.
+//! The path of the CWD record is made when the call returns (kernel/auditsc.c, `audit_log_exit`).
+//! If the call renamed a directory above the caller's, that is the new path, but the names of the
+//! call were relative to the old one.
 
 use bumpalo::Bump;
 use smallvec::SmallVec;
@@ -23,8 +23,8 @@ pub(super) enum Side<'q> {
 /// The base of the names of a rename, if it may not be the directory in the CWD record: the working
 /// directory before the call, as far as the names tell it. Inodes have to prove it.
 ///
-/// Names alone do not always tell whether a directory above the caller's was moved: the new name may
-/// also be that of another directory.
+/// Names alone do not always tell whether a directory above the caller's was moved: the new name
+/// may also be that of another directory.
 pub(super) fn base<'a>(
     after: &[u8],
     old: Side<'_>,

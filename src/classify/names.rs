@@ -103,7 +103,8 @@ impl<'a, 'm> Namer<'a, 'm> {
 
     /// Adds the path of the file of a descriptor, if only SELinux's decision about it has one.
     ///
-    /// It must be the only descriptor of the call, since the decision does not say which it is about.
+    /// It must be the only descriptor of the call, since the decision does not say which it is
+    /// about.
     pub(super) fn add_accessed(&self, named: &mut Named<'a>, names: Names) {
         let is_about_one = match names {
             Names::Descriptor(0) => {

@@ -14,8 +14,8 @@ use crate::{
     parse::{Sockaddr, is_contexts, tokenize},
 };
 
-/// Decodes the records of an event, but for those that have keys of their own in its line. Records of
-/// one type are adjacent.
+/// Decodes the records of an event, but for those that have keys of their own in its line. Records
+/// of one type are adjacent.
 pub(super) fn of<'a>(
     group: &AuditMessageGroup<'a>,
     event: &AuditEvent<'a>,

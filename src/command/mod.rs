@@ -24,6 +24,6 @@ mod timer;
 pub(crate) mod trees;
 mod values;
 
-/// How long the marshaller thread waits for the kernel to answer a question; meanwhile, it writes no
-/// events.
+/// How long the marshaller thread waits for the kernel to answer a question; meanwhile, it writes
+/// no events.
 const PATIENCE: std::time::Duration = std::time::Duration::from_millis(250);

@@ -20,7 +20,8 @@ impl Timer {
         self.next
     }
 
-    /// Whether the interval is over. If so, the next one begins; those that were missed are skipped.
+    /// Whether the interval is over. If so, the next one begins; those that were missed are
+    /// skipped.
     pub(crate) fn rings(&mut self, now: Instant) -> bool {
         let is_over = now >= self.next;
         if is_over {

@@ -144,8 +144,8 @@ impl Trees {
         }
     }
 
-    /// Goes on with directories that rules have come to watch since the start: reads one of them, so
-    /// that events do not wait for all. `changes` counts how often the rules changed.
+    /// Goes on with directories that rules have come to watch since the start: reads one of them,
+    /// so that events do not wait for all. `changes` counts how often the rules changed.
     pub(crate) fn follow(&mut self, changes: u64, classifier: &mut Classifier) {
         let mut names = 0;
         let mut take = taking(classifier, &mut names);

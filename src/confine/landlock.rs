@@ -31,9 +31,9 @@ const READ: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadDir | ReadFile});
 const READ_FILE: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadFile});
 const READ_DIRECTORY: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadDir});
 
-/// Allows opening the outputs and, for a listener, `/proc`, and nothing else; or, for a process that
-/// reads directories, nothing but those. Denies TCP, and signals to other processes. Returns whether
-/// the kernel enforces that.
+/// Allows opening the outputs and, for a listener, `/proc`, and nothing else; or, for a process
+/// that reads directories, nothing but those. Denies TCP, and signals to other processes. Returns
+/// whether the kernel enforces that.
 pub(super) fn restrict(duty: Duty, writable: &[PathBuf], readable: &[PathBuf]) -> bool {
     if matches!(duty, Duty::Inspect | Duty::Scan) {
         return false;

@@ -59,7 +59,8 @@ impl Ids {
         }
     }
 
-    /// Writes ids and keeps them. Usually a new process has the user and the session of the last one.
+    /// Writes ids and keeps them. Usually a new process has the user and the session of the last
+    /// one.
     #[inline(never)]
     fn write(&mut self, place: usize, ids: &Identity, out: &mut Vec<u8>) {
         let start = out.len();

@@ -130,7 +130,8 @@ impl Nested<'_> {
     }
 }
 
-/// Writes an object of texts. The exact bytes of those that are not UTF-8 are elsewhere in the line.
+/// Writes an object of texts. The exact bytes of those that are not UTF-8 are elsewhere in the
+/// line.
 fn readable<'t>(fields: impl Iterator<Item = Field<'t>>, out: &mut Vec<u8>) {
     list(b"{}", fields, out, |(key, text), out| {
         string(key, out);

@@ -1,12 +1,12 @@
 //! The unchanged records of an event, in the message groups that go-audit writes.
 //!
-//! `{"sequence":…,"timestamp":"sec.msec","messages":[{"type":…,"data":"…"}],"uid_map":{}}`. The data
-//! of a message is the text after `audit(…): `. go-audit fills `uid_map` with user names; here it is
-//! empty, because a lookup may ask a directory service, and the users of a log are those of another
-//! host.
+//! `{"sequence":…,"timestamp":"sec.msec","messages":[{"type":…,"data":"…"}],"uid_map":{}}`. The
+//! data of a message is the text after `audit(…): `. go-audit fills `uid_map` with user names; here
+//! it is empty, because a lookup may ask a directory service, and the users of a log are those of
+//! another host.
 //!
-//! A message of a process that is known to be in a container has `containers`, with the `id` and, in
-//! a Kubernetes pod, the `pod_uid`. go-audit asks a runtime for more, such as the image.
+//! A message of a process that is known to be in a container has `containers`, with the `id` and,
+//! in a Kubernetes pod, the `pod_uid`. go-audit asks a runtime for more, such as the image.
 //!
 //! In data that is not UTF-8, U+FFFD replaces each bad sequence, as in go-audit, and `data_hex` has
 //! the exact bytes in upper-case hex. `node`, `incomplete`, `truncated`, `relayed` and

@@ -158,8 +158,8 @@ const PREFIXES: [(&[u8], &str); 7] = [
 /// Containers with an id of 64 hex digits:
 ///
 /// - `ID`, by runtimes that make cgroups themselves;
-/// - `PREFIX-ID.scope`, by those that ask systemd, and `PREFIX-ID`, by CRI-O and podman when they do
-///   not;
+/// - `PREFIX-ID.scope`, by those that ask systemd, and `PREFIX-ID`, by CRI-O and podman when they
+///   do not;
 /// - `SLICE:PREFIX:ID`, by containerd and docker if they were given the name of a slice but make
 ///   cgroups themselves.
 ///
@@ -269,8 +269,8 @@ fn build(part: &[u8], above: &[u8]) -> Option<Named> {
 }
 
 /// The uid of the pod that a part of a path names: `podUID` below a directory of the kubelet, or
-/// `kubepods-CLASS-podUID.slice`, where systemd wants `_` for `-`. The pods of files that the kubelet
-/// reads itself have 32 hex digits in place of a uid.
+/// `kubepods-CLASS-podUID.slice`, where systemd wants `_` for `-`. The pods of files that the
+/// kubelet reads itself have 32 hex digits in place of a uid.
 fn pod_of(part: &[u8], above: &[u8]) -> Option<Box<[u8]>> {
     let is_below = matches!(
         above,

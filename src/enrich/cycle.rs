@@ -1,8 +1,9 @@
 //! How far the kernel has come in giving out pids.
 //!
 //! It gives them out in ascending order, and begins again at the lowest that is free when it has
-//! reached the highest (kernel/pid.c, `idr_alloc_cyclic`). So a pid cannot belong to another process
-//! before all others have been given out. The pids of new processes show how far it has come.
+//! reached the highest (kernel/pid.c, `idr_alloc_cyclic`). So a pid cannot belong to another
+//! process before all others have been given out. The pids of new processes show how far it has
+//! come.
 
 /// The least number of pids that a kernel gives out (linux/threads.h, `PID_MAX_DEFAULT`).
 const LEAST_PIDS: u32 = 32_768;

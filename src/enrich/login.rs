@@ -4,13 +4,14 @@
 //! USER_AUTH, USER_ACCT and CRED_ACQ through PAM, with the account, the address and the terminal.
 //! Then it sets its login uid, for which the kernel numbers a session and writes LOGIN, with the
 //! uid but without a name. USER_START, and USER_LOGIN with the terminal that was allocated, come
-//! after that, in the session. All of them have the pid of the same process: it *opened* the session
-//! (pam_loginuid(8), pam_open_session(3), and `monitor.c` and `audit-linux.c` of OpenSSH).
+//! after that, in the session. All of them have the pid of the same process: it *opened* the
+//! session (pam_loginuid(8), pam_open_session(3), and `monitor.c` and `audit-linux.c` of OpenSSH).
 //!
 //! su and sudo authenticate and open PAM sessions in the same words, but inside the session that
 //! they are called in. They did not open it, so they do not change whose it is.
 //!
-//! The kernel never gives a number twice before the next boot (kernel/audit.c, `audit_set_loginuid`).
+//! The kernel never gives a number twice before the next boot (kernel/audit.c,
+//! `audit_set_loginuid`).
 
 use hashbrown::HashMap;
 use smallvec::SmallVec;
@@ -46,7 +47,8 @@ const MAX_SESSIONS: usize = 2048;
 const MAX_BEGUN: usize = 512;
 /// A longer text is no account, address or terminal.
 const MAX_TEXT_BYTES: usize = 256;
-/// A login that has not led to a session by then never will: its pid may be that of another process.
+/// A login that has not led to a session by then never will: its pid may be that of another
+/// process.
 const MAX_BEGUN_MILLIS: u64 = 10 * 60 * 1000;
 
 /// The sessions of one host.
@@ -219,8 +221,8 @@ impl Logins {
         if session == Identity::UNSET {
             return;
         }
-        // The record is not always the first of its session: it may have to wait for the rest of its
-        // event.
+        // The record is not always the first of its session: it may have to wait for the rest of
+        // its event.
         let is_known = |known: &&mut Session| known.opener == pid && !is_later(time, known.since);
         if let Some(known) = self.sessions.get_mut(&session).filter(is_known) {
             known.since = known.since.min(time);

@@ -1,8 +1,8 @@
 //! The context of events: parents, logins, names, containers and scripts.
 //!
 //! The stage between classify and encode. It learns from the records of every event, including
-//! those without a line, and adds what it knows to those that do. Nothing is guessed: a fact that is
-//! not known for certain is left out.
+//! those without a line, and adds what it knows to those that do. Nothing is guessed: a fact that
+//! is not known for certain is left out.
 //!
 //! The memory of each host is bounded, and forgets what has not been used for longest.
 
@@ -189,7 +189,8 @@ impl Enricher {
         self.census.is_some()
     }
 
-    /// Takes in the texts of `/etc/passwd` and `/etc/group` of the system that the records come from.
+    /// Takes in the texts of `/etc/passwd` and `/etc/group` of the system that the records come
+    /// from.
     pub fn start_names(&mut self, passwd: &[u8], group: &[u8]) {
         self.memories.of(b"").names.start(passwd, group);
     }
@@ -253,7 +254,7 @@ impl Enricher {
         });
         let losses = Losses {
             certain: self.losses,
-            gaps: group.gaps,
+            last_gap: group.last_gap,
         };
         let memory = self.memories.of(group.node);
         memory.note_boot(group);

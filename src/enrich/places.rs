@@ -2,8 +2,8 @@
 //!
 //! The cgroup of a process tells both, if the live system can be asked before the process is gone.
 //! Otherwise a process is where its parent is: the kernel puts it there, and only a service manager
-//! or a runtime moves it (cgroups(7)). systemd moves what it starts itself, and a process that opens a
-//! session, so a unit is not inherited from pid 1, nor into another session.
+//! or a runtime moves it (cgroups(7)). systemd moves what it starts itself, and a process that
+//! opens a session, so a unit is not inherited from pid 1, nor into another session.
 //!
 //! The [command lines](super::runtime) of runtimes tell containers where nobody can be asked. They
 //! count only from root outside containers: everybody else could make up one.
@@ -197,7 +197,8 @@ impl Places {
             false => self.children.remove(visit.pid),
         };
         if let Some((forker, standing)) = child
-            // In a container, the pid that clone(2) returned may be that of another process out here.
+            // In a container, the pid that clone(2) returned may be that of another process out
+            // here.
             && (standing.inside.is_none() || forker == visit.ppid)
         {
             return Arc::new(standing.of_child(visit));

@@ -5,8 +5,8 @@
 //! again (see [`cycle`](super::cycle)), and its program as the same only while rules record every
 //! program that its user starts. In doubt there is no answer.
 //!
-//! `resolve::processes` follows lives too, but only to find descriptors, which inodes then prove; so
-//! it may take more for granted.
+//! `resolve::processes` follows lives too, but only to find descriptors, which inodes then prove;
+//! so it may take more for granted.
 
 mod sight;
 
@@ -478,8 +478,8 @@ impl Processes {
             program: parent.program,
             ..Life::default()
         };
-        // The stamp of a call is that of its entry, and the child may be faster than its parent. But
-        // the clock of stamps may stand still for 10 ms (ktime_get_coarse_real_ts64).
+        // The stamp of a call is that of its entry, and the child may be faster than its parent.
+        // But the clock of stamps may stand still for 10 ms (ktime_get_coarse_real_ts64).
         if let Some((known, _)) = self.lives.peek(child)
             && (known.ppid, known.has_fork) == (ppid, false)
             && sight.time <= known.since

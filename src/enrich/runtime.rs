@@ -2,9 +2,9 @@
 //!
 //! A runtime has a process that watches a container for as long as it runs, whose children are the
 //! container's processes: containerd's shim, conmon of podman and CRI-O, systemd-nspawn, lxc-start.
-//! It calls a second program to create the container: runc, crun or youki. That one prepares it with
-//! processes that are still outside, and may run hooks there, before the container's own program is
-//! executed. runc starts itself again as `runc init` in the process that will do that.
+//! It calls a second program to create the container: runc, crun or youki. That one prepares it
+//! with processes that are still outside, and may run hooks there, before the container's own
+//! program is executed. runc starts itself again as `runc init` in the process that will do that.
 //!
 //! Only options that are known are passed over: behind one that is not, the next word may be its
 //! value, so then nothing is told.
@@ -262,8 +262,8 @@ fn options<'w, 'a>(arguments: &'w [&'a [u8]]) -> &'w [&'a [u8]] {
         .unwrap_or_default()
 }
 
-/// The value of a short option, as `-M NAME` or `-MNAME`, perhaps behind options without a value, as
-/// in `-bM NAME`.
+/// The value of a short option, as `-M NAME` or `-MNAME`, perhaps behind options without a value,
+/// as in `-bM NAME`.
 fn short<'a>(arguments: &[&'a [u8]], letter: u8, flags: &[u8]) -> Option<&'a [u8]> {
     arguments.iter().enumerate().find_map(|(at, word)| {
         let rest = word.strip_prefix(b"-")?;
@@ -291,8 +291,8 @@ fn lxc<'a>(arguments: &[&'a [u8]]) -> Option<Target<'a>> {
     Target::new(name?, Some("lxc"))
 }
 
-/// `lxd forkstart NAME …`, which starts a container, and `forkexec`, which runs a command in one. LXD
-/// and Incus call themselves for this.
+/// `lxd forkstart NAME …`, which starts a container, and `forkexec`, which runs a command in one.
+/// LXD and Incus call themselves for this.
 fn lxd<'a>(arguments: &[&'a [u8]]) -> Option<Target<'a>> {
     match arguments {
         [b"forkstart" | b"forkexec", name, ..] => Target::new(name, Some("lxc")),

@@ -1,9 +1,9 @@
 //! Sessions that were open before the first record, from the files in which the system keeps them.
 //!
 //! systemd-logind has a file for each session in `/run/systemd/sessions`, with the number of the
-//! audit session in `AUDIT` (systemd, `logind-session.c`). `/run/utmp` has an entry for each terminal
-//! that somebody is logged in on (utmp(5)), without that number: it is that of the process in the
-//! entry. Newer systems have only one of the two.
+//! audit session in `AUDIT` (systemd, `logind-session.c`). `/run/utmp` has an entry for each
+//! terminal that somebody is logged in on (utmp(5)), without that number: it is that of the process
+//! in the entry. Newer systems have only one of the two.
 
 use std::{
     fs,

@@ -41,8 +41,8 @@ const MAX_OPEN: usize = 16;
 
 /// This system, by the inodes of pidfds (pidfd_open(2); no privilege is needed).
 ///
-/// Opening a pidfd is the most expensive call for an event. The events of a process come one after the
-/// other, so a few stay open, each in the slot of its pid.
+/// Opening a pidfd is the most expensive call for an event. The events of a process come one after
+/// the other, so a few stay open, each in the slot of its pid.
 #[derive(Debug, Default)]
 struct Pidfds(RefCell<[Option<Open>; MAX_OPEN]>);
 

@@ -69,8 +69,8 @@ impl Place {
     }
 }
 
-/// A number for texts that have just been written. It is unique across all tables, because the texts
-/// of several meet in one encoder.
+/// A number for texts that have just been written. It is unique across all tables, because the
+/// texts of several meet in one encoder.
 fn next_edition() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     LAST.fetch_add(1, Ordering::Relaxed) + 1
@@ -242,7 +242,8 @@ impl Table {
             .map(|(life, _)| life)
     }
 
-    /// Looks a life up, to change it, and marks it as used, with the ancestors that it is linked to.
+    /// Looks a life up, to change it, and marks it as used, with the ancestors that it is linked
+    /// to.
     pub(super) fn get(&mut self, pid: u32) -> Option<&mut Life> {
         let slot = self.find(pid)?;
         self.at_mut(slot)

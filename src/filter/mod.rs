@@ -1,9 +1,9 @@
 //! Events that are left out: `--drop`, `--keep` and `--filter`.
 //!
-//! An expression is a list of conditions, `exe=/opt/agent/*,uid=0`, that an event must all meet. They
-//! are about the decoded values of an event; a condition about a key that an event lacks is not met.
-//! Events that failed, or that are incomplete or truncated, are left out only by an expression with a
-//! condition about that.
+//! An expression is a list of conditions, `exe=/opt/agent/*,uid=0`, that an event must all meet.
+//! They are about the decoded values of an event; a condition about a key that an event lacks is
+//! not met. Events that failed, or that are incomplete or truncated, are left out only by an
+//! expression with a condition about that.
 
 mod expression;
 mod index;
@@ -55,8 +55,8 @@ impl Filters {
         }
     }
 
-    /// The number of a drop expression that leaves an event out, counted from 0. `None` if the event
-    /// is to be written: it meets no drop expression, or also one that keeps it.
+    /// The number of a drop expression that leaves an event out, counted from 0. `None` if the
+    /// event is to be written: it meets no drop expression, or also one that keeps it.
     pub fn drops(&self, event: &AuditEvent<'_>) -> Option<usize> {
         let found = self.drop.find(event)?;
         self.keep.find(event).is_none().then_some(found)

@@ -213,8 +213,8 @@ pub struct UserDetail<'a> {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct AuditDetail<'a> {
-    /// The operation, if the type of the record has an obvious one, such as `denied` for a denial of
-    /// SELinux.
+    /// The operation, if the type of the record has an obvious one, such as `denied` for a denial
+    /// of SELinux.
     pub action: Option<&'a [u8]>,
     /// The process title on one line, which the kernel cuts at 128 bytes (PROCTITLE).
     pub commandline: Option<&'a [u8]>,

@@ -80,7 +80,8 @@ impl<'a> AuditEvent<'a> {
     /// the line. The names of calls and errors come from tables and are short.
     ///
     /// Nothing here is left out with `..`: a new field does not compile until it is either visited
-    /// or said to be no text, so that every text is cut to the length of a line and written exactly.
+    /// or said to be no text, so that every text is cut to the length of a line and written
+    /// exactly.
     pub(crate) fn texts_mut(&mut self, mut visit: impl FnMut(&'static str, Text<'_, 'a>)) {
         let AuditEvent {
             id: _,

@@ -35,7 +35,7 @@ pub struct AuditMessageGroup<'a> {
     /// The number of the last gap in the serials that was still open when the event was whole, of
     /// all gaps so far, or 0. Where it grows, an event between this one and the one before may be
     /// lost; it falls when the serials of that gap arrive after all.
-    pub gaps: u32,
+    pub last_gap: u32,
     bytes: &'a [u8],
     spans: &'a [Span],
 }
@@ -70,9 +70,9 @@ impl<'a> AuditMessageGroup<'a> {
 
 /// Many events, in the order in which they became whole.
 ///
-/// The bytes of all records are in one buffer, if possible the one that they were read into, and the
-/// events are spans of it. So events can be stored, sent and reused without a copy of their text and
-/// without a buffer for each.
+/// The bytes of all records are in one buffer, if possible the one that they were read into, and
+/// the events are spans of it. So events can be stored, sent and reused without a copy of their
+/// text and without a buffer for each.
 ///
 /// ```
 /// use auditrd::{model::{EventId, Groups}, record_type::AUDIT_CWD};
@@ -102,7 +102,7 @@ pub(crate) struct GroupInfo {
     pub(crate) for_context: bool,
     pub(crate) redacted: bool,
     /// The last gap in the serials that was still open when the event was whole.
-    pub(crate) gaps: u32,
+    pub(crate) last_gap: u32,
 }
 
 /// Larger buffers are freed, not reused, so that one huge event does not occupy memory for ever.
@@ -120,7 +120,7 @@ impl Groups {
             relayed: false,
             for_context: false,
             redacted: false,
-            gaps: 0,
+            last_gap: 0,
         });
         GroupBuilder(self)
     }
@@ -136,7 +136,7 @@ impl Groups {
             relayed: group.relayed,
             for_context: group.for_context,
             redacted: true,
-            gaps: group.gaps,
+            last_gap: group.last_gap,
         });
         GroupBuilder(self)
     }
@@ -157,7 +157,7 @@ impl Groups {
             relayed: info.relayed,
             for_context: info.for_context,
             redacted: info.redacted,
-            gaps: info.gaps,
+            last_gap: info.last_gap,
             bytes: &self.bytes,
             spans: self.spans.get(*start as usize..end).unwrap_or_default(),
         })

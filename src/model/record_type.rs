@@ -584,8 +584,8 @@ impl RecordType {
         decimal(digits).map(RecordType)
     }
 
-    /// Whether a program sent the record through the kernel (1005, 1100-1199 and 2100-2999), so that
-    /// its fields are inside a quoted `msg='...'`.
+    /// Whether a program sent the record through the kernel (1005, 1100-1199 and 2100-2999), so
+    /// that its fields are inside a quoted `msg='...'`.
     #[doc(alias = "IsUserEvent")]
     pub fn is_user_event(self) -> bool {
         matches!(self.0, 1005 | 1100..=1199 | 2100..=2999)

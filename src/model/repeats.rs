@@ -25,7 +25,8 @@ impl Repeats {
         }
     }
 
-    /// Adds an event, at a time. Times need not be in order: that of a system call is when it began.
+    /// Adds an event, at a time. Times need not be in order: that of a system call is when it
+    /// began.
     pub fn add(&mut self, time: Timestamp) {
         self.count += 1;
         self.first = self.first.min(time);

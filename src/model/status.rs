@@ -4,7 +4,8 @@ use crate::model::{Identity, Timestamp};
 
 /// The contents of a status line.
 ///
-/// It tells a reader of the output that auditrd is alive, so that silence is not mistaken for a quiet host.
+/// It tells a reader of the output that auditrd is alive, so that silence is not mistaken for a
+/// quiet host.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Status<'a> {

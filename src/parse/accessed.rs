@@ -9,8 +9,8 @@ use crate::{
 
 /// The path in the AVC and AVC_PATH records of an event, if all are about one file and one process.
 ///
-/// The kernel takes it from the open file, so it is absolute, or relative to the root of the process
-/// (security/lsm_audit.c, `audit_log_lsm_data`).
+/// The kernel takes it from the open file, so it is absolute, or relative to the root of the
+/// process (security/lsm_audit.c, `audit_log_lsm_data`).
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Accessed<'a> {
     path: Option<&'a [u8]>,

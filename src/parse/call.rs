@@ -54,8 +54,8 @@ impl<'a> CallRecord<'a> {
         hex(self.args.get(index)?)
     }
 
-    /// Parses a record, and splits off the names that auditd has appended to it. The result is built
-    /// in the arena, because copying it is expensive.
+    /// Parses a record, and splits off the names that auditd has appended to it. The result is
+    /// built in the arena, because copying it is expensive.
     #[inline]
     pub(super) fn parse(
         record_type: RecordType,
@@ -166,8 +166,8 @@ impl<'a> CallRecord<'a> {
         self.subj = part(&known.subj);
     }
 
-    /// Takes the ids that all calls of a process have in common, and its terminal. Returns the other
-    /// fields, rather than taking a reference, so that they stay in registers.
+    /// Takes the ids that all calls of a process have in common, and its terminal. Returns the
+    /// other fields, rather than taking a reference, so that they stay in registers.
     #[inline(never)]
     fn take_ids(&mut self, mut fields: Fields<'a>) -> Fields<'a> {
         take!(fields, "auid", id(id) => self.ids.auid = id.unwrap_or(Identity::UNSET));
@@ -214,8 +214,8 @@ impl Default for Head<'_> {
 }
 
 impl<'a> Head<'a> {
-    /// Splits a record into start and rest. `None` if the start is not in the usual form, in which there
-    /// is no separator: names that auditd has appended are in the rest.
+    /// Splits a record into start and rest. `None` if the start is not in the usual form, in which
+    /// there is no separator: names that auditd has appended are in the rest.
     #[inline(always)]
     fn read(data: &'a [u8]) -> Option<(Head<'a>, &'a [u8])> {
         let mut text = Exact::new(data);
@@ -263,8 +263,8 @@ impl<'a> Head<'a> {
     }
 }
 
-/// Tails of SYSCALL records: the texts behind the pid. They tell the user and the program, which are
-/// the same in many calls.
+/// Tails of SYSCALL records: the texts behind the pid. They tell the user and the program, which
+/// are the same in many calls.
 #[derive(Debug, Default)]
 pub(super) struct Tails(Memo<Tail>);
 
@@ -273,8 +273,8 @@ impl Tails {
         Tails(Memo::new(256))
     }
 
-    /// Splits the text behind a pid into a known tail and the names that auditd has appended. `None` if
-    /// the tail is not known.
+    /// Splits the text behind a pid into a known tail and the names that auditd has appended.
+    /// `None` if the tail is not known.
     #[inline(always)]
     fn split<'a>(
         &self,

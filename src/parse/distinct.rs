@@ -46,8 +46,8 @@ impl<'a> Distinct<'a> {
         self.fields.into_bump_slice()
     }
 
-    /// Adds a field, with a numeric suffix if its name is taken. That takes a linear search, so there
-    /// are bounds on the fields kept and left out.
+    /// Adds a field, with a numeric suffix if its name is taken. That takes a linear search, so
+    /// there are bounds on the fields kept and left out.
     #[inline]
     pub(super) fn push(&mut self, key: &'a [u8], text: &'a [u8], arena: &'a Bump) {
         if self.fields.len() >= MAX_FIELDS || self.left_out >= MAX_LEFT_OUT {

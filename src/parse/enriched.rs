@@ -1,8 +1,8 @@
 //! The names that auditd appends to a record.
 //!
-//! With `log_format = ENRICHED`, auditd appends the byte 0x1d and interpreted copies of fields, such
-//! as `UID="root"`. Relays that escape control characters replace the byte: rsyslog writes `#035`,
-//! others `^]`, `\035` or a space, and some drop it, as in `key=(null)ARCH=x86_64`.
+//! With `log_format = ENRICHED`, auditd appends the byte 0x1d and interpreted copies of fields,
+//! such as `UID="root"`. Relays that escape control characters replace the byte: rsyslog writes
+//! `#035`, others `^]`, `\035` or a space, and some drop it, as in `key=(null)ARCH=x86_64`.
 
 use memchr::{memchr, memrchr};
 
@@ -49,8 +49,8 @@ const NAMES: [&[u8]; 25] = [
 
 /// Splits the body of a record into the kernel's text and the appended names.
 ///
-/// In a record from user space, a program may have written a separator inside `msg='…'`, so it counts
-/// only after the closing quote.
+/// In a record from user space, a program may have written a separator inside `msg='…'`, so it
+/// counts only after the closing quote.
 pub(crate) fn split(record_type: RecordType, body: &[u8]) -> (&[u8], &[u8]) {
     if record_type.is_user_event() {
         return after_message(body);

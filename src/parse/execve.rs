@@ -47,7 +47,8 @@ impl<'a> Records<'a> {
     }
 }
 
-/// The arguments in a record that has each of them as a whole, in order. `None` for any other record.
+/// The arguments in a record that has each of them as a whole, in order. `None` for any other
+/// record.
 #[inline(never)]
 fn usual<'a>(body: &'a [u8], arena: &'a Bump) -> Option<Argv<'a>> {
     let mut text = Exact::new(body);

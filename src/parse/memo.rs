@@ -1,7 +1,8 @@
 //! The fields of texts that recur.
 //!
-//! Most records end as earlier ones did: a process keeps its ids, and files of one kind on one device
-//! have the same attributes. Such a text is compared as a whole, and its fields are not read again.
+//! Most records end as earlier ones did: a process keeps its ids, and files of one kind on one
+//! device have the same attributes. Such a text is compared as a whole, and its fields are not read
+//! again.
 
 use std::ops::Range;
 
@@ -34,8 +35,8 @@ impl<T: Default> Memo<T> {
         (known == text).then_some(value)
     }
 
-    /// Keeps the fields of a text. They must depend on nothing else, and those of an empty text must be
-    /// the default.
+    /// Keeps the fields of a text. They must depend on nothing else, and those of an empty text
+    /// must be the default.
     pub(super) fn put(&mut self, text: &[u8], value: T) {
         if let Some(place) = self.claim(text) {
             *place = value;

@@ -184,8 +184,8 @@ impl<'a> Head<'a> {
     }
 }
 
-/// Tails of PATH records: the texts behind the inode. They have only the attributes of a file, which
-/// many files share.
+/// Tails of PATH records: the texts behind the inode. They have only the attributes of a file,
+/// which many files share.
 #[derive(Debug, Default)]
 pub(super) struct Tails(Memo<Tail>);
 

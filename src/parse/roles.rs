@@ -1,7 +1,7 @@
 //! The roles of files in records of kernels that do not write them.
 //!
-//! PATH records have a `nametype` since Linux 3.10 (`objtype` in some vendors' kernels before). Older
-//! kernels write the files in the order in which they looked them up (kernel/auditsc.c,
+//! PATH records have a `nametype` since Linux 3.10 (`objtype` in some vendors' kernels before).
+//! Older kernels write the files in the order in which they looked them up (kernel/auditsc.c,
 //! `audit_inode` and `audit_inode_child`): the directories before their entries.
 
 use crate::{

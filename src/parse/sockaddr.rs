@@ -1,8 +1,8 @@
 //! Socket addresses, from the field `saddr=` of SOCKADDR records.
 //!
-//! The field is the `struct sockaddr` that a call passed or returned, in hex, as many bytes of it as
-//! the call said (kernel/auditsc.c, `audit_log_exit`). Ports and addresses of inet and inet6 are in
-//! network byte order; the family and all other numbers are in that of the host.
+//! The field is the `struct sockaddr` that a call passed or returned, in hex, as many bytes of it
+//! as the call said (kernel/auditsc.c, `audit_log_exit`). Ports and addresses of inet and inet6 are
+//! in network byte order; the family and all other numbers are in that of the host.
 
 use std::{
     fmt::{self, Write},
@@ -127,8 +127,8 @@ impl<'a> Sockaddr<'a> {
 
     /// As [`parse`](Self::parse), with `AUDIT_ARCH_*` of the call, which tells its byte order.
     ///
-    /// It matters only for a number that is no family: a program may pass 512, whose bytes are those
-    /// of `AF_INET` on a host of the other order.
+    /// It matters only for a number that is no family: a program may pass 512, whose bytes are
+    /// those of `AF_INET` on a host of the other order.
     pub(crate) fn parse_on(arch: Option<u32>, hex: &[u8], arena: &'a Bump) -> Option<Sockaddr<'a>> {
         let hex = enriched::bare(hex);
         // A record that was cut may end in half a byte.

@@ -144,8 +144,8 @@ impl<'a> UserRecord<'a> {
         }
     }
 
-    /// As [`outer`](Self::outer), in any record. In LOGIN, old kernels write `old auid=` and `new auid=`
-    /// for `old-auid=` and `auid=`.
+    /// As [`outer`](Self::outer), in any record. In LOGIN, old kernels write `old auid=` and `new
+    /// auid=` for `old-auid=` and `auid=`.
     #[inline(never)]
     fn any_outer(&mut self, raw: &'a [u8], arena: &'a Bump) {
         let mut word: &[u8] = b"";
@@ -267,8 +267,8 @@ impl<'a> UserRecord<'a> {
     }
 }
 
-/// The ids and the message of a record that has nothing else, as most have whose label the kernel does
-/// not write.
+/// The ids and the message of a record that has nothing else, as most have whose label the kernel
+/// does not write.
 #[inline]
 fn usual_outer(raw: &[u8]) -> Option<(Identity, &[u8])> {
     let mut text = Exact::new(raw);
@@ -338,8 +338,8 @@ fn other_pairs<'a>(
     }
 }
 
-/// As [`pairs`], as long as the message has the keys that libaudit writes (lib/audit_logging.c), and
-/// PAM, in their order. Returns the last pair, whose value may go on, and the rest.
+/// As [`pairs`], as long as the message has the keys that libaudit writes (lib/audit_logging.c),
+/// and PAM, in their order. Returns the last pair, whose value may go on, and the rest.
 #[inline]
 fn usual_pairs<'a>(
     msg: &'a [u8],
@@ -381,8 +381,8 @@ static IN_KEY: [bool; 256] = {
     table
 };
 
-/// A bare value without trailing punctuation: words without a letter or digit, a comma, a colon, and
-/// a closing parenthesis that was opened before the pair.
+/// A bare value without trailing punctuation: words without a letter or digit, a comma, a colon,
+/// and a closing parenthesis that was opened before the pair.
 #[inline]
 fn trimmed(value: Value<'_>) -> Value<'_> {
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte >= 0x80;

@@ -1,8 +1,8 @@
 //! Names in a file, for a process that may not read the directories itself.
 //!
 //! After a first line comes, for each directory that was read, its path and its entries; at the end
-//! comes the number of entries. A file that is torn, or that has anything else in it, is refused as a
-//! whole.
+//! comes the number of entries. A file that is torn, or that has anything else in it, is refused as
+//! a whole.
 
 use std::{
     fs::File,
@@ -49,8 +49,8 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Creates a file, in the place of one that was there. It belongs to the owner of its directory,
-    /// and nobody else may read it.
+    /// Creates a file, in the place of one that was there. It belongs to the owner of its
+    /// directory, and nobody else may read it.
     ///
     /// # Errors
     ///
@@ -167,7 +167,8 @@ fn parse(bytes: &[u8], pass: &mut Take) -> Option<u64> {
     }
 }
 
-/// Whether this is the path of a directory as a walk has it: empty for the root directory, and clean.
+/// Whether this is the path of a directory as a walk has it: empty for the root directory, and
+/// clean.
 fn is_directory(path: &[u8]) -> bool {
     let Some(parts) = path.strip_prefix(b"/") else {
         return path.is_empty();

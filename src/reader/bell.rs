@@ -31,8 +31,8 @@ struct State {
     waits: Waits,
 }
 
-/// The cause that the thread waits for, which decides how to wake it. To wake a thread that does not
-/// wait would waste a system call.
+/// The cause that the thread waits for, which decides how to wake it. To wake a thread that does
+/// not wait would waste a system call.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 enum Waits {
     #[default]

@@ -4,8 +4,8 @@
 //! a queue to the marshaller thread as one [`Groups`], which owns the buffer that they were read
 //! into. The queue is bounded in bytes. Used buffers return to the reader for reuse.
 //!
-//! While few records come, the marshaller thread reads them itself and the reader thread sleeps: see
-//! `turns`. An [`InlineReader`] has no thread at all.
+//! While few records come, the marshaller thread reads them itself and the reader thread sleeps:
+//! see `turns`. An [`InlineReader`] has no thread at all.
 
 use std::{
     mem,
@@ -205,8 +205,8 @@ impl AuditReader {
         AuditReader::spawn(Box::new(source), stopper, config)
     }
 
-    /// Reads from any source. Dropping `stopper` must stop the source; the reader owns it. `None` if
-    /// the source is stopped from elsewhere, or never.
+    /// Reads from any source. Dropping `stopper` must stop the source; the reader owns it. `None`
+    /// if the source is stopped from elsewhere, or never.
     ///
     /// # Errors
     ///
@@ -284,8 +284,8 @@ impl AuditReader {
         }
     }
 
-    /// Waits until there may be events, in the queue or read here. Returns `false` on interruption or
-    /// timeout.
+    /// Waits until there may be events, in the queue or read here. Returns `false` on interruption
+    /// or timeout.
     fn wait(&mut self, until: Option<Instant>) -> bool {
         // Once told to stop, the source needs its thread.
         if self.stopper.is_none() {

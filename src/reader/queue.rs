@@ -4,8 +4,8 @@
 //! socket, the kernel drops records or blocks every audited process. It removes the oldest events
 //! from the queue instead, as wholes, and counts them.
 //!
-//! The unit of the queue is a [`Groups`]: the events that became whole in one batch of records. It is
-//! in a box because a channel writes to all of its memory when it is made.
+//! The unit of the queue is a [`Groups`]: the events that became whole in one batch of records. It
+//! is in a box because a channel writes to all of its memory when it is made.
 
 use std::sync::{
     Arc,

@@ -64,7 +64,8 @@ impl Reading {
     }
 
     /// Reads once, and waits for that until the deadline at the latest. Returns whether there are
-    /// news: whole events, or counters. Events in flight become whole when the source ends or fails.
+    /// news: whole events, or counters. Events in flight become whole when the source ends or
+    /// fails.
     pub(super) fn round(&mut self, until: Option<Instant>) -> bool {
         if mem::take(&mut self.progressed) && self.clock.is_some() {
             // Time spent waiting for a slow output must not expire events.

@@ -8,9 +8,9 @@
 //! thread reads, and events go through the queue. It gives its turn back when the marshaller thread
 //! has handled all events and few records come again.
 //!
-//! To clear the alarm and to set it again takes two system calls. So it stays set during a wait if the
-//! one before was short, and is usually put off before it rings. If it does ring during a wait, the
-//! reader thread goes back to sleep.
+//! To clear the alarm and to set it again takes two system calls. So it stays set during a wait if
+//! the one before was short, and is usually put off before it rings. If it does ring during a wait,
+//! the reader thread goes back to sleep.
 //!
 //! The first turn is the reader thread's. It never gives it up for a log, which has no patience.
 
@@ -121,8 +121,9 @@ impl Turns {
     }
 
     /// A turn of the marshaller thread: reads until there are whole events or other news, but no
-    /// longer than until the deadline or an interruption. Puts the events into `groups`, and returns
-    /// whether there is news. `None` if it is not its turn, or events in the queue come first.
+    /// longer than until the deadline or an interruption. Puts the events into `groups`, and
+    /// returns whether there is news. `None` if it is not its turn, or events in the queue come
+    /// first.
     pub(super) fn read_directly(
         &self,
         until: Option<Instant>,
@@ -147,8 +148,8 @@ impl Turns {
         Some(has_news)
     }
 
-    /// Reads until there are whole events or other news, but no longer than until the deadline or an
-    /// interruption. Returns whether there is news.
+    /// Reads until there are whole events or other news, but no longer than until the deadline or
+    /// an interruption. Returns whether there is news.
     fn wait_for_news(&self, turn: &mut Turn, until: Option<Instant>) -> bool {
         let reading = &mut turn.reading;
         self.reads_directly.store(true, Ordering::Release);
@@ -168,8 +169,8 @@ impl Turns {
         has_news == Some(true)
     }
 
-    /// Lets the reader thread read. Call this in the marshaller thread, which does not read then, even
-    /// if a panic has ended its reading.
+    /// Lets the reader thread read. Call this in the marshaller thread, which does not read then,
+    /// even if a panic has ended its reading.
     pub(super) fn wake(&self) {
         self.reads_directly.store(false, Ordering::Release);
         self.alarm.ring();
@@ -186,8 +187,8 @@ impl fmt::Debug for Turns {
     }
 }
 
-/// Closes the queue when dropped, even by a panic, and then wakes the marshaller thread, which finds
-/// it closed.
+/// Closes the queue when dropped, even by a panic, and then wakes the marshaller thread, which
+/// finds it closed.
 struct End<'a>(&'a Turns);
 
 impl Drop for End<'_> {

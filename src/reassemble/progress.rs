@@ -73,8 +73,8 @@ impl Progress {
     /// reorder records.
     ///
     /// The event of an io_uring operation has no PROCTITLE (kernel/auditsc.c, `audit_log_exit`), so
-    /// it ends with its last PATH record. An operation without any may be part of the io_uring_enter
-    /// call that submitted it, whose SYSCALL record follows.
+    /// it ends with its last PATH record. An operation without any may be part of the
+    /// io_uring_enter call that submitted it, whose SYSCALL record follows.
     #[inline]
     fn is_whole(self, kept: Kept) -> bool {
         // Asked after each record, so the usual answer comes first.
@@ -95,8 +95,8 @@ impl Progress {
 }
 
 /// Whether an event without an end has all records that its SYSCALL or URINGOP record announces:
-/// the PATH records and, if a program was started, EXECVE. Records without either that are no part of
-/// a call announce nothing.
+/// the PATH records and, if a program was started, EXECVE. Records without either that are no part
+/// of a call announce nothing.
 pub(super) fn has_all<'a>(
     records: impl Iterator<Item = (RecordType, &'a [u8])> + Clone,
     kept: Kept,

@@ -125,7 +125,7 @@ impl Slot {
         &mut self,
         incomplete: bool,
         kept: Kept,
-        gaps: u32,
+        last_gap: u32,
         groups: &mut Groups,
     ) -> Option<Vec<u8>> {
         let incomplete = incomplete && !self.has_all(&groups.bytes, kept);
@@ -147,7 +147,7 @@ impl Slot {
             relayed: self.relayed,
             for_context: false,
             redacted: false,
-            gaps,
+            last_gap,
         });
         groups.add_spans(&self.spans);
         if self.spans.len() > MAX_SPARE_SPANS {

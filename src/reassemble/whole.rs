@@ -27,7 +27,8 @@ pub(super) struct Whole<'a> {
 
 impl<'a> Whole<'a> {
     /// The event of a run of records, if the run has exactly the records with which it would end in
-    /// a slot. `None` too for the few such runs in which a record follows one that lets an event end.
+    /// a slot. `None` too for the few such runs in which a record follows one that lets an event
+    /// end.
     #[inline(always)]
     pub(super) fn of(
         run: Run<'a>,
@@ -84,7 +85,7 @@ impl<'a> Whole<'a> {
 
     /// Adds the event to `groups`.
     #[inline]
-    pub(super) fn add_to(&self, groups: &mut Groups, gaps: u32, for_context: bool) {
+    pub(super) fn add_to(&self, groups: &mut Groups, last_gap: u32, for_context: bool) {
         groups.add(GroupInfo {
             id: self.run.stamp.id,
             node: self.run.stamp.node.clone(),
@@ -93,15 +94,15 @@ impl<'a> Whole<'a> {
             relayed: self.relayed,
             for_context,
             redacted: false,
-            gaps,
+            last_gap,
         });
         groups.add_spans(self.run.records);
     }
 }
 
-/// Whether an event can end with a record of this type, its last. In a log that is its title too, or
-/// the record of an io_uring operation, whose event has no title. Without either, an event there has
-/// not ended, and the names that it announces need not be counted.
+/// Whether an event can end with a record of this type, its last. In a log that is its title too,
+/// or the record of an io_uring operation, whose event has no title. Without either, an event there
+/// has not ended, and the names that it announces need not be counted.
 #[inline]
 fn is_end(record_type: RecordType) -> bool {
     matches!(record_type, AUDIT_EOE | AUDIT_PROCTITLE | AUDIT_URINGOP)

@@ -6,8 +6,8 @@
 //! records, so no secret that is found remains anywhere.
 //!
 //! A secret is found by the program and the option in front of it, by the name in front of it, or
-//! by its own form. Each is replaced with [`MARK`]. Where it cannot be known where a secret ends, all
-//! behind its beginning is replaced.
+//! by its own form. Each is replaced with [`MARK`]. Where it cannot be known where a secret ends,
+//! all behind its beginning is replaced.
 
 mod edits;
 mod forms;
@@ -81,8 +81,8 @@ impl Redactor {
         self.groups.last().unwrap_or(group)
     }
 
-    /// A command line as `/proc/PID/cmdline` has it, without secrets. `None` if there are none. If it
-    /// does not end in NUL, its end is missing.
+    /// A command line as `/proc/PID/cmdline` has it, without secrets. `None` if there are none. If
+    /// it does not end in NUL, its end is missing.
     pub fn title(&self, title: &[u8]) -> Option<Vec<u8>> {
         self.title_text(title, !title.ends_with(b"\0"))
     }

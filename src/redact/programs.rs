@@ -79,8 +79,8 @@ const fn operand(names: Names, letters: &'static str, number: usize, part: Part)
     }
 }
 
-/// The programs. `letters` are the short options that surely take a value: in `curl -su name`, `-s` is
-/// a switch, and `name` belongs to `-u`. One that is missing here can only redact too much.
+/// The programs. `letters` are the short options that surely take a value: in `curl -su name`, `-s`
+/// is a switch, and `name` belongs to `-u`. One that is missing here can only redact too much.
 #[rustfmt::skip] // A table.
 pub(super) const PROGRAMS: &[Program] = &[
     // mysql(1), mariadb(1): a value of --password must be attached; without one, it asks.

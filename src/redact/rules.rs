@@ -100,8 +100,8 @@ impl FromStr for ProgramOption {
     }
 }
 
-/// Whether a value is a list with another mark than commas, such as `default:backup:--pin`. Taken for
-/// one option it would match nothing, and the secrets would stay.
+/// Whether a value is a list with another mark than commas, such as `default:backup:--pin`. Taken
+/// for one option it would match nothing, and the secrets would stay.
 fn is_list(program: &str, option: &str) -> bool {
     let has_two = option.trim_end_matches(':').contains(':');
     has_two || program == "default" || program.contains(char::is_whitespace)

@@ -431,7 +431,8 @@ impl Resolver {
         false
     }
 
-    /// Adds a name in a directory, or the directory `/`, for good: it was read from the file system.
+    /// Adds a name in a directory, or the directory `/`, for good: it was read from the file
+    /// system.
     pub(crate) fn prime(&mut self, path: &[u8], file: FileId, file_type: FileType, links: u64) {
         if !is_storable(path) {
             return;

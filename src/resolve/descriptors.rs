@@ -91,7 +91,8 @@ impl Descriptors {
                 continue;
             }
             if learned.tick >= ancestor.until || learned.time > ancestor.forked {
-                // Changed since the fork, or while it lasted; what the child has is not known any more.
+                // Changed since the fork, or while it lasted; what the child has is not known any
+                // more.
                 return None;
             }
             let open = entry.open.filter(|_| learned.losses >= losses)?;

@@ -14,8 +14,8 @@ pub(crate) struct Losses {
     /// How often something was lost that cannot arrive any more. This never falls.
     pub(crate) certain: u32,
     /// The number of the last gap in the serials that is still open, which falls when the serials
-    /// arrive after all ([`AuditMessageGroup::gaps`](crate::model::AuditMessageGroup::gaps)).
-    pub(crate) gaps: u32,
+    /// arrive after all ([`AuditMessageGroup::last_gap`](crate::model::AuditMessageGroup::last_gap)).
+    pub(crate) last_gap: u32,
 }
 
 /// When the last loss was. Knowledge from before it is in doubt. A gap in the serials counts as one
@@ -51,7 +51,8 @@ impl Doubt {
         if is_certain {
             self.certain = now;
         }
-        let has_gap = losses.gaps != self.told.gaps && self.change_gaps(losses.gaps, now);
+        let has_gap =
+            losses.last_gap != self.told.last_gap && self.change_gaps(losses.last_gap, now);
         self.told = losses;
         let gap = self.raises.back().map_or(self.first, |(_, tick)| *tick);
         self.since = gap.max(self.certain);
@@ -90,8 +91,11 @@ impl Doubt {
 mod tests {
     use super::*;
 
-    fn gaps(gaps: u32) -> Losses {
-        Losses { certain: 0, gaps }
+    fn gaps(last_gap: u32) -> Losses {
+        Losses {
+            certain: 0,
+            last_gap,
+        }
     }
 
     #[test]
@@ -122,7 +126,7 @@ mod tests {
         doubt.note(gaps(1), 5);
         let losses = Losses {
             certain: 1,
-            gaps: 0,
+            last_gap: 0,
         };
         assert!(doubt.note(losses, 9));
         assert_eq!(doubt.since(), 9);

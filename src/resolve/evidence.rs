@@ -153,8 +153,8 @@ impl Resolver {
         {
             return Some(located);
         }
-        // The live system is asked only where records do not tell, as a question costs more than the
-        // rest of the event.
+        // The live system is asked only where records do not tell, as a question costs more than
+        // the rest of the event.
         if let Some(path) = self.in_known_directory(claim, ask) {
             return Some(Located::full(path));
         }
@@ -167,7 +167,8 @@ impl Resolver {
         self.by_files(claim, known, ask)
     }
 
-    /// The path of a name in the directory of its PARENT record, if records alone tell where that is.
+    /// The path of a name in the directory of its PARENT record, if records alone tell where that
+    /// is.
     fn in_known_directory<'a>(&mut self, claim: &Claim, ask: Asker<'a, '_>) -> Option<&'a [u8]> {
         let parent = claim
             .parent()
@@ -183,7 +184,8 @@ impl Resolver {
         text::entry(directory, claim.last(), ask.arena)
     }
 
-    /// Whether a descriptor is now what it was known to be, for a call that failed and names no file.
+    /// Whether a descriptor is now what it was known to be, for a call that failed and names no
+    /// file.
     fn is_still_open(&mut self, known: Option<Descriptor>, base: &[u8], claim: &Claim) -> bool {
         let has_evidence = claim.has_parent() || claim.file.is_some();
         known.is_some_and(|known| !has_evidence && self.tree.is_at(known.name, base))

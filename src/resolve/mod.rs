@@ -2,8 +2,8 @@
 //!
 //! A record often names a file by a descriptor only, `ftruncate(4, …)`, or relative to one,
 //! `openat(4, "x", …)`. This is the memory that turns such a descriptor into a path: which process
-//! opened which file as which descriptor, and which names a file (device and inode) has. Renames and
-//! removals of files and directories change it as they change the file system.
+//! opened which file as which descriptor, and which names a file (device and inode) has. Renames
+//! and removals of files and directories change it as they change the file system.
 //!
 //! Every path goes through one decision, `Resolver::locate`: candidates are held against all that
 //! the record says of the files around the name, against what is known of those files, against the
@@ -130,8 +130,8 @@ impl Resolver {
         self.processes.see(caller, is_exec, now);
     }
 
-    /// Takes in the working directory of a call. Its path is the kernel's own (d_path), so each part
-    /// of it is a directory and no symbolic link.
+    /// Takes in the working directory of a call. Its path is the kernel's own (d_path), so each
+    /// part of it is a directory and no symbolic link.
     pub(crate) fn confirm_cwd(&mut self, cwd: &[u8]) {
         let is_known = self.cwds.iter().any(|known| known == cwd);
         if is_known || !cwd.starts_with(b"/") || cwd.len() > text::MAX_PATH_BYTES {

@@ -19,10 +19,10 @@ impl Resolver {
         name.is_some_and(|name| self.tree.is_canonical(name) && self.tree.is_current(name))
     }
 
-    /// Directories with these last names were moved out of the directories `holders`. Paths that are
-    /// known to lead through them have moved with them. Forgets those that perhaps do, because the
-    /// inode of a directory with such a name is not known; if each directory `was_entry`, only those
-    /// that may lead through a symbolic link.
+    /// Directories with these last names were moved out of the directories `holders`. Paths that
+    /// are known to lead through them have moved with them. Forgets those that perhaps do, because
+    /// the inode of a directory with such a name is not known; if each directory `was_entry`, only
+    /// those that may lead through a symbolic link.
     pub(crate) fn forget_lookalikes(
         &mut self,
         moved: &[&[u8]],

@@ -197,9 +197,9 @@ impl<K: Key, V> Half<K, V> {
     }
 }
 
-/// The hash of a key: that of the block of eight numbers that it is in, and its place there, so that
-/// keys in a row share the cache lines of an index. An index takes the place of an entry from the low
-/// bits of its hash, and tells entries apart by the seven highest.
+/// The hash of a key: that of the block of eight numbers that it is in, and its place there, so
+/// that keys in a row share the cache lines of an index. An index takes the place of an entry from
+/// the low bits of its hash, and tells entries apart by the seven highest.
 fn hash_of(key: impl Key, hasher: &DefaultHashBuilder) -> u64 {
     let (block, place) = (key.number() / 8, key.number() % 8);
     hasher.hash_one(block).wrapping_add(place) ^ place << 61
@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_used_stays_and_the_rest_is_forgotten() {
+    fn used_entries_stay_and_others_are_forgotten() {
         let mut recent = Recent::new(8);
         let mut forgotten = Vec::new();
         recent.put(0, 0, |_| {});

@@ -4,8 +4,8 @@ use bumpalo::{Bump, collections::Vec};
 
 use crate::bytes::{find, find_last, has_pair};
 
-/// The longest path that is resolved, in bytes. The kernel takes no name of more than 4 KiB at once,
-/// but directories can be deeper than that.
+/// The longest path that is resolved, in bytes. The kernel takes no name of more than 4 KiB at
+/// once, but directories can be deeper than that.
 pub(crate) const MAX_PATH_BYTES: usize = 64 << 10;
 
 /// Joins a name to an absolute directory and cleans the result: no `.`, `..`, `//` or `/` at the
@@ -105,8 +105,8 @@ pub(crate) fn clean<'a>(path: &'a [u8], arena: &'a Bump) -> &'a [u8] {
     }
 }
 
-/// Whether a path without its first slash is clean. One with a name that begins with a dot is taken for
-/// one that is not.
+/// Whether a path without its first slash is clean. One with a name that begins with a dot is taken
+/// for one that is not.
 pub(super) fn is_clean(rest: &[u8]) -> bool {
     if let [] | [b'/' | b'.', ..] | [.., b'/'] = rest {
         return false;

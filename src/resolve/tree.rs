@@ -84,7 +84,8 @@ struct Slot {
     is_attached: bool,
     /// The losses when it was last confirmed.
     losses: u32,
-    /// The neighbours among the names of the same file, or of none; of a free slot, the next free one.
+    /// The neighbours among the names of the same file, or of none; of a free slot, the next free
+    /// one.
     previous: u32,
     next: u32,
 }
@@ -721,7 +722,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_below_a_renamed_directory_moves_with_it() {
+    fn a_renamed_directory_moves_everything_below_it() {
         let mut tree = Tree::new();
         let (file, dir) = (tree.hold(b"/a/b/c/file"), tree.hold(b"/a/b"));
         tree.rename(dir, b"/x/y/z");

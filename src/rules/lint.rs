@@ -47,8 +47,8 @@ pub(crate) fn is_refused(rule: &Rule, host: &Host) -> bool {
     !single::refusals(rule, host).is_empty()
 }
 
-/// The rules that are loaded in the end, in the order in which they are added. Reports lines that are
-/// not needed, and those that delete the rules of others.
+/// The rules that are loaded in the end, in the order in which they are added. Reports lines that
+/// are not needed, and those that delete the rules of others.
 pub(crate) fn loaded<'r>(
     statements: impl Iterator<Item = &'r Statement>,
     mut report: impl FnMut(&Place, String),
@@ -83,8 +83,8 @@ pub(crate) fn loaded<'r>(
     loaded
 }
 
-/// Reports the first line after `-e 2`. A file that [`Ruleset::load`] loads is not one that auditctl(8)
-/// does.
+/// Reports the first line after `-e 2`. A file that [`Ruleset::load`] loads is not one that
+/// auditctl(8) does.
 fn locked(rules: &Ruleset, problems: &mut Vec<Problem>) {
     let lock = Command::Set(Setting::Enabled(2));
     let mut statements = rules.statements.iter();

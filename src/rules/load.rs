@@ -175,9 +175,9 @@ impl Ruleset {
         statements.find(|statement| statement.command.order() == Command::LOCK)
     }
 
-    /// The rules that are loaded after the lines of this set, if none were loaded before, in the order
-    /// in which the kernel lists them. Lines of [common texts](Ruleset::add_common_text) that this host
-    /// refuses are left out.
+    /// The rules that are loaded after the lines of this set, if none were loaded before, in the
+    /// order in which the kernel lists them. Lines of [common texts](Ruleset::add_common_text) that
+    /// this host refuses are left out.
     pub fn rules(&self, host: &Host) -> Vec<(&Place, &Rule)> {
         let is_loaded = |statement: &&Statement| match &statement.command {
             Command::Add { rule, .. } if statement.errors == Errors::Expected => {
@@ -302,7 +302,8 @@ impl Loaded {
         loaded
     }
 
-    /// Takes the changes back, the last one first, as far as others have not changed the same again.
+    /// Takes the changes back, the last one first, as far as others have not changed the same
+    /// again.
     pub fn take_back(&mut self, kernel: &mut impl Kernel) {
         while let Some(undo) = self.undo.pop() {
             match undo {

@@ -1,5 +1,6 @@
-//! The order of names that augenrules(8) takes from `ls -v`: runs of digits are numbers, and what looks
-//! like a suffix counts last. `ls` is that of GNU coreutils, whose order is the same in every locale.
+//! The order of names that augenrules(8) takes from `ls -v`: runs of digits are numbers, and what
+//! looks like a suffix counts last. `ls` is that of GNU coreutils, whose order is the same in every
+//! locale.
 
 use std::{cmp::Ordering, iter};
 

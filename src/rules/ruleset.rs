@@ -140,8 +140,8 @@ impl Ruleset {
         self.add_text_with(Errors::Fatal, file, text, host);
     }
 
-    /// As [`add_text`](Self::add_text), for a text that is the same for all hosts: the lines that this
-    /// host cannot have are left out, as after a line `-i`, and that is expected.
+    /// As [`add_text`](Self::add_text), for a text that is the same for all hosts: the lines that
+    /// this host cannot have are left out, as after a line `-i`, and that is expected.
     pub fn add_common_text(&mut self, file: &Path, text: &[u8], host: &Host) {
         self.add_text_with(Errors::Expected, file, text, host);
     }
@@ -176,7 +176,8 @@ impl Ruleset {
         Ok(())
     }
 
-    /// Adds lines that belong together: `-i` and `-c` are for those after it, but for no other text.
+    /// Adds lines that belong together: `-i` and `-c` are for those after it, but for no other
+    /// text.
     fn add_lines<'t>(
         &mut self,
         mut errors: Errors,

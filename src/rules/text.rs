@@ -32,9 +32,9 @@ impl fmt::Display for Rule {
 impl Rule {
     /// The line of the rule in `auditctl -l`, byte for byte.
     ///
-    /// Two peculiarities of auditctl(8) are kept: a rule for all syscalls with no fields but `perm`,
-    /// `path`, `dir` and `key` is listed as a watch whatever its action is, and nothing tells spaces
-    /// of a path from those between words. [`to_line`](Self::to_line) has neither.
+    /// Two peculiarities of auditctl(8) are kept: a rule for all syscalls with no fields but
+    /// `perm`, `path`, `dir` and `key` is listed as a watch whatever its action is, and nothing
+    /// tells spaces of a path from those between words. [`to_line`](Self::to_line) has neither.
     pub fn to_listing(&self) -> Vec<u8> {
         let mut out = Vec::new();
         let form = if self.is_listed_as_watch() {
@@ -47,8 +47,8 @@ impl Rule {
     }
 
     /// A line that [`parse`](Self::parse) reads as the same rule, if the language can say it. It
-    /// cannot say all rules of other programs, nor a text with `!=`, `>=`, `<=` or `&=` outside of a
-    /// key.
+    /// cannot say all rules of other programs, nor a text with `!=`, `>=`, `<=` or `&=` outside of
+    /// a key.
     pub fn to_line(&self) -> Vec<u8> {
         let mut out = Vec::new();
         self.write(Form::Line, &mut out);

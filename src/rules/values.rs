@@ -80,9 +80,9 @@ fn named(names: &[(&str, u32)], text: &str) -> Option<u32> {
     row.map(|(_, number)| *number)
 }
 
-/// A number as strtoul(3) reads it with base 0: in decimal, or with `0x` in hexadecimal and with `0`
-/// in octal. Unlike auditctl(8), which drops what it cannot use, this refuses what is no number or
-/// does not fit.
+/// A number as strtoul(3) reads it with base 0: in decimal, or with `0x` in hexadecimal and with
+/// `0` in octal. Unlike auditctl(8), which drops what it cannot use, this refuses what is no number
+/// or does not fit.
 pub(crate) fn integer(text: &str) -> Result<u32, String> {
     let (is_negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
@@ -165,8 +165,8 @@ fn error_number(text: &str) -> Option<u32> {
 }
 
 /// Why the kernel, or auditctl(8), refuses a field in a list. From kernel/auditfilter.c,
-/// `audit_field_valid`, and lib/libaudit.c, `audit_rule_fieldpair_data`, of which the latter refuses
-/// more: fields that are known only at the end of a syscall.
+/// `audit_field_valid`, and lib/libaudit.c, `audit_rule_fieldpair_data`, of which the latter
+/// refuses more: fields that are known only at the end of a syscall.
 pub(crate) fn refuses_field(list: List, field: Field) -> Option<String> {
     let name = field.name().unwrap_or("this field");
     let is_at_exit = matches!(

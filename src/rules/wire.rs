@@ -9,8 +9,8 @@ pub(crate) const MAX_CONDITIONS: usize = 64;
 /// The flag of a rule that goes to the front of its list (`AUDIT_FILTER_PREPEND`).
 pub(crate) const PREPEND: u32 = 0x10;
 
-/// The 32-bit words before the texts: flags, action, the number of conditions, the mask, the fields,
-/// values and operators, and the length of the texts.
+/// The 32-bit words before the texts: flags, action, the number of conditions, the mask, the
+/// fields, values and operators, and the length of the texts.
 const WORDS: usize = 3 + MASK_WORDS + 3 * MAX_CONDITIONS + 1;
 const MASK: usize = 3;
 const FIELDS: usize = MASK + MASK_WORDS;
@@ -49,8 +49,8 @@ impl Rule {
         bytes
     }
 
-    /// Reads a rule as the kernel lists it; `None` if it is cut short, has more than 64 conditions, or
-    /// has an action or operator that is not known.
+    /// Reads a rule as the kernel lists it; `None` if it is cut short, has more than 64 conditions,
+    /// or has an action or operator that is not known.
     pub fn read(bytes: &[u8]) -> Option<Rule> {
         let word = |at: usize| {
             let word = bytes.get(4 * at..)?.first_chunk()?;

@@ -1,6 +1,7 @@
-//! The words of a line, as auditctl(8) reads a file of rules: spaces and nothing else separate them,
-//! `\ ` is a space and `\\` a backslash within a word, and quotation marks have no meaning. A line
-//! whose first character other than a space is `#` is a comment. No line goes on in the next one.
+//! The words of a line, as auditctl(8) reads a file of rules: spaces and nothing else separate
+//! them, `\ ` is a space and `\\` a backslash within a word, and quotation marks have no meaning. A
+//! line whose first character other than a space is `#` is a comment. No line goes on in the next
+//! one.
 
 /// A word of a line.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -1,10 +1,10 @@
 //! The scanner: a separate process that reads the processes of the system at the start.
 //!
-//! The programs that processes run are in `/proc`. Reading that takes the privilege to inspect every
-//! process, which the process that parses records must not have; and a host may have thousands of
-//! them, which the first event must not wait for. So another process reads them. It answers three
-//! questions: which pids there are, which process has one of them, and which have some others. It
-//! ends once all processes are read.
+//! The programs that processes run are in `/proc`. Reading that takes the privilege to inspect
+//! every process, which the process that parses records must not have; and a host may have
+//! thousands of them, which the first event must not wait for. So another process reads them. It
+//! answers three questions: which pids there are, which process has one of them, and which have
+//! some others. It ends once all processes are read.
 
 mod message;
 mod scan;
@@ -96,8 +96,8 @@ impl Scanner {
         })
     }
 
-    /// Has the pids listed: processes that are there now will be found, and later ones will not. This
-    /// can be called again until the first process is asked for.
+    /// Has the pids listed: processes that are there now will be found, and later ones will not.
+    /// This can be called again until the first process is asked for.
     pub fn list(&mut self) {
         self.lists += 1;
         let asked = self.ask(Question::Pids);

@@ -80,7 +80,8 @@ impl Scan<'_> {
         self.send(&Part::EndOfSome)
     }
 
-    /// Reads a process and its ancestors, and tells those that were not told before, the oldest first.
+    /// Reads a process and its ancestors, and tells those that were not told before, the oldest
+    /// first.
     fn read(&mut self, pid: u32) -> io::Result<()> {
         let (mut line, mut next) = (Vec::new(), pid);
         while self.unread.remove(&next)

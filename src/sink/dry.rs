@@ -11,13 +11,13 @@ use crate::{
     sys,
 };
 
-/// Checks whether [`Sink::file`](super::Sink::file) would accept a file. Nothing is created, written
-/// or locked.
+/// Checks whether [`Sink::file`](super::Sink::file) would accept a file. Nothing is created,
+/// written or locked.
 ///
 /// # Errors
 ///
-/// If it would fail, with its error; the kind of the cause is `WouldBlock` if another process writes
-/// to the file.
+/// If it would fail, with its error; the kind of the cause is `WouldBlock` if another process
+/// writes to the file.
 pub fn check(path: &Path) -> Result<(), Error> {
     let failed = |error| Error::new(format!("open {} for writing", path.display()), error);
     let account = Account::effective();

@@ -36,8 +36,8 @@ use target::Target;
 
 /// Bytes to buffer before writing even if there is more to read.
 const BUFFER_BYTES: usize = 64 << 10;
-/// A larger buffer is freed once it is written, so that one huge line does not occupy its memory for
-/// ever.
+/// A larger buffer is freed once it is written, so that one huge line does not occupy its memory
+/// for ever.
 const MAX_SPARE_BYTES: usize = 1 << 20;
 /// How long to wait before trying again after the output failed.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);

@@ -107,8 +107,8 @@ impl Target {
         self.path.is_some() && self.is_regular
     }
 
-    /// Whether this is a pipe or device that its path still names: bytes that were written to it stay
-    /// written if it is opened again.
+    /// Whether this is a pipe or device that its path still names: bytes that were written to it
+    /// stay written if it is opened again.
     pub(super) fn is_named_stream(&self) -> bool {
         !self.is_regular && self.has_its_name()
     }

@@ -41,8 +41,8 @@ pub(super) fn split(text: &[u8], stamps: &mut Stamps) -> Option<Line> {
     })
 }
 
-/// The start of a line of a frequent type, up to the stamp. The eight bytes that tell the types apart
-/// and the last twelve cover it.
+/// The start of a line of a frequent type, up to the stamp. The eight bytes that tell the types
+/// apart and the last twelve cover it.
 #[derive(Clone, Copy)]
 struct Start {
     record_type: RecordType,
@@ -78,8 +78,8 @@ const fn word(text: &[u8; 8]) -> u64 {
     u64::from_le_bytes(*text)
 }
 
-/// Splits a line into type and the text that starts with the stamp, if it has one of the most frequent
-/// types, as most lines have. The first eight bytes tell seven of them apart.
+/// Splits a line into type and the text that starts with the stamp, if it has one of the most
+/// frequent types, as most lines have. The first eight bytes tell seven of them apart.
 #[inline(always)]
 pub(super) fn common(text: &[u8]) -> Option<(RecordType, &[u8])> {
     const PATH: u64 = word(b"type=PAT");
@@ -102,8 +102,8 @@ pub(super) fn common(text: &[u8]) -> Option<(RecordType, &[u8])> {
     start.split(text)
 }
 
-/// The start of a line of a type that programs write at each login, and for each command of sudo and
-/// cron. The eight bytes behind `type=` tell these apart.
+/// The start of a line of a type that programs write at each login, and for each command of sudo
+/// and cron. The eight bytes behind `type=` tell these apart.
 #[inline(always)]
 fn of_program(text: &[u8]) -> Option<Start> {
     const AUTH: u64 = word(b"USER_AUT");

@@ -1,7 +1,7 @@
 //! Reads records from logs: files as auditd writes them, or streams of the same lines.
 //!
-//! A line is `type=SYSCALL msg=audit(…): …`, optionally prefixed by `node=NAME`. All other forms are
-//! those of relays and tools, which [`wrap`](super::wrap) takes apart.
+//! A line is `type=SYSCALL msg=audit(…): …`, optionally prefixed by `node=NAME`. All other forms
+//! are those of relays and tools, which [`wrap`](super::wrap) takes apart.
 
 use std::{
     io,
@@ -320,8 +320,8 @@ impl Lines {
     /// Adds the record in a line that is as auditd writes most lines, and ends at `end`. Returns
     /// `false` for any other line.
     ///
-    /// `is_stamped` says that the last record of the batch has the last stamp and no node, as that of
-    /// a usual line has.
+    /// `is_stamped` says that the last record of the batch has the last stamp and no node, as that
+    /// of a usual line has.
     #[inline(always)]
     fn usual(&mut self, line: &[u8], end: u32, is_stamped: bool, batch: &mut Batch) -> bool {
         let Some((record_type, stamp)) = usual(line) else {
@@ -500,8 +500,8 @@ fn is_cut(text: &[u8], end: End) -> bool {
     }
 }
 
-/// Finds out which lines have to be searched for joined records: the first ones of an input, and all
-/// lines of a chunk in which a sample has some.
+/// Finds out which lines have to be searched for joined records: the first ones of an input, and
+/// all lines of a chunk in which a sample has some.
 #[derive(Debug, Default)]
 struct Sample {
     /// Bytes of the input in earlier chunks.

@@ -338,8 +338,8 @@ impl NetlinkClient {
         buffer_bytes(self.socket.as_fd())
     }
 
-    /// Changes how long a request waits for its answer, which is usually there at once; 5 seconds by
-    /// default.
+    /// Changes how long a request waits for its answer, which is usually there at once; 5 seconds
+    /// by default.
     pub fn set_patience(&mut self, patience: Duration) {
         self.patience = patience;
     }

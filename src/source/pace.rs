@@ -30,8 +30,8 @@ const PEAK_BYTES_PER_MILLI: usize = 700 << 10;
 /// How many times the records of a nap must fit into the receive buffer, because the reader may be
 /// woken late.
 const SAFETY_FACTOR: usize = 8;
-/// The least number of records per longest nap, those of about eleven events. With fewer, naps would
-/// only delay events. A host with 250 events per second seldom reaches this number.
+/// The least number of records per longest nap, those of about eleven events. With fewer, naps
+/// would only delay events. A host with 250 events per second seldom reaches this number.
 const MIN_RECORDS_PER_NAP: u32 = 64;
 /// The number of records that should accumulate during a nap.
 const TARGET_RECORDS_PER_NAP: u32 = 256;

@@ -80,7 +80,8 @@ const AUDIT_STATUS_BACKLOG_WAIT_TIME_ACTUAL: u32 = 0x80;
 pub struct AuditStatus {
     /// 0: off, 1: on, 2: on and locked until the next boot.
     pub enabled: u32,
-    /// What the kernel does when it cannot send a record. 0: nothing, 1: it logs that, 2: it panics.
+    /// What the kernel does when it cannot send a record. 0: nothing, 1: it logs that, 2: it
+    /// panics.
     pub failure: u32,
     /// The process id of the registered audit daemon, or 0.
     pub pid: u32,

@@ -1,7 +1,7 @@
 //! Detection rules in the languages in which people store them, over the events of a day.
 //!
-//! `tests/data/day.log` is of real commands: alice and bob log in with ssh, alice changes files and,
-//! with sudo, accounts; bob tries things that he may not do.
+//! `tests/data/day.log` is of real commands: alice and bob log in with ssh, alice changes files
+//! and, with sudo, accounts; bob tries things that he may not do.
 
 use std::path::{Path, PathBuf};
 

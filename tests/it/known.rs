@@ -1,5 +1,5 @@
-//! Known trees: files that were there before the binary started have full paths from the first event
-//! on.
+//! Known trees: files that were there before the binary started have full paths from the first
+//! event on.
 
 use std::{
     collections::BTreeSet,

@@ -75,8 +75,8 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// Whether two lines are the same, except that auditctl may have a number where its tables are older
-/// than ours.
+/// Whether two lines are the same, except that auditctl may have a number where its tables are
+/// older than ours.
 fn is_same(theirs: &str, ours: &str) -> bool {
     let separators = [' ', ',', '='];
     let arch = if ours.contains("arch=b32") {

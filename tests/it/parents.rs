@@ -114,7 +114,8 @@ fn a_reused_pid_never_has_the_program_of_its_predecessor() {
             .expect("a program");
         let pid = sleep.id();
         sleep.wait().unwrap();
-        // If auditrd asks the kernel after the pid was set back, the answer is about the other process.
+        // If auditrd asks the kernel after the pid was set back, the answer is about the other
+        // process.
         daemon.wait_for(round, "the predecessor", is_sleep);
         // A shell that starts no program gets its pid, and starts another program.
         run(&format!(

@@ -78,7 +78,8 @@ fn every_call_in_a_rule_exists_on_its_architecture() {
     }
 }
 
-/// The newest call that a rule names. Linux has it since 3.19, and so all auditctl since 2.8 know it.
+/// The newest call that a rule names. Linux has it since 3.19, and so all auditctl since 2.8 know
+/// it.
 const NEWEST_NAME: &str = "execveat";
 
 #[test]

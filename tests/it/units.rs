@@ -195,7 +195,8 @@ fn the_services_prime_what_the_shipped_rules_watch() {
     }
 }
 
-/// Root writes the names where the service reads them, and a failure does not keep it from starting.
+/// Root writes the names where the service reads them, and a failure does not keep it from
+/// starting.
 #[test]
 fn the_default_service_is_given_the_names_that_it_may_not_read() {
     let directives = directives("auditrd.service");
@@ -210,8 +211,8 @@ fn the_default_service_is_given_the_names_that_it_may_not_read() {
     }
 }
 
-/// The command of the service that loads rules, with other paths, and with no more capabilities than
-/// the service has.
+/// The command of the service that loads rules, with other paths, and with no more capabilities
+/// than the service has.
 fn load_rules(administrators: &Path, enable: &Path) -> Command {
     let directives = directives(RULES);
     assert!(directives.contains(&"CapabilityBoundingSet=CAP_AUDIT_CONTROL".to_owned()));

@@ -167,8 +167,8 @@ pub(crate) struct Args {
     )]
     pub(crate) drop: Vec<Expression>,
 
-    /// Write events that meet an expression even if --drop or --filter, of which it needs one, would
-    /// leave them out; repeatable
+    /// Write events that meet an expression even if --drop or --filter, of which it needs one,
+    /// would leave them out; repeatable
     #[arg(
         long,
         value_name = "EXPR",
@@ -198,8 +198,8 @@ pub(crate) struct Args {
     pub(crate) aggregate: Option<Duration>,
 
     /// Take secrets out of command lines and messages: default for those of known programs and
-    /// forms, PROGRAM:OPTION for the value of an option of your own, such as backup:--pin; several are
-    /// separated by commas
+    /// forms, PROGRAM:OPTION for the value of an option of your own, such as backup:--pin; several
+    /// are separated by commas
     #[arg(
         long,
         value_name = "SECRETS",
@@ -293,8 +293,8 @@ pub(crate) struct Args {
     )]
     pub(crate) pretty: bool,
 
-    /// Cut the texts of an event so that its line is no longer than this, at least 4K, and mark it as
-    /// truncated [no limit]
+    /// Cut the texts of an event so that its line is no longer than this, at least 4K, and mark it
+    /// as truncated [no limit]
     #[arg(
         long,
         value_name = "BYTES",
@@ -304,8 +304,8 @@ pub(crate) struct Args {
     )]
     pub(crate) max_line: Option<usize>,
 
-    /// Memory for events waiting to be written, from 64K to 4G; if live events need more, the oldest
-    /// are dropped and counted
+    /// Memory for events waiting to be written, from 64K to 4G; if live events need more, the
+    /// oldest are dropped and counted
     #[arg(
         long,
         value_name = "BYTES",

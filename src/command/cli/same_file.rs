@@ -30,7 +30,8 @@ enum Identity {
 }
 
 impl Args {
-    /// The first pair of options that name the same file, perhaps by different paths, as a usage error.
+    /// The first pair of options that name the same file, perhaps by different paths, as a usage
+    /// error.
     pub(super) fn same_file(&self) -> Option<String> {
         let mut earlier = self.files_read();
         for file in self.files_written() {

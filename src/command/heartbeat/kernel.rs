@@ -21,8 +21,8 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
-    /// Asks for the state, if `is_live`. Call this once the socket of the source is open: it gets the
-    /// process id as its port.
+    /// Asks for the state, if `is_live`. Call this once the socket of the source is open: it gets
+    /// the process id as its port.
     pub(super) fn new(is_live: bool) -> Kernel {
         let control = is_live.then(NetlinkClient::control).and_then(Result::ok);
         let mut kernel = Kernel {

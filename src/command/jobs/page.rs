@@ -16,8 +16,8 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Adds the line that `write` appends. A line end is added if it is missing. Returns its length,
-    /// which is 0 if nothing was appended.
+    /// Adds the line that `write` appends. A line end is added if it is missing. Returns its
+    /// length, which is 0 if nothing was appended.
     #[inline]
     pub(super) fn line(&mut self, records: u64, write: impl FnOnce(&mut Vec<u8>)) -> usize {
         let start = self.text.len();

@@ -25,7 +25,8 @@ pub(super) const SLOT_BYTES: usize = 256 << 10;
 /// What is written is a multiple of this many bytes: a write of a whole slot costs the kernel less
 /// than one that ends a little earlier.
 pub(super) const BLOCK_BYTES: usize = 4 << 10;
-/// The file gets room on the disk for this many slots at once, which is cheaper than with each write.
+/// The file gets room on the disk for this many slots at once, which is cheaper than with each
+/// write.
 const SLOTS_AT_ONCE: u64 = 64;
 
 /// The file, and which of its slots are free.
@@ -57,8 +58,8 @@ pub(super) struct Spilled {
 }
 
 impl Spill {
-    /// Creates the file in `$TMPDIR`, or else in `/var/tmp`, because `/tmp` may be in memory. It may
-    /// fill half of the space that is free now.
+    /// Creates the file in `$TMPDIR`, or else in `/var/tmp`, because `/tmp` may be in memory. It
+    /// may fill half of the space that is free now.
     ///
     /// # Errors
     ///

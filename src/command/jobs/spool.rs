@@ -12,8 +12,8 @@ use super::{
 };
 use crate::command::pipeline::Lines;
 
-/// A page is handed over when it has this many bytes, and so fills the last block of a slot. Its last
-/// line may be longer than the rest of the slot, but few are.
+/// A page is handed over when it has this many bytes, and so fills the last block of a slot. Its
+/// last line may be longer than the rest of the slot, but few are.
 const PAGE_BYTES: usize = SLOT_BYTES - BLOCK_BYTES + 1;
 
 /// The marshaller thread has ended, and takes no more lines.

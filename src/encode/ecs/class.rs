@@ -1,7 +1,7 @@
 //! Which categories and types of the Elastic Common Schema an event has.
 //!
-//! Both are closed lists, and each category allows some of the types only (ECS 9.4, `event.category`
-//! and `event.type`).
+//! Both are closed lists, and each category allows some of the types only (ECS 9.4,
+//! `event.category` and `event.type`).
 
 use crate::model::{
     Action, AuditEvent, Detail, ProcessAction, RecordType, SocketAction, record_type::*,

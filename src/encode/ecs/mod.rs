@@ -1,8 +1,8 @@
 //! Events in the shape of the Elastic Common Schema, one object per line.
 //!
 //! Members that the schema has a field for go there, with the type of that field: ids of users,
-//! groups and inodes are text, process ids are numbers. All others go under `auditrd`, by their keys
-//! in the default format. Ids that are not set are left out.
+//! groups and inodes are text, process ids are numbers. All others go under `auditrd`, by their
+//! keys in the default format. Ids that are not set are left out.
 
 mod action;
 mod class;
@@ -79,8 +79,8 @@ pub fn line(event: &AuditEvent, host: Option<&[u8]>, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// Appends the line of a loss: its reason and its count. It is a `pipeline_error`, the schema's word
-/// for an error in the pipeline that may have cost events.
+/// Appends the line of a loss: its reason and its count. It is a `pipeline_error`, the schema's
+/// word for an error in the pipeline that may have cost events.
 pub fn loss(time: Timestamp, host: Option<&[u8]>, reason: &str, count: u64, out: &mut Vec<u8>) {
     let message = format!("{count} lost by {reason}");
     Nested::write(out, |line| {

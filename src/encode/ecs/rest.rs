@@ -114,8 +114,8 @@ fn rest_of_who(who: &Who, object: &mut Nested) {
     object.text("script", who.script);
 }
 
-/// The user, role, type and level of an SELinux context; without MLS, the level is empty. `None` for
-/// the labels of other modules.
+/// The user, role, type and level of an SELinux context; without MLS, the level is empty. `None`
+/// for the labels of other modules.
 fn selinux(label: &[u8]) -> Option<[&[u8]; 4]> {
     let mut parts = label.splitn(4, |byte| *byte == b':');
     let context = [parts.next()?, parts.next()?, parts.next()?];

@@ -169,8 +169,8 @@ fn source(detail: &UserDetail, object: &mut Nested) {
     object.text("hostname", detail.hostname.filter(|text| !is_ip(text)));
 }
 
-/// The two ends of a connection, and its direction. The end of this host is the source if it connects
-/// or sends.
+/// The two ends of a connection, and its direction. The end of this host is the source if it
+/// connects or sends.
 fn network(detail: &SocketDetail, line: &mut Nested) {
     const INBOUND: u32 = 1;
     const OUTBOUND: u32 = 2;

@@ -219,7 +219,7 @@ impl World {
         };
         let losses = Losses {
             certain: self.losses,
-            gaps: 0,
+            last_gap: 0,
         };
         let subject = self.memory.see(&sight, losses, None);
         self.check(process, subject);

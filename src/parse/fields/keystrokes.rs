@@ -53,8 +53,8 @@ const SEQUENCES: [(&[u8], &str); 46] = [
     (b"\x1b[O", "blur"),
 ];
 
-/// The text with each control character and key sequence as a name in angle brackets: `ls<tab><ret>`.
-/// `None` if it has none.
+/// The text with each control character and key sequence as a name in angle brackets:
+/// `ls<tab><ret>`. `None` if it has none.
 ///
 /// The name of a key is in lower case; a control character without a key of its own is `<^C>`. The
 /// names are for readers: a typed `<tab>` looks the same.

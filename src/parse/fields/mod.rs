@@ -1,11 +1,11 @@
 //! The fields of a record of any type, decoded.
 //!
 //! The formats are those of the kernel (kernel/audit*.c, security/, net/netlabel, and the other
-//! callers of `audit_log_format`), of auditd (DAEMON_*), and of libaudit's callers. The type and the
-//! key alone decide what a value is.
+//! callers of `audit_log_format`), of auditd (DAEMON_*), and of libaudit's callers. The type and
+//! the key alone decide what a value is.
 //!
-//! This is for records that are shown as they are. What classification needs of SYSCALL, PATH, EXECVE
-//! and user records is read by the faster parsers beside this module.
+//! This is for records that are shown as they are. What classification needs of SYSCALL, PATH,
+//! EXECVE and user records is read by the faster parsers beside this module.
 
 mod access;
 mod keystrokes;

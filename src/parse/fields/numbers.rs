@@ -22,8 +22,8 @@ pub(super) fn signal(text: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// What a seccomp filter decided (linux/seccomp.h, `SECCOMP_RET_*`). The lower half of the number is
-/// the filter's own data.
+/// What a seccomp filter decided (linux/seccomp.h, `SECCOMP_RET_*`). The lower half of the number
+/// is the filter's own data.
 pub(super) fn seccomp_action(text: &[u8]) -> Option<&'static str> {
     let code = hex(text.strip_prefix(b"0x")?)?;
     Some(match code & 0xffff_0000 {
@@ -62,8 +62,8 @@ pub(super) fn netfilter_family(text: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// The capabilities by number (linux/capability.h), without `CAP_`, in lower case as AppArmor writes
-/// them.
+/// The capabilities by number (linux/capability.h), without `CAP_`, in lower case as AppArmor
+/// writes them.
 const CAPABILITIES: [&str; 41] = [
     "chown",
     "dac_override",

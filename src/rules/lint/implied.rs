@@ -75,9 +75,9 @@ impl Range {
 }
 
 /// Whether an event has one value of a field, which the kernel compares as a number without a sign
-/// (kernel/auditfilter.c, `audit_comparator`). A condition on a field of files is met if one file of
-/// the event meets it, and a second condition perhaps by another file. Conditions on `gid` and `egid`
-/// are also met by supplementary groups (kernel/auditsc.c, `audit_filter_rules`).
+/// (kernel/auditfilter.c, `audit_comparator`). A condition on a field of files is met if one file
+/// of the event meets it, and a second condition perhaps by another file. Conditions on `gid` and
+/// `egid` are also met by supplementary groups (kernel/auditsc.c, `audit_filter_rules`).
 fn is_single_number(field: Field) -> bool {
     let has_several = matches!(
         field,

@@ -61,8 +61,8 @@ impl Entry {
     }
 }
 
-/// The entries in the export format: fields `KEY=value`, each on a line, or `KEY`, a length of eight
-/// bytes and the value; and an empty line after each entry.
+/// The entries in the export format: fields `KEY=value`, each on a line, or `KEY`, a length of
+/// eight bytes and the value; and an empty line after each entry.
 #[derive(Debug)]
 pub(in crate::source) struct Entries;
 
@@ -155,8 +155,8 @@ struct Open {
 const MAX_HOSTS: usize = 256;
 
 impl Numbers {
-    /// The id for a record. A record belongs to the last event of its host unless that has ended, is
-    /// from another second, or has such a record already.
+    /// The id for a record. A record belongs to the last event of its host unless that has ended,
+    /// is from another second, or has such a record already.
     pub(super) fn id(&mut self, host: &[u8], time: Timestamp, record_type: RecordType) -> EventId {
         let found = self.open.iter().position(|open| open.host == host);
         let is_alone = record_type.is_user_event();

@@ -1,8 +1,8 @@
 //! Records in JSON objects, one object in a line.
 //!
 //! journald's export, container logs, shippers and alerts of other programs put the record into a
-//! string, with JSON's escapes; go-audit puts the records of an event into one object. A line that is
-//! not valid JSON is malformed: a record in it would be read with the escapes in its values.
+//! string, with JSON's escapes; go-audit puts the records of an event into one object. A line that
+//! is not valid JSON is malformed: a record in it would be read with the escapes in its values.
 
 #[cfg(feature = "json")]
 mod entries;

@@ -2,9 +2,9 @@
 //!
 //! auditd writes `type=SYSCALL msg=audit(…): …`, one record per line. On the way to their readers,
 //! records get a syslog header (`syslog`), become a string in a JSON object (`json`) or an entry of
-//! the journal (`journal`), or are joined into one line (`records`). This module undoes that. A line
-//! as auditd writes it never comes here, except in a sample of lines that is checked for joined
-//! records.
+//! the journal (`journal`), or are joined into one line (`records`). This module undoes that. A
+//! line as auditd writes it never comes here, except in a sample of lines that is checked for
+//! joined records.
 
 mod journal;
 mod json;

@@ -196,11 +196,11 @@ fn is_file(before: &[u8]) -> bool {
     is_end && !before.contains(&b' ') && !before.ends_with(b"::")
 }
 
-/// Whether nothing is open at the end of a body, so that what follows is another record and not part
-/// of a text in quotes.
+/// Whether nothing is open at the end of a body, so that what follows is another record and not
+/// part of a text in quotes.
 ///
-/// A message, `msg='…'`, is closed by a single quote outside of double quotes, after which only names
-/// that auditd has added may follow.
+/// A message, `msg='…'`, is closed by a single quote outside of double quotes, after which only
+/// names that auditd has added may follow.
 fn is_closed(body: &[u8]) -> bool {
     let quotes = memchr_iter(b'"', body).count();
     if !quotes.is_multiple_of(2) {

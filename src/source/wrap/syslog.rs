@@ -1,10 +1,11 @@
 //! The header of a syslog line.
 //!
-//! RFC 3164 and the file format of most daemons: `Feb 22 14:25:25 host tag: message`. rsyslog's file
-//! format and that of syslog-ng with `ts-format(iso)`: `2026-02-22T14:25:25+00:00 host tag: message`.
-//! RFC 5424: `<13>1 2026-02-22T14:25:25Z host app 1 id - message`. The short formats of journalctl(1)
-//! differ only in the time; the kernel's own log has `[   12.345678] message`. Container runtimes
-//! (CRI) write `2026-02-22T14:25:25Z stdout F message`. Each may have its priority before it.
+//! RFC 3164 and the file format of most daemons: `Feb 22 14:25:25 host tag: message`. rsyslog's
+//! file format and that of syslog-ng with `ts-format(iso)`: `2026-02-22T14:25:25+00:00 host tag:
+//! message`. RFC 5424: `<13>1 2026-02-22T14:25:25Z host app 1 id - message`. The short formats of
+//! journalctl(1) differ only in the time; the kernel's own log has `[   12.345678] message`.
+//! Container runtimes (CRI) write `2026-02-22T14:25:25Z stdout F message`. Each may have its
+//! priority before it.
 
 use memchr::{memchr, memchr_iter, memmem};
 

@@ -226,8 +226,8 @@ fn a_line_of_a_gibibyte_is_bounded() {
     check(64, (0..many(1024, 256)).map(move |_| piece.clone()));
 }
 
-/// Directories with names of half a MiB within each other, each opened below the one before, and what
-/// happens in the last of them.
+/// Directories with names of half a MiB within each other, each opened below the one before, and
+/// what happens in the last of them.
 #[test]
 fn names_that_are_long_together_are_bounded() {
     const DEPTH: u32 = 120;

@@ -53,8 +53,8 @@ impl Daemon {
         self.wait_until_started();
     }
 
-    /// Waits until it has read what it needs of the system and runs all of its threads. Its socket is
-    /// open before that.
+    /// Waits until it has read what it needs of the system and runs all of its threads. Its socket
+    /// is open before that.
     pub(crate) fn wait_until_started(&self) {
         let threads = || fs::read_dir(format!("/proc/{}/task", self.pid()));
         let count = || threads().map_or(0, Iterator::count);

@@ -190,7 +190,7 @@ fn a_bound_name_is_a_new_file_unless_sockets_are_chosen() {
 }
 
 #[test]
-fn what_an_address_says_besides_is_in_its_record() {
+fn the_rest_of_an_address_is_in_its_record() {
     let netlink = "SOCKADDR saddr=100000000700000001000000";
     let event = any(&[&call(46, "a0=3 items=0"), netlink, "EOE"]);
     has(&event, &json!({"family": "netlink", "remote_port": 7}));

@@ -120,7 +120,8 @@ fn a_handle_is_opened_as_the_file_that_it_is() {
                 unreachable!()
             };
             let root = call!(w, openat(AT_FDCWD, ".", DIRECTORY)).at("").fd();
-            // No record has a name for it. The process is there to be asked, but may be gone by then.
+            // No record has a name for it. The process is there to be asked, but may be gone by
+            // then.
             let f = call!(w, open_by_handle_at(root, handle, O_WRONLY))
                 .at("f")
                 .or_unresolved()
@@ -196,7 +197,7 @@ fn copies_of_a_descriptor_are_the_same_file() {
 }
 
 #[test]
-fn what_was_opened_for_reading_is_not_what_was_written() {
+fn a_file_opened_for_reading_is_not_the_one_that_was_written() {
     let file = |root: &Path| fs::write(root.join("f"), "f").expect("a file");
     hold(&[FILES], file, |w| {
         let f = call!(w, openat(AT_FDCWD, "f", O_RDONLY)).at("f").fd();

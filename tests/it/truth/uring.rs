@@ -117,7 +117,8 @@ impl Ring {
         let head = self.word(CQ_OFF).load(Ordering::Acquire);
         let mask = self.word(CQ_OFF + 2).load(Ordering::Relaxed);
         let result = self.params[CQ_OFF + 5] as usize + 16 * (head & mask) as usize + 8;
-        // SAFETY: the kernel has put a completion of 16 bytes there, whose result is its third word.
+        // SAFETY: the kernel has put a completion of 16 bytes there, whose result is its third
+        // word.
         let result = unsafe { ptr::read_volatile(self.rings.add(result).cast::<i32>()) };
         self.word(CQ_OFF).store(head + 1, Ordering::Release);
         result.into()
@@ -159,7 +160,7 @@ fn rule(login: u32) -> Vec<u32> {
 }
 
 #[test]
-fn what_a_ring_does_is_told_like_any_call() {
+fn operations_of_a_ring_are_told_like_calls() {
     if Ring::new().is_none() {
         return skip("needs io_uring");
     }

@@ -181,8 +181,8 @@ impl Workload {
         }
     }
 
-    /// Does something in a child process, at the same time. It begins when the call that made it has
-    /// returned here, so that the record of that call comes before all of its own.
+    /// Does something in a child process, at the same time. It begins when the call that made it
+    /// has returned here, so that the record of that call comes before all of its own.
     pub(crate) fn fork(&mut self, work: impl FnOnce(&mut Workload)) -> u32 {
         let (mut wait, go) = io::pipe().expect("a pipe");
         // The parent's copies of both ends go with the closure when the fork is done.

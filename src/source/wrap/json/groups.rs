@@ -1,8 +1,9 @@
 //! The records of an event in one object.
 //!
-//! go-audit writes `{"sequence":7,"timestamp":"1700000000.123","messages":[{"type":1300,"data":"…"}]}`
-//! for each event, without an EOE record, and so does `--format raw`, which adds `node`,
-//! `incomplete`, `truncated` and `data_hex`.
+//! go-audit writes
+//! `{"sequence":7,"timestamp":"1700000000.123","messages":[{"type":1300,"data":"…"}]}` for each
+//! event, without an EOE record, and so does `--format raw`, which adds `node`, `incomplete`,
+//! `truncated` and `data_hex`.
 
 use bumpalo::Bump;
 use serde_json::{Map, Value};

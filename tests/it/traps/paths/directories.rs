@@ -61,7 +61,7 @@ fn a_file_that_is_moved_into_a_directory_is_there_and_not_where_it_was() {
 }
 
 #[test]
-fn what_is_known_of_both_directories_tells_which_is_which() {
+fn both_directories_of_a_rename_are_told_apart_by_their_known_paths() {
     // The text of each parent is the working directory, which is only one of them.
     let rename = step("renameat2", "a0=CWD a2=5")
         .parent("/w", 20)

@@ -7,7 +7,8 @@ const ENOENT: i64 = -2;
 const ENOTDIR: i64 = -20;
 const EEXIST: i64 = -17;
 
-/// Asserts that an event of two names has them both, and says so if it does not know which is which.
+/// Asserts that an event of two names has them both, and says so if it does not know which is
+/// which.
 #[track_caller]
 fn both_or_marked(event: &Value, path: &str, dest: &str) {
     let are = event["path"] == path && event["dest_path"] == dest;
@@ -205,7 +206,7 @@ fn two_records_that_were_lost_leave_no_wrong_name() {
 }
 
 #[test]
-fn what_a_record_that_was_lost_would_have_changed_is_not_believed() {
+fn knowledge_that_a_lost_record_would_have_changed_is_no_proof() {
     for record in 0..4 {
         let rename = step("rename", "")
             .parent("/w", 10)

@@ -55,7 +55,7 @@ fn serials_that_were_only_late_take_nothing_back() {
 }
 
 #[test]
-fn what_was_learned_before_a_loss_is_no_proof_whatever_arrived_late() {
+fn knowledge_from_before_a_loss_is_no_proof_even_after_late_records() {
     for (learned, asked, path) in stories() {
         let steps = [other(1), learned, other(2), other(3), asked];
         for serials in [

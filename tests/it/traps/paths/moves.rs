@@ -60,8 +60,8 @@ fn an_absolute_name_tells_the_other_one_of_a_rename_that_moves_its_caller() {
     honest_both(&last(&[rename]), "/w/b", "/w/x/b");
 }
 
-/// Moves of the directory `b` from an unknown place: by descriptors that are not known, and relative
-/// to a directory that was moved itself.
+/// Moves of the directory `b` from an unknown place: by descriptors that are not known, and
+/// relative to a directory that was moved itself.
 fn untold() -> Vec<Step> {
     vec![
         moved("renameat", "a0=7 a2=8", "b", "b2"),

@@ -60,7 +60,7 @@ fn a_fork_that_is_told_of_after_the_child_ran_a_program_takes_nothing_back() {
 }
 
 #[test]
-fn what_a_child_opened_or_closed_before_its_fork_was_told_stays_so() {
+fn descriptors_of_a_child_stay_when_its_fork_is_told_later() {
     for fork in forks() {
         let opens = [
             opened("/w/y", 11, 3),
@@ -110,7 +110,7 @@ fn a_thread_keeps_what_its_process_has_inherited() {
 }
 
 #[test]
-fn what_the_parent_opens_after_a_fork_is_not_the_childs() {
+fn a_child_has_nothing_that_its_parent_opens_after_the_fork() {
     for fork in forks().into_iter().filter(|fork| fork.call != "clone") {
         let steps = [
             fork,

@@ -105,7 +105,8 @@ fn a_name_that_stands_at_its_directory_is_told_where_inodes_prove_it() {
 
 #[test]
 fn a_link_to_its_own_directory_is_not_the_entry_behind_it() {
-    // `l` leads to the directory that holds it, whose inode therefore proves nothing: `l/s2/` is meant.
+    // `l` leads to the directory that holds it, whose inode therefore proves nothing: `l/s2/` is
+    // meant.
     let link =
         step("symlink", "")
             .unknown(".")
@@ -159,7 +160,7 @@ fn a_rename_of_names_with_slashes_claims_no_name_that_is_not_there() {
 }
 
 #[test]
-fn what_is_made_by_a_name_that_is_left_out_is_learned_by_no_wrong_one() {
+fn a_file_created_by_a_name_that_is_left_out_gets_no_wrong_name() {
     let steps = [
         made("/w/s1", 59, 58),
         new(step("mkdir", ""), "s1/", 59, 70),

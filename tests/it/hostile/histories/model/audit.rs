@@ -1,7 +1,8 @@
-//! The names of one call, gathered as the kernel gathers them (kernel/auditsc.c, kernel/auditfilter.c).
+//! The names of one call, gathered as the kernel gathers them (kernel/auditsc.c,
+//! kernel/auditfilter.c).
 //!
-//! The functions are the kernel's, so that its merged, nameless and doubled records come out as they
-//! do there, and not as somebody thinks of them.
+//! The functions are the kernel's, so that its merged, nameless and doubled records come out as
+//! they do there, and not as somebody thinks of them.
 
 use std::{fmt::Write, sync::Arc};
 

@@ -261,7 +261,8 @@ impl Run<'_> {
                 return;
             }
         };
-        // What stands there is a directory, behind all links; events have neither `/` nor `.` there.
+        // What stands there is a directory, behind all links; events have neither `/` nor `.`
+        // there.
         let slashes = matches!(given.text.rsplit('/').next(), Some("" | "." | ".."));
         let follow = match follow {
             Follow::No if slashes => Follow::Yes,

@@ -201,8 +201,8 @@ fn is_without_links(event: &Event, claim: &str, past: &Past) -> bool {
         .any(|tree| is(tree, event.done.root) || is(tree, HOST))
 }
 
-/// Whether a path is that of what the call touched: to the caller or to the host, before the call or
-/// after it.
+/// Whether a path is that of what the call touched: to the caller or to the host, before the call
+/// or after it.
 fn is_so(event: &Event, claim: &str, want: &Want) -> bool {
     match want {
         Want::Nothing => true,
@@ -340,8 +340,8 @@ fn leads(tree: &Tree, root: Root, claim: &str, place: &Place, follow: Option<Fol
     ways.any(|follow| tree.place(root, root, claim, follow) == *place)
 }
 
-/// Whether a path is the kernel's own text for a place, or for the directory that the name was under.
-/// It leads there even if something is mounted over it meanwhile.
+/// Whether a path is the kernel's own text for a place, or for the directory that the name was
+/// under. It leads there even if something is mounted over it meanwhile.
 fn spells(tree: &Tree, root: Root, claim: &str, place: &Place, target: Option<&Target>) -> bool {
     let spells = |base: At, rest: &str| {
         let path = || format!("{}/{rest}", tree.path(base, root));

@@ -293,8 +293,8 @@ fn classify(classifier: &mut Classifier, event: &Event, text: &mut String) -> Op
     Some(told)
 }
 
-/// Lets all steps happen. Returns the events in the order of their records, and the world after each
-/// step and before all.
+/// Lets all steps happen. Returns the events in the order of their records, and the world after
+/// each step and before all.
 fn happen(setup: Setup, steps: impl Iterator<Item = Step>) -> (Vec<Event>, Vec<World>) {
     let mut world = beginning();
     let watched = world
