@@ -35,6 +35,8 @@ pub(crate) enum Silent {
     Fcntl,
     /// It closes a range of them.
     CloseRange,
+    /// It may give a thread descriptors of its own.
+    Unshare,
     /// It returns one without a path, or two in an FD_PAIR record.
     Returns,
 }
@@ -106,6 +108,7 @@ fn by_name(name: &str) -> Option<Call> {
     match name {
         "fcntl" | "fcntl64" => Some(Call::Silent(Silent::Fcntl)),
         "close_range" => Some(Call::Silent(Silent::CloseRange)),
+        "unshare" => Some(Call::Silent(Silent::Unshare)),
         "socket"
         | "socketpair"
         | "pipe"

@@ -26,6 +26,8 @@ const FD_CLOEXEC: u64 = 1;
 /// The flags of clone(2) to share descriptors, and to make a thread (linux/sched.h).
 const CLONE_FILES: u64 = 0x400;
 const CLONE_THREAD: u64 = 0x1_0000;
+/// The flag of close_range(2) to have descriptors of its own from then on (linux/close_range.h).
+const CLOSE_RANGE_UNSHARE: u64 = 2;
 
 /// A program was started, or not.
 pub(crate) fn executed(namer: &mut Namer) {
@@ -34,15 +36,17 @@ pub(crate) fn executed(namer: &mut Namer) {
     }
 }
 
-/// A process or a thread was made, or not. In the child the call returns 0. The records of a thread
-/// have the number of its process.
+/// A process or a thread was made, or not. In the child the call returns 0. Since Linux 4.9, the
+/// records of a thread have the number of its process.
 pub(crate) fn forked(namer: &mut Namer) {
-    if let (true, Some(child @ 1..)) = (namer.succeeded(), namer.returned_fd()) {
-        let flags = clone_flags(namer.call);
-        if flags & CLONE_THREAD == 0 {
-            let is_shared = flags & CLONE_FILES != 0;
-            namer.memory.forked(namer.caller, child, is_shared);
-        }
+    let (true, Some(child @ 1..)) = (namer.succeeded(), namer.returned_fd()) else {
+        return;
+    };
+    let flags = clone_flags(namer.call);
+    match (flags & CLONE_THREAD != 0, flags & CLONE_FILES != 0) {
+        (true, true) => namer.memory.threaded(namer.caller, child),
+        (true, false) => namer.memory.unshared(namer.caller.pid),
+        (false, is_shared) => namer.memory.forked(namer.caller, child, is_shared),
     }
 }
 
@@ -78,12 +82,21 @@ pub(crate) fn silent(namer: &mut Namer, call: Silent) {
                 // With CLOSE_RANGE_CLOEXEC they are closed by the next exec, mostly at once.
                 namer.memory.swept(pid, first, last);
             }
+            unshared(namer, 2, CLOSE_RANGE_UNSHARE);
         }
+        Silent::Unshare if namer.succeeded() => unshared(namer, 0, CLONE_FILES),
         Silent::Returns => returned(namer),
-        Silent::CloseRange => {}
+        Silent::CloseRange | Silent::Unshare => {}
     }
     for fd in namer.facts.fd_pair.into_iter().flatten() {
         namer.memory.forget_descriptor(pid, fd);
+    }
+}
+
+/// A call gave its thread descriptors of its own, if this argument has this flag.
+fn unshared(namer: &mut Namer, arg: usize, flag: u64) {
+    if namer.call.arg(arg).is_none_or(|flags| flags & flag != 0) {
+        namer.memory.unshared(namer.caller.pid);
     }
 }
 

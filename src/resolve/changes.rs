@@ -153,6 +153,17 @@ impl Resolver {
         }
     }
 
+    /// A process made a thread, which shares its descriptors.
+    pub(crate) fn threaded(&mut self, process: Caller, thread: u32) {
+        self.processes.threaded(process, thread);
+    }
+
+    /// A thread has descriptors of its own. Its records are those of its process, so nothing is known
+    /// of the descriptors of either until the process starts another program.
+    pub(crate) fn unshared(&mut self, pid: u32) {
+        self.processes.shared(pid);
+    }
+
     /// A process started another program, which closes descriptors that are marked so.
     pub(crate) fn executed(&mut self, pid: u32) {
         let now = self.tick();

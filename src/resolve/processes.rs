@@ -89,6 +89,8 @@ pub(crate) struct Ancestor {
 pub(crate) struct Processes {
     lives: Recent<u32, Life>,
     forks: Recent<u32, Fork>,
+    /// Threads that were made, and the process of each.
+    threads: Recent<u32, u32>,
 }
 
 impl Processes {
@@ -96,12 +98,13 @@ impl Processes {
         Processes {
             lives: Recent::new(bound),
             forks: Recent::new(bound),
+            threads: Recent::new(bound / 8),
         }
     }
 
     /// How much memory it takes, in bytes, about.
     pub(crate) fn size(&self) -> usize {
-        self.lives.size() + self.forks.size()
+        self.lives.size() + self.forks.size() + self.threads.size()
     }
 
     /// Notes that a process made a call. `is_exec` if it started a program by that.
@@ -143,6 +146,11 @@ impl Processes {
             Some(life) => *life = begun,
             None => self.lives.put_new(caller.pid, begun, drop),
         }
+        if let (false, Some(process)) = (self.threads.is_empty(), self.threads.remove(caller.pid))
+            && fork.is_none()
+        {
+            self.join(caller.pid, process);
+        }
     }
 
     /// Notes that a process made another one. In a pid namespace `child` may be the number of
@@ -157,10 +165,11 @@ impl Processes {
             // earlier one with its number; or the stamps are not the kernel's. It inherits nothing.
             if life.time < parent.time {
                 life.born = now;
+            } else if is_shared {
+                life.share();
             } else if !life.may_be_older {
                 // Other threads of the parent have gone on since the child began, also after vfork.
                 (life.inherits, life.time) = (life.born, parent.time);
-                life.is_shared = is_shared;
             }
             return;
         }
@@ -173,9 +182,47 @@ impl Processes {
         self.forks.put(child, fork, drop);
     }
 
+    /// Notes that a process made a thread, which shares its descriptors.
+    pub(crate) fn threaded(&mut self, process: Caller, thread: u32) {
+        if let Some(life) = self.lives.get_mut(thread, drop)
+            && life.ppid == process.ppid
+        {
+            if life.time >= process.time {
+                return self.join(thread, process.pid);
+            }
+            // It was another process with this number.
+            life.has_ended = true;
+        }
+        self.threads.put(thread, process.pid, drop);
+    }
+
+    /// Notes that a thread is recorded under a number of its own, as all are before Linux 4.9, if
+    /// it is like its process. Which of the threads changes their descriptors is not followed.
+    fn join(&mut self, thread: u32, process: u32) {
+        let Some(life) = self.lives.get(thread, drop) else {
+            return;
+        };
+        let caller = Caller {
+            pid: process,
+            ppid: life.ppid,
+            program: life.program,
+            time: life.time,
+        };
+        if let Some(of) = self.lives.get_mut(process, drop)
+            && goes_on(of, caller, false)
+        {
+            of.is_shared = true;
+            self.shared(thread);
+        }
+    }
+
     /// Notes that a process started a program.
     pub(crate) fn executed(&mut self, pid: u32, now: Tick) {
         self.change(pid, |life| {
+            if life.is_shared {
+                // The program has a table of descriptors of its own, of which nothing is known.
+                (life.is_shared, life.born, life.inherits) = (false, now, 0);
+            }
             let (first, _) = life.executed;
             life.executed = (if first == 0 { now } else { first }, now);
         });
@@ -201,7 +248,7 @@ impl Processes {
         });
     }
 
-    /// Notes that a process shares its descriptors with another one.
+    /// Notes that a process shares its descriptors with another one, or has several tables of them.
     pub(crate) fn shared(&mut self, pid: u32) {
         self.change(pid, |life| life.is_shared = true);
     }
@@ -248,6 +295,16 @@ impl Processes {
             Some(ancestor)
         })
         .take(MAX_GENERATIONS)
+    }
+}
+
+impl Life {
+    /// Notes that it has shared its descriptors from its beginning, up to the first program that it
+    /// started.
+    fn share(&mut self) {
+        let (first, _) = self.executed;
+        self.is_shared = first == 0;
+        self.born = self.born.max(first);
     }
 }
 

@@ -109,6 +109,82 @@ fn a_thread_keeps_what_its_process_has_inherited() {
     }
 }
 
+/// The same process starts another program.
+fn starts_a_program() -> Step {
+    step("execve", "")
+        .record("EXECVE argc=1 a0=\"echo\"")
+        .file("/bin/echo", 30)
+}
+
+#[test]
+fn a_thread_with_a_number_of_its_own_shares_its_process_descriptors() {
+    // As before Linux 4.9.
+    let thread = |step: Step| step.by(CHILD, 1);
+    let clone = step("clone", "a0=3d0f00").returns(i64::from(CHILD));
+    let open = thread(opened("/w/first", 11, 6));
+    for [one, other] in [[clone.clone(), open.clone()], [open, clone]] {
+        let write = step("write", "a0=6").returns(3);
+        let steps = [
+            one,
+            other,
+            step("close", "a0=6"),
+            opened("/w/second", 12, 6),
+            thread(write.clone()),
+            thread(opened("/w/third", 13, 6)),
+            write,
+            starts_a_program(),
+            opened("/w/fourth", 14, 7),
+            step("write", "a0=7").returns(3),
+        ];
+        let events = tell(&steps);
+        honest(&events[4], &["/w/second"]);
+        honest(&events[6], &["/w/third"]);
+        right(&events[9], "/w/fourth");
+    }
+}
+
+#[test]
+fn a_process_that_shares_its_descriptors_has_its_own_once_it_runs_a_program() {
+    let clone = step("clone", "a0=411").returns(i64::from(CHILD));
+    let before = child("dup2", "a0=1 a1=6").returns(6);
+    let steps = [
+        opened("/w/first", 11, 6),
+        clone,
+        before,
+        program(),
+        opened("/w/own", 12, 7).by(CHILD, PARENT),
+        child("write", "a0=7").returns(3),
+        child("write", "a0=6").returns(3),
+        step("write", "a0=6").returns(3),
+    ];
+    let [open, clone, before, program, own, write, other, parents] = steps.clone();
+    let late = [open, before, program, own, clone, write, other, parents];
+    for steps in [steps, late] {
+        let events = tell(&steps);
+        right(&events[5], "/w/own");
+        nothing(&events[6]);
+        nothing(&events[7]);
+    }
+}
+
+#[test]
+fn a_process_whose_threads_have_descriptors_of_their_own_has_none_that_are_known() {
+    for unshare in [
+        step("unshare", "a0=400"),
+        step("close_range", "a0=9 a1=ffffffff a2=2"),
+        step("clone", "a0=10900").returns(i64::from(CHILD)),
+    ] {
+        let write = step("write", "a0=3").returns(3);
+        let open = opened("/w/y", 11, 3);
+        nothing(&last(&[open.clone(), unshare.clone(), write.clone()]));
+        let exec = starts_a_program();
+        right(&last(&[unshare, exec, open, write]), "/w/y");
+    }
+    let others = step("unshare", "a0=20000");
+    let write = step("write", "a0=3").returns(3);
+    right(&last(&[opened("/w/y", 11, 3), others, write]), "/w/y");
+}
+
 #[test]
 fn a_child_has_nothing_that_its_parent_opens_after_the_fork() {
     for fork in forks().into_iter().filter(|fork| fork.call != "clone") {
@@ -186,9 +262,7 @@ fn a_descriptor_that_an_exec_closes_is_gone() {
 
 #[test]
 fn a_descriptor_that_is_marked_or_unmarked_later_is_closed_by_an_exec_or_not() {
-    let exec = step("execve", "")
-        .record("EXECVE argc=1 a0=\"echo\"")
-        .file("/bin/echo", 30);
+    let exec = starts_a_program();
     let write = step("write", "a0=7").returns(5);
     let plain = opened("/etc/c", 14, 7);
     let mark = step("fcntl", "a0=7 a1=2 a2=1");
@@ -249,9 +323,7 @@ fn a_mark_that_the_parent_takes_off_after_a_fork_stays_on_in_the_child() {
 
 #[test]
 fn a_descriptor_of_unknown_flags_is_not_believed_after_an_exec() {
-    let exec = step("execve", "")
-        .record("EXECVE argc=1 a0=\"echo\"")
-        .file("/bin/echo", 30);
+    let exec = starts_a_program();
     let close = step("close", "a0=5");
     let openat2 = step("openat2", "a0=CWD").returns(5).file("/w/y", 11);
     let tree = |flags| step("open_tree", flags).returns(5).file("/w/y", 11);
@@ -269,9 +341,7 @@ fn a_descriptor_of_unknown_flags_is_not_believed_after_an_exec() {
 #[test]
 fn a_descriptor_that_an_exec_closed_before_a_fork_is_not_inherited() {
     for fork in forks() {
-        let exec = step("execve", "")
-            .record("EXECVE argc=1 a0=\"echo\"")
-            .file("/bin/echo", 30);
+        let exec = starts_a_program();
         let steps = [
             closed_on_exec(opened("/w/y", 11, 3)),
             exec.clone(),
