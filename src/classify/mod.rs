@@ -25,7 +25,7 @@ use crate::{
     model::{
         Action, Arch, Arena, AuditEvent, AuditMessageGroup, Detail, EventKind, FileId, FileType,
         Kinds, ProcessAction, SocketAction,
-        record_type::{AUDIT_SYSCALL, AUDIT_URINGOP},
+        record_type::{AUDIT_KERNEL, AUDIT_SYSCALL, AUDIT_URINGOP},
         uring_op_name,
     },
     parse::{CallRecord, Facts, NameType, Parser},
@@ -152,6 +152,7 @@ impl Classifier {
         }
         let makes_audit = self.kinds.contains(EventKind::Audit);
         let Some(call) = call_of(facts, arena) else {
+            self.note_boot(group);
             let title = self.titles.of(facts, arena);
             return events::orphan(group, facts, title, arena)
                 .or_else(|| makes_audit.then(|| audit::alone(group, facts, title, arena)));
@@ -170,6 +171,13 @@ impl Classifier {
         }
         events::complete(event, group, call, facts);
         Some(event)
+    }
+
+    /// Takes in the record that a kernel writes when it starts.
+    fn note_boot(&mut self, group: &AuditMessageGroup<'_>) {
+        if group.record_types().next() == Some(AUDIT_KERNEL) {
+            self.memories.of(group.node).note_boot(group);
+        }
     }
 
     /// The name of a call, and what it means for the kinds that are wanted.
@@ -211,6 +219,7 @@ impl Classifier {
         let caller = caller(call, group);
         let is_exec = matches!(meaning, Call::Exec(_)) && call.success == Some(b"yes");
         let memory = self.memories.of(group.node);
+        memory.note_boot(group);
         let losses = Losses {
             certain: self.losses,
             last_gap: group.last_gap,

@@ -17,7 +17,7 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use crate::{
-    enrich::{OpenSession, stamps::is_later},
+    enrich::OpenSession,
     model::{
         AuditMessageGroup, Identity, Login, RecordType, Timestamp,
         record_type::{
@@ -26,6 +26,7 @@ use crate::{
         },
     },
     parse::{Facts, UserRecord},
+    resolve::is_later,
 };
 
 /// The types of records that logins are learned from.

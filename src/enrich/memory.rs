@@ -10,14 +10,13 @@ use crate::{
         places::{Cgroups, Places, Step, Visit},
         processes::{Act, Answer, Live, Processes, Sight, Subject, User, is_near},
         script,
-        stamps::Boot,
     },
     model::{
         AuditEvent, AuditMessageGroup, Detail, Identity, ProcessAction,
         record_type::{AUDIT_CONFIG_CHANGE, AUDIT_USER_START},
     },
     parse::{CallRecord, Facts},
-    resolve::{self, Losses},
+    resolve::{self, Boot, Losses},
 };
 
 /// Flags of clone(2) (linux/sched.h).

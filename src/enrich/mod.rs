@@ -19,7 +19,6 @@ mod processes;
 mod runtime;
 mod script;
 mod sessions;
-mod stamps;
 #[cfg(feature = "confine")]
 mod system;
 mod table;

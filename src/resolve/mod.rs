@@ -21,6 +21,7 @@ mod memories;
 mod moves;
 mod processes;
 mod recent;
+mod stamps;
 pub(crate) mod text;
 mod tree;
 
@@ -37,8 +38,9 @@ pub use host::{Absent, Host, Proc};
 pub(crate) use memories::{Memories, Memory};
 pub(crate) use processes::Caller;
 pub(crate) use recent::Recent;
+pub(crate) use stamps::{Boot, is_later};
 
-use crate::model::FileId;
+use crate::model::{AuditMessageGroup, FileId};
 use descriptors::Descriptors;
 use processes::{Moment, Processes};
 use tree::{Name, Tree};
@@ -81,6 +83,7 @@ pub(crate) struct Resolver {
     /// What was learned at fewer losses than this is in doubt.
     doubted: u32,
     doubt: Doubt,
+    boot: Boot,
     /// How often something happened that may have changed where any path leads: a mount, or a
     /// directory that was moved from a place that is not known.
     upheavals: u32,
@@ -107,6 +110,7 @@ impl Resolver {
             losses: 0,
             doubted: 0,
             doubt: Doubt::default(),
+            boot: Boot::default(),
             upheavals: 0,
             searched: 0,
             primed: 0,
@@ -144,6 +148,17 @@ impl Resolver {
         let name = self.hold(cwd);
         self.tree.confirm_directories(name);
         self.keep(name);
+    }
+
+    /// Takes in the stamp of an event. If the host was booted before it, descriptors and processes
+    /// are gone, and so are file systems in memory. What is on disks may have changed while nothing
+    /// was recorded, as after a loss.
+    pub(crate) fn note_boot(&mut self, group: &AuditMessageGroup<'_>) {
+        if self.boot.note(group) {
+            self.descriptors.clear(&mut self.tree);
+            self.processes = Processes::new(MAX_ENTRIES);
+            self.upheavals = self.upheavals.wrapping_add(1);
+        }
     }
 
     /// Takes in that more was lost, or less than it seemed.

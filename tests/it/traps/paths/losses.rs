@@ -90,3 +90,26 @@ fn a_mount_is_not_undone_by_a_serial_that_was_late() {
         }
     }
 }
+
+#[test]
+fn what_was_learned_before_a_boot_is_no_proof() {
+    let write = |steps: [Step; 2], first: u32| {
+        let mut log = String::new();
+        for (step, serial) in steps.iter().zip(first..) {
+            step.write(serial, &mut log);
+        }
+        log
+    };
+    let kernel = super::super::log(1, &["KERNEL state=initialized audit_enabled=0 res=1"]);
+    for (learned, asked, path) in stories() {
+        let before = write([other(1), learned], 50);
+        // The serials tell that the host was booted, or the kernel does.
+        for (first, kernel) in [(4, ""), (60, &*kernel)] {
+            let after = kernel.to_owned() + &write([other(2), asked.clone()], first);
+            let log = before.clone() + &after.replace("1700000000.", "1700000100.");
+            let event = replay(log, &["--max", "2999", "-q"]).pop();
+            let event = event.expect("there is one");
+            assert!(is_marked(&event), "{first}: {path}: {event}");
+        }
+    }
+}

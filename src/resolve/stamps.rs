@@ -7,7 +7,7 @@ use crate::model::{AuditMessageGroup, EventId, RecordType, Timestamp, record_typ
 const SLACK_MILLIS: u64 = 10_000;
 
 /// Whether a time is later than another, and not only by the order of their records.
-pub(super) fn is_later(time: Timestamp, than: Timestamp) -> bool {
+pub(crate) fn is_later(time: Timestamp, than: Timestamp) -> bool {
     time.as_millis() > than.as_millis().saturating_add(SLACK_MILLIS)
 }
 
@@ -16,14 +16,14 @@ pub(super) fn is_later(time: Timestamp, than: Timestamp) -> bool {
 /// The kernel's serials grow until the next boot, so if one is lower and much later, the host has
 /// been booted, and numbers its processes and sessions anew.
 #[derive(Debug, Default)]
-pub(super) struct Boot {
+pub(crate) struct Boot {
     serial: u32,
     time: Timestamp,
 }
 
 impl Boot {
     /// Takes in the stamp of an event. Returns whether the host was booted before it.
-    pub(super) fn note(&mut self, group: &AuditMessageGroup<'_>) -> bool {
+    pub(crate) fn note(&mut self, group: &AuditMessageGroup<'_>) -> bool {
         let first = group.record_types().next();
         first.is_some_and(|record_type| self.see(group.id, record_type))
     }
