@@ -169,6 +169,9 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
     let was_entry = is_rename
         && is_entry(from)
         && (!named.exchanged || is_entry(named.real_dest_path.or(named.dest_path)));
+    if changes_mounts(namer, named.action) {
+        return remounted(namer, named);
+    }
     if named.unresolved {
         half_known(namer, named);
     } else {
@@ -178,6 +181,24 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
         moved_below(namer, was_entry);
     }
     opened(namer, named, names);
+}
+
+/// Whether a call changes what is mounted, and not only how: that leaves all paths as they are.
+fn changes_mounts(namer: &Namer, action: Action) -> bool {
+    let is_mount = matches!(action, Action::Mounted | Action::Unmounted);
+    is_mount && super::identify(namer.call).0 != Some("mount_setattr")
+}
+
+/// Other files are below a directory now, whether its path is proved or not. The record has the file
+/// that was there before. Of pivot_root it has the new root, which any path may lead through.
+fn remounted(namer: &mut Namer, named: &Named) {
+    let place = match named.action {
+        Action::Unmounted => named.real_path.or(named.path),
+        _ => named.real_dest_path.or(named.dest_path),
+    };
+    namer
+        .memory
+        .covered(place.filter(|path| path.starts_with(b"/")));
 }
 
 /// A file was touched whose names are all proved.
@@ -209,10 +230,6 @@ fn changed(namer: &mut Namer, named: &Named) {
             } else {
                 namer.memory.renamed(from, to, file, host);
             }
-        }
-        (Action::Mounted, _, Some(place)) | (Action::Unmounted, Some(place), _) => {
-            // The record has the file that was there before.
-            return namer.memory.covered(place);
         }
         _ => {}
     }

@@ -398,10 +398,12 @@ impl Resolver {
         }
     }
 
-    /// Something was mounted or unmounted at a path: other files are below it now.
-    pub(crate) fn covered(&mut self, path: &[u8]) {
-        self.upheavals = self.upheavals.saturating_add(1);
-        self.forget_path(path);
+    /// Something was mounted or unmounted, at this path if it is known: other files are below it now.
+    pub(crate) fn covered(&mut self, path: Option<&[u8]>) {
+        self.upheavals = self.upheavals.wrapping_add(1);
+        if let Some(path) = path {
+            self.forget_path(path);
+        }
     }
 
     /// The name that an event changes, if it is that of the file in the record.

@@ -32,7 +32,7 @@ impl Resolver {
         let searched = self.searched + (self.tree.unidentified_len() * moved.len()) as u64;
         if searched > (self.clock + EVENTS_AHEAD) * NAMES_PER_EVENT {
             // It is as if something was lost.
-            self.upheavals = self.upheavals.saturating_add(1);
+            self.upheavals = self.upheavals.wrapping_add(1);
             return;
         }
         self.searched = searched;

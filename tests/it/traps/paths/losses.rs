@@ -113,3 +113,31 @@ fn what_was_learned_before_a_boot_is_no_proof() {
         }
     }
 }
+
+#[test]
+fn what_was_learned_before_any_mount_is_no_proof() {
+    let at = |call, args: &str| step(call, args).in_directory("/");
+    let mounts = [
+        // Of a descriptor, which `mount --move` takes.
+        at("move_mount", "a0=5 a2=CWD")
+            .directory("", 2)
+            .directory("/n", 9),
+        at("move_mount", "a0=5 a2=6")
+            .directory("", 2)
+            .directory("", 9),
+        at("pivot_root", "")
+            .directory("/new", 2)
+            .directory("/new/old", 9),
+        at("umount2", "").directory("", 9),
+    ];
+    for (learned, asked, path) in &stories()[1..] {
+        for mount in &mounts {
+            let event = last(&[learned.clone(), mount.clone(), asked.clone()]);
+            assert!(is_marked(&event), "{path}: {event}");
+        }
+        let attributes = at("mount_setattr", "a0=CWD").directory("/n", 9);
+        right(&last(&[learned.clone(), attributes, asked.clone()]), path);
+        let failed = mounts[0].clone().returns(-22);
+        right(&last(&[learned.clone(), failed, asked.clone()]), path);
+    }
+}
