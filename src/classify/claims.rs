@@ -5,7 +5,7 @@ use bumpalo::Bump;
 
 use crate::{
     classify::{calls::Dir, title::Titles},
-    model::{FileId, FileType},
+    model::{FileId, FileType, record_type::AUDIT_URINGOP},
     parse::{CallRecord, Facts, NameType, PathRecord},
     resolve::{Asker, Base, Caller, Claim, Host, Located, Resolver, text},
 };
@@ -264,8 +264,27 @@ impl<'a, 'm> Namer<'a, 'm> {
         }
     }
 
+    /// Whether the call surely did what it was to do.
     pub(super) fn succeeded(&self) -> bool {
-        self.call.success == Some(b"yes")
+        let is_done = self.call.success == Some(b"yes");
+        is_done && (!self.is_operation() || self.has_new_file())
+    }
+
+    /// Whether the call may have done what it was to do, or not: an operation of io_uring is
+    /// recorded as a success once it is over, also where it failed (io_uring/io_uring.c,
+    /// `audit_uring_exit`). Only a file that is there afterwards proves more.
+    pub(super) fn is_uncertain(&self) -> bool {
+        self.call.success == Some(b"yes") && !self.succeeded()
+    }
+
+    /// Whether the call is an operation of io_uring.
+    pub(super) fn is_operation(&self) -> bool {
+        self.call.record_type == AUDIT_URINGOP
+    }
+
+    /// Whether a file has a new name: a name that was only looked up has no inode.
+    fn has_new_file(&self) -> bool {
+        self.of(NameType::Create).any(|new| new.file.is_some())
     }
 
     pub(super) fn base(&self, dir: Dir) -> Base<'a> {

@@ -11,7 +11,7 @@ use crate::{
         claims::{Namer, file_of},
         names::{Named, O_ACCMODE},
     },
-    model::{Action, Arch, FileId, FileType, record_type::AUDIT_URINGOP},
+    model::{Action, Arch, FileId, FileType},
     parse::{CallRecord, NameType, PathRecord},
     resolve::{Mode, Seen, Sighting, text},
 };
@@ -149,6 +149,9 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
             return namer.memory.forget_descriptor(namer.caller.pid, fd);
         }
     }
+    if namer.is_uncertain() {
+        return perhaps(namer, named);
+    }
     if !namer.succeeded() {
         return;
     }
@@ -199,6 +202,29 @@ fn remounted(namer: &mut Namer, named: &Named) {
     namer
         .memory
         .covered(place.filter(|path| path.starts_with(b"/")));
+}
+
+/// A file was touched, or not. What the call would have changed is known no more.
+fn perhaps(namer: &mut Namer, named: &Named) {
+    match named.action {
+        // No record tells the descriptor.
+        Action::Closed => namer.memory.swept(namer.caller.pid, 0, u32::MAX),
+        Action::Deleted | Action::Renamed => {
+            let from = named.real_path.or(named.path);
+            let to = named.real_dest_path.or(named.dest_path);
+            for path in [from, to].into_iter().flatten() {
+                namer.memory.forget_path(path);
+            }
+            forget_files(namer);
+            moved_below(namer, false);
+        }
+        Action::Linked => {
+            if let Some(file) = named.subject.and_then(|file| file.file) {
+                namer.memory.linked(file);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// A file was touched whose names are all proved.
@@ -439,7 +465,7 @@ fn opened(namer: &mut Namer, named: &Named, names: Names) {
         return;
     };
     let pid = namer.caller.pid;
-    if namer.call.record_type == AUDIT_URINGOP && (fd == 0 || named.unresolved) {
+    if namer.is_operation() && (fd == 0 || named.unresolved) {
         // io_uring may return a slot of its own table, which is 0, in place of a descriptor.
         return;
     }

@@ -13,7 +13,7 @@ use crate::{
     },
     model::{
         Action, AuditMessageGroup, Detail, SocketAction, SocketDetail, SocketStatus,
-        record_type::{AUDIT_SOCKADDR, AUDIT_SOCKETCALL, AUDIT_SYSCALL},
+        record_type::{AUDIT_SOCKADDR, AUDIT_SOCKETCALL, AUDIT_SYSCALL, AUDIT_URINGOP},
     },
     parse::{CallRecord, Sockaddr, tokenize},
 };
@@ -82,8 +82,12 @@ fn file<'a>(namer: &mut Namer<'a, '_>, action: SocketAction) -> Option<Named<'a>
     Some(named)
 }
 
-fn status(call: &CallRecord, action: SocketAction) -> SocketStatus {
-    match (action, call.exit) {
+/// `None` for an operation of io_uring, whose record says only whether it was over at once.
+fn status(call: &CallRecord, action: SocketAction) -> Option<SocketStatus> {
+    if call.record_type == AUDIT_URINGOP {
+        return None;
+    }
+    Some(match (action, call.exit) {
         (_, None) if call.success == Some(b"yes") => SocketStatus::Succeeded,
         (SocketAction::Connect, Some(MINUS_EINPROGRESS | MINUS_EALREADY)) => {
             SocketStatus::InProgress
@@ -94,7 +98,7 @@ fn status(call: &CallRecord, action: SocketAction) -> SocketStatus {
         (SocketAction::Accept, Some(MINUS_EAGAIN)) => SocketStatus::NoClient,
         (_, Some(0..)) => SocketStatus::Succeeded,
         _ => SocketStatus::Failed,
-    }
+    })
 }
 
 /// The address in the SOCKADDR record. Its byte order is that of the call's architecture.

@@ -155,7 +155,9 @@ fn socket(detail: &SocketDetail, error: Option<&str>, last: &mut Last, object: &
     object.text(key!("path"), detail.path);
     object.text(key!("real_path"), detail.real_path);
     object.ascii(key!("action"), detail.action.name().as_bytes());
-    object.ascii(key!("status"), detail.status.name().as_bytes());
+    if let Some(status) = detail.status {
+        object.ascii(key!("status"), status.name().as_bytes());
+    }
     object.text(key!("family"), detail.family);
     object.text(key!("local_address"), detail.local_address);
     object.optional(key!("local_port"), detail.local_port);

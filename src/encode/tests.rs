@@ -81,7 +81,7 @@ fn events<'a>() -> [AuditEvent<'a>; 5] {
     };
     let socket = SocketDetail {
         action: SocketAction::Connect,
-        status: SocketStatus::Succeeded,
+        status: Some(SocketStatus::Succeeded),
         commandline: None,
         family: None,
         local_address: None,

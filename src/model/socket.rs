@@ -11,8 +11,8 @@ use crate::model::Attributes;
 pub struct SocketDetail<'a> {
     /// The operation.
     pub action: SocketAction,
-    /// Whether it succeeded.
-    pub status: SocketStatus,
+    /// Whether it succeeded; `None` if no record says so.
+    pub status: Option<SocketStatus>,
     /// The process title on one line, which the kernel cuts at 128 bytes (PROCTITLE).
     pub commandline: Option<&'a [u8]>,
     /// The address family, such as `inet`, or its number if it has no name.

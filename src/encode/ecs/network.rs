@@ -18,11 +18,11 @@ pub(super) fn action(action: SocketAction) -> &'static str {
 }
 
 /// `event.outcome`. Of a connection that is being made, nothing is known yet.
-pub(super) fn outcome(status: SocketStatus) -> &'static [u8] {
+pub(super) fn outcome(status: Option<SocketStatus>) -> &'static [u8] {
     match status {
-        SocketStatus::Succeeded => b"success",
-        SocketStatus::Failed => b"failure",
-        SocketStatus::InProgress | SocketStatus::NoClient => b"unknown",
+        Some(SocketStatus::Succeeded) => b"success",
+        Some(SocketStatus::Failed) => b"failure",
+        Some(SocketStatus::InProgress | SocketStatus::NoClient) | None => b"unknown",
     }
 }
 
@@ -69,7 +69,8 @@ fn endpoint(address: Option<&[u8]>, port: Option<u32>, side: &mut Nested) {
 
 /// The members that the schema has no field for.
 pub(super) fn rest(detail: &SocketDetail, object: &mut Nested) {
-    object.text("status", Some(detail.status.name().as_bytes()));
+    let status = detail.status.map(|status| status.name().as_bytes());
+    object.text("status", status);
     object.text("action", Some(detail.action.name().as_bytes()));
     object.text("family", detail.family);
     object.text("socket", detail.socket);

@@ -119,7 +119,7 @@ fn file(action: Action) -> u32 {
 
 fn network(detail: &SocketDetail) -> u32 {
     match (detail.action, detail.status) {
-        (SocketAction::Connect | SocketAction::Accept, SocketStatus::Failed) => 4,
+        (SocketAction::Connect | SocketAction::Accept, Some(SocketStatus::Failed)) => 4,
         (SocketAction::Connect | SocketAction::Accept, _) => 1,
         (SocketAction::Send | SocketAction::Receive, _) => 6,
         (SocketAction::Listen, _) => 7,

@@ -156,7 +156,11 @@ fn write_repeats(repeats: &Repeats, line: &mut Nested) {
 fn outcome(event: &AuditEvent, line: &mut Nested) {
     let status = match (&event.detail, event.success) {
         // The outcome is not known yet.
-        (Detail::Socket(detail), _) if detail.status == SocketStatus::InProgress => Some(0),
+        (Detail::Socket(detail), _)
+            if matches!(detail.status, None | Some(SocketStatus::InProgress)) =>
+        {
+            Some(0)
+        }
         (_, Some(b"yes" | b"success")) => Some(1_u32),
         (_, Some(b"no" | b"failed")) => Some(2),
         (_, Some(_)) => None,

@@ -149,7 +149,8 @@ fn rest_of_user(detail: &UserDetail, class: Class, object: &mut Nested) {
 
 fn rest_of_socket(detail: &SocketDetail, class: Class, object: &mut Nested) {
     object.text("action", Some(detail.action.name().as_bytes()));
-    object.text("status", Some(detail.status.name().as_bytes()));
+    let status = detail.status.map(|status| status.name().as_bytes());
+    object.text("status", status);
     object.text("commandline", detail.commandline);
     object.text("family", detail.family);
     let is_written = |port: &u32| class == Class::Network && is_port(*port);

@@ -340,3 +340,67 @@ fn an_operation_in_progress_has_a_named_error() {
         (&json!("no"), &json!("EINPROGRESS"))
     );
 }
+
+#[test]
+fn an_io_uring_operation_that_may_have_failed_moves_and_closes_nothing_for_sure() {
+    let operation =
+        |fields: &str| format!("URINGOP {fields} success=yes exit=0 ppid=1 pid=2 uid=0 key=(null)");
+    let path = |name: &str, inode: u32, mode: &str, nametype: &str| {
+        format!("PATH name=\"{name}\" inode={inode} dev=fe:00 mode={mode} nametype={nametype}")
+    };
+    let directory = |name: &str, inode, nametype| path(name, inode, "040755", nametype);
+    let event = |serial, records: &[String]| {
+        let records: Vec<&str> = records.iter().map(String::as_str).collect();
+        super::log(serial, &[&records[..], &["EOE "]].concat())
+    };
+    let cwd = "CWD cwd=\"/w\"".to_owned();
+    let parent = directory("/w/", 2, "PARENT");
+    let made = |name, inode| {
+        let new = directory(name, inode, "CREATE");
+        [call(83, "items=2"), cwd.clone(), parent.clone(), new]
+    };
+    // The new name is that of a directory that is not empty.
+    let (old, new) = (
+        directory("/w/a", 60, "DELETE"),
+        directory("/w/b", 61, "DELETE"),
+    );
+    let rename = operation("uring_op=35 items=4");
+    let renamed = [
+        rename,
+        cwd.clone(),
+        parent.clone(),
+        parent.clone(),
+        old,
+        new,
+    ];
+    let holder = directory("/w", 60, "PARENT");
+    let removed = [
+        call(263, "a0=6 a1=7f a2=0 items=2"),
+        cwd.clone(),
+        holder,
+        path("f", 70, "0100644", "DELETE"),
+    ];
+    let opened = [
+        call(257, "a0=ffffff9c a1=0 a2=2 items=1").replace("exit=0", "exit=5"),
+        cwd.clone(),
+        path("/w/c", 7, "0100644", "NORMAL"),
+    ];
+    let truncated = [call(77, "a0=5 items=0")];
+    let log = event(1, &made("/w/a", 60))
+        + &event(2, &made("/w/b", 61))
+        + &event(3, &renamed)
+        + &event(4, &removed)
+        + &event(5, &opened)
+        + &event(6, &truncated)
+        + &event(7, &[operation("uring_op=19 items=0")])
+        + &event(8, &truncated);
+    let events = crate::common::replay(log, &["-q", "--min", "1000", "--max", "2999"]);
+    let told = |serial: u32| {
+        let event = events.iter().find(|event| event["sequence"] == serial);
+        let event = event.expect("an event");
+        (&event["path"], event["path_unresolved"] == true)
+    };
+    assert_eq!(told(4), (&json!("f"), true));
+    assert_eq!(told(6), (&json!("/w/c"), false));
+    assert_eq!(told(8), (&json!(null), true));
+}

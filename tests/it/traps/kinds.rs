@@ -204,7 +204,7 @@ fn an_operation_of_io_uring_on_a_socket_is_a_socket_event() {
     let event = any(&[operation, INET, "EOE"]);
     let expected = json!({
         "name": "socket_event", "type": "URINGOP", "syscall": "connect", "fd": null,
-        "remote_address": "192.0.2.22",
+        "status": null, "remote_address": "192.0.2.22",
     });
     has(&event, &expected);
 }
