@@ -4,6 +4,10 @@
 //! link. So each directory must be owned by us or by root, and not be writable for others. Sticky
 //! directories such as /tmp are allowed, since other users cannot rename our files there; but they
 //! can create files before us, so the file itself is checked too, once it is open.
+//!
+//! Without root's rights there is less to redirect: at worst, our own lines into a file of our own.
+//! So a directory higher up may then be writable for a group, as `/var/log` is for that of rsyslog
+//! on Ubuntu.
 
 use std::{
     fs::{self, Metadata},
@@ -31,13 +35,14 @@ impl Account {
         user == 0 || user == self.user
     }
 
-    /// Why a directory cannot be trusted; `None` if it can.
-    fn distrusts(self, directory: &Metadata) -> Option<&'static str> {
+    /// Why a directory cannot be trusted; `None` if it can. `has_file` if the file itself is in it.
+    fn distrusts(self, directory: &Metadata, has_file: bool) -> Option<&'static str> {
         const STICKY: u32 = 0o1000;
         const GROUP: u32 = 0o020;
         const OTHERS: u32 = 0o002;
         let mode = directory.mode();
-        let is_closed_group = matches!(directory.gid(), 0) || directory.gid() == self.group;
+        let is_own_group = directory.gid() == 0 || directory.gid() == self.group;
+        let is_closed_group = is_own_group || self.user != 0 && !has_file;
         if !self.is_trusted(directory.uid()) {
             Some("it is owned by another user")
         } else if mode & STICKY != 0 {
@@ -85,7 +90,7 @@ pub(super) fn check(file: &Path, account: Account) -> Result<(), Error> {
     let real = fs::canonicalize(&absolute).map_err(failed)?;
     for directory in real.ancestors() {
         let metadata = fs::metadata(directory).map_err(failed)?;
-        if let Some(why) = account.distrusts(&metadata) {
+        if let Some(why) = account.distrusts(&metadata, directory == real) {
             return Err(refusal(file, directory, why));
         }
     }
@@ -161,7 +166,7 @@ mod tests {
         let account = Account::effective();
         let distrusts = |group| {
             let metadata = fs::metadata(&directory).unwrap();
-            Account { group, ..account }.distrusts(&metadata)
+            Account { group, ..account }.distrusts(&metadata, true)
         };
         let others = account.group.wrapping_add(7);
         assert_eq!(distrusts(account.group), None);
@@ -171,6 +176,37 @@ mod tests {
             assert_eq!(distrusts(NOBODY), None);
         }
         assert_eq!(distrusts(others), Some("other users can write to it"));
+    }
+
+    /// As of `/var/log/auditrd`, where `/var/log` is writable for the group of rsyslog.
+    #[test]
+    fn below_a_directory_of_a_group_only_an_unprivileged_user_has_a_safe_one() {
+        let root = tempfile::tempdir().unwrap();
+        let shared = root.path().join("shared");
+        let own = shared.join("own");
+        fs::create_dir_all(&own).unwrap();
+        set_mode(&shared, 0o775);
+        let account = Account::effective();
+        if account.user == 0 {
+            chown(&shared, None, Some(NOBODY)).unwrap();
+        }
+        let group = account.group.wrapping_add(7);
+        let of = |user, directory: &Path, has_file| {
+            let account = Account { user, group };
+            account.distrusts(&fs::metadata(directory).unwrap(), has_file)
+        };
+        let user = account.user.max(1);
+        assert_eq!(of(user, &shared, false), None);
+        assert!(of(user, &shared, true).is_some());
+        assert!(of(0, &shared, false).is_some());
+        set_mode(&shared, 0o777);
+        assert!(of(user, &shared, false).is_some());
+        // The directory of the file is looked at as such.
+        set_mode(&shared, 0o775);
+        set_mode(&own, 0o755);
+        let by = Account { user, group };
+        assert!(check(&own.join("events"), by).is_ok());
+        assert!(check(&shared.join("events"), by).is_err());
     }
 
     /// Only root can give a directory away. Other users check their own as a different user.
