@@ -15,12 +15,39 @@ const AT_FDCWD: i32 = -100;
 /// The error of a call on a descriptor that is not open, as records print it.
 const MINUS_EBADF: i64 = -9;
 
+/// What became of a call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Outcome {
+    /// It did what it was to do.
+    Succeeded,
+    /// It did not.
+    Failed,
+    /// No record tells. An operation of io_uring is recorded as a success once it is over, also
+    /// where it failed (io_uring/io_uring.c, `audit_uring_exit`).
+    Unknown,
+}
+
+impl Outcome {
+    pub(super) fn of(call: &CallRecord, facts: &Facts) -> Outcome {
+        // A name that was only looked up has no inode.
+        let is_made = |path: &PathRecord| path.nametype == NameType::Create && path.file.is_some();
+        if call.success != Some(b"yes") {
+            Outcome::Failed
+        } else if call.record_type != AUDIT_URINGOP || facts.paths.iter().any(is_made) {
+            Outcome::Succeeded
+        } else {
+            Outcome::Unknown
+        }
+    }
+}
+
 /// Finds the names of one event, by what its records say and what those before it said.
 pub(crate) struct Namer<'a, 'm> {
     pub(crate) call: &'m CallRecord<'a>,
     pub(crate) facts: &'m Facts<'a>,
     pub(crate) memory: &'m mut Resolver,
     pub(crate) caller: Caller,
+    pub(crate) outcome: Outcome,
     pub(crate) host: &'m dyn Host,
     pub(super) titles: &'m mut Titles,
     pub(crate) arena: &'a Bump,
@@ -266,25 +293,7 @@ impl<'a, 'm> Namer<'a, 'm> {
 
     /// Whether the call surely did what it was to do.
     pub(super) fn succeeded(&self) -> bool {
-        let is_done = self.call.success == Some(b"yes");
-        is_done && (!self.is_operation() || self.has_new_file())
-    }
-
-    /// Whether the call may have done what it was to do, or not: an operation of io_uring is
-    /// recorded as a success once it is over, also where it failed (io_uring/io_uring.c,
-    /// `audit_uring_exit`). Only a file that is there afterwards proves more.
-    pub(super) fn is_uncertain(&self) -> bool {
-        self.call.success == Some(b"yes") && !self.succeeded()
-    }
-
-    /// Whether the call is an operation of io_uring.
-    pub(super) fn is_operation(&self) -> bool {
-        self.call.record_type == AUDIT_URINGOP
-    }
-
-    /// Whether a file has a new name: a name that was only looked up has no inode.
-    fn has_new_file(&self) -> bool {
-        self.of(NameType::Create).any(|new| new.file.is_some())
+        self.outcome == Outcome::Succeeded
     }
 
     pub(super) fn base(&self, dir: Dir) -> Base<'a> {

@@ -6,7 +6,7 @@ use crate::{
     classify::{commandline, names::Named, unknown_syscall},
     model::{
         Action, Actor, Arch, Attributes, AuditDetail, AuditEvent, AuditMessageGroup, Detail,
-        FileDetail, ProcessAction, ProcessDetail, RecordType, UserDetail, Who, errno_name,
+        FileDetail, ProcessAction, ProcessDetail, RecordType, UserDetail, Who, errno_name_on,
         record_type::{AUDIT_EXECVE, AUDIT_PATH, AUDIT_URINGOP},
     },
     parse::{CallRecord, Facts, NameType, PathRecord, UserRecord},
@@ -59,13 +59,16 @@ pub(super) fn call<'a>(
     let arch = call.arch.map(|(arch, text)| {
         Arch::name_of(arch, call.number.unwrap_or(0)).map_or(text, str::as_bytes)
     });
+    let audit_arch = call.arch.map_or(0, |(arch, _)| arch);
     let syscall = name.unwrap_or_else(|| unknown_syscall(call.number, arena));
     arena.alloc_with(|| AuditEvent {
         arch,
         success: call.success,
         syscall,
         exit,
-        error: (exit < 0).then(|| errno_name(exit)).flatten(),
+        error: (exit < 0)
+            .then(|| errno_name_on(audit_arch, exit))
+            .flatten(),
         actor: Actor {
             ids: call.ids,
             tty: call.tty,

@@ -8,11 +8,11 @@ use smallvec::SmallVec;
 use crate::{
     classify::{
         calls::{Flags, Names, Silent},
-        claims::{Namer, file_of},
+        claims::{Namer, Outcome, file_of},
         names::{Named, O_ACCMODE},
     },
-    model::{Action, Arch, FileId, FileType},
-    parse::{CallRecord, NameType, PathRecord},
+    model::{Action, FileId, FileType, record_type::AUDIT_URINGOP},
+    parse::{CallRecord, CloneFlags, NameType, PathRecord},
     resolve::{Mode, Seen, Sighting, text},
 };
 
@@ -23,9 +23,8 @@ const F_DUPFD: u32 = 0;
 const F_SETFD: u32 = 2;
 const F_DUPFD_CLOEXEC: u32 = 1030;
 const FD_CLOEXEC: u64 = 1;
-/// The flags of clone(2) to share descriptors, and to make a thread (linux/sched.h).
+/// The flag of unshare(2) to have descriptors of one's own from then on (linux/sched.h).
 const CLONE_FILES: u64 = 0x400;
-const CLONE_THREAD: u64 = 0x1_0000;
 /// The flag of close_range(2) to have descriptors of its own from then on (linux/close_range.h).
 const CLOSE_RANGE_UNSHARE: u64 = 2;
 
@@ -43,7 +42,7 @@ pub(crate) fn forked(namer: &mut Namer) {
         return;
     };
     let flags = clone_flags(namer.call);
-    match (flags & CLONE_THREAD != 0, flags & CLONE_FILES != 0) {
+    match (flags.is_thread(), flags.shares_descriptors()) {
         (true, true) => namer.memory.threaded(namer.caller, child),
         (true, false) => namer.memory.unshared(namer.caller.pid),
         (false, is_shared) => namer.memory.forked(namer.caller, child, is_shared),
@@ -52,18 +51,11 @@ pub(crate) fn forked(namer: &mut Namer) {
 
 /// Whether a call makes a thread, as far as it tells.
 pub(crate) fn makes_thread(call: &CallRecord) -> bool {
-    clone_flags(call) & CLONE_THREAD != 0
+    clone_flags(call).is_thread()
 }
 
-/// The flags of clone. Those of clone3 are in memory, which no record has. On s390, they are the
-/// second argument (`CONFIG_CLONE_BACKWARDS2`).
-fn clone_flags(call: &CallRecord) -> u64 {
-    if super::identify(call).0 != Some("clone") {
-        return 0;
-    }
-    let arch = call.arch.and_then(|(arch, _)| Arch::of(arch, 0));
-    let flags = call.arg(usize::from(arch == Some(Arch::S390x)));
-    flags.unwrap_or(0)
+fn clone_flags(call: &CallRecord) -> CloneFlags {
+    CloneFlags::of(call, super::identify(call).0.unwrap_or_default())
 }
 
 /// A process ended.
@@ -149,11 +141,10 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
             return namer.memory.forget_descriptor(namer.caller.pid, fd);
         }
     }
-    if namer.is_uncertain() {
-        return perhaps(namer, named);
-    }
-    if !namer.succeeded() {
-        return;
+    match namer.outcome {
+        Outcome::Succeeded => {}
+        Outcome::Failed => return,
+        Outcome::Unknown => return perhaps(namer, named),
     }
     if let Names::Duplicate(arg) = names {
         // dup and dup2 have no flags; their third register holds anything.
@@ -205,6 +196,7 @@ fn remounted(namer: &mut Namer, named: &Named) {
 }
 
 /// A file was touched, or not. What the call would have changed is known no more.
+#[cold]
 fn perhaps(namer: &mut Namer, named: &Named) {
     match named.action {
         // No record tells the descriptor.
@@ -461,11 +453,15 @@ fn opened(namer: &mut Namer, named: &Named, names: Names) {
     let Some(flags) = open_flags(namer, names) else {
         return;
     };
+    if let Some(new) = named.nameless() {
+        // Names that are known for its inode are of one before it.
+        namer.memory.forget_names(new);
+    }
     let Some(fd) = namer.returned_fd() else {
         return;
     };
     let pid = namer.caller.pid;
-    if namer.is_operation() && (fd == 0 || named.unresolved) {
+    if namer.call.record_type == AUDIT_URINGOP && (fd == 0 || named.unresolved) {
         // io_uring may return a slot of its own table, which is 0, in place of a descriptor.
         return;
     }

@@ -33,7 +33,7 @@ use crate::{
 };
 use calls::{Call, Dir, Names, Silent, known, socketcall, uring_call};
 pub use calls::{is_exec_syscall, is_fim_syscall};
-use claims::Namer;
+use claims::{Namer, Outcome};
 pub(crate) use commandline::join;
 use decoded::Decoded;
 use names::Named;
@@ -152,7 +152,7 @@ impl Classifier {
         }
         let makes_audit = self.kinds.contains(EventKind::Audit);
         let Some(call) = call_of(facts, arena) else {
-            self.note_boot(group);
+            self.note_start(group);
             let title = self.titles.of(facts, arena);
             return events::orphan(group, facts, title, arena)
                 .or_else(|| makes_audit.then(|| audit::alone(group, facts, title, arena)));
@@ -163,6 +163,7 @@ impl Classifier {
         }
         let event = events::call(group, call, name, facts, arena);
         let detail = &mut event.detail;
+        let meaning = meaning.as_ref();
         if !meaning.is_some_and(|meaning| self.tell(group, call, meaning, facts, detail, arena)) {
             if !makes_audit {
                 return None;
@@ -174,9 +175,9 @@ impl Classifier {
     }
 
     /// Takes in the record that a kernel writes when it starts.
-    fn note_boot(&mut self, group: &AuditMessageGroup<'_>) {
+    fn note_start(&mut self, group: &AuditMessageGroup<'_>) {
         if group.record_types().next() == Some(AUDIT_KERNEL) {
-            self.memories.of(group.node).note_boot(group);
+            self.memories.of(group.node).started(group.id);
         }
     }
 
@@ -207,24 +208,25 @@ impl Classifier {
 
     /// Sets the detail of a call where it is, as it is large. False if the call has no kind of its
     /// own. Either way it may change what is remembered of paths.
+    #[inline(never)]
     fn tell<'a>(
         &mut self,
         group: &AuditMessageGroup<'a>,
         call: &CallRecord<'a>,
-        meaning: Call,
+        meaning: &Call,
         facts: &Facts<'a>,
         detail: &mut Detail<'a>,
         arena: &'a Bump,
     ) -> bool {
         let caller = caller(call, group);
-        let is_exec = matches!(meaning, Call::Exec(_)) && call.success == Some(b"yes");
+        let outcome = Outcome::of(call, facts);
+        let is_exec = matches!(meaning, Call::Exec(_)) && outcome == Outcome::Succeeded;
         let memory = self.memories.of(group.node);
-        memory.note_boot(group);
         let losses = Losses {
             certain: self.losses,
             last_gap: group.last_gap,
         };
-        memory.begin(caller, is_exec, losses);
+        memory.begin(caller, group.id.serial, is_exec, losses);
         if let Some(cwd) = facts.cwd.filter(|cwd| !cwd.ends_with(b" (deleted)")) {
             memory.confirm_cwd(cwd);
         }
@@ -233,12 +235,13 @@ impl Classifier {
             facts,
             memory,
             caller,
+            outcome,
             host: &*self.host,
             titles: &mut self.titles,
             arena,
         };
         // Each arm builds it there.
-        match meaning {
+        match *meaning {
             Call::Exec(dir) => {
                 let (mut program, record) = namer.program(dir);
                 // Which record is missing is not known.

@@ -8,7 +8,7 @@ use crate::{
         calls::{Dir, Flags, Names},
         claims::Namer,
     },
-    model::{Action, Arch},
+    model::{Action, Arch, FileId},
     parse::{NameType, PathRecord},
     resolve::{Located, text},
 };
@@ -43,6 +43,15 @@ pub(crate) struct Named<'a> {
 }
 
 impl Named<'_> {
+    /// The file that was made without a name (O_TMPFILE): what is created under a name has a CREATE
+    /// record.
+    pub(super) fn nameless(&self) -> Option<FileId> {
+        let subject = self
+            .subject
+            .filter(|file| file.nametype == NameType::Normal)?;
+        (self.action == Action::Created).then_some(subject.file)?
+    }
+
     /// Says that the names may be those of other files.
     pub(super) fn doubt(&mut self) {
         self.unresolved = true;
@@ -177,16 +186,21 @@ impl<'a, 'm> Namer<'a, 'm> {
                 self.place_entry(file, dir, follows && !is_new)
             }
         };
-        let existed = file.is_some_and(|file| file.nametype == NameType::Normal);
-        let action = if file.is_some_and(|file| file.nametype == NameType::Create)
-            || flags & O_CREAT != 0 && !existed
-        {
-            Action::Created
-        } else if flags & O_TRUNC != 0 && flags & O_ACCMODE != 0 {
-            Action::Modified
-        } else {
-            Action::Opened
+        let nametype = file.map(|file| file.nametype);
+        // A call that failed has no record of a file, and is what it was to be. If one that
+        // succeeded has none, the record is missing.
+        let may_have_created = match nametype {
+            Some(nametype) => nametype != NameType::Normal,
+            None => flags & O_EXCL != 0 || !self.succeeded(),
         };
+        let action =
+            if nametype == Some(NameType::Create) || flags & O_CREAT != 0 && may_have_created {
+                Action::Created
+            } else if flags & O_TRUNC != 0 && flags & O_ACCMODE != 0 {
+                Action::Modified
+            } else {
+                Action::Opened
+            };
         Named {
             follows,
             ..one(action, path, file)
@@ -207,17 +221,14 @@ impl<'a, 'm> Namer<'a, 'm> {
     }
 
     /// The record with the name that it has in the directory that openat2 was told to take for the
-    /// root: `/` leads there, and `..` not out of it.
+    /// root: `/` leads there, and `..` not out of it. A `..` further on is left for the directory
+    /// before it to prove; where it may lead out, the name says nothing.
     fn in_root(&self, file: &'a PathRecord<'a>) -> &'a PathRecord<'a> {
         match file.name {
-            Some(name @ [_, ..]) if self.is_in_root() => {
-                let path = text::join(b"/", name, self.arena);
-                let name = path.strip_prefix(b"/").unwrap_or(path);
-                self.keep(PathRecord {
-                    name: Some(if name.is_empty() { b"." } else { name }),
-                    ..*file
-                })
-            }
+            Some(name @ [_, ..]) if self.is_in_root() => self.keep(PathRecord {
+                name: text::within_root(name),
+                ..*file
+            }),
             _ => file,
         }
     }

@@ -15,13 +15,9 @@ use crate::{
         AuditEvent, AuditMessageGroup, Detail, Identity, ProcessAction,
         record_type::{AUDIT_CONFIG_CHANGE, AUDIT_USER_START},
     },
-    parse::{CallRecord, Facts},
+    parse::{CallRecord, CloneFlags, Facts},
     resolve::{self, Boot, Losses},
 };
-
-/// Flags of clone(2) (linux/sched.h).
-const CLONE_PARENT: u64 = 0x8000;
-const CLONE_THREAD: u64 = 0x10000;
 
 /// The memory of one host.
 #[derive(Debug)]
@@ -204,7 +200,7 @@ fn act<'a>(call: &CallRecord<'a>, facts: &Facts<'a>, event: Option<&AuditEvent<'
     match detail.action {
         ProcessAction::Executed if has_succeeded => Act::Executed {
             commandline: detail.commandline.unwrap_or_default(),
-            script: script::of(facts, detail).unwrap_or_default(),
+            script: script::of(facts, call.exe, detail).unwrap_or_default(),
             is_plain: call.ids.uid == call.ids.euid,
         },
         ProcessAction::Forked if has_succeeded => forked(call, event.syscall, event.exit),
@@ -235,14 +231,11 @@ fn act_of_call<'a>(call: &CallRecord<'a>, facts: &Facts<'a>) -> Act<'a> {
 }
 
 fn forked<'a>(call: &CallRecord<'a>, syscall: &str, exit: i64) -> Act<'a> {
-    let flags = match syscall {
-        "clone" => call.arg(0).unwrap_or(0),
-        _ => 0,
-    };
+    let flags = CloneFlags::of(call, syscall);
     match u32::try_from(exit) {
-        Ok(child @ 1..) if flags & CLONE_THREAD == 0 => Act::Forked {
+        Ok(child @ 1..) if !flags.is_thread() => Act::Forked {
             child,
-            is_sibling: flags & CLONE_PARENT != 0,
+            is_sibling: flags.is_sibling(),
         },
         _ => Act::Other,
     }

@@ -44,6 +44,7 @@ pub use repeats::Repeats;
 pub use socket::{SocketAction, SocketDetail, SocketStatus};
 pub(crate) use span::Span;
 pub use status::{Change, ChangedBy, Filters, KernelState, Privileges, Status, StatusReason};
+pub(crate) use syscall::errno_name_on;
 pub use syscall::{errno_name, syscall_name, syscall_number, uring_op_name};
 pub(crate) use who::Edition;
 pub use who::{Container, Login, Origin, Parent, Who};

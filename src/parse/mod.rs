@@ -6,6 +6,7 @@
 
 mod accessed;
 mod call;
+mod clone;
 mod distinct;
 pub(crate) mod enriched;
 mod exact;
@@ -29,6 +30,7 @@ use crate::{
 };
 
 pub use call::CallRecord;
+pub(crate) use clone::CloneFlags;
 pub use execve::Argv;
 pub(crate) use execve::position;
 pub(crate) use facts::is_contexts;

@@ -66,7 +66,8 @@ impl Resolver {
         if file.is_none() || known == file {
             return Some(name);
         }
-        // The path may be a symbolic link to an entry that is known.
+        // The path may be a symbolic link to an entry that is known. If the file may have others, it
+        // may lead to one of those.
         let names: SmallVec<[Name; 4]> = file
             .into_iter()
             .flat_map(|f| self.tree.names_of(f))
@@ -74,6 +75,7 @@ impl Resolver {
         match (names.as_slice(), known) {
             ([only], _)
                 if self.tree.is_current(*only)
+                    && self.tree.known(*only).is_some_and(Known::has_one_entry)
                     && (known.is_some() || self.tree.is_canonical(*only)) =>
             {
                 self.tree.release(name);

@@ -57,7 +57,13 @@ impl Resolver {
         claim: &Claim<'a>,
         ask: Asker<'a, '_>,
     ) -> Option<Located<'a>> {
-        let path = self.join(directory, claim.name, true, ask)?;
+        let mut path = self.join(directory, claim.name, true, ask)?;
+        // Where a `..` was removed, the path is shorter than what it was joined of.
+        let is_shorter = path.len() + 1 < directory.len() + claim.name.len();
+        if is_shorter && self.is_contradicted(path, claim) {
+            // What is before a `..` is another directory for the caller than is known.
+            path = text::join_checked(directory, claim.name, |_| false, ask.arena);
+        }
         let mut located = Located::full(path);
         if !claim.is_entry() {
             return Some(located);
@@ -69,6 +75,13 @@ impl Resolver {
             real => located.real = real,
         }
         Some(located)
+    }
+
+    /// Whether the directory of a path is known for another one than the record's.
+    fn is_contradicted(&mut self, path: &[u8], claim: &Claim) -> bool {
+        let directory = text::directory(path);
+        let known = self.known_file(directory);
+        claim.has_parent() && known.is_some() && !claim.parents.contains(&known)
     }
 
     /// Where a file really is, by the inodes in the record.
@@ -325,8 +338,9 @@ impl Resolver {
             // and the file may have another name in the one that is open.
             let holder = self.tree.known(self.tree.directory(name));
             holder.filter(|holder| holder.file != open)?;
-            let is_only = self.tree.known(name).is_some_and(|known| known.is_only);
-            (is_only || claim.file_type == FileType::Directory).then_some(())?;
+            let known = self.tree.known(name);
+            known
+                .filter(|known| known.has_one_entry() || claim.file_type == FileType::Directory)?;
         }
         if let Some(parent) = claim.parent() {
             let directory = self.tree.known(self.tree.directory(name));

@@ -40,7 +40,7 @@ pub(crate) use processes::Caller;
 pub(crate) use recent::Recent;
 pub(crate) use stamps::{Boot, is_later};
 
-use crate::model::{AuditMessageGroup, FileId};
+use crate::model::{EventId, FileId};
 use descriptors::Descriptors;
 use processes::{Moment, Processes};
 use tree::{Name, Tree};
@@ -120,8 +120,12 @@ impl Resolver {
         }
     }
 
-    /// Notes the process that makes a call, and what was lost until then.
-    pub(crate) fn begin(&mut self, caller: Caller, is_exec: bool, losses: Losses) {
+    /// Notes the process that makes a call, with the serial of its event, and what was lost until
+    /// then.
+    pub(crate) fn begin(&mut self, caller: Caller, serial: u32, is_exec: bool, losses: Losses) {
+        if self.boot.note_call(serial, caller.time) {
+            self.forget_boot();
+        }
         let losses = Losses {
             certain: losses.certain.wrapping_add(self.upheavals),
             ..losses
@@ -150,15 +154,19 @@ impl Resolver {
         self.keep(name);
     }
 
-    /// Takes in the stamp of an event. If the host was booted before it, descriptors and processes
-    /// are gone, and so are file systems in memory. What is on disks may have changed while nothing
-    /// was recorded, as after a loss.
-    pub(crate) fn note_boot(&mut self, group: &AuditMessageGroup<'_>) {
-        if self.boot.note(group) {
-            self.descriptors.clear(&mut self.tree);
-            self.processes = Processes::new(MAX_ENTRIES);
-            self.upheavals = self.upheavals.wrapping_add(1);
-        }
+    /// Takes in that the kernel has started, and the first stamp that it gave.
+    pub(crate) fn started(&mut self, id: EventId) {
+        self.boot.begin(id.serial, id.time.as_millis());
+        self.forget_boot();
+    }
+
+    /// Descriptors and processes are gone with the boot that they were of, and so are file systems
+    /// in memory. What is on disks may have changed while nothing was recorded, as after a loss.
+    #[cold]
+    fn forget_boot(&mut self) {
+        self.descriptors.clear(&mut self.tree);
+        self.processes = Processes::new(MAX_ENTRIES);
+        self.upheavals = self.upheavals.wrapping_add(1);
     }
 
     /// Takes in that more was lost, or less than it seemed.

@@ -18,7 +18,8 @@ pub(crate) fn is_later(time: Timestamp, than: Timestamp) -> bool {
 #[derive(Debug, Default)]
 pub(crate) struct Boot {
     serial: u32,
-    time: Timestamp,
+    /// In milliseconds since 1970-01-01.
+    time: u64,
 }
 
 impl Boot {
@@ -29,18 +30,41 @@ impl Boot {
     }
 
     fn see(&mut self, id: EventId, record_type: RecordType) -> bool {
-        // auditd numbers its own records.
-        if (1200..1300).contains(&record_type.0) {
-            return false;
+        match record_type {
+            AUDIT_KERNEL => {
+                self.begin(id.serial, id.time.as_millis());
+                true
+            }
+            // auditd numbers its own records.
+            RecordType(1200..1300) => false,
+            _ => self.note_call(id.serial, id.time.as_millis()),
         }
-        let is_next =
-            record_type == AUDIT_KERNEL || id.serial < self.serial && is_later(id.time, self.time);
+    }
+
+    /// As [`note`](Self::note), of the event of a call, with its time in milliseconds since
+    /// 1970-01-01.
+    #[inline]
+    pub(crate) fn note_call(&mut self, serial: u32, time: u64) -> bool {
+        if serial < self.serial {
+            return self.note_lower(serial, time);
+        }
+        (self.serial, self.time) = (serial, self.time.max(time));
+        false
+    }
+
+    #[cold]
+    fn note_lower(&mut self, serial: u32, time: u64) -> bool {
+        let is_next = time > self.time.saturating_add(SLACK_MILLIS);
         if is_next {
-            *self = Boot::default();
+            self.begin(serial, time);
         }
-        self.serial = self.serial.max(id.serial);
-        self.time = self.time.max(id.time);
+        self.time = self.time.max(time);
         is_next
+    }
+
+    /// Takes in that the host was booted, and the first stamp after that.
+    pub(crate) fn begin(&mut self, serial: u32, time: u64) {
+        (self.serial, self.time) = (serial, time);
     }
 }
 
@@ -60,19 +84,20 @@ mod tests {
     fn a_serial_that_is_lower_and_much_later_is_of_another_boot() {
         let mut boot = Boot::default();
         assert!(!boot.see(event(500, 12), AUDIT_USER_START));
-        assert!(!boot.see(event(499, 13), AUDIT_USER_START), "late");
+        assert!(!boot.note_call(499, 13_000), "late");
         assert!(!boot.see(event(7, 900), RecordType(1203)), "of auditd");
         assert!(boot.see(event(9, 900), AUDIT_USER_START));
         assert!(!boot.see(event(10, 901), AUDIT_USER_START));
         assert!(boot.see(event(1, 902), AUDIT_KERNEL));
+        assert!(!boot.note_call(2, 902_000));
     }
 
     #[test]
     fn the_stamp_of_a_call_that_took_long_shows_no_boot() {
         let mut boot = Boot::default();
-        assert!(!boot.see(event(500, 3000), AUDIT_USER_START));
+        assert!(!boot.note_call(500, 3_000_000));
         // It began to wait long ago, and ended together with the one before.
-        assert!(!boot.see(event(502, 10), AUDIT_USER_START));
-        assert!(!boot.see(event(501, 3001), AUDIT_USER_START));
+        assert!(!boot.note_call(502, 10_000));
+        assert!(!boot.note_call(501, 3_001_000));
     }
 }

@@ -77,7 +77,7 @@ impl<'s> World<'s> {
             program: 1,
             time: self.memory.clock,
         };
-        self.memory.begin(caller, false, self.losses);
+        self.memory.begin(caller, 0, false, self.losses);
         caller
     }
 
@@ -85,7 +85,7 @@ impl<'s> World<'s> {
     fn lose(&mut self) {
         let caller = self.caller(PID);
         self.losses.certain += 1;
-        self.memory.begin(caller, false, self.losses);
+        self.memory.begin(caller, 0, false, self.losses);
     }
 
     fn caller(&self, pid: u32) -> Caller {

@@ -128,6 +128,31 @@ pub(crate) fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// What is left of a name whose root is the directory that it is relative to: without the `/` and
+/// `..` that it begins with, which lead nowhere. `None` if a `..` behind them may lead out too.
+pub(crate) fn within_root(name: &[u8]) -> Option<&[u8]> {
+    let mut rest = name;
+    loop {
+        while let [b'/', tail @ ..] = rest {
+            rest = tail;
+        }
+        let end = find(b'/', rest).unwrap_or(rest.len());
+        match rest.split_at(end) {
+            (b"." | b"..", tail) => rest = tail,
+            _ => break,
+        }
+    }
+    let mut depth = 0usize;
+    for part in names(rest) {
+        depth = match part {
+            b"." => depth,
+            b".." => depth.checked_sub(1)?,
+            _ => depth + 1,
+        };
+    }
+    Some(if rest.is_empty() { b"." } else { rest })
+}
+
 /// A clean path with the `/` that says "somewhere in this directory".
 pub(crate) fn as_directory<'a>(path: &[u8], arena: &'a Bump) -> &'a [u8] {
     let mut text = Vec::with_capacity_in(path.len() + 1, arena);
@@ -224,6 +249,24 @@ mod tests {
         }
         assert_eq!(clean(b"/", &arena), b"/");
         assert_eq!(clean(b"/a/", &arena), b"/a");
+    }
+
+    #[test]
+    fn no_name_leads_out_of_the_root_that_it_is_given() {
+        for (name, within) in [
+            ("a/b", Some("a/b")),
+            ("/a", Some("a")),
+            ("//.././../a/", Some("a/")),
+            ("..", Some(".")),
+            ("/", Some(".")),
+            (".a/..b", Some(".a/..b")),
+            ("a/../b", Some("a/../b")),
+            ("a/./../..", None),
+            ("../a/../../b", None),
+        ] {
+            let within = within.map(str::as_bytes);
+            assert_eq!(within_root(name.as_bytes()), within, "{name}");
+        }
     }
 
     #[test]

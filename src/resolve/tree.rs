@@ -37,6 +37,13 @@ pub(crate) struct Known {
     pub(crate) is_only: bool,
 }
 
+impl Known {
+    /// Whether no other entry is that of the file, as far as records tell.
+    pub(crate) fn has_one_entry(self) -> bool {
+        self.is_only || self.file_type == FileType::Directory
+    }
+}
+
 /// The names known. Each one counts those who hold it and its children, and goes when there are
 /// none; slots and their buffers are used again.
 #[derive(Debug)]

@@ -204,3 +204,72 @@ fn a_process_of_another_boot_is_another_one() {
     assert_eq!(parents, [none, none, &cron, none, none]);
     assert_eq!(events[3]["entity_id"], "620-1060000:20");
 }
+
+/// The record of a call, which starts with these fields.
+fn call(serial: u32, fields: &str, ids: &str, exe: &str) -> String {
+    format!(
+        "type=SYSCALL msg=audit(1700000000.100:{serial}): {fields} {ids} auid=1000 uid=0 gid=0 euid=0 \
+         suid=0 fsuid=0 egid=0 sgid=0 fsgid=0 tty=pts0 ses=1 comm=\"x\" exe=\"{exe}\" key=(null)\n"
+    )
+}
+
+#[test]
+fn a_binary_with_the_arguments_of_a_script_is_none() {
+    let script = |exe: &str, file: &str| {
+        let stamp = "msg=audit(1700000000.100:1):";
+        let exec = "arch=c000003e syscall=59 success=yes exit=0 a0=0 a1=0 a2=0 a3=0 items=2";
+        let log = call(1, exec, "ppid=1 pid=90", exe)
+            + &format!(
+                "type=EXECVE {stamp} argc=2 a0=\"/lib64/ld-linux-x86-64.so.2\" a1=\"{file}\"\n"
+            )
+            + &format!("type=CWD {stamp} cwd=\"/w\"\n")
+            + &format!(
+                "type=PATH {stamp} item=0 name=\"{file}\" inode=5 dev=fe:00 nametype=NORMAL\n"
+            )
+            + &format!(
+                "type=PATH {stamp} item=1 name=\"/lib64/ld-linux-x86-64.so.2\" inode=6 dev=fe:00 \
+                 nametype=NORMAL\ntype=EOE {stamp} \n"
+            );
+        replay(log, &["-q"]).remove(0)["script"].clone()
+    };
+    // The loader is named by the caller, or by the first line of the file.
+    assert_eq!(script("/bin/x", "/bin/x"), Value::Null);
+    assert_eq!(script("/usr/bin/x", "/bin/x"), Value::Null);
+    assert_eq!(script("/usr/lib64/ld-2.31.so", "/bin/x"), "/bin/x");
+}
+
+#[test]
+fn a_thread_on_s390x_is_no_child() {
+    // There the flags of clone are its second argument.
+    let log = |flags: &str| {
+        let clone = format!(
+            "arch=80000016 syscall=120 success=yes exit=201 a0=3ffe7f0 a1={flags} a2=0 a3=0 items=0"
+        );
+        let open = "arch=80000016 syscall=5 success=no exit=-2 a0=0 a1=0 a2=0 a3=0 items=1";
+        let stamp = "msg=audit(1700000000.100:2):";
+        call(1, &clone, "ppid=1 pid=200", "/bin/x")
+            + "type=EOE msg=audit(1700000000.100:1): \n"
+            + &call(2, open, "ppid=200 pid=201", "/bin/x")
+            + &format!(
+                "type=CWD {stamp} cwd=\"/w\"\ntype=PATH {stamp} item=0 name=\"f\" nametype=UNKNOWN\n"
+            )
+            + &format!("type=EOE {stamp} \n")
+    };
+    let events = |flags| replay(log(flags), &["-q"]);
+    let (thread, process) = (events("3d0f00"), events("1200011"));
+    assert_eq!(
+        (&thread[0]["action"], &process[0]["action"]),
+        (&"thread".into(), &"forked".into())
+    );
+    // A process whose beginning was seen has a name that is not that of a thread.
+    assert_eq!(
+        process[1]["entity_id"], "201-1700000000100:1",
+        "{}",
+        process[1]
+    );
+    assert_ne!(
+        thread[1]["entity_id"], "201-1700000000100:1",
+        "{}",
+        thread[1]
+    );
+}

@@ -121,7 +121,7 @@ fn exchanging_swaps_two_directories_with_all_below_them() {
 #[test]
 fn a_mount_covers_the_paths_below_it() {
     let mut world = world(&Absent);
-    world.memory.covered(b"/d");
+    world.memory.covered(Some(b"/d"));
     assert_paths(&mut world, [(10, None), (20, None)]);
 }
 

@@ -98,9 +98,9 @@ fn a_fork_that_is_told_after_a_program_that_was_not_hands_nothing_down() {
         program: 2,
         ..child
     };
-    world.memory.begin(other, false, Losses::default());
+    world.memory.begin(other, 0, false, Losses::default());
     world.memory.forked(fork, 8, false);
-    world.memory.begin(other, false, Losses::default());
+    world.memory.begin(other, 0, false, Losses::default());
     assert_is(&mut world, (8, 1), None);
 }
 

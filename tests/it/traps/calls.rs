@@ -404,3 +404,52 @@ fn an_io_uring_operation_that_may_have_failed_moves_and_closes_nothing_for_sure(
     assert_eq!(told(6), (&json!("/w/c"), false));
     assert_eq!(told(8), (&json!(null), true));
 }
+
+#[test]
+fn an_open_that_may_create_has_created_only_what_a_record_says() {
+    let action = |exit: i64, flags: &str, records: &[&str]| {
+        let open = call(257, &format!("a0=ffffff9c a2={flags} items=2"));
+        let failed = if exit < 0 {
+            "success=no"
+        } else {
+            "success=yes"
+        };
+        let open = open.replace("success=yes", failed);
+        let open = open.replace("exit=0", &format!("exit={exit}"));
+        event(&[&[&*open, "CWD cwd=\"/w\""], records].concat())["action"].clone()
+    };
+    let parent = "PATH item=0 name=\"/w/\" inode=2 dev=fe:00 mode=040755 nametype=PARENT";
+    let file = |nametype: &str| {
+        format!("PATH item=1 name=\"f\" inode=3 dev=fe:00 mode=0100644 nametype={nametype}")
+    };
+    assert_eq!(action(7, "441", &[parent, &file("CREATE")]), "created");
+    assert_eq!(action(7, "441", &[parent, &file("NORMAL")]), "opened");
+    assert_eq!(action(7, "241", &[parent, &file("NORMAL")]), "modified");
+    // The record of the file is missing.
+    assert_eq!(action(7, "441", &[]), "opened");
+    assert_eq!(action(7, "441", &[parent]), "opened");
+    assert_eq!(action(7, "c1", &[parent]), "created");
+    // What was attempted.
+    assert_eq!(action(-13, "441", &[parent]), "created");
+}
+
+#[test]
+fn an_error_has_the_name_that_its_number_has_on_the_architecture() {
+    let error = |arch: &str, exit: i64| {
+        let call = call(5, "items=0").replace("arch=c000003e", &format!("arch={arch}"));
+        let call = call.replace("success=yes", "success=no");
+        let call = call.replace("exit=0", &format!("exit={exit}"));
+        let open = "PATH item=0 name=\"/f\" inode=3 dev=fe:00 mode=0100644 nametype=CREATE";
+        event(&[&call, "CWD cwd=\"/w\"", open])["error"].clone()
+    };
+    for arch in ["40000003", "80000016", "00000016"] {
+        assert_eq!(error(arch, -90), "EMSGSIZE", "{arch}");
+    }
+    // MIPS, SPARC and Alpha number errors from 35 on in their own way.
+    for arch in ["00000008", "40000008", "8000002b", "c0009026"] {
+        assert_eq!(error(arch, -90), json!(null), "{arch}");
+        assert_eq!(error(arch, -13), "EACCES", "{arch}");
+        assert_eq!(error(arch, -512), "ERESTARTSYS", "{arch}");
+    }
+    assert_eq!(error("c0009026", -11), json!(null));
+}

@@ -75,6 +75,23 @@ fn resolve_in_root_confines_a_name_to_its_directory() {
     assert_eq!(file("../../etc/shadow", "0x10"), "/jail/etc/shadow");
     assert_eq!(file("/etc/shadow", "0x8"), "/etc/shadow");
     assert_eq!(file("etc/shadow", "0x8"), "/jail/etc/shadow");
+    // `link` may lead anywhere in the jail, and the `..` out of it nowhere.
+    assert_eq!(file("link/../../etc/shadow", "0x10"), "/jail/etc/shadow");
+}
+
+#[test]
+fn two_dots_in_a_root_are_left_where_a_link_may_be_before_them() {
+    let path = |name: &str| {
+        let path = format!("PATH item=0 name=\"{name}\" inode=5 dev=fe:00 nametype=NORMAL");
+        let how = "OPENAT2 oflag=02 mode=00 resolve=0x10";
+        let open = call(437, "a0=ffffff9c items=1").replace("exit=0", "exit=4");
+        let event = event(&[&open, how, "CWD cwd=\"/w\"", &path, "EOE"]);
+        (event["path"].clone(), event["path_unresolved"].clone())
+    };
+    let whole = |path: &str| (json!(path), json!(null));
+    assert_eq!(path("link/../shadow"), whole("/w/link/../shadow"));
+    assert_eq!(path("/../x"), whole("/w/x"));
+    assert_eq!(path("link/../../x"), (json!(null), json!(true)));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Files that have several names, and numbers of files that another one has by now.
 
-use super::{Step, honest, honest_both, last, made, opened, opened_in, right, step};
+use super::{Step, honest, honest_both, last, made, nothing, opened, opened_in, right, step};
 
 /// Makes `/w/b` and, in another directory, another `a` of `/w/a`, which is 10.
 fn linked() -> Vec<Step> {
@@ -204,4 +204,46 @@ fn a_rename_onto_another_name_of_the_same_file_moves_nothing() {
         .deleted("a", 10);
     let steps = [linked(), vec![nothing, unlink]].concat();
     right(&last(&steps), "/w/a");
+}
+
+#[test]
+fn a_nameless_file_has_no_name_of_one_before_it_with_its_number() {
+    let nameless = step("openat", "a0=CWD a2=410002")
+        .by(200, 1)
+        .returns(4)
+        .file("/tmp", 10);
+    for change in ["fchmod", "fchown", "fsetxattr"] {
+        let change = step(change, "a0=4").by(200, 1).inode(10);
+        nothing(&last(&[
+            opened("/w/old", 10, 3),
+            nameless.clone(),
+            change.clone(),
+        ]));
+        let given = step("linkat", "a0=CWD a2=CWD")
+            .by(200, 1)
+            .file("/proc/self/fd/4", 10)
+            .parent("/w/", 20)
+            .created("/w/new", 10);
+        let steps = [opened("/w/old", 10, 3), nameless.clone(), given, change];
+        honest(&last(&steps), &["/w/new"]);
+    }
+}
+
+#[test]
+fn a_descriptor_that_was_opened_by_a_link_is_no_other_name_of_the_file() {
+    // Nothing tells where the link leads: its target may be another name of file 7.
+    let link = step("symlink", "").unknown("a").parent("/w/", 20).path(
+        Some("/w/link"),
+        70,
+        "0120777",
+        "CREATE",
+    );
+    let named = step("chmod", "").file("/other/b", 7);
+    let open = step("openat", "a0=CWD a2=2").returns(5).file("/w/link", 7);
+    let write = step("ftruncate", "a0=5");
+    let steps = [link.clone(), named, open.clone(), write.clone()];
+    honest(&last(&steps), &["/w/a", "/w/link"]);
+    // The only name of a file that was made just now is that of the target.
+    let steps = [link, opened("/w/a", 7, 3), open, write];
+    honest(&last(&steps), &["/w/a"]);
 }

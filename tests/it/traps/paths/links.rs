@@ -275,3 +275,18 @@ fn two_dots_go_where_inodes_prove_that_a_directory_is_before_them() {
     honest(&events[2], &["/w/a/x", "/w/a/b/../x"]);
     honest(&events[3], &["/w/y", "/w/a/../y"]);
 }
+
+#[test]
+fn two_dots_are_left_where_the_directory_is_another_one_for_the_caller() {
+    // In the root of the caller, `/tmp` is not directory 3, and `l` may be a link.
+    let unlink = |parent| {
+        step("unlink", "")
+            .by(200, 1)
+            .parent("/tmp/l/../", parent)
+            .deleted("/tmp/l/../shadow", 51)
+    };
+    let known = made("/tmp/l", 33, 3).in_directory("/tmp");
+    let event = last(&[known.clone(), unlink(999)]);
+    assert_eq!(event["path"], "/tmp/l/../shadow", "{event}");
+    right(&last(&[known, unlink(3)]), "/tmp/shadow");
+}
