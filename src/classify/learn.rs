@@ -166,6 +166,9 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
     if changes_mounts(namer, named.action) {
         return remounted(namer, named);
     }
+    if (is_rename || named.action == Action::Deleted) && takes_link(namer) {
+        namer.memory.relinked();
+    }
     if named.unresolved {
         half_known(namer, named);
     } else {
@@ -175,6 +178,12 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
         moved_below(namer, was_entry);
     }
     opened(namer, named, names);
+}
+
+/// Whether a symbolic link is no more at the place where it was.
+fn takes_link(namer: &Namer) -> bool {
+    let mut gone = namer.of(NameType::Delete);
+    gone.any(|gone| gone.file_type == FileType::Symlink)
 }
 
 /// Whether a call changes what is mounted, and not only how: that leaves all paths as they are.

@@ -242,22 +242,8 @@ impl Classifier {
         };
         // Each arm builds it there.
         match *meaning {
-            Call::Exec(dir) => {
-                let (mut program, record) = namer.program(dir);
-                // Which record is missing is not known.
-                program.is_full &= !facts.lacks_paths();
-                learn::executed(&mut namer);
-                let record = record.filter(|_| !facts.lacks_paths());
-                *detail = events::exec(program, record, facts, arena);
-            }
-            Call::Fork => {
-                learn::forked(&mut namer);
-                let action = match learn::makes_thread(call) {
-                    true => ProcessAction::Thread,
-                    false => ProcessAction::Forked,
-                };
-                *detail = events::process(action, namer.title());
-            }
+            Call::Exec(dir) => *detail = executed(&mut namer, dir),
+            Call::Fork => *detail = forked(&mut namer),
             Call::Exit => {
                 learn::exited(&mut namer);
                 *detail = events::process(ProcessAction::Exited, namer.title());
@@ -276,6 +262,28 @@ impl Classifier {
         }
         true
     }
+}
+
+/// What starting a program did.
+#[inline(always)]
+fn executed<'a>(namer: &mut Namer<'a, '_>, dir: Dir) -> Detail<'a> {
+    let (mut program, record) = namer.program(dir);
+    // Which record is missing is not known.
+    let is_whole = !namer.facts.lacks_paths();
+    program.is_full &= is_whole;
+    learn::executed(namer);
+    let record = record.filter(|_| is_whole);
+    events::exec(program, record, namer.facts, namer.arena)
+}
+
+/// What making a process or a thread did.
+fn forked<'a>(namer: &mut Namer<'a, '_>) -> Detail<'a> {
+    learn::forked(namer);
+    let action = match learn::makes_thread(namer.call) {
+        true => ProcessAction::Thread,
+        false => ProcessAction::Forked,
+    };
+    events::process(action, namer.title())
 }
 
 /// The names of a call on files, which teach the names of later ones.

@@ -155,14 +155,7 @@ impl<'a, 'm> Namer<'a, 'm> {
             Flags::Fixed(flags) => flags,
         };
         if flags & O_TMPFILE != 0 {
-            // The name is the directory's and the inode the nameless file's.
-            let file = self.object();
-            let directory = file.and_then(|file| {
-                let claim = self.claim(file.name?, dir);
-                self.locate(&claim).path
-            });
-            let path = directory.map(|path| text::as_directory(path, self.arena));
-            return one(Action::Created, Located::partial(path), file);
+            return self.open_nameless(dir);
         }
         let may_create = flags & O_CREAT != 0 || is_untold;
         let follows = may_create && flags & (O_EXCL | self.no_follow()) == 0;
@@ -186,24 +179,40 @@ impl<'a, 'm> Namer<'a, 'm> {
                 self.place_entry(file, dir, follows && !is_new)
             }
         };
-        let nametype = file.map(|file| file.nametype);
-        // A call that failed has no record of a file, and is what it was to be. If one that
-        // succeeded has none, the record is missing.
-        let may_have_created = match nametype {
-            Some(nametype) => nametype != NameType::Normal,
-            None => flags & O_EXCL != 0 || !self.succeeded(),
-        };
-        let action =
-            if nametype == Some(NameType::Create) || flags & O_CREAT != 0 && may_have_created {
-                Action::Created
-            } else if flags & O_TRUNC != 0 && flags & O_ACCMODE != 0 {
-                Action::Modified
-            } else {
-                Action::Opened
-            };
         Named {
             follows,
-            ..one(action, path, file)
+            ..one(self.opening(flags, file), path, file)
+        }
+    }
+
+    /// The names of an open with O_TMPFILE: the name in its record is the directory's and the inode
+    /// the nameless file's.
+    fn open_nameless(&mut self, dir: Dir) -> Named<'a> {
+        let file = self.object();
+        let directory = file.and_then(|file| {
+            let claim = self.claim(file.name?, dir);
+            self.locate(&claim).path
+        });
+        let path = directory.map(|path| text::as_directory(path, self.arena));
+        one(Action::Created, Located::partial(path), file)
+    }
+
+    /// What an open with these flags does, or was to do, with the file in its record.
+    fn opening(&self, flags: u64, file: Option<&PathRecord>) -> Action {
+        let has_created = match file.map(|file| file.nametype) {
+            Some(NameType::Create) => true,
+            Some(NameType::Normal) => false,
+            Some(_) => flags & O_CREAT != 0,
+            // A call that failed has no record of the file. If one that succeeded has none, it is
+            // missing.
+            None => flags & O_CREAT != 0 && (flags & O_EXCL != 0 || !self.succeeded()),
+        };
+        if has_created {
+            Action::Created
+        } else if flags & O_TRUNC != 0 && flags & O_ACCMODE != 0 {
+            Action::Modified
+        } else {
+            Action::Opened
         }
     }
 

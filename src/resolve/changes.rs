@@ -339,7 +339,7 @@ impl Resolver {
             // The directory may be known by another path than the one that the caller took.
             let (file, _) = file.filter(|(_, file_type)| *file_type == FileType::Directory)?;
             let mut names = self.tree.names_of(file);
-            let only = names.next()?;
+            let only = names.next().filter(|name| self.tree.is_current(*name))?;
             names.next().is_none().then_some(only)
         });
         match moved {
@@ -398,6 +398,12 @@ impl Resolver {
         if let Some(name) = self.tree.find(path) {
             self.detach(name);
         }
+    }
+
+    /// A symbolic link was removed, moved or replaced: paths through it may lead elsewhere now.
+    pub(crate) fn relinked(&mut self) {
+        self.losses = self.losses.saturating_add(1);
+        self.tree.relink(self.losses);
     }
 
     /// Something was mounted or unmounted, at this path if it is known: other files are below it now.

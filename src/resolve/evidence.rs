@@ -254,9 +254,11 @@ impl Resolver {
             return false;
         };
         self.tree.names_of(file).any(|name| {
-            let holder = self.tree.known(self.tree.directory(name));
+            let holder = self.tree.directory(name);
+            let known = self.tree.known(holder);
             self.tree.last_part(name) == claim.last()
-                && holder.is_some_and(|holder| holder.file == directory)
+                && known.is_some_and(|known| known.file == directory)
+                && self.tree.is_current(holder)
                 && self.tree.is_current(name)
         })
     }
@@ -346,7 +348,7 @@ impl Resolver {
             let directory = self.tree.known(self.tree.directory(name));
             directory.filter(|known| known.file == parent)?;
         }
-        if !self.is_valid(name, file, ask) {
+        if !self.is_valid(name, file, false, ask) {
             return None;
         }
         Located::proved(self.path_of(name, ask.arena))
@@ -498,7 +500,7 @@ impl Resolver {
         let names: SmallVec<[Name; 4]> = self.tree.names_of(file).filter(is_asked).collect();
         let valid = names
             .into_iter()
-            .filter(|name| self.is_valid(*name, file, ask));
+            .filter(|name| self.is_valid(*name, file, canonical, ask));
         let valid: SmallVec<[Name; 4]> = valid.collect();
         if let Some(prefer) = prefer
             && let Some(name) = valid.iter().find(|name| self.tree.is_at(**name, prefer))
@@ -531,8 +533,9 @@ impl Resolver {
             .flatten()
     }
 
-    /// Whether a name is proved to be still that of a file.
-    fn is_valid(&mut self, name: Name, file: FileId, ask: Asker) -> bool {
+    /// Whether a name is proved to be still that of a file; if `canonical`, also that it leads through
+    /// no symbolic link.
+    fn is_valid(&mut self, name: Name, file: FileId, canonical: bool, ask: Asker) -> bool {
         if !self.tree.path(name, &mut self.path) {
             return false;
         }
@@ -543,7 +546,10 @@ impl Resolver {
         {
             return false;
         }
-        let is_current = self.tree.is_current(name);
+        let is_current = match canonical {
+            true => self.tree.is_proved(name),
+            false => self.tree.is_current(name),
+        };
         if is_current && self.tree.is_canonical(name) {
             return true;
         }

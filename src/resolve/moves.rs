@@ -16,7 +16,7 @@ impl Resolver {
     /// Whether a path is known to be a directory entry, through no symbolic link.
     pub(crate) fn is_entry(&mut self, path: &[u8]) -> bool {
         let name = self.tree.find(path);
-        name.is_some_and(|name| self.tree.is_canonical(name) && self.tree.is_current(name))
+        name.is_some_and(|name| self.tree.is_proved(name))
     }
 
     /// Directories with these last names were moved out of the directories `holders`. Paths that

@@ -71,6 +71,9 @@ pub(crate) struct Tree {
     losses: u32,
     /// A name that was confirmed at fewer losses than this may have changed since.
     doubted: u32,
+    /// One that was confirmed at fewer losses than this leads elsewhere if it leads through a
+    /// symbolic link that was replaced since.
+    relinked: u32,
 }
 
 #[derive(Debug)]
@@ -163,6 +166,7 @@ impl Tree {
             next_last: 0,
             losses: 0,
             doubted: 0,
+            relinked: 0,
         }
     }
 
@@ -353,9 +357,17 @@ impl Tree {
         self.slots[ROOT as usize].losses = losses;
     }
 
-    /// Whether nothing was lost since each part of a path was last confirmed.
+    /// Says that a symbolic link is no more what it was, which counts as a loss for the names that may
+    /// lead through it.
+    pub(crate) fn relink(&mut self, losses: u32) {
+        (self.losses, self.relinked) = (losses, losses);
+    }
+
+    /// Whether nothing was lost since a name was last seen to lead to its file. What was known of the
+    /// directories on the way may be from before that: the path leads there in any case.
     pub(crate) fn is_current(&self, name: Name) -> bool {
-        self.is_each(name, |slot| slot.losses >= self.doubted)
+        let losses = self.slots[name.0 as usize].losses;
+        losses >= self.doubted && (losses >= self.relinked || self.is_canonical(name))
     }
 
     /// Confirms each part of a path.
@@ -377,7 +389,8 @@ impl Tree {
         })
     }
 
-    /// Whether a name is [canonical](Self::is_canonical) and [current](Self::is_current).
+    /// Whether a name is [canonical](Self::is_canonical), and nothing was lost since each part of it
+    /// was last confirmed.
     pub(crate) fn is_proved(&self, name: Name) -> bool {
         let (mut is_last, doubted) = (true, self.doubted);
         self.is_each(name, |slot| {
@@ -921,22 +934,36 @@ mod tests {
     }
 
     #[test]
-    fn after_a_loss_a_path_is_current_once_each_part_is_confirmed() {
+    fn after_a_loss_a_path_is_proved_once_each_part_is_confirmed() {
         let mut tree = Tree::new();
-        let (below, directory) = (tree.hold(b"/a/b/c"), tree.hold(b"/a/b"));
-        assert!(tree.is_current(below));
+        let below = identified(&mut tree, "/a/b/c", 1, true);
+        let directory = tree.hold(b"/a/b");
+        tree.confirm_directories(directory);
+        assert!(tree.is_current(below) && tree.is_proved(below));
         tree.lose(1, 1);
         assert!(!tree.is_current(below) && !tree.is_current(directory));
-        tree.confirm(directory);
-        assert!(!tree.is_current(below) && tree.is_current(directory));
+        // It was seen again, which does not say that the directories are the same.
+        identified(&mut tree, "/a/b/c", 1, true);
+        assert!(tree.is_current(below) && !tree.is_current(directory));
+        assert!(!tree.is_proved(below));
         tree.confirm(below);
-        assert!(tree.is_current(below));
-        // A name that is made after the loss is in a directory from before it.
+        assert!(tree.is_current(directory) && tree.is_proved(below));
         tree.lose(2, 2);
         let new = tree.hold(b"/a/b/d");
-        assert!(!tree.is_current(new));
-        let name = identified(&mut tree, "/new", 1, true);
-        assert!(tree.is_current(name));
+        assert!(tree.is_current(new) && !tree.is_proved(new));
+    }
+
+    #[test]
+    fn a_link_that_is_replaced_puts_only_names_in_doubt_that_may_lead_through_it() {
+        let mut tree = Tree::new();
+        let proved = identified(&mut tree, "/a/b", 1, true);
+        let directory = tree.hold(b"/a");
+        tree.confirm_directories(directory);
+        let reached = identified(&mut tree, "/l/b", 2, true);
+        tree.relink(1);
+        assert!(tree.is_current(proved) && !tree.is_current(reached));
+        identified(&mut tree, "/l/b", 2, true);
+        assert!(tree.is_current(reached));
     }
 
     #[test]
@@ -996,7 +1023,7 @@ mod tests {
         tree.confirm_directories(lower);
         assert!([upper, below].map(|name| tree.is_canonical(name)) == [true, true]);
         tree.move_to(lower, upper, b"l");
-        assert!(!tree.is_canonical(below) && !tree.is_current(below));
-        assert!(tree.is_canonical(upper) && tree.is_current(upper));
+        assert!(!tree.is_canonical(below) && !tree.is_proved(below));
+        assert!(tree.is_canonical(upper) && tree.is_proved(upper));
     }
 }

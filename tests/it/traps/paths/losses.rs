@@ -141,3 +141,98 @@ fn what_was_learned_before_any_mount_is_no_proof() {
         right(&last(&[learned.clone(), failed, asked.clone()]), path);
     }
 }
+
+#[test]
+fn a_record_after_a_loss_proves_its_path_anew() {
+    let through = |call, args: &str| step(call, args).parent("/u", 60).in_directory("/u");
+    let asked = through("unlinkat", "a0=6").deleted("f", 70);
+    let learned = made("/srv/w/d", 60, 2);
+    let again = step("unlink", "")
+        .parent("/srv/w/d/", 60)
+        .deleted("/srv/w/d/g", 71);
+    let steps = [other(1), learned.clone(), other(2), again, asked.clone()];
+    right(&last_of(&[1, 2, 3, 5, 6], &steps), "/srv/w/d/f");
+    // So does a path below it that is new.
+    let below = made("/srv/w/d/e", 61, 60);
+    let asked_below = step("unlinkat", "a0=6")
+        .parent("/u", 61)
+        .in_directory("/u")
+        .deleted("f", 70);
+    let steps = [other(1), learned.clone(), other(2), below, asked_below];
+    right(&last_of(&[1, 2, 3, 5, 6], &steps), "/srv/w/d/e/f");
+    // Another path does not.
+    let steps = [other(1), learned, other(2), made("/srv/w/x", 62, 2), asked];
+    assert!(is_marked(&last_of(&[1, 2, 3, 5, 6], &steps)));
+}
+
+#[test]
+fn a_directory_that_was_known_before_a_loss_takes_no_path_along_when_it_is_moved() {
+    // `/a` is 50 no more: that was moved to `/old` while nothing was recorded.
+    let moved = step("rename", "")
+        .in_directory("/")
+        .parent("/", 1)
+        .parent("/", 1)
+        .deleted_directory("/old", 50)
+        .created_directory("/new", 50);
+    let asked = step("unlinkat", "a0=6")
+        .parent("/u", 60)
+        .in_directory("/u")
+        .deleted("f", 70);
+    let steps = [
+        made("/a", 50, 1),
+        other(1),
+        made("/a/d", 60, 49),
+        moved,
+        asked,
+    ];
+    honest(&last_of(&[1, 2, 4, 5, 6], &steps), &["/a/d/f"]);
+}
+
+#[test]
+fn a_path_through_a_link_that_was_replaced_is_no_proof() {
+    // `/etc/app` leads through `/srv/current`, which no record tells.
+    let learned = step("unlink", "")
+        .in_directory("/")
+        .parent("/etc/app/", 60)
+        .deleted("/etc/app/t", 61);
+    let link = |name: &str, inode, nametype: &'static str| (name.to_owned(), inode, nametype);
+    let changes = [
+        (
+            "rename",
+            vec![
+                link("/srv/new", 70, "DELETE"),
+                link("/srv/current", 69, "DELETE"),
+                link("/srv/current", 70, "CREATE"),
+            ],
+        ),
+        (
+            "rename",
+            vec![
+                link("/srv/current", 69, "DELETE"),
+                link("/srv/old", 69, "CREATE"),
+            ],
+        ),
+        ("unlink", vec![link("/srv/current", 69, "DELETE")]),
+    ];
+    let asked = step("unlinkat", "a0=6")
+        .by(200, 1)
+        .parent("/u", 60)
+        .in_directory("/u")
+        .deleted("f", 62);
+    right(&last(&[learned.clone(), asked.clone()]), "/etc/app/f");
+    for (call, files) in changes {
+        let mut change = step(call, "").in_directory("/").parent("/srv/", 2);
+        if call == "rename" {
+            change = change.parent("/srv/", 2);
+        }
+        for (name, inode, nametype) in files {
+            change = change.path(Some(&name), inode, "0120777", nametype);
+        }
+        let event = last(&[learned.clone(), change.clone(), asked.clone()]);
+        assert!(is_marked(&event), "{event}");
+        right(
+            &last(&[change, learned.clone(), asked.clone()]),
+            "/etc/app/f",
+        );
+    }
+}
