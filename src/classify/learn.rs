@@ -1,7 +1,7 @@
 //! What an event says about paths, told to the memory for the events after it.
 //!
-//! Only calls that succeeded changed anything, but for descriptors: one that the kernel says is not
-//! open is not what it was.
+//! Only calls that succeeded teach anything, but for descriptors: one that the kernel says is not open
+//! is not what it was. What a call may have changed, if no record tells, is not known any more.
 
 use smallvec::SmallVec;
 
@@ -204,17 +204,23 @@ fn remounted(namer: &mut Namer, named: &Named) {
         .covered(place.filter(|path| path.starts_with(b"/")));
 }
 
-/// A file was touched, or not. What the call would have changed is known no more.
+/// A call may have touched a file, or not: what it would have changed is not known any more.
 #[cold]
 fn perhaps(namer: &mut Namer, named: &Named) {
     match named.action {
         // No record tells the descriptor.
-        Action::Closed => namer.memory.swept(namer.caller.pid, 0, u32::MAX),
+        Action::Closed => namer.memory.forget_descriptors(namer.caller.pid),
         Action::Deleted | Action::Renamed => {
             let from = named.real_path.or(named.path);
             let to = named.real_dest_path.or(named.dest_path);
             for path in [from, to].into_iter().flatten() {
-                namer.memory.forget_path(path);
+                // A part of a path says nothing of the paths from the root.
+                if path.starts_with(b"/") {
+                    namer.memory.forget_path(path);
+                }
+            }
+            if takes_link(namer) {
+                namer.memory.relinked();
             }
             forget_files(namer);
             moved_below(namer, false);
@@ -224,7 +230,12 @@ fn perhaps(namer: &mut Namer, named: &Named) {
                 namer.memory.linked(file);
             }
         }
-        _ => {}
+        _ => {
+            // Its record shows a nameless file only if there is one.
+            if let Some(new) = named.nameless() {
+                namer.memory.forget_names(new);
+            }
+        }
     }
 }
 

@@ -179,8 +179,7 @@ impl SerialTracker {
             // Starts a new window; all serials between it and the old one are missing.
             self.finish();
             self.missing += u64::from(ahead - self.window);
-            self.opened = self.opened.saturating_add(1);
-            self.settled = self.opened;
+            self.settle_gap();
             self.seen.fill(0);
             self.restart(serial);
             self.filled = self.window;
@@ -207,10 +206,18 @@ impl SerialTracker {
         };
         if self.stray.is_some_and(follows) {
             self.finish();
+            // What happened before the first serial is not known.
+            self.settle_gap();
             self.restart(serial);
         } else {
             self.stray = Some(serial);
         }
+    }
+
+    /// Notes a gap that stays open for good.
+    fn settle_gap(&mut self) {
+        self.opened = self.opened.saturating_add(1);
+        self.settled = self.opened;
     }
 
     fn restart(&mut self, serial: u32) {
@@ -347,7 +354,7 @@ mod tests {
         [400, 5, 6]
             .into_iter()
             .for_each(|serial| tracker.see(serial));
-        assert_eq!(tracker.last_gap(), 3, "of another boot");
+        assert_eq!(tracker.last_gap(), 4, "between two boots");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::{
+    bytes::find_last,
     model::{FileId, FileType},
     resolve::{
         Asker, Caller, Host, Mode, Resolver,
@@ -30,6 +31,9 @@ pub(crate) struct Seen {
     pub(crate) file_type: FileType,
     pub(crate) sighting: Sighting,
 }
+
+/// How many directories of one path the live system is asked about.
+const MAX_ASKED: usize = 32;
 
 impl Resolver {
     /// A process opened a path and got a descriptor for it.
@@ -59,7 +63,8 @@ impl Resolver {
         if !is_storable(path) {
             let only = self.tree.names_of(file?).next()?;
             let is_only = self.tree.known(only).is_some_and(|known| known.is_only);
-            return is_only.then(|| self.tree.share(only));
+            let is_sure = is_only && self.tree.is_current(only);
+            return is_sure.then(|| self.tree.share(only));
         }
         let name = self.hold(path);
         let known = self.tree.known(name).map(|known| known.file);
@@ -96,6 +101,12 @@ impl Resolver {
             tree, descriptors, ..
         } = self;
         descriptors.set((pid, fd), None, now, tree);
+    }
+
+    /// Any of the descriptors of a process may have been closed.
+    pub(crate) fn forget_descriptors(&mut self, pid: u32) {
+        let now = self.tick();
+        self.processes.forget_descriptors(pid, now);
     }
 
     /// All descriptors from `first` to `last` were closed.
@@ -190,10 +201,41 @@ impl Resolver {
                 is_only: seen.sighting == Sighting::Created,
             };
             self.tree.identify(name, known);
+            if self.tree.has_stale(self.tree.directory(name)) {
+                self.settle_above(name, host);
+            }
             if seen.sighting == Sighting::Created || known.file_type == FileType::Directory {
                 self.drop_others(name, seen);
             }
             self.keep(name);
+        }
+    }
+
+    /// A path was seen to lead to its file. If something was lost since the directories on its way
+    /// were seen, they may be others: each is confirmed by the live system, or its file is not known
+    /// any more.
+    #[cold]
+    pub(super) fn settle_above(&mut self, name: Name, host: &dyn Host) {
+        if !self.tree.path(name, &mut self.path) {
+            return;
+        }
+        let mut above = self.tree.directory(name);
+        let (mut length, mut asked) = (self.path.len(), 0);
+        while length > 1 {
+            length = find_last(b'/', &self.path[..length]).unwrap_or(0);
+            if self.tree.is_stale(above) {
+                asked += 1;
+                let path = &self.path[..length];
+                let is_same = self.tree.known(above).is_some_and(|known| {
+                    asked <= MAX_ASKED && is_another(path, known.file, host) == Some(false)
+                });
+                if is_same {
+                    self.tree.confirm(above);
+                } else if self.tree.is_void(above) {
+                    self.tree.unidentify(above);
+                }
+            }
+            above = self.tree.directory(above);
         }
     }
 

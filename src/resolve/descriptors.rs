@@ -95,7 +95,7 @@ impl Descriptors {
                 // more.
                 return None;
             }
-            let open = entry.open.filter(|_| learned.losses >= losses)?;
+            let open = entry.still_open(losses, tree)?;
             let is_closed = open.mode.close_on_exec && learned.tick < ancestor.executed;
             return (!is_closed).then_some(open);
         }
@@ -112,7 +112,17 @@ impl Descriptors {
         tree: &mut Tree,
     ) -> Option<Descriptor> {
         let entry = self.0.get((caller.ppid, fd), |gone| release(gone, tree))?;
-        entry.open.filter(|_| entry.learned.losses >= losses)
+        entry.still_open(losses, tree)
+    }
+}
+
+impl Entry {
+    /// What it is, unless something was lost since, or a symbolic link that its path may lead
+    /// through was replaced.
+    fn still_open(self, losses: u32, tree: &Tree) -> Option<Descriptor> {
+        let learned = self.learned.losses;
+        self.open
+            .filter(|open| learned >= losses && tree.is_way(open.name, learned))
     }
 }
 

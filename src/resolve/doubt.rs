@@ -85,6 +85,11 @@ impl Doubt {
     pub(crate) fn since(&self) -> Tick {
         self.since
     }
+
+    /// The last loss that nothing makes good: what is known from before it stays in doubt.
+    pub(crate) fn certain(&self) -> Tick {
+        self.certain
+    }
 }
 
 #[cfg(test)]

@@ -546,20 +546,17 @@ impl Resolver {
         {
             return false;
         }
-        let is_current = match canonical {
-            true => self.tree.is_proved(name),
-            false => self.tree.is_current(name),
-        };
-        if is_current && self.tree.is_canonical(name) {
+        if self.tree.is_proved(name) {
             return true;
         }
         match is_another(&self.path, file, ask.host) {
             Some(true) => false,
             Some(false) => {
                 self.tree.confirm(name);
+                self.settle_above(name, ask.host);
                 true
             }
-            None => is_current,
+            None => !canonical && self.tree.is_current(name),
         }
     }
 

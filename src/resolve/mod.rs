@@ -176,8 +176,10 @@ impl Resolver {
             self.losses = next;
             self.cwds.iter_mut().for_each(Vec::clear);
         }
-        self.doubted = u32::try_from(self.doubt.since()).unwrap_or(u32::MAX);
-        self.tree.lose(self.losses, self.doubted);
+        let losses_at = |tick| u32::try_from(tick).unwrap_or(u32::MAX);
+        self.doubted = losses_at(self.doubt.since());
+        let void = losses_at(self.doubt.certain());
+        self.tree.lose(self.losses, self.doubted, void);
     }
 
     fn tick(&mut self) -> Tick {

@@ -44,7 +44,7 @@ impl Resolver {
             .flat_map(|last| self.tree.unidentified(last, may_hold))
             .collect();
         for name in alike {
-            if !(was_entry && self.tree.is_canonical(name)) {
+            if !(was_entry && self.tree.is_proved(name)) {
                 self.detach(name);
                 // The next call in a directory that is still there confirms it.
                 self.cwds.iter_mut().for_each(Vec::clear);

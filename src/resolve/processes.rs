@@ -248,6 +248,11 @@ impl Processes {
         });
     }
 
+    /// Notes that nothing is known of the descriptors that a process has.
+    pub(crate) fn forget_descriptors(&mut self, pid: u32, now: Tick) {
+        self.change(pid, |life| (life.born, life.inherits) = (now, 0));
+    }
+
     /// Notes that a process shares its descriptors with another one, or has several tables of them.
     pub(crate) fn shared(&mut self, pid: u32) {
         self.change(pid, |life| life.is_shared = true);

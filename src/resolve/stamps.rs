@@ -6,6 +6,9 @@ use crate::model::{AuditMessageGroup, EventId, RecordType, Timestamp, record_typ
 /// syscall is the time of its entry.
 const SLACK_MILLIS: u64 = 10_000;
 
+/// How far back a serial may be that is only late, unless it is less than half of the highest.
+const MAX_SWAPPED: u32 = 64;
+
 /// Whether a time is later than another, and not only by the order of their records.
 pub(crate) fn is_later(time: Timestamp, than: Timestamp) -> bool {
     time.as_millis() > than.as_millis().saturating_add(SLACK_MILLIS)
@@ -54,7 +57,9 @@ impl Boot {
 
     #[cold]
     fn note_lower(&mut self, serial: u32, time: u64) -> bool {
-        let is_next = time > self.time.saturating_add(SLACK_MILLIS);
+        // Two events that ended at the same time may arrive in the other order, also after a pause.
+        let is_far = self.serial - serial > MAX_SWAPPED || serial < self.serial / 2;
+        let is_next = is_far && time > self.time.saturating_add(SLACK_MILLIS);
         if is_next {
             self.begin(serial, time);
         }
@@ -90,6 +95,15 @@ mod tests {
         assert!(!boot.see(event(10, 901), AUDIT_USER_START));
         assert!(boot.see(event(1, 902), AUDIT_KERNEL));
         assert!(!boot.note_call(2, 902_000));
+    }
+
+    #[test]
+    fn a_serial_that_is_late_after_a_pause_shows_no_boot() {
+        let mut boot = Boot::default();
+        assert!(!boot.note_call(500, 12_000));
+        assert!(!boot.note_call(499, 900_000));
+        assert!(boot.note_call(430, 990_000));
+        assert!(boot.note_call(200, 999_990_000));
     }
 
     #[test]

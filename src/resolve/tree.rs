@@ -71,6 +71,9 @@ pub(crate) struct Tree {
     losses: u32,
     /// A name that was confirmed at fewer losses than this may have changed since.
     doubted: u32,
+    /// One that was confirmed at fewer losses than this has to be confirmed again, while what is only
+    /// in doubt may turn out to be right.
+    void: u32,
     /// One that was confirmed at fewer losses than this leads elsewhere if it leads through a
     /// symbolic link that was replaced since.
     relinked: u32,
@@ -166,6 +169,7 @@ impl Tree {
             next_last: 0,
             losses: 0,
             doubted: 0,
+            void: 0,
             relinked: 0,
         }
     }
@@ -351,9 +355,9 @@ impl Tree {
     }
 
     /// Says how often something seemed to be lost so far: what was confirmed at fewer losses than
-    /// `doubted` is no proof until it is confirmed again.
-    pub(crate) fn lose(&mut self, losses: u32, doubted: u32) {
-        (self.losses, self.doubted) = (losses, doubted);
+    /// `doubted` is no proof, and what was at fewer than `void` is none until it is confirmed again.
+    pub(crate) fn lose(&mut self, losses: u32, doubted: u32, void: u32) {
+        (self.losses, self.doubted, self.void) = (losses, doubted, void);
         self.slots[ROOT as usize].losses = losses;
     }
 
@@ -363,20 +367,61 @@ impl Tree {
         (self.losses, self.relinked) = (losses, losses);
     }
 
-    /// Whether nothing was lost since a name was last seen to lead to its file. What was known of the
-    /// directories on the way may be from before that: the path leads there in any case.
+    /// Whether nothing was lost since a name was last seen to lead to its file, nor since the files
+    /// of the directories on the way were, as far as they are known.
+    #[inline]
     pub(crate) fn is_current(&self, name: Name) -> bool {
-        let losses = self.slots[name.0 as usize].losses;
-        losses >= self.doubted && (losses >= self.relinked || self.is_canonical(name))
+        let slot = &self.slots[name.0 as usize];
+        slot.losses >= self.doubted && !self.has_stale(name) && self.is_way(name, slot.losses)
     }
 
-    /// Confirms each part of a path.
-    pub(crate) fn confirm(&mut self, name: Name) {
-        let mut at = name.0;
-        while at != ROOT {
-            self.slots[at as usize].losses = self.losses;
-            at = self.slots[at as usize].parent;
+    /// Whether a name that led to a file at so many losses leads through no symbolic link that was
+    /// replaced since.
+    pub(crate) fn is_way(&self, name: Name, losses: u32) -> bool {
+        losses >= self.relinked || self.is_proved(name)
+    }
+
+    /// Whether something was lost since the file of a name was last confirmed.
+    pub(crate) fn is_stale(&self, name: Name) -> bool {
+        let slot = &self.slots[name.0 as usize];
+        slot.file.is_some() && self.is_stale_slot(slot)
+    }
+
+    /// Whether nothing but a confirmation makes a stale name proof again. One that was primed is kept
+    /// while what seems to be lost may still arrive: few records tell of it again.
+    pub(crate) fn is_void(&self, name: Name) -> bool {
+        let slot = &self.slots[name.0 as usize];
+        !slot.is_pinned || slot.losses < self.void
+    }
+
+    /// Whether [that](Self::is_stale) holds for any part of a path.
+    #[inline]
+    pub(crate) fn has_stale(&self, name: Name) -> bool {
+        self.doubted > 0
+            && !self.is_each(name, |slot| {
+                slot.file.is_none() || !self.is_stale_slot(slot)
+            })
+    }
+
+    fn is_stale_slot(&self, slot: &Slot) -> bool {
+        slot.losses < self.doubted
+    }
+
+    /// Says that nothing is known of the file of a name any more.
+    pub(crate) fn unidentify(&mut self, name: Name) {
+        self.unlist(name.0);
+        let losses = self.losses;
+        let slot = &mut self.slots[name.0 as usize];
+        (slot.file, slot.file_type) = (None, FileType::Unknown);
+        (slot.is_entry, slot.is_only, slot.losses) = (false, false, losses);
+        if slot.is_attached {
+            self.list(name.0);
         }
+    }
+
+    /// Confirms the file of a name.
+    pub(crate) fn confirm(&mut self, name: Name) {
+        self.slots[name.0 as usize].losses = self.losses;
     }
 
     /// Whether each part of a path is known to be the entry of its file, and no symbolic link but
@@ -940,15 +985,21 @@ mod tests {
         let directory = tree.hold(b"/a/b");
         tree.confirm_directories(directory);
         assert!(tree.is_current(below) && tree.is_proved(below));
-        tree.lose(1, 1);
+        tree.lose(1, 1, 1);
         assert!(!tree.is_current(below) && !tree.is_current(directory));
         // It was seen again, which does not say that the directories are the same.
         identified(&mut tree, "/a/b/c", 1, true);
         assert!(tree.is_current(below) && !tree.is_current(directory));
         assert!(!tree.is_proved(below));
-        tree.confirm(below);
-        assert!(tree.is_current(directory) && tree.is_proved(below));
-        tree.lose(2, 2);
+        tree.confirm(directory);
+        assert!(tree.is_current(directory) && !tree.is_proved(below));
+        // What is known of the file of a directory has to be confirmed, too.
+        identified(&mut tree, "/a/b", 2, true);
+        tree.lose(2, 2, 2);
+        identified(&mut tree, "/a/b/c", 1, true);
+        assert!(!tree.is_current(below) && tree.is_stale(directory));
+        tree.unidentify(directory);
+        assert!(tree.is_current(below) && names_of(&tree, 2).is_empty());
         let new = tree.hold(b"/a/b/d");
         assert!(tree.is_current(new) && !tree.is_proved(new));
     }

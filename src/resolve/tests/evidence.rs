@@ -253,6 +253,29 @@ fn a_working_directory_that_is_seen_after_a_loss_does_not_prove_its_inode() {
 }
 
 #[test]
+fn a_serial_that_is_only_late_takes_no_primed_name_away() {
+    for (is_late, expected) in [(true, Some("/p")), (false, None)] {
+        let mut world = World::of_a_log();
+        world.prime("/p", 50, Directory, 2);
+        let before = world.losses;
+        if is_late {
+            world.losses.last_gap = 1;
+            world.run(PID, PARENT_PID);
+        } else {
+            world.lose();
+        }
+        world.see("/p/d/f", 7, Other, Sighting::Reached);
+        assert_eq!(world.path_of(50), None);
+        if is_late {
+            world.losses = before;
+            world.run(PID, PARENT_PID);
+        }
+        assert_eq!(world.path_of(50).as_deref(), expected);
+        assert_eq!(world.path_of(7).as_deref(), Some("/p/d/f"));
+    }
+}
+
+#[test]
 fn a_loss_does_not_make_text_unproved() {
     let mut world = world(&Absent);
     world.lose();

@@ -453,3 +453,54 @@ fn an_error_has_the_name_that_its_number_has_on_the_architecture() {
     }
     assert_eq!(error("c0009026", -11), json!(null));
 }
+
+#[test]
+fn an_io_uring_operation_may_have_done_what_the_call_does() {
+    let operation =
+        |fields: &str| format!("URINGOP {fields} success=yes exit=0 ppid=1 pid=2 uid=0 key=(null)");
+    let path = |name: &str, inode: u32, mode: &str, nametype: &str| {
+        format!("PATH name=\"{name}\" inode={inode} dev=fe:00 mode={mode} nametype={nametype}")
+    };
+    let told = |known: [String; 3], operation: &[String], asked: [String; 2]| {
+        let event = |serial, records: &[String]| {
+            let records: Vec<&str> = records.iter().map(String::as_str).collect();
+            super::log(serial, &[&records[..], &["EOE "]].concat())
+        };
+        let log = event(1, &known) + &event(2, operation) + &event(3, &asked);
+        let events = crate::common::replay(log, &["-q", "--min", "1000", "--max", "2999"]);
+        let event = events.into_iter().rfind(|event| event["sequence"] == 3);
+        event.expect("an event")["path_unresolved"] == true
+    };
+    let cwd = || "CWD cwd=\"/w\"".to_owned();
+    let parent = || path("/w", 3, "040755", "PARENT");
+    let chmod = |file: &str, inode| {
+        [
+            call(90, "items=1"),
+            cwd(),
+            path(file, inode, "0100644", "NORMAL"),
+        ]
+    };
+    let fchmod = |inode| {
+        let record =
+            format!("PATH name=(null) inode={inode} dev=fe:00 mode=0100644 nametype=NORMAL");
+        [call(91, "a0=7 items=1").replace("pid=2", "pid=9"), record]
+    };
+    // It removes a link that the path leads through, or makes a file without a name.
+    let link = path("l", 40, "0120777", "DELETE");
+    let unlink = [operation("uring_op=36 items=2"), cwd(), parent(), link];
+    assert!(told(chmod("/r/l/b", 51), &unlink, fchmod(51)));
+    let nameless = [
+        call(257, "a0=ffffff9c a2=410002 items=1").replace("exit=0", "exit=4"),
+        cwd(),
+        path("/tmp", 51, "0100600", "NORMAL"),
+    ];
+    assert!(told(chmod("/w/old", 51), &nameless, fchmod(51)));
+    // A name that may lead anywhere says nothing of the one in the root directory.
+    let unlink = [
+        operation("uring_op=36 items=2"),
+        cwd(),
+        parent(),
+        path("r", 41, "0100644", "DELETE"),
+    ];
+    assert!(!told(chmod("/r/l/b", 51), &unlink, fchmod(51)));
+}

@@ -236,3 +236,118 @@ fn a_path_through_a_link_that_was_replaced_is_no_proof() {
         );
     }
 }
+
+/// A call by another process on a file that is known by its inode only.
+fn by_inode(inode: u64) -> Step {
+    step("fchmod", "a0=7").by(300, 1).inode(inode)
+}
+
+#[test]
+fn a_directory_that_may_be_another_since_a_loss_moves_with_what_is_below_it() {
+    let chmod = |path, inode| step("chmod", "").file(path, inode);
+    let moved = step("renameat", "a0=9 a2=9")
+        .by(200, 1)
+        .parent("/w", 3)
+        .parent("/w", 3)
+        .deleted_directory("b", 21)
+        .created_directory("q", 21);
+    let steps = [
+        other(1),
+        step("openat", "a0=CWD").returns(3).directory("/s/b", 20),
+        other(2),
+        // Since the loss, `/s/b` is 21.
+        chmod("/s/b/c", 7),
+        by_inode(7),
+        moved,
+        by_inode(7),
+    ];
+    right(&last_of(&[1, 2, 3, 5, 6], &steps[..5]), "/s/b/c");
+    let event = last_of(&[1, 2, 3, 5, 6, 7, 8], &steps);
+    assert!(is_marked(&event), "{event}");
+}
+
+#[test]
+fn a_directory_from_before_a_loss_may_be_a_link_that_is_removed() {
+    let link = step("unlinkat", "a0=9").by(200, 1).parent("/u", 2).path(
+        Some("b"),
+        90,
+        "0120777",
+        "DELETE",
+    );
+    let steps = [
+        made("/a", 40, 1).in_directory("/"),
+        made("/a/b", 41, 40).in_directory("/a"),
+        opened_in("/a/b/c", 7, 4, 41),
+        step("chmod", "").file("/a/b/c", 7),
+        link,
+        by_inode(7),
+    ];
+    right(&last_of(&[1, 2, 3, 4, 5, 6], &steps), "/a/b/c");
+    let event = last_of(&[1, 2, 3, 5, 6, 7], &steps);
+    assert!(is_marked(&event), "{event}");
+}
+
+#[test]
+fn a_boot_is_seen_also_where_few_of_its_events_are_calls() {
+    let service = |serial| super::super::log(serial, &["SERVICE_START pid=1 uid=0 res=success"]);
+    let write = |step: Step, serial| {
+        let mut log = String::new();
+        step.write(serial, &mut log);
+        log
+    };
+    let before: String = (96..5000).map(service).collect();
+    let after: String = (2..300).map(service).collect();
+    for first_call in [80, 300] {
+        let open = write(opened("/w/y", 7, 6), 95);
+        let ask = write(step("ftruncate", "a0=6"), first_call);
+        let log = open + &before + &after.replace("1700000000.", "1700000900.");
+        let log = log + &ask.replace("1700000000.", "1700000900.");
+        let event = replay(log, &["-q"]).pop().expect("there is one");
+        assert!(is_marked(&event), "{event}");
+    }
+}
+
+#[test]
+fn a_descriptor_is_none_of_a_link_that_was_replaced() {
+    let gone = step("unlinkat", "a0=9").by(200, 1).parent("/u", 2).path(
+        Some("l"),
+        40,
+        "0120777",
+        "DELETE",
+    );
+    let write = step("ftruncate", "a0=5");
+    let open = step("openat", "a0=CWD a2=2").returns(5).file("/l/b", 51);
+    right(&last(&[open.clone(), write.clone()]), "/l/b");
+    let chmod = step("fchmod", "a0=5").inode(51);
+    for asked in [write, chmod.clone(), by_inode(51)] {
+        let event = last(&[open.clone(), gone.clone(), chmod.clone(), asked]);
+        assert!(is_marked(&event), "{event}");
+    }
+    let open = step("openat", "a0=CWD a2=10000")
+        .returns(5)
+        .directory("/l/d", 51);
+    let unlink = step("unlinkat", "a0=5").parent("/w", 51).deleted("f", 60);
+    right(&last(&[open.clone(), unlink.clone()]), "/l/d/f");
+    let event = last(&[open, gone, unlink]);
+    assert!(is_marked(&event), "{event}");
+}
+
+#[test]
+fn a_file_that_was_opened_by_its_descriptor_has_no_name_from_before_a_loss() {
+    let steps = [
+        opened("/w/a", 60, 4),
+        other(1),
+        other(2),
+        step("openat", "a0=CWD a2=2")
+            .by(200, 1)
+            .returns(6)
+            .file("/proc/self/fd/5", 60),
+        step("fchmod", "a0=6").by(200, 1).inode(60),
+        by_inode(60),
+    ];
+    right(&last_of(&[1, 2, 3, 4, 5, 6], &steps), "/w/a");
+    for upto in [5, 6] {
+        let event = last_of(&[1, 2, 3, 5, 6, 7][..upto], &steps[..upto]);
+        assert!(is_marked(&event), "{event}");
+    }
+}
