@@ -3,7 +3,6 @@
 use smallvec::SmallVec;
 
 use crate::{
-    bytes::find_last,
     model::{FileId, FileType},
     resolve::{
         Asker, Caller, Host, Mode, Resolver,
@@ -31,9 +30,6 @@ pub(crate) struct Seen {
     pub(crate) file_type: FileType,
     pub(crate) sighting: Sighting,
 }
-
-/// How many directories of one path the live system is asked about.
-const MAX_ASKED: usize = 32;
 
 impl Resolver {
     /// A process opened a path and got a descriptor for it.
@@ -208,34 +204,6 @@ impl Resolver {
                 self.drop_others(name, seen);
             }
             self.keep(name);
-        }
-    }
-
-    /// A path was seen to lead to its file. If something was lost since the directories on its way
-    /// were seen, they may be others: each is confirmed by the live system, or its file is not known
-    /// any more.
-    #[cold]
-    pub(super) fn settle_above(&mut self, name: Name, host: &dyn Host) {
-        if !self.tree.path(name, &mut self.path) {
-            return;
-        }
-        let mut above = self.tree.directory(name);
-        let (mut length, mut asked) = (self.path.len(), 0);
-        while length > 1 {
-            length = find_last(b'/', &self.path[..length]).unwrap_or(0);
-            if self.tree.is_stale(above) {
-                asked += 1;
-                let path = &self.path[..length];
-                let is_same = self.tree.known(above).is_some_and(|known| {
-                    asked <= MAX_ASKED && is_another(path, known.file, host) == Some(false)
-                });
-                if is_same {
-                    self.tree.confirm(above);
-                } else if self.tree.is_void(above) {
-                    self.tree.unidentify(above);
-                }
-            }
-            above = self.tree.directory(above);
         }
     }
 
@@ -439,20 +407,6 @@ impl Resolver {
     pub(crate) fn forget_path(&mut self, path: &[u8]) {
         if let Some(name) = self.tree.find(path) {
             self.detach(name);
-        }
-    }
-
-    /// A symbolic link was removed, moved or replaced: paths through it may lead elsewhere now.
-    pub(crate) fn relinked(&mut self) {
-        self.losses = self.losses.saturating_add(1);
-        self.tree.relink(self.losses);
-    }
-
-    /// Something was mounted or unmounted, at this path if it is known: other files are below it now.
-    pub(crate) fn covered(&mut self, path: Option<&[u8]>) {
-        self.upheavals = self.upheavals.wrapping_add(1);
-        if let Some(path) = path {
-            self.forget_path(path);
         }
     }
 

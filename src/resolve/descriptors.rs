@@ -122,7 +122,7 @@ impl Entry {
     fn still_open(self, losses: u32, tree: &Tree) -> Option<Descriptor> {
         let learned = self.learned.losses;
         self.open
-            .filter(|open| learned >= losses && tree.is_way(open.name, learned))
+            .filter(|open| learned >= losses && tree.has_same_links(open.name, learned))
     }
 }
 

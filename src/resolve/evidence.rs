@@ -58,7 +58,7 @@ impl Resolver {
         ask: Asker<'a, '_>,
     ) -> Option<Located<'a>> {
         let mut path = self.join(directory, claim.name, true, ask)?;
-        // Where a `..` was removed, the path is shorter than what it was joined of.
+        // Where a `..` was removed, the path is shorter than its two parts together.
         let is_shorter = path.len() + 1 < directory.len() + claim.name.len();
         if is_shorter && self.is_contradicted(path, claim) {
             // What is before a `..` is another directory for the caller than is known.

@@ -1,8 +1,9 @@
-//! Directories that were moved, and paths that may lead through them.
+//! Directories, links and mounts that are not what they were, and paths that may lead through them.
 
 use crate::{
+    bytes::find_last,
     model::FileId,
-    resolve::{Resolver, tree::Name},
+    resolve::{Host, Resolver, is_another, tree::Name},
 };
 
 /// How many names may be looked at for each event on average, so that many moves cost no more than
@@ -12,7 +13,24 @@ const NAMES_PER_EVENT: u64 = 1024;
 /// moves in any case.
 const EVENTS_AHEAD: u64 = 1024;
 
+/// How many directories of one path the live system is asked about.
+const MAX_ASKED: usize = 32;
+
 impl Resolver {
+    /// A symbolic link was removed, moved or replaced: paths through it may lead elsewhere now.
+    pub(crate) fn relinked(&mut self) {
+        self.losses = self.losses.saturating_add(1);
+        self.tree.relink(self.losses);
+    }
+
+    /// Something was mounted or unmounted, at this path if it is known: other files are below it now.
+    pub(crate) fn covered(&mut self, path: Option<&[u8]>) {
+        self.upheavals = self.upheavals.wrapping_add(1);
+        if let Some(path) = path {
+            self.forget_path(path);
+        }
+    }
+
     /// Whether a path is known to be a directory entry, through no symbolic link.
     pub(crate) fn is_entry(&mut self, path: &[u8]) -> bool {
         let name = self.tree.find(path);
@@ -49,6 +67,34 @@ impl Resolver {
                 // The next call in a directory that is still there confirms it.
                 self.cwds.iter_mut().for_each(Vec::clear);
             }
+        }
+    }
+
+    /// A path was seen to lead to its file. If something was lost since the directories on its way
+    /// were seen, they may be others: each is confirmed by the live system, or its file is not known
+    /// any more.
+    #[cold]
+    pub(super) fn settle_above(&mut self, name: Name, host: &dyn Host) {
+        if !self.tree.path(name, &mut self.path) {
+            return;
+        }
+        let mut above = self.tree.directory(name);
+        let (mut length, mut asked) = (self.path.len(), 0);
+        while length > 1 {
+            length = find_last(b'/', &self.path[..length]).unwrap_or(0);
+            if self.tree.is_stale(above) {
+                asked += 1;
+                let path = &self.path[..length];
+                let is_same = self.tree.known(above).is_some_and(|known| {
+                    asked <= MAX_ASKED && is_another(path, known.file, host) == Some(false)
+                });
+                if is_same {
+                    self.tree.confirm(above);
+                } else if self.tree.is_void(above) {
+                    self.tree.unidentify(above);
+                }
+            }
+            above = self.tree.directory(above);
         }
     }
 }

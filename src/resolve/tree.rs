@@ -1,6 +1,8 @@
 //! Names as a tree, so that renaming a directory moves everything below it in one step, with an
 //! index from a file to its names.
 
+mod proof;
+
 use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
@@ -330,120 +332,6 @@ impl Tree {
         was_pinned
     }
 
-    /// Says that a path, each part of it a directory and no symbolic link, was seen just now. Which
-    /// directories they are it does not say, so an inode from before a loss is not confirmed by it.
-    pub(crate) fn confirm_directories(&mut self, name: Name) {
-        let losses = self.losses;
-        let mut at = name.0;
-        while at != ROOT {
-            let slot = &self.slots[at as usize];
-            if matches!(slot.file_type, FileType::Symlink | FileType::Other) {
-                // It was another file.
-                self.unlist(at);
-                self.slots[at as usize].file = None;
-                if self.slots[at as usize].is_attached {
-                    self.list(at);
-                }
-            }
-            let slot = &mut self.slots[at as usize];
-            (slot.file_type, slot.is_entry) = (FileType::Directory, true);
-            if slot.file.is_none() {
-                slot.losses = losses;
-            }
-            at = slot.parent;
-        }
-    }
-
-    /// Says how often something seemed to be lost so far: what was confirmed at fewer losses than
-    /// `doubted` is no proof, and what was at fewer than `void` is none until it is confirmed again.
-    pub(crate) fn lose(&mut self, losses: u32, doubted: u32, void: u32) {
-        (self.losses, self.doubted, self.void) = (losses, doubted, void);
-        self.slots[ROOT as usize].losses = losses;
-    }
-
-    /// Says that a symbolic link is no more what it was, which counts as a loss for the names that may
-    /// lead through it.
-    pub(crate) fn relink(&mut self, losses: u32) {
-        (self.losses, self.relinked) = (losses, losses);
-    }
-
-    /// Whether nothing was lost since a name was last seen to lead to its file, nor since the files
-    /// of the directories on the way were, as far as they are known.
-    #[inline]
-    pub(crate) fn is_current(&self, name: Name) -> bool {
-        let slot = &self.slots[name.0 as usize];
-        slot.losses >= self.doubted && !self.has_stale(name) && self.is_way(name, slot.losses)
-    }
-
-    /// Whether a name that led to a file at so many losses leads through no symbolic link that was
-    /// replaced since.
-    pub(crate) fn is_way(&self, name: Name, losses: u32) -> bool {
-        losses >= self.relinked || self.is_proved(name)
-    }
-
-    /// Whether something was lost since the file of a name was last confirmed.
-    pub(crate) fn is_stale(&self, name: Name) -> bool {
-        let slot = &self.slots[name.0 as usize];
-        slot.file.is_some() && self.is_stale_slot(slot)
-    }
-
-    /// Whether nothing but a confirmation makes a stale name proof again. One that was primed is kept
-    /// while what seems to be lost may still arrive: few records tell of it again.
-    pub(crate) fn is_void(&self, name: Name) -> bool {
-        let slot = &self.slots[name.0 as usize];
-        !slot.is_pinned || slot.losses < self.void
-    }
-
-    /// Whether [that](Self::is_stale) holds for any part of a path.
-    #[inline]
-    pub(crate) fn has_stale(&self, name: Name) -> bool {
-        self.doubted > 0
-            && !self.is_each(name, |slot| {
-                slot.file.is_none() || !self.is_stale_slot(slot)
-            })
-    }
-
-    fn is_stale_slot(&self, slot: &Slot) -> bool {
-        slot.losses < self.doubted
-    }
-
-    /// Says that nothing is known of the file of a name any more.
-    pub(crate) fn unidentify(&mut self, name: Name) {
-        self.unlist(name.0);
-        let losses = self.losses;
-        let slot = &mut self.slots[name.0 as usize];
-        (slot.file, slot.file_type) = (None, FileType::Unknown);
-        (slot.is_entry, slot.is_only, slot.losses) = (false, false, losses);
-        if slot.is_attached {
-            self.list(name.0);
-        }
-    }
-
-    /// Confirms the file of a name.
-    pub(crate) fn confirm(&mut self, name: Name) {
-        self.slots[name.0 as usize].losses = self.losses;
-    }
-
-    /// Whether each part of a path is known to be the entry of its file, and no symbolic link but
-    /// perhaps the last.
-    pub(crate) fn is_canonical(&self, name: Name) -> bool {
-        let mut is_last = true;
-        self.is_each(name, |slot| {
-            let is_way = std::mem::take(&mut is_last) || slot.file_type != FileType::Symlink;
-            slot.is_entry && is_way
-        })
-    }
-
-    /// Whether a name is [canonical](Self::is_canonical), and nothing was lost since each part of it
-    /// was last confirmed.
-    pub(crate) fn is_proved(&self, name: Name) -> bool {
-        let (mut is_last, doubted) = (true, self.doubted);
-        self.is_each(name, |slot| {
-            let is_way = std::mem::take(&mut is_last) || slot.file_type != FileType::Symlink;
-            slot.is_entry && is_way && slot.losses >= doubted
-        })
-    }
-
     /// The names of a file that have a path, or none if there are too many to tell apart.
     pub(crate) fn names_of(&self, file: FileId) -> impl Iterator<Item = Name> {
         let first = self.by_file.get(&file).copied().unwrap_or(NONE);
@@ -766,7 +654,7 @@ fn hash(hasher: &DefaultHashBuilder, parent: u32, name: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     fn path(tree: &Tree, node: Name) -> Option<String> {
@@ -868,13 +756,13 @@ mod tests {
         }
     }
 
-    fn file(inode: u64) -> FileId {
+    pub(crate) fn file(inode: u64) -> FileId {
         let dev = (8, 1);
         FileId { dev, inode }
     }
 
     /// Holds a path that is the entry of a file.
-    fn identified(tree: &mut Tree, path: &str, inode: u64, is_only: bool) -> Name {
+    pub(crate) fn identified(tree: &mut Tree, path: &str, inode: u64, is_only: bool) -> Name {
         let name = tree.hold(path.as_bytes());
         let known = Known {
             file: file(inode),
@@ -886,7 +774,7 @@ mod tests {
         name
     }
 
-    fn names_of(tree: &Tree, inode: u64) -> Vec<String> {
+    pub(crate) fn names_of(tree: &Tree, inode: u64) -> Vec<String> {
         let names = tree.names_of(file(inode));
         let mut paths: Vec<String> = names.filter_map(|name| path(tree, name)).collect();
         paths.sort();
@@ -979,65 +867,12 @@ mod tests {
     }
 
     #[test]
-    fn after_a_loss_a_path_is_proved_once_each_part_is_confirmed() {
-        let mut tree = Tree::new();
-        let below = identified(&mut tree, "/a/b/c", 1, true);
-        let directory = tree.hold(b"/a/b");
-        tree.confirm_directories(directory);
-        assert!(tree.is_current(below) && tree.is_proved(below));
-        tree.lose(1, 1, 1);
-        assert!(!tree.is_current(below) && !tree.is_current(directory));
-        // It was seen again, which does not say that the directories are the same.
-        identified(&mut tree, "/a/b/c", 1, true);
-        assert!(tree.is_current(below) && !tree.is_current(directory));
-        assert!(!tree.is_proved(below));
-        tree.confirm(directory);
-        assert!(tree.is_current(directory) && !tree.is_proved(below));
-        // What is known of the file of a directory has to be confirmed, too.
-        identified(&mut tree, "/a/b", 2, true);
-        tree.lose(2, 2, 2);
-        identified(&mut tree, "/a/b/c", 1, true);
-        assert!(!tree.is_current(below) && tree.is_stale(directory));
-        tree.unidentify(directory);
-        assert!(tree.is_current(below) && names_of(&tree, 2).is_empty());
-        let new = tree.hold(b"/a/b/d");
-        assert!(tree.is_current(new) && !tree.is_proved(new));
-    }
-
-    #[test]
-    fn a_link_that_is_replaced_puts_only_names_in_doubt_that_may_lead_through_it() {
-        let mut tree = Tree::new();
-        let proved = identified(&mut tree, "/a/b", 1, true);
-        let directory = tree.hold(b"/a");
-        tree.confirm_directories(directory);
-        let reached = identified(&mut tree, "/l/b", 2, true);
-        tree.relink(1);
-        assert!(tree.is_current(proved) && !tree.is_current(reached));
-        identified(&mut tree, "/l/b", 2, true);
-        assert!(tree.is_current(reached));
-    }
-
-    #[test]
     fn another_link_makes_no_name_the_only_one() {
         let mut tree = Tree::new();
         let name = identified(&mut tree, "/a", 1, true);
         assert!(tree.known(name).unwrap().is_only);
         tree.add_link(file(1));
         assert!(!tree.known(name).unwrap().is_only);
-    }
-
-    #[test]
-    fn a_path_is_canonical_if_each_part_is_an_entry() {
-        let mut tree = Tree::new();
-        let below = identified(&mut tree, "/a/b/c", 1, true);
-        assert!(!tree.is_canonical(below));
-        let directory = tree.hold(b"/a/b");
-        tree.confirm_directories(directory);
-        assert!(tree.is_canonical(below));
-        assert_eq!(tree.known(below).unwrap().file_type, FileType::Other);
-        // What is a directory now is not the file that had the name before.
-        tree.confirm_directories(below);
-        assert!(tree.known(below).is_none() && names_of(&tree, 1).is_empty());
     }
 
     #[test]
@@ -1063,18 +898,5 @@ mod tests {
         let below = tree.hold(b"/x");
         tree.move_to(below, directory, b"y");
         assert_eq!(path(&tree, below), None);
-    }
-
-    #[test]
-    fn a_branch_that_is_too_deep_is_not_walked_to_its_end() {
-        let mut tree = Tree::new();
-        let (upper, lower) = (tree.hold(&b"/u".repeat(MAX_PARTS)), tree.hold(b"/l"));
-        let below = identified(&mut tree, "/l/x", 1, true);
-        tree.confirm_directories(upper);
-        tree.confirm_directories(lower);
-        assert!([upper, below].map(|name| tree.is_canonical(name)) == [true, true]);
-        tree.move_to(lower, upper, b"l");
-        assert!(!tree.is_canonical(below) && !tree.is_proved(below));
-        assert!(tree.is_canonical(upper) && tree.is_proved(upper));
     }
 }
