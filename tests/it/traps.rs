@@ -9,6 +9,7 @@ mod kinds;
 mod names;
 mod paths;
 mod stream;
+mod uring;
 mod users;
 
 /// Turns records written as `TYPE body` into lines of one event.
