@@ -1,6 +1,6 @@
-//! The outer layer of logs: prefixes, wrappers, joined records, compression. Whatever the bytes
-//! are, every line is a record or counted, the records are texts of the log, and a record that was
-//! put into a wrapper comes out as it was.
+//! The outer layer of logs: prefixes, wrappers, joined records, compression. For any
+//! bytes, each line becomes a record or is counted, each record is a part of the log, and a record
+//! that was put into a wrapper comes out unchanged.
 #![no_main]
 
 use std::io::Write;

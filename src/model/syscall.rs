@@ -332,6 +332,15 @@ pub fn errno_name(exit: i64) -> Option<&'static str> {
     }
 }
 
+/// The part of an `AUDIT_ARCH_*` value that is the ELF machine number (linux/elf-em.h).
+const ELF_MACHINE: u32 = 0xffff;
+// Architectures with error numbers of their own.
+const EM_SPARC: u32 = 2;
+const EM_MIPS: u32 = 8;
+const EM_PARISC: u32 = 15;
+const EM_SPARCV9: u32 = 43;
+const EM_ALPHA: u32 = 0x9026;
+
 /// As [`errno_name`], of a call on the architecture of an `AUDIT_ARCH_*` value. `None` if the error
 /// has another number there: on MIPS, SPARC, PA-RISC and Alpha, only the numbers up to 34
 /// (`asm-generic/errno-base.h`) and from 512 on are the same, and on Alpha not 11.
@@ -343,14 +352,6 @@ pub(crate) fn errno_name_on(audit_arch: u32, exit: i64) -> Option<&'static str> 
     };
     is_same.then(|| errno_name(exit)).flatten()
 }
-
-/// The part of an `AUDIT_ARCH_*` value that is the ELF machine number (linux/elf-em.h).
-const ELF_MACHINE: u32 = 0xffff;
-const EM_SPARC: u32 = 2;
-const EM_MIPS: u32 = 8;
-const EM_PARISC: u32 = 15;
-const EM_SPARCV9: u32 = 43;
-const EM_ALPHA: u32 = 0x9026;
 
 #[cfg(test)]
 mod tests {

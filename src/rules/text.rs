@@ -33,8 +33,8 @@ impl Rule {
     /// The line of the rule in `auditctl -l`, byte for byte.
     ///
     /// Two peculiarities of auditctl(8) are kept: a rule for all syscalls with no fields but
-    /// `perm`, `path`, `dir` and `key` is listed as a watch whatever its action is, and nothing
-    /// tells spaces of a path from those between words. [`to_line`](Self::to_line) has neither.
+    /// `perm`, `path`, `dir` and `key` is listed as a watch even if its action is not `always`,
+    /// and spaces in a path look like those between words. [`to_line`](Self::to_line) has neither.
     pub fn to_listing(&self) -> Vec<u8> {
         let mut out = Vec::new();
         let form = if self.is_listed_as_watch() {

@@ -81,8 +81,8 @@ fn named(names: &[(&str, u32)], text: &str) -> Option<u32> {
 }
 
 /// A number as strtoul(3) reads it with base 0: in decimal, or with `0x` in hexadecimal and with
-/// `0` in octal. Unlike auditctl(8), which drops what it cannot use, this refuses what is no number
-/// or does not fit.
+/// `0` in octal. Text that is not a number, or does not fit, is an error; auditctl(8) ignores
+/// it.
 pub(crate) fn integer(text: &str) -> Result<u32, String> {
     let (is_negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
