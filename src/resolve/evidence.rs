@@ -290,7 +290,8 @@ impl Resolver {
             return None;
         }
         // That nothing is known against the descriptor is no proof: it may have been closed unseen.
-        let is_there = is_another(asked, parent, ask.host) == Some(false);
+        let holder = text::as_directory(asked, ask.arena);
+        let is_there = is_another(holder, parent, ask.host) == Some(false);
         (is_there && !claim.follows).then_some(Located::full(path))
     }
 
@@ -379,7 +380,9 @@ impl Resolver {
     /// Whether a name in a directory is, on the live system, what the record says that it is.
     fn is_seen_in(&self, directory: &[u8], claim: &Claim, ask: Asker) -> bool {
         let is = |path, file: Option<FileId>| file.is_some() && ask.host.file_id(path) == file;
+        // With a `/` at the end, a file that has the number of the directory by now is none.
         let holder = text::join(directory, claim.directory(), ask.arena);
+        let holder = text::as_directory(holder, ask.arena);
         let is_there = || is(text::join(directory, claim.name, ask.arena), claim.file);
         if claim.has_parent() && !claim.follows {
             return claim.parents.iter().any(|parent| is(holder, *parent));

@@ -27,7 +27,8 @@ use crate::model::FileId;
 pub trait Host {
     /// The path that a descriptor of a process has now.
     fn descriptor(&self, pid: u32, fd: u32) -> Option<Vec<u8>>;
-    /// Which file a path names now, a symbolic link itself and not its target.
+    /// Which file a path names now, a symbolic link itself and not its target. With a `/` at the end,
+    /// only a directory, also behind a link (path_resolution(7)).
     fn file_id(&self, path: &[u8]) -> Option<FileId>;
 }
 

@@ -1,4 +1,4 @@
-//! Directories, links and mounts that are not what they were, and paths that may lead through them.
+//! Directories that were moved, links that were replaced, mounts, and paths that may lead through them.
 
 use crate::{
     bytes::find_last,

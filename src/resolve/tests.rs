@@ -30,6 +30,14 @@ fn file(inode: u64) -> FileId {
 struct System<'s> {
     files: &'s [(&'s str, u64)],
     open: &'s [(u32, &'s str)],
+    /// Those of the files that are no directories; of the others it makes no difference.
+    plain: &'s [&'s str],
+}
+
+impl System<'_> {
+    fn is_file(&self, path: &[u8]) -> bool {
+        self.plain.iter().any(|name| name.as_bytes() == path)
+    }
 }
 
 impl Host for System<'_> {
@@ -39,6 +47,12 @@ impl Host for System<'_> {
     }
 
     fn file_id(&self, path: &[u8]) -> Option<FileId> {
+        // With a `/` at the end, it is asked for as a directory.
+        let path = match path.strip_suffix(b"/") {
+            Some(directory) if self.is_file(directory) => return None,
+            Some(directory) if !directory.is_empty() => directory,
+            _ => path,
+        };
         let found = self.files.iter().find(|(name, _)| name.as_bytes() == path);
         found.map(|(_, inode)| file(*inode))
     }

@@ -223,6 +223,7 @@ fn a_live_descriptor_counts_only_if_it_is_the_recorded_file() {
     let host = System {
         files: &[("/live", 1)],
         open: &[(3, "/live")],
+        ..System::default()
     };
     let mut world = World::with(&host);
     let caller = world.caller(PID);

@@ -206,6 +206,7 @@ fn a_descriptor_in_the_live_system_counts_if_the_recorded_file_is_there() {
     let host = System {
         files: &files,
         open: &[(3, "/d"), (4, "/live")],
+        ..System::default()
     };
     let rows = [
         (UNKNOWN, "x", 30, 31, "/live/x"),
@@ -218,6 +219,17 @@ fn a_descriptor_in_the_live_system_counts_if_the_recorded_file_is_there() {
         (KNOWN, "x", 0, 0, "/d/x"),
     ];
     assert_rows(&host, &rows);
+}
+
+#[test]
+fn a_file_with_the_number_of_a_directory_that_is_gone_is_not_that_directory() {
+    // The descriptor was closed since, and is that of a new file.
+    let host = System {
+        files: &[("/live", 30)],
+        open: &[(4, "/live")],
+        plain: &["/live"],
+    };
+    assert_rows(&host, &[(UNKNOWN, "x", 30, 31, "x?")]);
 }
 
 #[test]

@@ -17,11 +17,7 @@ impl Tree {
             let slot = &self.slots[at as usize];
             if matches!(slot.file_type, FileType::Symlink | FileType::Other) {
                 // It was another file.
-                self.unlist(at);
-                self.slots[at as usize].file = None;
-                if self.slots[at as usize].is_attached {
-                    self.list(at);
-                }
+                self.unidentify(Name(at));
             }
             let slot = &mut self.slots[at as usize];
             (slot.file_type, slot.is_entry) = (FileType::Directory, true);
@@ -39,8 +35,8 @@ impl Tree {
         self.slots[ROOT as usize].losses = losses;
     }
 
-    /// Says that a symbolic link is no more what it was, which counts as a loss for the names that may
-    /// lead through it.
+    /// Says that a symbolic link was removed, moved or replaced, which counts as a loss for the names
+    /// that may lead through it.
     pub(crate) fn relink(&mut self, losses: u32) {
         (self.losses, self.relinked) = (losses, losses);
     }
