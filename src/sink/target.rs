@@ -188,6 +188,14 @@ impl Target {
     }
 }
 
+/// Releases the lock. To close the file is not enough: a child that another thread has just forked
+/// holds a copy of the descriptor until it calls `execve`, and with it the lock.
+impl Drop for Target {
+    fn drop(&mut self) {
+        self.unlock();
+    }
+}
+
 /// The path, or "standard output".
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -195,5 +203,23 @@ impl fmt::Display for Target {
             Some(path) => write!(f, "{}", path.display()),
             None => f.write_str("standard output"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_free_when_its_target_is_gone_though_a_child_has_a_copy_of_the_descriptor() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("events.json");
+        let open = || Target::open(&path, &[]);
+        let target = open().unwrap();
+        let copy = target.file.try_clone().unwrap();
+        assert!(open().is_err());
+        drop(target);
+        assert!(open().is_ok());
+        drop(copy);
     }
 }
