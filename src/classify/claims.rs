@@ -247,7 +247,7 @@ impl<'a, 'm> Namer<'a, 'm> {
         }
         let ask = self.ask();
         let cwd = self.cwd().filter(|cwd| ask.is_at(cwd, parent));
-        let directory = cwd.or_else(|| self.memory.file(parent, ask))?;
+        let directory = cwd.or_else(|| self.memory.file((parent, FileType::Directory), ask))?;
         Some(text::as_directory(directory, self.arena))
     }
 
@@ -257,9 +257,9 @@ impl<'a, 'm> Namer<'a, 'm> {
         dir: Dir,
         object: Option<&'a PathRecord<'a>>,
     ) -> Located<'a> {
-        let file = object.and_then(|object| object.file);
+        let file = object.and_then(file_of);
         match self.base(dir) {
-            Base::Descriptor(fd) => self.descriptor(fd, file),
+            Base::Descriptor(fd) => self.descriptor(fd, file.map(|(file, _)| file)),
             Base::Cwd(_) | Base::Unknown(_) => {
                 let ask = self.ask();
                 let path = file.and_then(|file| self.memory.file(file, ask));

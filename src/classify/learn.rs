@@ -4,6 +4,7 @@
 //! is not what it was. What a call may have changed, if no record tells, is not known any more.
 
 mod descriptors;
+mod mounts;
 
 use smallvec::SmallVec;
 
@@ -51,14 +52,10 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
     if let (Action::Linked, Some(file)) = (named.action, named.subject.and_then(|file| file.file)) {
         namer.memory.linked(file);
     }
-    let from = named.real_path.or(named.path);
     let is_rename = named.action == Action::Renamed;
-    let mut is_entry = |path: Option<&[u8]>| path.is_some_and(|path| namer.memory.is_entry(path));
-    let was_entry = is_rename
-        && is_entry(from)
-        && (!named.exchanged || is_entry(named.real_dest_path.or(named.dest_path)));
-    if changes_mounts(namer, named.action) {
-        return remounted(namer, named);
+    let was_entry = is_rename && was_entry(namer, named);
+    if matches!(named.action, Action::Mounted | Action::Unmounted) {
+        return mounts::changed(namer, named);
     }
     if (is_rename || named.action == Action::Deleted) && takes_link(namer) {
         namer.memory.relinked();
@@ -74,28 +71,24 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
     descriptors::opened(namer, named, names);
 }
 
+/// Whether each file that a rename moves is known at its old place, through no symbolic link.
+fn was_entry(namer: &mut Namer, named: &Named) -> bool {
+    let (from, to) = (
+        named.real_path.or(named.path),
+        named.real_dest_path.or(named.dest_path),
+    );
+    let Some(from) = from else {
+        let file = named.subject.and_then(|file| file.file);
+        return !named.exchanged && file.is_some_and(|file| namer.memory.has_proved_name(file));
+    };
+    let mut is_entry = |path| namer.memory.is_entry(path);
+    is_entry(from) && (!named.exchanged || to.is_some_and(is_entry))
+}
+
 /// Whether a symbolic link is no more at the place where it was.
 fn takes_link(namer: &Namer) -> bool {
     let mut gone = namer.of(NameType::Delete);
     gone.any(|gone| gone.file_type == FileType::Symlink)
-}
-
-/// Whether a call changes what is mounted, and not only how: that leaves all paths as they are.
-fn changes_mounts(namer: &Namer, action: Action) -> bool {
-    let is_mount = matches!(action, Action::Mounted | Action::Unmounted);
-    is_mount && super::identify(namer.call).0 != Some("mount_setattr")
-}
-
-/// Other files are below a directory now, whether its path is proved or not. The record has the file
-/// that was there before. Of pivot_root it has the new root, which any path may lead through.
-fn remounted(namer: &mut Namer, named: &Named) {
-    let place = match named.action {
-        Action::Unmounted => named.real_path.or(named.path),
-        _ => named.real_dest_path.or(named.dest_path),
-    };
-    namer
-        .memory
-        .covered(place.filter(|path| path.starts_with(b"/")));
 }
 
 /// A call may have touched a file, or not: what it would have changed is not known any more.
@@ -152,7 +145,9 @@ fn changed(namer: &mut Namer, named: &Named) {
                 namer.memory.removed(to, file_of(gone), host);
             }
             if named.exchanged {
-                if !namer.memory.exchanged(from, to, file, host) {
+                let mut gone = namer.of(NameType::Delete).filter_map(file_of);
+                let other = gone.find(|gone| file.is_some_and(|file| file.0 != gone.0));
+                if !namer.memory.exchanged((from, file), (to, other), host) {
                     return forget_files(namer);
                 }
             } else if may_be_exchange(namer, named, to) {
@@ -174,17 +169,17 @@ fn changed(namer: &mut Namer, named: &Named) {
         namer.memory.seen(path, seen, host);
     }
     let Some(path) = dest.or(path) else { return };
-    if let Some((file, file_type)) = file
-        && named.action != Action::Deleted
-    {
-        let seen = Seen {
-            file,
-            file_type,
-            sighting: sighting(namer, named, path),
-        };
+    let seen = file.filter(|_| named.action != Action::Deleted);
+    let seen = seen.map(|(file, file_type)| Seen {
+        file,
+        file_type,
+        sighting: sighting(namer, named, path),
+    });
+    // A directory that was replaced takes with it what is known in it.
+    parent(namer, named, path);
+    if let Some(seen) = seen {
         namer.memory.seen(path, seen, host);
     }
-    parent(namer, named, path);
 }
 
 /// The files that a rename replaced.
@@ -207,9 +202,10 @@ fn is_elsewhere(namer: &mut Namer, removed: Option<(FileId, FileType)>) -> bool 
     }
 }
 
-/// Whether a rename may be an exchange. Where both names are equally long and have the same last
-/// part, the four records of an exchange look like those of a rename. But a file that is known
-/// under the new name would have a DELETE record if the call had replaced it.
+/// Whether a rename may be an exchange. Where both names have the same last part and what stands
+/// before it is equally long (kernel/auditsc.c, `audit_compare_dname_path`), the four records of an exchange look like those of a rename. But a file that is known
+/// under the new name would have a DELETE record if the call had replaced it; and a file that is to
+/// move there was not there before.
 fn may_be_exchange(namer: &mut Namer, named: &Named, to: &[u8]) -> bool {
     let (old, new) = (
         namer.of(NameType::Delete).next(),
@@ -218,15 +214,12 @@ fn may_be_exchange(namer: &mut Namer, named: &Named, to: &[u8]) -> bool {
     let (Some(old), Some(new)) = (old.and_then(|it| it.name), new.and_then(|it| it.name)) else {
         return false;
     };
-    let is_alike = old.len() == new.len() && text::basename(old) == text::basename(new);
-    let moved = named.subject.and_then(|file| file.file);
+    let ((old, old_last), (new, new_last)) = (text::split(old), text::split(new));
+    let is_alike = old.len() == new.len() && old_last == new_last;
     is_alike
         && super::identify(namer.call).0 == Some("renameat2")
         && replaced(namer, named).next().is_none()
-        && namer
-            .memory
-            .known_file(to)
-            .is_some_and(|file| Some(file) != moved)
+        && namer.memory.known_file(to).is_some()
 }
 
 /// Forgets the names of all files of a call.
@@ -287,7 +280,9 @@ fn half_known(namer: &mut Namer, named: &Named) {
         }
         match (gone.name, file_of(gone)) {
             (Some(name), Some(file)) => {
-                namer.memory.removed_somewhere(text::basename(name), file);
+                namer
+                    .memory
+                    .removed_somewhere(text::basename(name), file, None);
             }
             (None, Some((file, _))) => namer.memory.forget_names(file),
             _ => {}
@@ -313,14 +308,18 @@ fn moved_below(namer: &mut Namer, was_entry: bool) {
         .of(NameType::Parent)
         .filter_map(|parent| parent.file)
         .collect();
+    let deleted = namer.of(NameType::Delete);
+    let directories = deleted.filter(|moved| moved.file_type == FileType::Directory);
     // An exchange moves two.
-    let moved: SmallVec<[&[u8]; 2]> = namer
-        .of(NameType::Delete)
-        .filter(|moved| moved.file_type == FileType::Directory)
-        .filter_map(|moved| moved.name.map(text::basename))
+    let moved: Option<SmallVec<[&[u8]; 2]>> = directories
+        .map(|moved| moved.name.map(text::basename))
         .collect();
-    if !moved.is_empty() {
-        namer.memory.forget_lookalikes(&moved, &holders, was_entry);
+    match moved {
+        Some(none) if none.is_empty() => {}
+        Some(moved) => namer.memory.forget_lookalikes(&moved, &holders, was_entry),
+        // Linux before 6.14 leaves out a name that ends in a slash.
+        None if was_entry => namer.memory.relinked(),
+        None => namer.memory.overturned(),
     }
 }
 

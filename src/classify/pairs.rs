@@ -206,7 +206,8 @@ impl<'a, 'm> Namer<'a, 'm> {
     }
 
     /// The record of the old name in a rename, about the file that was moved. Where both names have
-    /// the same last part, their DELETE records are one, about the file that was replaced.
+    /// the same last part, their DELETE records are one, about the file that was replaced; of a call
+    /// that failed, no record may tell what the new name was.
     fn of_the_moved(
         &self,
         old: &'a PathRecord<'a>,
@@ -219,8 +220,21 @@ impl<'a, 'm> Namer<'a, 'm> {
                 nametype: old.nametype,
                 ..*new
             }),
+            None if !self.succeeded() && self.has_two_parents() => self.keep(PathRecord {
+                inode: None,
+                file: None,
+                ..*old
+            }),
             _ => old,
         }
+    }
+
+    /// Whether the two names of a call are in two directories.
+    fn has_two_parents(&self) -> bool {
+        let mut parents = self.of(NameType::Parent).map(|parent| parent.file);
+        parents
+            .next()
+            .is_some_and(|first| parents.any(|other| other != first))
     }
 
     pub(super) fn link(&mut self, action: Action, old_dir: Dir, new_dir: Dir) -> Named<'a> {

@@ -25,6 +25,11 @@ pub enum FileType {
 }
 
 impl FileType {
+    /// Whether a file may be of both types, as far as they are known.
+    pub(crate) fn may_be(self, other: FileType) -> bool {
+        self == other || self == FileType::Unknown || other == FileType::Unknown
+    }
+
     /// The type in an octal `st_mode` as records print it (`040755`, `0100644`; inode(7)).
     pub(crate) fn of_mode(mode: &[u8]) -> FileType {
         let digit = |byte: &u8| u32::from(byte.wrapping_sub(b'0'));

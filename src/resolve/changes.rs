@@ -292,7 +292,7 @@ impl Resolver {
         match file {
             Some((file, file_type)) if name.is_some() => self.drop_names(file, file_type, None),
             // It may be known by another path than the one that the caller took.
-            Some(file) => self.removed_somewhere(text::basename(path), file),
+            Some(file) => self.removed_somewhere(text::basename(path), file, None),
             None => {}
         }
     }
@@ -306,15 +306,23 @@ impl Resolver {
         });
     }
 
-    /// A file lost an entry that is not known, with this name.
-    pub(crate) fn removed_somewhere(&mut self, last: &[u8], file: (FileId, FileType)) {
-        self.detach_each(file.0, |tree, name| tree.last_part(name) == last);
-        self.drop_names(file.0, file.1, None);
+    /// A file lost an entry that is not known, with this name. The name `now` is a new one.
+    pub(crate) fn removed_somewhere(
+        &mut self,
+        last: &[u8],
+        file: (FileId, FileType),
+        now: Option<Name>,
+    ) {
+        self.detach_each(file.0, |tree, name| {
+            Some(name) != now && tree.last_part(name) == last
+        });
+        self.drop_names(file.0, file.1, now);
     }
 
-    /// A file lost an entry whose name is not known.
+    /// Forgets all names of a file, as it lost an entry that is not known.
     pub(crate) fn forget_names(&mut self, file: FileId) {
-        self.detach_each(file, |_, _| true);
+        let names: SmallVec<[Name; 4]> = self.tree.all_names_of(file).collect();
+        names.into_iter().for_each(|name| self.detach(name));
     }
 
     /// Detaches the names of a file that are void.
@@ -361,7 +369,7 @@ impl Resolver {
             None => {
                 self.forget_path(to);
                 if let (Some(file), None) = (file, self.tree.find(from)) {
-                    self.removed_somewhere(text::basename(from), file);
+                    self.removed_somewhere(text::basename(from), file, None);
                 }
             }
         }
@@ -377,13 +385,12 @@ impl Resolver {
         }
     }
 
-    /// Two files or directories have each other's path. `file` is the one that was the first. False
-    /// if neither path is known by that.
+    /// Two files or directories, which had these paths, have each other's. False if neither path is
+    /// known by that.
     pub(crate) fn exchanged(
         &mut self,
-        one: &[u8],
-        other: &[u8],
-        file: Option<(FileId, FileType)>,
+        (one, file): (&[u8], Option<(FileId, FileType)>),
+        (other, other_file): (&[u8], Option<(FileId, FileType)>),
         host: &dyn Host,
     ) -> bool {
         if !is_storable(one) || !is_storable(other) {
@@ -398,6 +405,12 @@ impl Resolver {
         self.tree.detach(second);
         self.tree.rename(first, other);
         self.tree.rename(second, one);
+        // They may be known by other paths than those that the caller took.
+        for (file, was, now) in [(file, one, first), (other_file, other, second)] {
+            if let Some(file) = file {
+                self.removed_somewhere(text::basename(was), file, Some(now));
+            }
+        }
         self.tree.release(first);
         self.tree.release(second);
         true

@@ -117,12 +117,12 @@ impl Descriptors {
 }
 
 impl Entry {
-    /// What it is, unless something was lost since, or a symbolic link that its path may lead
-    /// through was replaced.
+    /// What it is, unless something was lost since, or a symbolic link was replaced or something
+    /// mounted that its path may lead through.
     fn still_open(self, losses: u32, tree: &Tree) -> Option<Descriptor> {
         let learned = self.learned.losses;
         self.open
-            .filter(|open| learned >= losses && tree.has_same_links(open.name, learned))
+            .filter(|open| learned >= losses && tree.has_same_way(open.name, learned))
     }
 }
 

@@ -97,13 +97,13 @@ impl Resolver {
             let file = claim
                 .file
                 .filter(|_| claim.file_type == FileType::Directory)?;
-            let name = self.name_of(file, Some(path), true, ask)?;
+            let name = self.name_of((file, claim.file_type), Some(path), true, ask)?;
             return self.path_of(name, ask.arena);
         };
         if self.is_entry_of(asked, parent) {
             return None;
         }
-        let directory = self.name_of(parent, Some(asked), true, ask)?;
+        let directory = self.name_of((parent, FileType::Directory), Some(asked), true, ask)?;
         if claim.follows && !self.leads_to(asked, parent) {
             // Whose directory it is cannot be told: that of the name, or that of a link's target.
             let file = self.tree.find_in(directory, claim.last())?;
@@ -124,8 +124,13 @@ impl Resolver {
 
     /// Whether records alone tell where a file is: at this path, or by an entry.
     pub(crate) fn is_placed(&mut self, file: FileId, path: &[u8]) -> bool {
+        self.has_proved_name(file) || self.leads_to(path, file)
+    }
+
+    /// Whether an entry of a file is known, through no symbolic link.
+    pub(crate) fn has_proved_name(&self, file: FileId) -> bool {
         let is_entry = |name| self.tree.is_proved(name);
-        self.tree.names_of(file).any(is_entry) || self.leads_to(path, file)
+        self.tree.names_of(file).any(is_entry)
     }
 
     /// Whether a path is known to be the entry of a file, through no symbolic link.
@@ -190,7 +195,8 @@ impl Resolver {
             let mut names = self.tree.names_of(parent);
             names.next().filter(|_| names.next().is_none())?
         };
-        if !self.tree.is_proved(only) {
+        let known = self.tree.known(only)?;
+        if !known.file_type.may_be(FileType::Directory) || !self.tree.is_proved(only) {
             return None;
         }
         let directory = self.path_of(only, ask.arena)?;
@@ -322,7 +328,7 @@ impl Resolver {
             .parent()
             .filter(|_| claim.is_entry() && !claim.follows)
         {
-            let directory = self.name_of(parent, prefer, false, ask)?;
+            let directory = self.name_of((parent, FileType::Directory), prefer, false, ask)?;
             let directory = self.path_of(directory, ask.arena)?;
             return Located::proved(text::entry(directory, claim.last(), ask.arena));
         }
@@ -422,7 +428,7 @@ impl Resolver {
             // The name that it was opened by is gone; another one would be a guess.
             return None;
         }
-        let name = self.name_of(file, None, false, ask)?;
+        let name = self.name_of((file, FileType::Unknown), None, false, ask)?;
         self.path_of(name, ask.arena)
     }
 
@@ -484,22 +490,30 @@ impl Resolver {
     }
 
     /// The path of a file by its inode alone, if it has just one.
-    pub(crate) fn file<'a>(&mut self, file: FileId, ask: Asker<'a, '_>) -> Option<&'a [u8]> {
+    pub(crate) fn file<'a>(
+        &mut self,
+        file: (FileId, FileType),
+        ask: Asker<'a, '_>,
+    ) -> Option<&'a [u8]> {
         let name = self.name_of(file, None, false, ask)?;
         self.path_of(name, ask.arena)
     }
 
     /// The one name of a file that is proved: the preferred one if it is among them, or else the
     /// only one that is an entry, or else the only one at all. `canonical` leaves out names that
-    /// may lead through a symbolic link.
+    /// may lead through a symbolic link. A name of a file of another type is of one before it.
     fn name_of(
         &mut self,
-        file: FileId,
+        (file, file_type): (FileId, FileType),
         prefer: Option<&[u8]>,
         canonical: bool,
         ask: Asker,
     ) -> Option<Name> {
-        let is_asked = |name: &Name| !canonical || self.tree.is_canonical(*name);
+        let is_asked = |name: &Name| {
+            let known = self.tree.known(*name);
+            known.is_some_and(|known| known.file_type.may_be(file_type))
+                && (!canonical || self.tree.is_canonical(*name))
+        };
         let names: SmallVec<[Name; 4]> = self.tree.names_of(file).filter(is_asked).collect();
         let valid = names
             .into_iter()

@@ -166,7 +166,7 @@ impl Resolver {
     fn forget_boot(&mut self) {
         self.descriptors.clear(&mut self.tree);
         self.processes = Processes::new(MAX_ENTRIES);
-        self.upheavals = self.upheavals.wrapping_add(1);
+        self.overturned();
     }
 
     /// Takes in that more was lost, or less than it seemed.

@@ -23,12 +23,21 @@ impl Resolver {
         self.tree.relink(self.losses);
     }
 
-    /// Something was mounted or unmounted, at this path if it is known: other files are below it now.
-    pub(crate) fn covered(&mut self, path: Option<&[u8]>) {
-        self.upheavals = self.upheavals.wrapping_add(1);
-        if let Some(path) = path {
-            self.forget_path(path);
+    /// Something was mounted on these files, or they were the roots of what was: the paths through
+    /// them lead elsewhere now. Any path with a part whose file is not known may be one of those.
+    pub(crate) fn remounted(&mut self, files: [FileId; 2]) {
+        for file in files {
+            self.forget_names(file);
         }
+        self.losses = self.losses.saturating_add(1);
+        self.tree.remount(self.losses);
+        // The next call in a directory that is still there confirms it.
+        self.cwds.iter_mut().for_each(Vec::clear);
+    }
+
+    /// Any path may lead elsewhere now.
+    pub(crate) fn overturned(&mut self) {
+        self.upheavals = self.upheavals.wrapping_add(1);
     }
 
     /// Whether a path is known to be a directory entry, through no symbolic link.
@@ -49,9 +58,7 @@ impl Resolver {
     ) {
         let searched = self.searched + (self.tree.unidentified_len() * moved.len()) as u64;
         if searched > (self.clock + EVENTS_AHEAD) * NAMES_PER_EVENT {
-            // It is as if something was lost.
-            self.upheavals = self.upheavals.wrapping_add(1);
-            return;
+            return self.overturned();
         }
         self.searched = searched;
         let may_hold = |holder: Option<FileId>| {
@@ -64,7 +71,6 @@ impl Resolver {
         for name in alike {
             if !(was_entry && self.tree.is_proved(name)) {
                 self.detach(name);
-                // The next call in a directory that is still there confirms it.
                 self.cwds.iter_mut().for_each(Vec::clear);
             }
         }

@@ -137,7 +137,9 @@ impl<'s> World<'s> {
             host: self.host,
             arena: &arena,
         };
-        self.memory.file(file(inode), ask).map(text)
+        self.memory
+            .file((file(inode), FileType::Unknown), ask)
+            .map(text)
     }
 
     /// The path of a descriptor, with the inode that a record gives.

@@ -79,6 +79,9 @@ pub(crate) struct Tree {
     /// One that was confirmed at fewer losses than this leads elsewhere if it leads through a
     /// symbolic link that was replaced since.
     relinked: u32,
+    /// One that was confirmed at fewer losses than this leads elsewhere if it leads through a file
+    /// that something was mounted on since, or unmounted from.
+    remounted: u32,
 }
 
 #[derive(Debug)]
@@ -99,6 +102,8 @@ struct Slot {
     is_attached: bool,
     /// The losses when it was last confirmed.
     losses: u32,
+    /// The losses when its file was found.
+    identified: u32,
     /// The neighbours among the names of the same file, or of none; of a free slot, the next free
     /// one.
     previous: u32,
@@ -119,6 +124,7 @@ impl Default for Slot {
             is_parent: false,
             is_attached: false,
             losses: 0,
+            identified: 0,
             previous: NONE,
             next: NONE,
         }
@@ -173,6 +179,7 @@ impl Tree {
             doubted: 0,
             void: 0,
             relinked: 0,
+            remounted: 0,
         }
     }
 
@@ -301,8 +308,9 @@ impl Tree {
         slot.losses = losses;
         if is_new {
             self.unlist(name.0);
-            self.slots[name.0 as usize].file = Some(known.file);
-            if self.slots[name.0 as usize].is_attached {
+            let slot = &mut self.slots[name.0 as usize];
+            (slot.file, slot.identified) = (Some(known.file), losses);
+            if slot.is_attached {
                 self.list(name.0);
             }
         }
@@ -334,9 +342,14 @@ impl Tree {
 
     /// The names of a file that have a path, or none if there are too many to tell apart.
     pub(crate) fn names_of(&self, file: FileId) -> impl Iterator<Item = Name> {
+        let are_few = self.all_names_of(file).nth(MAX_NAMES).is_none();
+        self.all_names_of(file).filter(move |_| are_few)
+    }
+
+    /// As [`names_of`](Self::names_of), however many there are.
+    pub(crate) fn all_names_of(&self, file: FileId) -> impl Iterator<Item = Name> {
         let first = self.by_file.get(&file).copied().unwrap_or(NONE);
-        let are_few = self.chain(first).nth(MAX_NAMES).is_none();
-        self.chain(first).filter(move |_| are_few)
+        self.chain(first)
     }
 
     /// A name and its next neighbours.
@@ -573,13 +586,13 @@ impl Tree {
             .map(|at| &self.slots[at as usize])
     }
 
-    /// Whether each part of a path is so. One with too many parts to be resolved is nothing.
+    /// Whether each part of a path is so. What is no path, or one of too many parts, is nothing.
     fn is_each(&self, node: Name, mut is_so: impl FnMut(&Slot) -> bool) -> bool {
         let (mut at, mut parts) = (node.0, 0);
         while at != ROOT {
             let slot = &self.slots[at as usize];
             parts += 1;
-            if parts > MAX_PARTS || !is_so(slot) {
+            if parts > MAX_PARTS || !slot.is_attached || !is_so(slot) {
                 return false;
             }
             at = slot.parent;

@@ -71,7 +71,7 @@ fn an_exchange_by_a_path_with_dots_leaves_neither_path() {
     let mut world = world(&Absent);
     let is_done = world
         .memory
-        .exchanged(b"/d/f", b"/e/../e/g", other(20), &Absent);
+        .exchanged((b"/d/f", other(20)), (b"/e/../e/g", other(21)), &Absent);
     assert!(!is_done);
     assert_paths(&mut world, [(20, None)]);
 }
@@ -108,7 +108,9 @@ fn removing_by_another_path_takes_the_name_with_the_same_last_part() {
 #[test]
 fn exchanging_swaps_two_directories_with_all_below_them() {
     let mut world = world(&Absent);
-    world.memory.exchanged(b"/d", b"/e", directory(10), &Absent);
+    world
+        .memory
+        .exchanged((b"/d", directory(10)), (b"/e", directory(11)), &Absent);
     let expected = [
         (10, Some("/e")),
         (20, Some("/e/f")),
@@ -119,10 +121,26 @@ fn exchanging_swaps_two_directories_with_all_below_them() {
 }
 
 #[test]
-fn a_mount_covers_the_paths_below_it() {
+fn a_mount_covers_the_paths_below_it_and_no_others() {
     let mut world = world(&Absent);
-    world.memory.covered(Some(b"/d"));
-    assert_paths(&mut world, [(10, None), (20, None)]);
+    world.memory.remounted([file(10); 2]);
+    assert_paths(&mut world, [(10, None), (20, None), (21, Some("/e/g"))]);
+    // The root of another namespace of mounts has no other path here.
+    world.prime("/", 2, Directory, 2);
+    world.memory.remounted([file(2); 2]);
+    assert_paths(&mut world, [(21, Some("/e/g"))]);
+}
+
+#[test]
+fn a_mount_may_be_on_the_way_of_a_path_whose_directories_are_not_known() {
+    let mut world = world(&Absent);
+    world.see("/unknown/f", 30, Other, Sighting::Entry);
+    world.memory.remounted([file(99); 2]);
+    // What the directory is now says nothing of what it was.
+    world.see("/unknown", 40, Directory, Sighting::Entry);
+    assert_paths(&mut world, [(21, Some("/e/g")), (30, None)]);
+    world.see("/unknown/f", 30, Other, Sighting::Entry);
+    assert_paths(&mut world, [(30, Some("/unknown/f"))]);
 }
 
 #[test]
@@ -164,7 +182,7 @@ fn a_change_in_another_root_changes_nothing_here_if_the_system_says_so() {
             |memory, host| memory.renamed(b"/d", b"/moved", directory(99), host),
             |memory, host| memory.removed(b"/d", directory(99), host),
             |memory, host| {
-                let is_done = memory.exchanged(b"/d", b"/moved", directory(99), host);
+                let is_done = memory.exchanged((b"/d", directory(99)), (b"/moved", None), host);
                 assert!(!is_done);
             },
             |memory, host| {

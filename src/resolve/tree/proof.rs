@@ -41,41 +41,62 @@ impl Tree {
         (self.losses, self.relinked) = (losses, losses);
     }
 
+    /// Says that something was mounted or unmounted, which counts as a loss for the names that may
+    /// lead through it. The names of its files are detached.
+    pub(crate) fn remount(&mut self, losses: u32) {
+        (self.losses, self.remounted) = (losses, losses);
+    }
+
     /// Whether nothing was lost since a name was last seen to lead to its file, nor since the files
     /// of the directories on the way were, as far as they are known.
     #[inline]
     pub(crate) fn is_current(&self, name: Name) -> bool {
         let slot = &self.slots[name.0 as usize];
-        slot.losses >= self.doubted
-            && !self.has_stale(name)
-            && self.has_same_links(name, slot.losses)
+        slot.losses >= self.doubted && !self.has_stale(name) && self.has_same_way(name, slot.losses)
     }
 
     /// Whether no symbolic link that a name may lead through was removed, moved or replaced since this
-    /// count of losses.
-    pub(crate) fn has_same_links(&self, name: Name, losses: u32) -> bool {
-        losses >= self.relinked || self.is_proved(name)
+    /// count of losses, and nothing was mounted on its way.
+    pub(crate) fn has_same_way(&self, name: Name, losses: u32) -> bool {
+        losses >= self.relinked.max(self.remounted)
+            || self.is_proved(name) && self.is_spared(name, losses)
+    }
+
+    /// Whether nothing was mounted since this count of losses on a name or a part of its path, as
+    /// far as the files of all parts tell.
+    fn is_spared(&self, name: Name, losses: u32) -> bool {
+        let (mut mounts, mut losses) = (self.mounts(), Some(losses));
+        self.is_each(name, |slot| mounts.spare(slot, losses.take()))
+    }
+
+    fn mounts(&self) -> Mounts {
+        Mounts {
+            last: self.remounted,
+            below: u32::MAX,
+        }
     }
 
     /// Whether something was lost since the file of a name was last confirmed.
     pub(crate) fn is_stale(&self, name: Name) -> bool {
         let slot = &self.slots[name.0 as usize];
-        slot.file.is_some() && self.is_stale_slot(slot)
+        slot.file.is_some() && (self.is_stale_slot(slot) || !self.is_spared(name, slot.losses))
     }
 
     /// Whether nothing but a confirmation makes a stale name proof again. One that was primed is kept
     /// while what seems to be lost may still arrive: few records tell of it again.
     pub(crate) fn is_void(&self, name: Name) -> bool {
         let slot = &self.slots[name.0 as usize];
-        !slot.is_pinned || slot.losses < self.void
+        !slot.is_pinned || slot.losses < self.void || !self.is_spared(name, slot.losses)
     }
 
     /// Whether [that](Self::is_stale) holds for any part of a path.
     #[inline]
     pub(crate) fn has_stale(&self, name: Name) -> bool {
-        self.doubted > 0
+        let mut mounts = self.mounts();
+        self.doubted.max(self.remounted) > 0
             && !self.is_each(name, |slot| {
-                slot.file.is_none() || !self.is_stale_slot(slot)
+                let losses = slot.file.map(|_| slot.losses);
+                mounts.spare(slot, losses) && (losses.is_none() || !self.is_stale_slot(slot))
             })
     }
 
@@ -113,11 +134,36 @@ impl Tree {
     /// Whether a name is [canonical](Self::is_canonical), and nothing was lost since each part of it
     /// was last confirmed.
     pub(crate) fn is_proved(&self, name: Name) -> bool {
-        let (mut is_last, doubted) = (true, self.doubted);
+        let (mut is_last, mut mounts) = (true, self.mounts());
         self.is_each(name, |slot| {
             let is_way = std::mem::take(&mut is_last) || slot.file_type != FileType::Symlink;
-            slot.is_entry && is_way && slot.losses >= doubted
+            let is_confirmed = slot.losses >= self.doubted;
+            slot.is_entry && is_way && is_confirmed && mounts.spare(slot, Some(slot.losses))
         })
+    }
+}
+
+/// What mounts have left as it was, told part by part from the end of a path to its beginning.
+///
+/// The record of a mount has the file that is covered, and the names that it has are detached. So a
+/// path is as it was if the files of all its parts were known at that time, even if the name in the
+/// record is one of another root, or of `/proc/self/fd`.
+struct Mounts {
+    /// The losses at the last mount.
+    last: u32,
+    /// The fewest losses at which a part below was confirmed.
+    below: u32,
+}
+
+impl Mounts {
+    /// Whether what is below the file of a part, and that itself, is what it was at these losses.
+    #[inline]
+    fn spare(&mut self, part: &Slot, losses: Option<u32>) -> bool {
+        let leads_on = self.below < self.last;
+        self.below = losses.map_or(self.below, |losses| losses.min(self.below));
+        let is_known = || part.file.is_some() && part.identified <= self.below;
+        let is_way = || part.is_entry && !(leads_on && part.file_type == FileType::Symlink);
+        self.below >= self.last || is_known() && is_way()
     }
 }
 

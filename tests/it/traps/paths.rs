@@ -11,6 +11,7 @@ mod failures;
 mod inodes;
 mod links;
 mod losses;
+mod mounts;
 mod moves;
 mod processes;
 mod slashes;

@@ -1,6 +1,6 @@
 //! Files that have several names, and numbers of files that another one has by now.
 
-use super::{Step, honest, honest_both, last, made, nothing, opened, opened_in, right, step};
+use super::{Step, honest, honest_both, is, last, made, nothing, opened, opened_in, right, step};
 
 /// Makes `/w/b` and, in another directory, another `a` of `/w/a`, which is 10.
 fn linked() -> Vec<Step> {
@@ -246,4 +246,20 @@ fn a_descriptor_that_was_opened_by_a_link_is_no_other_name_of_the_file() {
     // The only name of a file that was made just now is that of the target.
     let steps = [link, opened("/w/a", 7, 3), open, write];
     honest(&last(&steps), &["/w/a"]);
+}
+
+#[test]
+fn a_directory_is_not_the_link_that_had_its_number() {
+    let link = step("symlink", "").unknown("target").parent("/w", 40).path(
+        Some("/w/link"),
+        50,
+        "0120777",
+        "CREATE",
+    );
+    let asked = step("unlinkat", "a0=6")
+        .parent("/u", 50)
+        .in_directory("/u")
+        .deleted("f", 72);
+    let event = last(&[link, asked]);
+    assert!(!is(&event, "path", &["/w/link/f"]), "{event}");
 }

@@ -1,7 +1,8 @@
 //! Directories that are moved with what is known below them, and with their callers.
 
 use super::{
-    Step, honest, honest_both, last, made, opened_directory, right, right_both, step, tell,
+    Step, honest, honest_both, is, last, made, opened, opened_directory, right, right_both, step,
+    tell,
 };
 
 /// A rename of a directory, 50, from one directory, 60, to another, 70.
@@ -143,4 +144,76 @@ fn moves_of_other_directories_leave_a_path_alone_however_many_they_are() {
             .created_directory("x", 91),
     );
     right(&last(&steps), "/w/a/b/c/x");
+}
+
+#[test]
+fn a_rename_that_failed_is_not_about_the_file_that_it_would_have_replaced() {
+    // Where both names have the same last part, the record of the old one has the file of the new.
+    let known = made("/w/a/b", 51, 41);
+    let failed = step("renameat2", "a0=CWD a2=CWD")
+        .returns(-39)
+        .parent("/w", 40)
+        .parent("a/", 41)
+        .deleted_directory("b", 51);
+    let event = last(&[known, failed]);
+    assert!(is(&event, "path", &["/w/b"]), "{event}");
+}
+
+#[test]
+fn an_exchange_that_looks_like_a_rename_moves_neither_name() {
+    // The kernel compares the last parts, and how long the directories before them are.
+    for (old, new) in [("../x/b", "../y/b//"), ("../x/b", "/w/y/b")] {
+        let known = [made("/w/y", 70, 40), made("/w/y/b", 51, 70)];
+        let exchange = step("renameat2", "a0=CWD a2=CWD a4=2")
+            .in_directory("/w/v")
+            .parent(&old[..5], 60)
+            .parent(&new[..5], 70)
+            .deleted_directory(old, 51)
+            .created_directory(new, 51);
+        let asked = step("unlinkat", "a0=6")
+            .parent("/u", 51)
+            .in_directory("/u")
+            .deleted("f", 72);
+        let event = last(&[&known[..], &[exchange, asked]].concat());
+        assert!(!is(&event, "path", &["/w/y/b/f"]), "{event}");
+    }
+}
+
+#[test]
+fn a_file_that_was_exchanged_by_another_path_has_no_name_where_it_was() {
+    let exchange = step("renameat2", "a0=CWD a2=CWD a4=2")
+        .parent("/w", 40)
+        .parent("link/", 61)
+        .deleted_directory("b", 50)
+        .deleted("link/f", 7)
+        .created_directory("link/f", 50)
+        .created("b", 7);
+    let asked = step("ftruncate", "a0=4");
+    let event = last(&[opened("/w/secret/f", 7, 4), exchange, asked]);
+    honest(&event, &["/w/b"]);
+}
+
+#[test]
+fn a_directory_that_was_moved_by_a_name_that_is_left_out_is_nowhere_known() {
+    // Linux before 6.14 leaves out a name that ends in a slash.
+    let moved = step("rename", "")
+        .parent("/x/", 60)
+        .parent("/", 2)
+        .nameless(2, "PARENT")
+        .nameless(50, "DELETE")
+        .created_directory("/x/moved", 50);
+    let open = opened_directory("/w/dir/inner", 51, 4);
+    let event = last(&[open, moved.clone(), step("fchmod", "a0=4").inode(51)]);
+    honest(&event, &["/x/moved/inner"]);
+    // It was another one than the directory on the way.
+    let known = [
+        made("/w/dir", 52, 40),
+        made("/w/dir/inner", 51, 52),
+        opened_directory("/w/dir/inner", 51, 4),
+    ];
+    let steps = [
+        &known[..],
+        &[made("/old", 50, 2), moved, step("fchmod", "a0=4").inode(51)],
+    ];
+    right(&last(&steps.concat()), "/w/dir/inner");
 }
