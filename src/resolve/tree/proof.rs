@@ -66,7 +66,15 @@ impl Tree {
     /// far as the files of all parts tell.
     fn is_spared(&self, name: Name, losses: u32) -> bool {
         let (mut mounts, mut losses) = (self.mounts(), Some(losses));
-        self.is_each(name, |slot| mounts.spare(slot, losses.take()))
+        let is_spared = |slot: &Slot| mounts.spare(slot, losses.take());
+        self.remounted == 0 || self.is_each(name, is_spared)
+    }
+
+    /// Whether nothing was mounted since each part of a path was last confirmed.
+    fn is_each_spared(&self, name: Name) -> bool {
+        let mut mounts = self.mounts();
+        let is_spared = |slot: &Slot| mounts.spare(slot, Some(slot.losses));
+        self.remounted == 0 || self.is_each(name, is_spared)
     }
 
     fn mounts(&self) -> Mounts {
@@ -134,12 +142,12 @@ impl Tree {
     /// Whether a name is [canonical](Self::is_canonical), and nothing was lost since each part of it
     /// was last confirmed.
     pub(crate) fn is_proved(&self, name: Name) -> bool {
-        let (mut is_last, mut mounts) = (true, self.mounts());
-        self.is_each(name, |slot| {
+        let (mut is_last, doubted) = (true, self.doubted);
+        let is_confirmed = |slot: &Slot| {
             let is_way = std::mem::take(&mut is_last) || slot.file_type != FileType::Symlink;
-            let is_confirmed = slot.losses >= self.doubted;
-            slot.is_entry && is_way && is_confirmed && mounts.spare(slot, Some(slot.losses))
-        })
+            slot.is_entry && is_way && slot.losses >= doubted
+        };
+        self.is_each(name, is_confirmed) && self.is_each_spared(name)
     }
 }
 
