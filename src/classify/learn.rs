@@ -5,8 +5,7 @@
 
 mod descriptors;
 mod mounts;
-
-use smallvec::SmallVec;
+mod renames;
 
 use crate::{
     classify::{
@@ -15,10 +14,11 @@ use crate::{
         names::Named,
     },
     model::{Action, FileId, FileType},
-    parse::{NameType, PathRecord},
+    parse::NameType,
     resolve::{Seen, Sighting, text},
 };
 pub(crate) use descriptors::{executed, exited, forked, makes_thread, returned, silent};
+use renames::Rename;
 
 /// A call may have made a new file. Names that are known for its inode are of one before it.
 pub(crate) fn new_file(namer: &mut Namer, names: Names) {
@@ -52,37 +52,22 @@ pub(crate) fn file(namer: &mut Namer, named: &Named, names: Names) {
     if let (Action::Linked, Some(file)) = (named.action, named.subject.and_then(|file| file.file)) {
         namer.memory.linked(file);
     }
-    let is_rename = named.action == Action::Renamed;
-    let was_entry = is_rename && was_entry(namer, named);
     if matches!(named.action, Action::Mounted | Action::Unmounted) {
         return mounts::changed(namer, named);
     }
-    if (is_rename || named.action == Action::Deleted) && takes_link(namer) {
+    let rename = (named.action == Action::Renamed).then(|| Rename::of(namer, named));
+    if named.unresolved {
+        half_known(namer, named, rename);
+    } else {
+        changed(namer, named, rename);
+    }
+    if let Some(rename) = rename {
+        renames::moved_below(namer, rename.was_entry);
+    }
+    if (rename.is_some() || named.action == Action::Deleted) && takes_link(namer) {
         namer.memory.relinked();
     }
-    if named.unresolved {
-        half_known(namer, named);
-    } else {
-        changed(namer, named);
-    }
-    if is_rename {
-        moved_below(namer, was_entry);
-    }
     descriptors::opened(namer, named, names);
-}
-
-/// Whether each file that a rename moves is known at its old place, through no symbolic link.
-fn was_entry(namer: &mut Namer, named: &Named) -> bool {
-    let (from, to) = (
-        named.real_path.or(named.path),
-        named.real_dest_path.or(named.dest_path),
-    );
-    let Some(from) = from else {
-        let file = named.subject.and_then(|file| file.file);
-        return !named.exchanged && file.is_some_and(|file| namer.memory.has_proved_name(file));
-    };
-    let mut is_entry = |path| namer.memory.is_entry(path);
-    is_entry(from) && (!named.exchanged || to.is_some_and(is_entry))
 }
 
 /// Whether a symbolic link is no more at the place where it was.
@@ -110,7 +95,7 @@ fn may_have_changed(namer: &mut Namer, named: &Named) {
                 namer.memory.relinked();
             }
             forget_files(namer);
-            moved_below(namer, false);
+            renames::moved_below(namer, false);
         }
         Action::Linked => {
             if let Some(file) = named.subject.and_then(|file| file.file) {
@@ -127,7 +112,7 @@ fn may_have_changed(namer: &mut Namer, named: &Named) {
 }
 
 /// A file was touched whose names are all proved.
-fn changed(namer: &mut Namer, named: &Named) {
+fn changed(namer: &mut Namer, named: &Named, rename: Option<Rename>) {
     let host = namer.host;
     let file = named.subject.and_then(file_of);
     let (path, dest) = (
@@ -141,7 +126,7 @@ fn changed(namer: &mut Namer, named: &Named) {
         (Action::Deleted, Some(path), _) => namer.memory.removed(path, file, host),
         (Action::Renamed, Some(from), Some(to)) => {
             // The file that had the name before is gone.
-            for gone in replaced(namer, named) {
+            for gone in renames::replaced(namer, named) {
                 namer.memory.removed(to, file_of(gone), host);
             }
             if named.exchanged {
@@ -150,7 +135,7 @@ fn changed(namer: &mut Namer, named: &Named) {
                 if !namer.memory.exchanged((from, file), (to, other), host) {
                     return forget_files(namer);
                 }
-            } else if may_be_exchange(namer, named, to) {
+            } else if rename.is_some_and(|rename| rename.may_be_exchange) {
                 namer.memory.forget_path(from);
                 namer.memory.forget_path(to);
                 return forget_files(namer);
@@ -182,16 +167,6 @@ fn changed(namer: &mut Namer, named: &Named) {
     }
 }
 
-/// The files that a rename replaced.
-fn replaced<'a, 'm>(
-    namer: &Namer<'a, 'm>,
-    named: &Named<'a>,
-) -> impl Iterator<Item = &'a PathRecord<'a>> + use<'a, 'm> {
-    let (is_exchange, moved) = (named.exchanged, named.subject.and_then(|file| file.file));
-    let deleted = namer.of(NameType::Delete);
-    deleted.filter(move |file| !is_exchange && file.file.is_some() && file.file != moved)
-}
-
 /// Whether the inode of a removed file is known in other directories alone. Events come in the
 /// order in which calls returned, so another process may have made a new file with that number by
 /// now.
@@ -200,26 +175,6 @@ fn is_elsewhere(namer: &mut Namer, removed: Option<(FileId, FileType)>) -> bool 
         (Some((file, _)), Some(parent)) => namer.memory.is_elsewhere(file, parent),
         _ => false,
     }
-}
-
-/// Whether a rename may be an exchange. Where both names have the same last part and what stands
-/// before it is equally long (kernel/auditsc.c, `audit_compare_dname_path`), the four records of an exchange look like those of a rename. But a file that is known
-/// under the new name would have a DELETE record if the call had replaced it; and a file that is to
-/// move there was not there before.
-fn may_be_exchange(namer: &mut Namer, named: &Named, to: &[u8]) -> bool {
-    let (old, new) = (
-        namer.of(NameType::Delete).next(),
-        namer.of(NameType::Create).next(),
-    );
-    let (Some(old), Some(new)) = (old.and_then(|it| it.name), new.and_then(|it| it.name)) else {
-        return false;
-    };
-    let ((old, old_last), (new, new_last)) = (text::split(old), text::split(new));
-    let is_alike = old.len() == new.len() && old_last == new_last;
-    is_alike
-        && super::identify(namer.call).0 == Some("renameat2")
-        && replaced(namer, named).next().is_none()
-        && namer.memory.known_file(to).is_some()
 }
 
 /// Forgets the names of all files of a call.
@@ -255,7 +210,7 @@ fn is_in_its_directory(namer: &mut Namer, path: &[u8]) -> bool {
 }
 
 /// A file was touched of which not all names are proved. The call still makes known names void.
-fn half_known(namer: &mut Namer, named: &Named) {
+fn half_known(namer: &mut Namer, named: &Named, rename: Option<Rename>) {
     let host = namer.host;
     let file = named.subject.and_then(file_of);
     let full = |path: &&[u8]| path.starts_with(b"/") && !path.ends_with(b"/");
@@ -290,6 +245,7 @@ fn half_known(namer: &mut Namer, named: &Named) {
     }
     if let (Some(path), Some((file, file_type))) = (to, file)
         && !named.exchanged
+        && !rename.is_some_and(|rename| rename.may_be_exchange)
         && !namer.facts.lacks_paths()
     {
         let seen = Seen {
@@ -298,28 +254,6 @@ fn half_known(namer: &mut Namer, named: &Named) {
             sighting: Sighting::Entry,
         };
         namer.memory.seen(path, seen, host);
-    }
-}
-
-/// Directories were moved, and with them all paths that are known to lead through them. Paths that
-/// perhaps do are forgotten.
-fn moved_below(namer: &mut Namer, was_entry: bool) {
-    let holders: SmallVec<[FileId; 2]> = namer
-        .of(NameType::Parent)
-        .filter_map(|parent| parent.file)
-        .collect();
-    let deleted = namer.of(NameType::Delete);
-    let directories = deleted.filter(|moved| moved.file_type == FileType::Directory);
-    // An exchange moves two.
-    let moved: Option<SmallVec<[&[u8]; 2]>> = directories
-        .map(|moved| moved.name.map(text::basename))
-        .collect();
-    match moved {
-        Some(none) if none.is_empty() => {}
-        Some(moved) => namer.memory.forget_lookalikes(&moved, &holders, was_entry),
-        // Linux before 6.14 leaves out a name that ends in a slash.
-        None if was_entry => namer.memory.relinked(),
-        None => namer.memory.overturned(),
     }
 }
 

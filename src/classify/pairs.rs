@@ -301,7 +301,13 @@ impl<'a, 'm> Namer<'a, 'm> {
         let text = without_slashes(entry.name?);
         let is_part = |part: &&[u8]| !part.is_empty() && !part.contains(&b'/');
         let last = text.rsplit(|byte| *byte == b'/').next().filter(is_part);
-        let (directory, name) = if Some(parent) == self.facts.cwd {
+        let is_cwd = match self.facts.cwd {
+            Some(cwd) => parent == cwd,
+            // Its record is lost. The text of a directory ends in a slash, and that of `/` too.
+            None if parent == b"/" => return None,
+            None => !parent.ends_with(b"/"),
+        };
+        let (directory, name) = if is_cwd {
             (&b""[..], last?)
         } else {
             let end = text.get(parent.len()..).filter(is_part);

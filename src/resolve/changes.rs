@@ -398,8 +398,13 @@ impl Resolver {
             self.forget_path(other);
             return false;
         }
-        if self.tree.find(one).is_some() && self.changed(one, file, host).is_none() {
-            return false;
+        for (path, file) in [(one, file), (other, other_file)] {
+            // Of names that look alike, one record may tell of both.
+            let is_told = path == one || file.is_some();
+            if is_told && self.tree.find(path).is_some() && self.changed(path, file, host).is_none()
+            {
+                return false;
+            }
         }
         let (first, second) = (self.hold(one), self.hold(other));
         self.tree.detach(second);

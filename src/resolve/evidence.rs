@@ -114,7 +114,7 @@ impl Resolver {
     }
 
     /// Whether a path is known to lead to a file.
-    fn leads_to(&mut self, path: &[u8], file: FileId) -> bool {
+    pub(crate) fn leads_to(&mut self, path: &[u8], file: FileId) -> bool {
         let Some(name) = self.tree.find(path) else {
             return false;
         };

@@ -84,8 +84,8 @@ pub(crate) struct Resolver {
     doubted: u32,
     doubt: Doubt,
     boot: Boot,
-    /// How often something happened that may have changed where any path leads: a mount, or a
-    /// directory that was moved from a place that is not known.
+    /// How often something happened that may have changed where any path leads: a boot, another
+    /// root, or a mount or a move whose directories are not known.
     upheavals: u32,
     /// How many names were looked at in search of those that may be through a moved directory.
     searched: u64,

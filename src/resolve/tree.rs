@@ -194,8 +194,11 @@ impl Tree {
         Name(at)
     }
 
-    /// The name of a path that is there already. The caller does not hold it.
+    /// The name of an absolute path that is there already. The caller does not hold it.
     pub(crate) fn find(&mut self, path: &[u8]) -> Option<Name> {
+        if !path.starts_with(b"/") {
+            return None;
+        }
         self.walk(path, |tree, at, name| tree.child(at, name))
             .map(Name)
     }

@@ -1,9 +1,10 @@
 //! What a call that mounts or unmounts something changes: the paths that lead through a few files.
 
 use crate::{
-    classify::{claims::Namer, names::Named},
+    classify::{claims::Namer, identify, names::Named},
     model::FileId,
     parse::NameType,
+    resolve::text,
 };
 
 /// Flags of mount(2) (linux/mount.h).
@@ -31,7 +32,8 @@ enum Change {
 /// Takes in a call that has succeeded.
 ///
 /// The record of a file that is covered has the inode that was there before, and that of an unmounted
-/// one the root of what was mounted (fs/namei.c, `path_lookupat` and `handle_lookup_down`).
+/// one the root of what was mounted (fs/namei.c, `path_lookupat` and `handle_lookup_down`). Of the
+/// directory that `.` is, it has that one's inode also where it is covered already.
 pub(super) fn changed(namer: &mut Namer, named: &Named) {
     let files = match Change::of(namer) {
         Change::None => return,
@@ -39,7 +41,13 @@ pub(super) fn changed(namer: &mut Namer, named: &Named) {
         Change::Two => both(namer),
         Change::Root => None,
     };
-    match files {
+    let is_dot = |name| matches!(text::basename(name), b"" | b".");
+    if named.subject.and_then(|file| file.name).is_none_or(is_dot) {
+        for path in [named.path, named.dest_path].into_iter().flatten() {
+            namer.memory.forget_path(path);
+        }
+    }
+    match files.filter(|_| !namer.facts.lacks_paths()) {
         Some(files) => namer.memory.remounted(files),
         None => namer.memory.overturned(),
     }
@@ -47,7 +55,7 @@ pub(super) fn changed(namer: &mut Namer, named: &Named) {
 
 impl Change {
     fn of(namer: &Namer) -> Change {
-        match super::super::identify(namer.call).0 {
+        match identify(namer.call).0 {
             Some("mount") => namer.call.arg(3).map_or(Change::Root, Change::by_flags),
             Some("mount_setattr") => Change::None,
             Some("umount" | "umount2") => Change::One,
@@ -71,10 +79,13 @@ impl Change {
     }
 }
 
-/// The root of a mount that is moved, and the file that it covers then.
+/// The root of a mount that is moved, and the file that it covers then. Of mount(2), which looks up
+/// both, one record is that of both: they have one inode.
 fn both(namer: &Namer) -> Option<[FileId; 2]> {
     let files = namer.facts.paths.iter();
     let named = files.filter(|path| path.nametype != NameType::Parent);
     let mut files = named.filter_map(|path| path.file);
-    Some([files.next()?, files.next()?])
+    let first = files.next()?;
+    let is_one = identify(namer.call).0 == Some("mount");
+    Some([first, files.next().or(is_one.then_some(first))?])
 }

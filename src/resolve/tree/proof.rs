@@ -3,7 +3,7 @@
 //! A loss costs one number: each name has the count of losses at which it was last confirmed.
 
 use crate::{
-    model::FileType,
+    model::{FileId, FileType},
     resolve::tree::{Name, ROOT, Slot, Tree},
 };
 
@@ -91,7 +91,7 @@ impl Tree {
     }
 
     /// Whether nothing but a confirmation makes a stale name proof again. One that was primed is kept
-    /// while what seems to be lost may still arrive: few records tell of it again.
+    /// while what seems to be lost may still arrive: few records tell of it again. A mount is final.
     pub(crate) fn is_void(&self, name: Name) -> bool {
         let slot = &self.slots[name.0 as usize];
         !slot.is_pinned || slot.losses < self.void || !self.is_spared(name, slot.losses)
@@ -156,6 +156,10 @@ impl Tree {
 /// The record of a mount has the file that is covered, and the names that it has are detached. So a
 /// path is as it was if the files of all its parts were known at that time, even if the name in the
 /// record is one of another root, or of `/proc/self/fd`.
+///
+/// A file system without a block device (major number 0) may be gone with the namespace that it was
+/// mounted in, which no record tells, and the one that is mounted now may have its number. Only what
+/// was read from the live system is surely not of such a one.
 struct Mounts {
     /// The losses at the last mount.
     last: u32,
@@ -169,7 +173,8 @@ impl Mounts {
     fn spare(&mut self, part: &Slot, losses: Option<u32>) -> bool {
         let leads_on = self.below < self.last;
         self.below = losses.map_or(self.below, |losses| losses.min(self.below));
-        let is_known = || part.file.is_some() && part.identified <= self.below;
+        let is_same = |file: FileId| file.dev.0 != 0 || part.is_pinned;
+        let is_known = || part.file.is_some_and(is_same) && part.identified <= self.below;
         let is_way = || part.is_entry && !(leads_on && part.file_type == FileType::Symlink);
         self.below >= self.last || is_known() && is_way()
     }

@@ -139,8 +139,10 @@ fn a_mount_whose_record_is_lost_puts_all_paths_in_doubt() {
     let unknown = [
         mount(0, "/n", ELSEWHERE).without(0),
         unmount("/n", ROOT).without(0),
-        by_flag.without(1),
+        by_flag.clone().without(1),
+        by_flag.without(0),
         by_call.without(0),
+        mount(0x1000, "/w", W).directory("/n", ELSEWHERE).without(0),
         step("pivot_root", "")
             .in_directory("/")
             .directory("/new", 2)
@@ -150,4 +152,43 @@ fn a_mount_whose_record_is_lost_puts_all_paths_in_doubt() {
         let event = last(&[known(), mount, removed()]);
         assert!(is_marked(&event), "{event}");
     }
+}
+
+#[test]
+fn a_mount_on_the_working_directory_covers_what_covered_it_before() {
+    // The record of `.` has the directory of the caller, whatever is mounted there by now.
+    for name in [".", "./", "d/.", "/w/d/."] {
+        let mount = step("mount", "a3=0").directory(name, ELSEWHERE);
+        let event = last(&[known(), mount, removed()]);
+        assert!(is_marked(&event), "{name}: {event}");
+    }
+}
+
+#[test]
+fn a_move_of_a_mount_onto_its_own_inode_is_told_by_one_record() {
+    // systemd binds `/` to a directory of its own, and moves that mount to `/`.
+    let moves = mount(0x2000, "/", 2);
+    let event = last(&[known(), moves, removed()]);
+    right(&event, "/w/d/f");
+}
+
+#[test]
+fn a_device_number_may_be_of_another_file_system_after_any_mount() {
+    // The first one has gone with its namespace of mounts, which no record tells.
+    let in_memory = |step: Step| Step {
+        records: step
+            .records
+            .iter()
+            .map(|record| record.replace("dev=fe:00", "dev=00:3c"))
+            .collect(),
+        ..step
+    };
+    let steps = [
+        in_memory(known()),
+        mount(0, "/srv", ELSEWHERE),
+        in_memory(removed()),
+    ];
+    assert!(is_marked(&last(&steps)), "{}", last(&steps));
+    let steps = [in_memory(known()), in_memory(removed())];
+    right(&last(&steps), "/w/d/f");
 }

@@ -217,3 +217,60 @@ fn a_directory_that_was_moved_by_a_name_that_is_left_out_is_nowhere_known() {
     ];
     right(&last(&steps.concat()), "/w/dir/inner");
 }
+
+#[test]
+fn an_exchange_in_another_root_moves_no_name_that_is_not_its_own() {
+    // In a chroot, `/d/f` and `/e/g` are other files than those that are known by these paths.
+    let exchange = step("renameat2", "a0=CWD a2=CWD a4=2")
+        .parent("/d/", 10)
+        .parent("/e/", 11)
+        .deleted("/d/f", 20)
+        .deleted("/e/g", 21)
+        .created("/e/g", 20)
+        .created("/d/f", 21);
+    for path in ["/e/g", "/d/f"] {
+        let asked = step("ftruncate", "a0=4");
+        let event = last(&[opened(path, 77, 4), exchange.clone(), asked]);
+        honest(&event, &[path]);
+    }
+}
+
+#[test]
+fn a_move_by_a_name_in_an_unknown_directory_is_none_below_the_root() {
+    let seen = |cwd| step("chmod", "").in_directory(cwd).file("f", 70);
+    let moved = step("renameat", "a0=9 a2=9")
+        .parent("/x", 60)
+        .deleted_directory("b", 50)
+        .created_directory("q", 50);
+    let below_the_root = step("chmod", "").in_directory("/b").file("e", 71);
+    let asked = step("fchmod", "a0=4").inode(70);
+    let event = last(&[below_the_root, seen("/x/b"), moved, asked]);
+    honest(&event, &["/x/q/f"]);
+}
+
+#[test]
+fn a_rename_of_an_unknown_file_that_may_be_an_exchange_teaches_nothing() {
+    let rename = |call| {
+        step(call, "a0=CWD a2=CWD")
+            .parent("x/", 60)
+            .parent("y/", 61)
+            .deleted_directory("x/b", 50)
+            .created_directory("y/b", 50)
+    };
+    let asked = step("unlinkat", "a0=6")
+        .parent("/u", 50)
+        .in_directory("/u")
+        .deleted("f", 72);
+    let event = last(&[rename("renameat2"), asked.clone()]);
+    honest(&event, &["/w/x/b/f"]);
+    // It was at the old name, so it is no exchange; and renameat knows of none.
+    for steps in [
+        [made("/w/x/b", 50, 60), rename("renameat2")].to_vec(),
+        [rename("renameat")].to_vec(),
+    ] {
+        right(
+            &last(&[&steps[..], std::slice::from_ref(&asked)].concat()),
+            "/w/y/b/f",
+        );
+    }
+}
