@@ -168,14 +168,12 @@ fn directories_of_rules_that_are_added_later_are_known_too() {
     }
 }
 
-/// As the default unit starts it: root reads the names, and the service may not.
-#[test]
-fn the_default_unit_knows_directories_that_only_root_may_read() {
-    let Some(mut audit) = Audit::borrow() else {
-        return;
-    };
+/// As the default unit starts it: root reads the names, and the service may not. Something happens
+/// before the work.
+#[track_caller]
+fn check_the_default_unit(audit: &mut Audit, before_the_work: impl FnOnce()) {
     let stage = Stage::set();
-    stage.watch(&mut audit);
+    stage.watch(audit);
     let socket = os::listening_socket().expect("root may listen");
     let runtime = directory();
     chown(runtime.path(), Some(NOBODY), Some(NOBODY)).expect("root may give it away");
@@ -190,6 +188,7 @@ fn the_default_unit_knows_directories_that_only_root_may_read() {
     command.args(["-v", "--prime", stage.text()]);
     let daemon = Daemon::start_on_stdout(as_nobody(command));
     wait_until_known(&daemon);
+    before_the_work();
     stage.work();
     // The service reads its socket to the end.
     daemon.wait_for(stage.expected.len(), "all of it", |event| {
@@ -198,6 +197,34 @@ fn the_default_unit_knows_directories_that_only_root_may_read() {
     let ended = daemon.stop();
     assert!(!ended.stderr.contains("cannot take"), "{}", ended.stderr);
     stage.check(&ended);
+}
+
+#[test]
+fn the_default_unit_knows_directories_that_only_root_may_read() {
+    if let Some(mut audit) = Audit::borrow() {
+        check_the_default_unit(&mut audit, || ());
+    }
+}
+
+/// As at each start of a container.
+#[test]
+fn mounts_elsewhere_leave_known_trees_as_they_are() {
+    let Some(mut audit) = Audit::borrow() else {
+        return;
+    };
+    for call in ["mount", "umount2"] {
+        audit.rule(&["always,exit", "-F", "arch=b64", "-S", call]);
+    }
+    let elsewhere = directory();
+    let script = "mkdir a b && mount -t tmpfs none a && mkdir a/c && mount --bind a b && \
+                  mount -o remount,bind,ro b && mount --move b a/c && umount a/c && umount a";
+    let mounts = || {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-euc", script]);
+        let status = command.current_dir(elsewhere.path()).status();
+        assert!(status.expect("unshare runs").success());
+    };
+    check_the_default_unit(&mut audit, mounts);
 }
 
 #[test]
