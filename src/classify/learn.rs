@@ -1,7 +1,8 @@
 //! What an event says about paths, told to the memory for the events after it.
 //!
-//! Only calls that succeeded teach anything, but for descriptors: one that the kernel says is not open
-//! is not what it was. What a call may have changed, if no record tells, is not known any more.
+//! Only calls that succeeded teach anything, but for descriptors: one that the kernel says is not
+//! open is not what it was. What a call may have changed, if no record tells, is not known any
+//! more.
 
 mod descriptors;
 mod mounts;

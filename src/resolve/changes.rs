@@ -67,8 +67,8 @@ impl Resolver {
         if file.is_none() || known == file {
             return Some(name);
         }
-        // The path may be a symbolic link to an entry that is known. If the file may have others, it
-        // may lead to one of those.
+        // The path may be a symbolic link to an entry that is known. If the file may have others,
+        // it may lead to one of those.
         let names: SmallVec<[Name; 4]> = file
             .into_iter()
             .flat_map(|f| self.tree.names_of(f))
@@ -167,8 +167,8 @@ impl Resolver {
         self.processes.threaded(process, thread);
     }
 
-    /// A thread has descriptors of its own. Its records are those of its process, so nothing is known
-    /// of the descriptors of either until the process starts another program.
+    /// A thread has descriptors of its own. Its records are those of its process, so nothing is
+    /// known of the descriptors of either until the process starts another program.
     pub(crate) fn unshared(&mut self, pid: u32) {
         self.processes.shared(pid);
     }

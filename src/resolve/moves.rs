@@ -1,4 +1,5 @@
-//! Directories that were moved, links that were replaced, mounts, and paths that may lead through them.
+//! Directories that were moved, links that were replaced, mounts, and paths that may lead through
+//! them.
 
 use crate::{
     bytes::find_last,
@@ -77,8 +78,8 @@ impl Resolver {
     }
 
     /// A path was seen to lead to its file. If something was lost since the directories on its way
-    /// were seen, they may be others: each is confirmed by the live system, or its file is not known
-    /// any more.
+    /// were seen, they may be others: each is confirmed by the live system, or its file is not
+    /// known any more.
     #[cold]
     pub(super) fn settle_above(&mut self, name: Name, host: &dyn Host) {
         if !self.tree.path(name, &mut self.path) {

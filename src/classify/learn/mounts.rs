@@ -31,9 +31,10 @@ enum Change {
 
 /// Takes in a call that has succeeded.
 ///
-/// The record of a file that is covered has the inode that was there before, and that of an unmounted
-/// one the root of what was mounted (fs/namei.c, `path_lookupat` and `handle_lookup_down`). Of the
-/// directory that `.` is, it has that one's inode also where it is covered already.
+/// The record of a file that is covered has the inode that was there before, and that of an
+/// unmounted one the root of what was mounted (fs/namei.c, `path_lookupat` and
+/// `handle_lookup_down`). Of the directory that `.` is, it has that one's inode also where it is
+/// covered already.
 pub(super) fn changed(namer: &mut Namer, named: &Named) {
     let files = match Change::of(namer) {
         Change::None => return,

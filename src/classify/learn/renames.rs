@@ -43,14 +43,12 @@ fn was_entry(namer: &mut Namer, named: &Named) -> bool {
 }
 
 /// Whether a rename may be an exchange. Where both names have the same last part and what stands
-/// before it is equally long, the DELETE records of an exchange are one, about the second file, and so
-/// are its CREATE records (kernel/auditsc.c, `audit_compare_dname_path`).
+/// before it is equally long, the DELETE records of an exchange are one, about the second file, and
+/// so are its CREATE records (kernel/auditsc.c, `audit_compare_dname_path`).
 fn may_be_exchange(namer: &mut Namer, named: &Named) -> bool {
-    let name = |nametype| namer.of(nametype).next().and_then(|record| record.name);
-    let (old, new) = (name(NameType::Delete), name(NameType::Create));
-    let is_alike = old.map(text::split).zip(new.map(text::split));
-    let is_alike = is_alike.is_some_and(|(old, new)| old.0.len() == new.0.len() && old.1 == new.1);
-    if !is_alike
+    let name = |nametype| namer.of(nametype).next()?.name.map(text::split);
+    let names = name(NameType::Delete).zip(name(NameType::Create));
+    if !names.is_some_and(|(old, new)| old.0.len() == new.0.len() && old.1 == new.1)
         || identify(namer.call).0 != Some("renameat2")
         || replaced(namer, named).next().is_some()
     {
@@ -61,15 +59,12 @@ fn may_be_exchange(namer: &mut Namer, named: &Named) -> bool {
         named.real_path.or(named.path),
         named.real_dest_path.or(named.dest_path),
     );
-    let mut is_at = |path: Option<&[u8]>| match (path, moved) {
-        (Some(path), Some(moved)) => namer.memory.leads_to(path, moved),
-        _ => false,
-    };
-    if is_at(from) {
-        return false;
-    }
-    // The live system tells where it is now.
-    !to.is_some_and(|to| moved.is_some_and(|moved| namer.ask().is_at(to, moved)))
+    // The file was at the old name, or the live system tells that it is at the new one.
+    let was_there = from
+        .zip(moved)
+        .is_some_and(|(from, moved)| namer.memory.leads_to(from, moved));
+    let is_there = |(to, moved)| namer.ask().is_at(to, moved);
+    !was_there && !to.zip(moved).is_some_and(is_there)
 }
 
 /// The files that a rename replaced.

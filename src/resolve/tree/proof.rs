@@ -29,14 +29,15 @@ impl Tree {
     }
 
     /// Says how often something seemed to be lost so far: what was confirmed at fewer losses than
-    /// `doubted` is no proof, and what was at fewer than `void` is none until it is confirmed again.
+    /// `doubted` is no proof, and what was at fewer than `void` is none until it is confirmed
+    /// again.
     pub(crate) fn lose(&mut self, losses: u32, doubted: u32, void: u32) {
         (self.losses, self.doubted, self.void) = (losses, doubted, void);
         self.slots[ROOT as usize].losses = losses;
     }
 
-    /// Says that a symbolic link was removed, moved or replaced, which counts as a loss for the names
-    /// that may lead through it.
+    /// Says that a symbolic link was removed, moved or replaced, which counts as a loss for the
+    /// names that may lead through it.
     pub(crate) fn relink(&mut self, losses: u32) {
         (self.losses, self.relinked) = (losses, losses);
     }
@@ -55,8 +56,8 @@ impl Tree {
         slot.losses >= self.doubted && !self.has_stale(name) && self.has_same_way(name, slot.losses)
     }
 
-    /// Whether no symbolic link that a name may lead through was removed, moved or replaced since this
-    /// count of losses, and nothing was mounted on its way.
+    /// Whether no symbolic link that a name may lead through was removed, moved or replaced since
+    /// this count of losses, and nothing was mounted on its way.
     pub(crate) fn has_same_way(&self, name: Name, losses: u32) -> bool {
         losses >= self.relinked.max(self.remounted)
             || self.is_proved(name) && self.is_spared(name, losses)
@@ -90,8 +91,9 @@ impl Tree {
         slot.file.is_some() && (self.is_stale_slot(slot) || !self.is_spared(name, slot.losses))
     }
 
-    /// Whether nothing but a confirmation makes a stale name proof again. One that was primed is kept
-    /// while what seems to be lost may still arrive: few records tell of it again. A mount is final.
+    /// Whether nothing but a confirmation makes a stale name proof again. One that was primed is
+    /// kept while what seems to be lost may still arrive: few records tell of it again. A mount is
+    /// final.
     pub(crate) fn is_void(&self, name: Name) -> bool {
         let slot = &self.slots[name.0 as usize];
         !slot.is_pinned || slot.losses < self.void || !self.is_spared(name, slot.losses)
@@ -139,8 +141,8 @@ impl Tree {
         })
     }
 
-    /// Whether a name is [canonical](Self::is_canonical), and nothing was lost since each part of it
-    /// was last confirmed.
+    /// Whether a name is [canonical](Self::is_canonical), and nothing was lost since each part of
+    /// it was last confirmed.
     pub(crate) fn is_proved(&self, name: Name) -> bool {
         let (mut is_last, doubted) = (true, self.doubted);
         let is_confirmed = |slot: &Slot| {
@@ -158,8 +160,8 @@ impl Tree {
 /// record is one of another root, or of `/proc/self/fd`.
 ///
 /// A file system without a block device (major number 0) may be gone with the namespace that it was
-/// mounted in, which no record tells, and the one that is mounted now may have its number. Only what
-/// was read from the live system is surely not of such a one.
+/// mounted in, which no record tells, and the one that is mounted now may have its number. Only
+/// what was read from the live system is surely not of such a one.
 struct Mounts {
     /// The losses at the last mount.
     last: u32,
