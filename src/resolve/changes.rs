@@ -221,6 +221,7 @@ impl Resolver {
         };
         let is_known = tree.known(name).is_some_and(is_same) && tree.is_current(name);
         if is_known {
+            tree.confirm(name);
             learned.get(name, |gone| tree.release(gone));
         }
         is_known

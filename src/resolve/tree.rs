@@ -321,7 +321,7 @@ impl Tree {
 
     /// Says that a file got another name.
     pub(crate) fn add_link(&mut self, file: FileId) {
-        let mut at = self.by_file.get(&file).copied().unwrap_or(NONE);
+        let mut at = self.first_name_of(file);
         while at != NONE {
             let slot = &mut self.slots[at as usize];
             slot.is_only = false;
@@ -345,14 +345,18 @@ impl Tree {
 
     /// The names of a file that have a path, or none if there are too many to tell apart.
     pub(crate) fn names_of(&self, file: FileId) -> impl Iterator<Item = Name> {
-        let are_few = self.all_names_of(file).nth(MAX_NAMES).is_none();
-        self.all_names_of(file).filter(move |_| are_few)
+        let first = self.first_name_of(file);
+        let are_few = self.chain(first).nth(MAX_NAMES).is_none();
+        self.chain(first).filter(move |_| are_few)
     }
 
     /// As [`names_of`](Self::names_of), however many there are.
     pub(crate) fn all_names_of(&self, file: FileId) -> impl Iterator<Item = Name> {
-        let first = self.by_file.get(&file).copied().unwrap_or(NONE);
-        self.chain(first)
+        self.chain(self.first_name_of(file))
+    }
+
+    fn first_name_of(&self, file: FileId) -> u32 {
+        self.by_file.get(&file).copied().unwrap_or(NONE)
     }
 
     /// A name and its next neighbours.

@@ -75,7 +75,7 @@ impl Tree {
     fn is_each_spared(&self, name: Name) -> bool {
         let mut mounts = self.mounts();
         let is_spared = |slot: &Slot| mounts.spare(slot, Some(slot.losses));
-        self.remounted == 0 || self.is_each(name, is_spared)
+        self.is_each(name, is_spared)
     }
 
     fn mounts(&self) -> Mounts {
@@ -149,7 +149,7 @@ impl Tree {
             let is_way = std::mem::take(&mut is_last) || slot.file_type != FileType::Symlink;
             slot.is_entry && is_way && slot.losses >= doubted
         };
-        self.is_each(name, is_confirmed) && self.is_each_spared(name)
+        self.is_each(name, is_confirmed) && (self.remounted == 0 || self.is_each_spared(name))
     }
 }
 
