@@ -354,9 +354,14 @@ impl<'a, 'm> Namer<'a, 'm> {
             is_full: true,
             ..Located::NOWHERE
         };
-        let source = source.map_or(none, |source| place(self, Some(source), from));
+        let source_path = source.map_or(none, |source| place(self, Some(source), from));
         let dest = place(self, target, to);
-        two(action, source, dest, target)
+        let mut named = two(action, source_path, dest, target);
+        // move_mount looked up its source first until Linux 6.16, and looks up its target first
+        // since. No record tells the version.
+        let has_name = |path: Option<&PathRecord>| path.is_some_and(|it| it.name != Some(b""));
+        named.unresolved |= !target_first && has_name(source) && has_name(target);
+        named
     }
 }
 
