@@ -131,8 +131,7 @@ fn changed(namer: &mut Namer, named: &Named, rename: Option<Rename>) {
                 namer.memory.removed(to, file_of(gone), host);
             }
             if named.exchanged {
-                let mut gone = namer.of(NameType::Delete).filter_map(file_of);
-                let other = gone.find(|gone| file.is_some_and(|file| file.0 != gone.0));
+                let other = renames::partner(namer, file);
                 if !namer.memory.exchanged((from, file), (to, other), host) {
                     return forget_files(namer);
                 }

@@ -400,10 +400,7 @@ impl Resolver {
             return false;
         }
         for (path, file) in [(one, file), (other, other_file)] {
-            // Of names that look alike, one record may tell of both.
-            let is_told = path == one || file.is_some();
-            if is_told && self.tree.find(path).is_some() && self.changed(path, file, host).is_none()
-            {
+            if self.tree.find(path).is_some() && self.changed(path, file, host).is_none() {
                 return false;
             }
         }

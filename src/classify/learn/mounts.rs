@@ -2,7 +2,7 @@
 
 use crate::{
     classify::{claims::Namer, identify, names::Named},
-    model::FileId,
+    model::{Action, FileId},
     parse::NameType,
     resolve::text,
 };
@@ -31,10 +31,10 @@ enum Change {
 
 /// Takes in a call that has succeeded.
 ///
-/// The record of a file that is covered has the inode that was there before, and that of an
-/// unmounted one the root of what was mounted (fs/namei.c, `path_lookupat` and
-/// `handle_lookup_down`). Of the directory that `.` is, it has that one's inode also where it is
-/// covered already.
+/// The record of a covered file has the inode that was there before. That of umount2 has the root of
+/// the file system that is gone (fs/namei.c, `path_lookupat` and `handle_lookup_down`). A name that
+/// ends in `.` stands for the directory itself, even if something is mounted over it; then the path
+/// tells more than the inode.
 pub(super) fn changed(namer: &mut Namer, named: &Named) {
     let files = match Change::of(namer) {
         Change::None => return,
@@ -42,11 +42,15 @@ pub(super) fn changed(namer: &mut Namer, named: &Named) {
         Change::Two => both(namer),
         Change::Root => None,
     };
+    let place = match named.action {
+        Action::Unmounted => named.path,
+        _ => named.dest_path,
+    };
     let is_dot = |name| matches!(text::basename(name), b"" | b".");
-    if named.subject.and_then(|file| file.name).is_none_or(is_dot) {
-        for path in [named.path, named.dest_path].into_iter().flatten() {
-            namer.memory.forget_path(path);
-        }
+    if let Some(place) = place
+        && named.subject.and_then(|file| file.name).is_none_or(is_dot)
+    {
+        namer.memory.forget_path(place);
     }
     match files.filter(|_| !namer.facts.lacks_paths()) {
         Some(files) => namer.memory.remounted(files),

@@ -3,7 +3,11 @@
 use smallvec::SmallVec;
 
 use crate::{
-    classify::{claims::Namer, identify, names::Named},
+    classify::{
+        claims::{Namer, file_of},
+        identify,
+        names::Named,
+    },
     model::{FileId, FileType},
     parse::{NameType, PathRecord},
     resolve::text,
@@ -75,6 +79,20 @@ pub(super) fn replaced<'a, 'm>(
     let (is_exchange, moved) = (named.exchanged, named.subject.and_then(|file| file.file));
     let deleted = namer.of(NameType::Delete);
     deleted.filter(move |file| !is_exchange && file.file.is_some() && file.file != moved)
+}
+
+/// The file that a file has changed places with. Names with the same last part share records, so any
+/// may have it.
+pub(super) fn partner(
+    namer: &Namer,
+    file: Option<(FileId, FileType)>,
+) -> Option<(FileId, FileType)> {
+    let (file, _) = file?;
+    let mut moved = [NameType::Delete, NameType::Create]
+        .into_iter()
+        .flat_map(|nametype| namer.of(nametype))
+        .filter_map(file_of);
+    moved.find(|(other, _)| *other != file)
 }
 
 /// Directories were moved, and with them all paths that are known to lead through them. Paths that
