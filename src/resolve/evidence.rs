@@ -501,7 +501,8 @@ impl Resolver {
 
     /// The one name of a file that is proved: the preferred one if it is among them, or else the
     /// only one that is an entry, or else the only one at all. `canonical` leaves out names that
-    /// may lead through a symbolic link. A name of a file of another type is of one before it.
+    /// may lead through a symbolic link. If the type is another one, the inode number is that of a
+    /// new file by now, and its names are left out.
     fn name_of(
         &mut self,
         (file, file_type): (FileId, FileType),

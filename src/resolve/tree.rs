@@ -102,7 +102,7 @@ struct Slot {
     is_attached: bool,
     /// The losses when it was last confirmed.
     losses: u32,
-    /// The losses when its file was found.
+    /// The losses when its file became known.
     identified: u32,
     /// The neighbours among the names of the same file, or of none; of a free slot, the next free
     /// one.
@@ -593,7 +593,8 @@ impl Tree {
             .map(|at| &self.slots[at as usize])
     }
 
-    /// Whether each part of a path is so. What is no path, or one of too many parts, is nothing.
+    /// Whether each part of a path is so. `false` for a name that has no path any more, or one of too
+    /// many parts.
     fn is_each(&self, node: Name, mut is_so: impl FnMut(&Slot) -> bool) -> bool {
         let (mut at, mut parts) = (node.0, 0);
         while at != ROOT {

@@ -153,15 +153,15 @@ impl Tree {
     }
 }
 
-/// What mounts have left as it was, told part by part from the end of a path to its beginning.
+/// Decides whether mounts may have changed a path, part by part from its end to its beginning.
 ///
-/// The record of a mount has the file that is covered, and the names that it has are detached. So a
-/// path is as it was if the files of all its parts were known at that time, even if the name in the
-/// record is one of another root, or of `/proc/self/fd`.
+/// The record of a mount has the inode that is covered, and all names of it are detached. So a path
+/// is the same as before if the files of all its parts were known then. This does not depend on the
+/// name in the record, which may be one in another root, or in `/proc/self/fd`.
 ///
-/// A file system without a block device (major number 0) may be gone with the namespace that it was
-/// mounted in, which no record tells, and the one that is mounted now may have its number. Only
-/// what was read from the live system is surely not of such a one.
+/// A file system without a block device (major number 0) may go with its mount namespace, without a
+/// record, and the next one may get its device number. Names that were read from the live system are
+/// not in such a one.
 struct Mounts {
     /// The losses at the last mount.
     last: u32,
@@ -170,7 +170,8 @@ struct Mounts {
 }
 
 impl Mounts {
-    /// Whether what is below the file of a part, and that itself, is what it was at these losses.
+    /// Whether no mount covers this part of the path. `losses` are those at which it was confirmed,
+    /// or `None` if only the parts below it count.
     #[inline]
     fn spare(&mut self, part: &Slot, losses: Option<u32>) -> bool {
         let leads_on = self.below < self.last;
